@@ -1,0 +1,59 @@
+"""Writing files so that a crash leaves either the old one or the new one, never a torn one."""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from busapp.errors import NoSpace
+
+
+@contextmanager
+def space_is_needed(where: Path) -> Iterator[None]:
+    """Turn "no space left on device" into a sentence for people."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(
+                "The disk is full",
+                file=where,
+                remedy="Free some space and resume; everything finished so far is kept.",
+            ) from error
+        raise
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` beside `path` and move it into place.
+
+    Raises:
+        NoSpace: the disk is full; `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with space_is_needed(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        aside = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, readable by people."""
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
+
+
+def sha256_of(content: bytes) -> str:
+    """The content hash under which images and models are stored (64 hexadecimal digits)."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,54 @@
+"""The door to every job: from settings to a recorded generator of events.
+
+Jobs are named, not imported, so that neither the window nor the command line loads a training framework
+before the job itself does, in its own thread.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from busapp.engine.events import Job
+from busapp.engine.runs import Run, record
+from busapp.engine.settings import SETTINGS, JobSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import CannotResume
+
+JobFunction = Callable[[Workspace, JobSettings, Run], Job]
+
+_JOBS: dict[str, str] = {
+    "import": "busapp.engine.imports.folders:import_images",
+    "curate": "busapp.engine.curation:curate",
+    "synthesize": "busapp.engine.gan.synthesis:synthesize",
+    "validate": "busapp.engine.validation:validate",
+    "diagnose": "busapp.engine.diagnosis:diagnose_images",
+    "export": "busapp.engine.export:export_model",
+}
+
+
+def _function(kind: str) -> JobFunction:
+    module, _, name = _JOBS[kind].partition(":")
+    function: JobFunction = getattr(import_module(module), name)
+    return function
+
+
+def start(workspace: Workspace, settings: JobSettings, name: str = "") -> Job:
+    """A new run of the job that these settings are for. Nothing happens before the first event is pulled."""
+    run = workspace.new_run(settings.kind, settings.model_dump(mode="json"), name)
+    yield from record(run, _function(settings.kind)(workspace, settings, run))
+
+
+def resume(workspace: Workspace, run_id: str) -> Job:
+    """Go on with a run from its checkpoint, with the settings it was started with.
+
+    Raises:
+        BadInput: there is no such run.
+        CannotResume: it is finished, at work elsewhere, or left no checkpoint.
+    """
+    run = workspace.run(run_id)
+    if not run.can_resume:
+        why = {"finished": "The run is finished", "running": "The run is at work"}.get(
+            run.info.state, "The run left no checkpoint"
+        )
+        raise CannotResume(why, file=run_id, remedy="Start a new run with the same settings.")
+    settings = SETTINGS[run.info.kind].model_validate(run.info.settings)
+    yield from record(run, _function(run.info.kind)(workspace, settings, run))

@@ -1,0 +1,214 @@
+"""Runs: one execution of a job, with its own folder of settings, events, checkpoint and results."""
+
+import json
+import platform
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import busapp
+from busapp.engine.events import Event, Finished, Job, Progress, RunStarted, from_line, to_line
+from busapp.engine.files import space_is_needed, write_atomically, write_json
+from busapp.errors import BadInput, CannotResume, UserError
+
+State = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
+PROGRESS_INTERVAL = 1.0
+"""Seconds between two lines of progress in `events.jsonl`; every other event is written at once."""
+
+
+class RunInfo(BaseModel):
+    """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's fingerprint at the start."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    kind: str
+    name: str
+    created: str
+    settings: dict[str, Any]
+    dataset: str
+    busapp: str
+    platform: str
+    note: str = ""
+    state: State = "new"
+    error: str = ""
+    seconds: float = 0.0
+
+
+class Run:
+    """A run's folder: `run.json`, `events.jsonl`, `checkpoint.safetensors`, `result.json` and what the job adds."""
+
+    def __init__(self, folder: Path, info: RunInfo) -> None:
+        self.folder = folder
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @classmethod
+    def create(cls, parent: Path, kind: str, settings: dict[str, object], dataset: str, name: str) -> "Run":
+        """Make the folder. The id starts with the time, so that ids sort by age."""
+        parent.mkdir(parents=True, exist_ok=True)
+        now = datetime.now(UTC)
+        stem = f"{now:%Y%m%d-%H%M%S}-{kind}"
+        for number in range(1, 1000):
+            run_id = stem if number == 1 else f"{stem}-{number}"
+            try:
+                (parent / run_id).mkdir()
+                break
+            except FileExistsError:
+                continue
+        info = RunInfo(
+            id=run_id,
+            kind=kind,
+            name=name or run_id,
+            created=now.isoformat(timespec="seconds"),
+            settings=settings,
+            dataset=dataset,
+            busapp=busapp.__version__,
+            platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        )
+        run = cls(parent / run_id, info)
+        run.save()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """Read a run. One that says it runs while nobody holds its lock was interrupted.
+
+        Raises:
+            BadInput: there is no run in this folder.
+        """
+        try:
+            info = RunInfo.model_validate_json((folder / "run.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            raise BadInput("There is no such run", file=folder.name, remedy="Look at the list of runs.") from error
+        run = cls(folder, info)
+        if info.state == "running" and not run.is_locked():
+            info.state = "interrupted"
+        return run
+
+    def save(self) -> None:
+        """Write `run.json`."""
+        write_atomically(self.folder / "run.json", self.info.model_dump_json(indent=1).encode())
+
+    def lock(self) -> FileLock:
+        """Held by whoever executes the run; the system frees it when that process dies."""
+        return FileLock(self.folder / "lock", timeout=0)
+
+    def is_locked(self) -> bool:
+        """Whether the run is being executed now, by this process or another."""
+        try:
+            with self.lock():
+                return False
+        except Timeout:
+            return True
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a job keeps what it needs to go on."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it stopped before its end and left a checkpoint."""
+        return self.info.state in ("cancelled", "failed", "interrupted") and self.checkpoint.exists()
+
+    def events(self) -> Iterator[Event]:
+        """What was recorded, in order; unreadable lines are left out."""
+        path = self.folder / "events.jsonl"
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                event = from_line(line)
+                if event is not None:
+                    yield event
+
+    def result(self) -> dict[str, Any] | None:
+        """The result of a finished run, else None."""
+        try:
+            value: dict[str, Any] = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+            return value
+        except (OSError, ValueError):
+            return None
+
+    def rename(self, name: str, note: str | None = None) -> None:
+        """Give the run another name, and a note if one is given."""
+        self.info.name = name
+        if note is not None:
+            self.info.note = note
+        self.save()
+
+
+def record(run: Run, job: Job) -> Job:
+    """Pass a job's events on, writing each to the run, and keep the run's state true whatever happens.
+
+    Raises:
+        CannotResume: the run is being executed elsewhere.
+        UserError: what the job raised; the run's state is then `failed` and holds the sentence.
+    """
+    lock = run.lock()
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise CannotResume(
+            "The run is at work in another window or terminal",
+            file=run.id,
+            remedy="Wait for it, or cancel it there.",
+        ) from error
+    started, before = time.monotonic(), run.info.seconds
+
+    def set_state(state: State, error: str = "") -> None:
+        run.info.state, run.info.error = state, error
+        run.info.seconds = before + time.monotonic() - started
+        run.save()
+
+    path = run.folder / "events.jsonl"
+    try:
+        set_state("running")
+        with path.open("a", encoding="utf-8") as stream:
+            if stream.tell():
+                stream.write("\n")  # ends a line that a crash cut short; an empty line reads as no event
+            last_progress = 0.0
+
+            def write(event: Event) -> None:
+                nonlocal last_progress
+                if isinstance(event, Progress):
+                    if time.monotonic() - last_progress < PROGRESS_INTERVAL:
+                        return
+                    last_progress = time.monotonic()
+                with space_is_needed(path):
+                    stream.write(to_line(event) + "\n")
+                    stream.flush()
+
+            first = RunStarted(run.id, run.info.kind, run.info.name)
+            write(first)
+            yield first
+            for event in job:
+                if isinstance(event, Finished):
+                    write_json(run.folder / "result.json", event.result)
+                write(event)
+                if isinstance(event, Finished):
+                    set_state("finished")
+                yield event
+    except GeneratorExit:
+        job.close()
+        if run.info.state == "running":
+            set_state("cancelled")
+        raise
+    except UserError as error:
+        set_state("failed", str(error))
+        raise
+    except BaseException as error:
+        set_state("failed", f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        job.close()
+        lock.release()

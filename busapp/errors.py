@@ -1,0 +1,63 @@
+"""Errors meant for people: what happened, to which file, and what to do about it.
+
+Everything that a user can cause or mend is raised as one of these; the command line prints it as one line,
+the window shows it as a strip. Any other exception is a defect: its traceback goes to the log.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class UserError(Exception):
+    """Something that the user can understand and mend.
+
+    `what` is a sentence without its full stop, `file` the file or folder it is about, and `remedy` the
+    sentence that says what to do. `exit_code` is what the command line ends with (1 failed, 2 bad input).
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, file: Path | str | None = None, remedy: str = "") -> None:
+        self.what = what
+        self.file = str(file) if file is not None else None
+        self.remedy = remedy
+        where = f" ({self.file})" if self.file else ""
+        super().__init__(f"{what}{where}.{' ' + remedy if remedy else ''}")
+
+
+class BadInput(UserError):
+    """An option, a file or a folder that cannot be what was meant."""
+
+    exit_code = 2
+
+
+class UnreadableImage(BadInput):
+    """An image that cannot be decoded, or that is too large to be trusted."""
+
+
+class DamagedStudy(BadInput):
+    """A workspace whose catalog or description cannot be read. It is left as it is."""
+
+
+class BadModel(BadInput):
+    """A model file that is damaged, or that was not made by this program."""
+
+
+class MissingWeights(BadInput):
+    """The ImageNet weights are nowhere to be found and there is no network."""
+
+
+class NotEnoughImages(BadInput):
+    """Too few images, groups or classes for what was asked."""
+
+
+class CannotResume(BadInput):
+    """A run that has no checkpoint, is at work elsewhere, or was made with other settings."""
+
+
+class TrainingDiverged(UserError):
+    """A loss that is not a finite number. What was finished before is kept."""
+
+
+class NoSpace(UserError):
+    """The disk is full. What was finished before is kept."""

@@ -1,0 +1,95 @@
+"""The window's way of executing a job: a `QThread` that pulls the job's generator and emits its events."""
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from busapp.engine.events import Finished, Job
+from busapp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended. `error` is the sentence for people, `details` the traceback of a defect."""
+
+    state: Literal["finished", "failed", "cancelled"]
+    result: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    details: str = ""
+
+
+class JobThread(QThread):
+    """Executes one job.
+
+    Signals:
+        event_arrived: every `Event`, in order; none after `cancel()`.
+        ended: exactly once, last, with the `Outcome`.
+    """
+
+    event_arrived = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, make_job: Callable[[], Job], parent: QObject | None = None) -> None:
+        """`make_job` is called in the thread, so that what it imports does not hold up the window."""
+        super().__init__(parent)
+        self._make_job = make_job
+        self._cancelled = threading.Event()
+        self._may_go_on = threading.Event()
+        self._may_go_on.set()
+
+    @property
+    def is_paused(self) -> bool:
+        return not self._may_go_on.is_set()
+
+    def pause(self) -> None:
+        """Stop pulling after the step at hand."""
+        self._may_go_on.clear()
+
+    def go_on(self) -> None:
+        """Take up pulling again."""
+        self._may_go_on.set()
+
+    def cancel(self) -> None:
+        """Close the job after the step at hand; also when it is paused."""
+        self._cancelled.set()
+        self._may_go_on.set()
+
+    def run(self) -> None:
+        """Pull until the end, the failure or the cancel. Called by Qt in the new thread."""
+        outcome = Outcome("failed", error="The job ended without a result.")
+        try:
+            job = self._make_job()
+            try:
+                outcome = self._pull(job)
+            finally:
+                job.close()
+        except UserError as error:
+            outcome = Outcome("failed", error=str(error))
+        except Exception as error:
+            log.exception("job failed")
+            outcome = Outcome(
+                "failed",
+                error=f"Something went wrong inside busapp ({type(error).__name__}: {error}). The log has the details.",
+                details=traceback.format_exc(),
+            )
+        self.ended.emit(outcome)
+
+    def _pull(self, job: Job) -> Outcome:
+        result: dict[str, Any] = {}
+        for event in job:
+            if self._cancelled.is_set():
+                return Outcome("cancelled")
+            self.event_arrived.emit(event)
+            if isinstance(event, Finished):
+                result = event.result
+            self._may_go_on.wait()
+            if self._cancelled.is_set() and not isinstance(event, Finished):
+                return Outcome("cancelled")
+        return Outcome("finished", result)

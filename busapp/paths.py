@@ -1,0 +1,44 @@
+"""Where resources, models and user data are. The only module that knows of the frozen bundle."""
+
+import sys
+from pathlib import Path
+
+import platformdirs
+
+
+def is_frozen() -> bool:
+    """Whether the program runs from a PyInstaller bundle."""
+    return getattr(sys, "frozen", False)
+
+
+def _root() -> Path:
+    """The folder that holds `resources` and `models`: the bundle, the installed package or the checkout."""
+    if is_frozen():
+        return Path(getattr(sys, "_MEIPASS"))  # noqa: B009  (mypy does not know the attribute)
+    package = Path(__file__).resolve().parent
+    return package if (package / "resources").is_dir() else package.parent
+
+
+def resources_dir() -> Path:
+    """Icons, styles, the guide, and base weights where the build or the user put them."""
+    return _root() / "resources"
+
+
+def models_dir() -> Path:
+    """The models that ship with the program."""
+    return _root() / "models"
+
+
+def user_data_dir() -> Path:
+    """Where this user's studies and settings are kept; made if it is not there."""
+    return Path(platformdirs.user_data_dir("busapp", appauthor=False, ensure_exists=True))
+
+
+def default_workspace() -> Path:
+    """The study that is opened where none is named."""
+    return user_data_dir() / "study"
+
+
+def log_dir() -> Path:
+    """Where the rotating log and crash reports are written; made if it is not there."""
+    return Path(platformdirs.user_log_dir("busapp", appauthor=False, ensure_exists=True))
