@@ -281,6 +281,17 @@ class ValidateSettings(JobSettings):
         chosen = {name: override for name in Leaks.model_fields if (override := getattr(self, name)) is not None}
         return PROTOCOLS[self.protocol].model_copy(update=chosen)
 
+    def generator(self, class_name: str) -> SynthesizeSettings:
+        """Of a generator that `system2` has to train itself."""
+        return SynthesizeSettings.model_validate(
+            {
+                "class_name": class_name,
+                "preset": self.generator_preset,
+                "epochs": self.generator_epochs,
+                "seed": self.seed,
+            }
+        )
+
 
 class DiagnoseSettings(JobSettings):
     """Classify images with a model."""
