@@ -1,0 +1,295 @@
+"""A form made from a settings model: titles, tooltips, units, limits and defaults all come from its fields."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
+
+from busapp.engine.settings import JobSettings
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.editors import ChoiceEditor, Column, Editor, editor_for
+
+_BASIS: Final = ("class_name", "preset")
+"""The fields that other fields' defaults depend on."""
+
+
+class _Field(QWidget):
+    """One setting: its editor, its unit, the mark that takes it back to its default, and what is wrong with it."""
+
+    def __init__(self, name: str, field: FieldInfo, editor: Editor) -> None:
+        super().__init__()
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        self.name = name
+        self.is_under_more = bool(extra.get("more"))
+        self.editor = editor
+        self.default: Any = None
+        self.title = QLabel(field.title or name)
+        self.title.setBuddy(editor)
+        self.unit = QLabel(str(extra.get("unit") or ""))
+        self.unit.setProperty("role", "muted")
+        self.unit.setVisible(bool(self.unit.text()))
+        self.mark = QToolButton()
+        self.mark.setText("↺")
+        self.mark.setAutoRaise(True)
+        self.mark.setAccessibleName(f"{self.title.text()}: back to the default")
+        self.mark.clicked.connect(lambda: editor.set_value(self.default))
+        self.error = QLabel()
+        self.error.setProperty("role", "error")
+        self.error.setWordWrap(True)
+        self.error.hide()
+        focus = editor.focusProxy() or editor
+        for widget in (self.title, editor, focus):
+            widget.setToolTip(f"<p>{field.description or ''}</p>")
+        focus.setAccessibleName(self.title.text())
+        focus.setAccessibleDescription(field.description or "")
+
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(editor, 1)
+        row.addWidget(self.unit)
+        row.addWidget(self.mark)
+        policy = self.mark.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.mark.setSizePolicy(policy)
+        column = Column(self, 2)
+        column.addLayout(row)
+        column.addWidget(self.error)
+
+    def show_state(self, error: str) -> None:
+        """Mark a value that is not the default, and tell what is wrong with it (may be empty)."""
+        self.mark.setVisible(self.editor.value() != self.default)
+        self.mark.setToolTip(f"Differs from the default, {in_words(self.default)}. Click to take it back.")
+        self.error.setText(error)
+        self.error.setVisible(bool(error))
+
+
+class SettingsForm(QWidget):
+    """Asks for the settings of a job. Few fields stand open, the others under "More".
+
+    `fields` are shown, in this order (all, if not given), without those in `hidden`; the values of fields that
+    are not shown are held and handed on, so that `set_values` followed by `settings` loses nothing. The words
+    named in `choices` are chosen from a list (see `set_choices`), not typed.
+
+    Signals:
+        changed: a value changed, by the user or by the program.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        model_class: type[JobSettings],
+        fields: Sequence[str] | None = None,
+        hidden: Collection[str] = (),
+        choices: Collection[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.model_class = model_class
+        self._fields: dict[str, _Field] = {}
+        self._held: dict[str, Any] = {}
+        self._defaults: dict[str, Any] = {}
+        self._is_filling = False
+        shown = [name for name in fields or model_class.model_fields if name not in hidden]
+        for name in shown:
+            field = model_class.model_fields[name]
+            editor = ChoiceEditor([]) if name in choices else editor_for(field)
+            if editor is None:
+                continue
+            if not field.is_required():
+                editor.set_value(field.default)
+            self._fields[name] = _Field(name, field, editor)
+        self._lay_out()
+        for name in self._fields:
+            self._connect(name)
+        self.reset()
+
+    # -- values --------------------------------------------------------------------------------------------
+
+    def values(self) -> dict[str, Any]:
+        """What the form holds, valid or not; None stands for "auto"."""
+        shown = {name: field.editor.value() for name, field in self._fields.items()}
+        return {**self._defaults, **self._held, **shown}
+
+    def settings(self) -> JobSettings:
+        """The settings.
+
+        Raises:
+            ValidationError: a value is not allowed; the field says why.
+        """
+        return self.model_class.model_validate(self.values())
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Put values in, those on which defaults depend first; fields that are not named stay."""
+        self._is_filling = True
+        for name in sorted(values, key=lambda name: name not in _BASIS):
+            if name in self._fields:
+                self._fields[name].editor.set_value(values[name])
+            elif name in self.model_class.model_fields:
+                self._held[name] = values[name]
+            if name in _BASIS:
+                self._refill(everything=True)
+        self._is_filling = False
+        self._look()
+
+    def set_choices(self, name: str, options: Sequence[str]) -> None:
+        """Offer these words for a field named in `choices`; the chosen one stays if it is among them."""
+        editor = self._fields[name].editor
+        assert isinstance(editor, ChoiceEditor)
+        editor.set_options([(option, option) for option in options])
+
+    def field(self, name: str) -> Editor:
+        """The editor of a field that is shown."""
+        return self._fields[name].editor
+
+    def error(self, name: str) -> str:
+        """What is wrong with a field; empty if nothing is."""
+        return self._fields[name].error.text()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether `settings` would raise nothing."""
+        return not self._errors()
+
+    def reset(self) -> None:
+        """Everything as the preset and the class have it; these two stay chosen."""
+        self._is_filling = True
+        self._refill(everything=True)
+        self._is_filling = False
+        self._look()
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self._open_part, self._more_part = _Rows(), _Rows()
+        more = [field for field in self._fields.values() if field.is_under_more]
+        for field in self._fields.values():
+            (self._more_part if field.is_under_more else self._open_part).form.addRow(field.title, field)
+        self.more_button = QToolButton()
+        self.more_button.setText("More")
+        self.more_button.setCheckable(True)
+        self.more_button.setAutoRaise(True)
+        self.more_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more_button.setVisible(bool(more))
+        self.more_button.toggled.connect(self._show_more)
+        self.reset_button = QPushButton("Reset")
+        self.reset_button.setToolTip("Everything back to the defaults of the preset")
+        self.reset_button.clicked.connect(self.reset)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.more_button)
+        buttons.addStretch()
+        buttons.addWidget(self.reset_button)
+        column = Column(self, SPACE)
+        column.addWidget(self._open_part)
+        column.addLayout(buttons)
+        column.addWidget(self._more_part)
+        self._show_more(False)
+
+    def _show_more(self, wanted: bool) -> None:
+        self.more_button.setArrowType(Qt.ArrowType.DownArrow if wanted else Qt.ArrowType.RightArrow)
+        self._more_part.setVisible(wanted)
+
+    def _connect(self, name: str) -> None:
+        self._fields[name].editor.changed.connect(lambda: self._on_edit(name))
+
+    def _on_edit(self, name: str) -> None:
+        if self._is_filling:
+            return
+        if name in _BASIS:
+            self._is_filling = True
+            # Another preset is a wish for its numbers; another class only moves what nobody touched.
+            self._refill(everything=name == "preset")
+            self._is_filling = False
+        self._look()
+
+    def _refill(self, *, everything: bool) -> None:
+        untouched = {name for name, field in self._fields.items() if field.editor.value() == field.default}
+        self._defaults = self._find_defaults()
+        for name, field in self._fields.items():
+            field.default = self._defaults.get(name)
+            if name in _BASIS and field.editor.value() not in (None, ""):
+                field.default = field.editor.value()
+            elif everything or name in untouched:
+                field.editor.set_value(field.default)
+        if everything:
+            self._held = {name: value for name, value in self._held.items() if name in _BASIS}
+
+    def _find_defaults(self) -> dict[str, Any]:
+        """What the model fills in once the basis is given; required fields without any are None."""
+        fields = self.model_class.model_fields
+        shown = {name: self._fields[name].editor.value() for name in _BASIS if name in self._fields}
+        basis = {name: value for name, value in {**self._held, **shown}.items() if name in _BASIS and value}
+        stand_ins = {name: "" for name, field in fields.items() if field.is_required() and field.annotation is str}
+        try:
+            filled = self.model_class.model_validate({**stand_ins, **basis}).model_dump()
+        except ValidationError:
+            filled = {
+                name: None if field.default is PydanticUndefined else field.default for name, field in fields.items()
+            }
+        return {name: None if name in stand_ins and name not in basis else value for name, value in filled.items()}
+
+    def _errors(self) -> dict[str, str]:
+        try:
+            self.settings()
+        except ValidationError as error:
+            return {str(problem["loc"][0]): _plain(problem) for problem in error.errors() if problem["loc"]}
+        return {}
+
+    def _look(self) -> None:
+        errors = self._errors()
+        for name, field in self._fields.items():
+            field.show_state(errors.get(name, ""))
+        hidden = any(field.is_under_more and errors.get(name) for name, field in self._fields.items())
+        if hidden:
+            self.more_button.setChecked(True)
+        self.changed.emit()
+
+
+class _Rows(QWidget):
+    """Titles left of their fields, above them where the panel is too narrow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.form = QFormLayout(self)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setVerticalSpacing(6)
+        self.form.setHorizontalSpacing(SPACE)
+        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+
+
+def in_words(value: Any) -> str:
+    """A setting's value for people."""
+    if value is None or value == "":
+        return "auto"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _plain(problem: Any) -> str:
+    limits = problem.get("ctx", {})
+    words = {
+        "greater_than_equal": "At least {ge}.",
+        "greater_than": "More than {gt}.",
+        "less_than_equal": "At most {le}.",
+        "less_than": "Less than {lt}.",
+        "multiple_of": "A multiple of {multiple_of}.",
+    }
+    if problem["type"] in words:
+        return words[problem["type"]].format(**limits)
+    if problem["input"] in (None, "") or problem["type"] == "missing":
+        return "Fill this in."
+    return str(problem["msg"])

@@ -1,0 +1,191 @@
+"""Colours of the window, light and dark, and of the classes. Qt's Fusion style wears them through a palette."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+Scheme = Literal["light", "dark"]
+Choice = Literal["light", "dark", "system"]
+
+SPACE = 8
+"""Pixels of the window's rhythm: every margin and gap is one, a half or a few of them."""
+
+# Okabe and Ito's set, told apart by colour-blind eyes too.
+_NAMED_CLASSES = {"benign": "#0072B2", "malignant": "#D55E00", "normal": "#009E73"}
+_OTHER_CLASSES = ("#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+
+
+def class_colour(name: str, classes: Sequence[str]) -> QColor:
+    """The colour of a class, the same on every screen; always shown with its word."""
+    if name in _NAMED_CLASSES:
+        return QColor(_NAMED_CLASSES[name])
+    others = sorted(other for other in classes if other not in _NAMED_CLASSES)
+    position = others.index(name) if name in others else 0
+    return QColor(_OTHER_CLASSES[position % len(_OTHER_CLASSES)])
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """One scheme, as `#rrggbb`. `muted` is for secondary words, `good`, `warning` and `error` for states."""
+
+    window: str
+    base: str
+    alternate: str
+    text: str
+    muted: str
+    border: str
+    accent: str
+    on_accent: str
+    good: str
+    warning: str
+    error: str
+    warning_strip: str
+    error_strip: str
+    info_strip: str
+
+
+# Every word on its ground has a contrast of at least 4.5 : 1.
+_SCHEMES: dict[Scheme, Colours] = {
+    "light": Colours(
+        window="#f3f4f6",
+        base="#ffffff",
+        alternate="#f7f8fa",
+        text="#1b1f24",
+        muted="#57606a",
+        border="#c9d0d8",
+        accent="#0b5cad",
+        on_accent="#ffffff",
+        good="#1a7f37",
+        warning="#8a5a00",
+        error="#b3261e",
+        warning_strip="#fff3d6",
+        error_strip="#fde7e5",
+        info_strip="#e6f0fa",
+    ),
+    "dark": Colours(
+        window="#202327",
+        base="#17191c",
+        alternate="#1c1f22",
+        text="#e4e7ea",
+        muted="#9da7b1",
+        border="#434a52",
+        accent="#5aa5ec",
+        on_accent="#0c1116",
+        good="#57c278",
+        warning="#e3b04b",
+        error="#ff8a80",
+        warning_strip="#3a3016",
+        error_strip="#42211f",
+        info_strip="#1c3046",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlotColours:
+    """What pyqtgraph is told: `background`, `foreground` (axes and words) and `grid` as `#rrggbb`."""
+
+    background: str
+    foreground: str
+    grid: str
+
+
+class _Theme(QObject):
+    """The scheme in force.
+
+    Signals:
+        changed: the scheme in force changed; widgets that paint with `colours()` paint again.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choice: Choice = "system"
+        self.scheme: Scheme = "light"
+        self.application: QApplication | None = None
+
+
+theme = _Theme()
+
+
+def colours() -> Colours:
+    """The colours in force."""
+    return _SCHEMES[theme.scheme]
+
+
+def plot_colours() -> PlotColours:
+    """The colours of plots in force."""
+    now = colours()
+    return PlotColours(background=now.base, foreground=now.text, grid=now.border)
+
+
+def apply(app: QApplication, choice: Choice = "system") -> None:
+    """Dress the application; `system` follows the desktop from now on, also when it changes."""
+    theme.choice = choice
+    if theme.application is not app:
+        theme.application = app
+        app.setStyle("Fusion")
+        app.styleHints().colorSchemeChanged.connect(lambda _scheme: _wear(app))
+    _wear(app)
+
+
+def _wear(app: QApplication) -> None:
+    if theme.choice == "system":
+        is_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        theme.scheme = "dark" if is_dark else "light"
+    else:
+        theme.scheme = theme.choice
+    app.setPalette(_palette(colours()))
+    app.setStyleSheet(_stylesheet(colours()))
+    theme.changed.emit()
+
+
+def _palette(c: Colours) -> QPalette:
+    roles = {
+        QPalette.ColorRole.Window: c.window,
+        QPalette.ColorRole.WindowText: c.text,
+        QPalette.ColorRole.Base: c.base,
+        QPalette.ColorRole.AlternateBase: c.alternate,
+        QPalette.ColorRole.Text: c.text,
+        QPalette.ColorRole.PlaceholderText: c.muted,
+        QPalette.ColorRole.Button: c.window,
+        QPalette.ColorRole.ButtonText: c.text,
+        QPalette.ColorRole.BrightText: c.error,
+        QPalette.ColorRole.ToolTipBase: c.base,
+        QPalette.ColorRole.ToolTipText: c.text,
+        QPalette.ColorRole.Highlight: c.accent,
+        QPalette.ColorRole.HighlightedText: c.on_accent,
+        QPalette.ColorRole.Accent: c.accent,
+        QPalette.ColorRole.Link: c.accent,
+        QPalette.ColorRole.LinkVisited: c.accent,
+        QPalette.ColorRole.Mid: c.border,
+    }
+    palette = QPalette(QColor(c.window))
+    for role, colour in roles.items():
+        palette.setColor(role, QColor(colour))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        faded = QColor(c.muted)
+        faded.setAlphaF(0.65)
+        palette.setColor(QPalette.ColorGroup.Disabled, role, faded)
+    palette.setColor(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Highlight, QColor(c.border))
+    return palette
+
+
+def _stylesheet(c: Colours) -> str:
+    return f"""
+    QToolTip {{ color: {c.text}; background: {c.base}; border: 1px solid {c.border}; padding: 4px; }}
+    QLabel[role="muted"] {{ color: {c.muted}; }}
+    QLabel[role="error"] {{ color: {c.error}; }}
+    QLabel[role="warning"] {{ color: {c.warning}; }}
+    QLabel[role="heading"] {{ font-weight: 600; }}
+    QFrame[level="error"] {{ background: {c.error_strip}; border: 1px solid {c.error}; border-radius: 4px; }}
+    QFrame[level="warning"] {{ background: {c.warning_strip}; border: 1px solid {c.warning}; border-radius: 4px; }}
+    QFrame[level="info"] {{ background: {c.info_strip}; border: 1px solid {c.accent}; border-radius: 4px; }}
+    QPushButton:focus, QToolButton:focus {{ border: 2px solid {c.accent}; border-radius: 4px; padding: 3px 8px; }}
+    QToolButton:focus {{ padding: 1px 2px; }}
+    """

@@ -1,0 +1,70 @@
+"""What the window remembers of this user between two starts: sizes, the open study, recent studies, folders."""
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtWidgets import QSplitter, QWidget
+
+_MOST_RECENT: Final = 8
+
+
+def _store() -> QSettings:
+    return QSettings("busapp", "busapp")
+
+
+def _path(key: str) -> Path | None:
+    value = _store().value(key)
+    return Path(value) if isinstance(value, str) and value else None
+
+
+def last_folder() -> Path:
+    """The folder that the last file dialog ended in, else the home folder."""
+    folder = _path("last_folder")
+    return folder if folder is not None and folder.is_dir() else Path.home()
+
+
+def remember_folder(folder: Path) -> None:
+    """Start the next file dialog here."""
+    _store().setValue("last_folder", str(folder))
+
+
+def open_study() -> Path | None:
+    """The study that was open when the window was last closed, if it is still there."""
+    root = _path("open_study")
+    return root if root is not None and (root / "study.json").exists() else None
+
+
+def recent_studies() -> list[Path]:
+    """Studies opened before that are still there, the newest first."""
+    value = _store().value("recent_studies")
+    names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [Path(name) for name in names if (Path(name) / "study.json").exists()]
+
+
+def remember_study(root: Path) -> None:
+    """This study is open now."""
+    store = _store()
+    store.setValue("open_study", str(root))
+    others = [path for path in recent_studies() if path != root]
+    store.setValue("recent_studies", [str(path) for path in [root, *others][:_MOST_RECENT]])
+
+
+def save_layout(window: QWidget) -> None:
+    """Remember the window's geometry and its named splitters."""
+    store = _store()
+    store.setValue("geometry", window.saveGeometry())
+    for splitter in window.findChildren(QSplitter):
+        if splitter.objectName():
+            store.setValue(f"splitter/{splitter.objectName()}", splitter.saveState())
+
+
+def restore_layout(window: QWidget) -> bool:
+    """Put the window and its named splitters back; whether there was a geometry to restore."""
+    store = _store()
+    for splitter in window.findChildren(QSplitter):
+        state = store.value(f"splitter/{splitter.objectName()}") if splitter.objectName() else None
+        if isinstance(state, QByteArray):
+            splitter.restoreState(state)
+    geometry = store.value("geometry")
+    return isinstance(geometry, QByteArray) and window.restoreGeometry(geometry)

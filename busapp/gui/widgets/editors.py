@@ -1,0 +1,324 @@
+"""One editor for each type a setting can have. Each takes and gives plain values, None where nothing is chosen."""
+
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QValidator, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.gui.user_settings import last_folder, remember_folder
+
+_NOTHING = -(2**31)
+"""What an empty number box holds inside; it shows as an empty field with its placeholder."""
+
+
+class Editor(QWidget):
+    """Base of all editors.
+
+    Signals:
+        changed: by the user or by `set_value`.
+    """
+
+    changed = Signal()
+
+    def value(self) -> Any:
+        """What is in the field; None for empty."""
+        raise NotImplementedError
+
+    def set_value(self, value: Any) -> None:
+        """Put a value in; None empties the field."""
+        raise NotImplementedError
+
+    def _hold(self, widget: QWidget, *others: QWidget) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(widget, 1)
+        for other in others:
+            row.addWidget(other)
+        self.setFocusProxy(widget)
+
+
+class _IgnoreWheel(QObject):
+    """Lets the wheel scroll the panel, not change a value that the pointer happens to be over."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QWheelEvent) and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+class ChoiceEditor(Editor):
+    """A combo box over (value, words)."""
+
+    def __init__(self, options: Sequence[tuple[Any, str]]) -> None:
+        super().__init__()
+        self.box = QComboBox()
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setMinimumContentsLength(6)
+        self.box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.box.installEventFilter(_IgnoreWheel(self))
+        self.set_options(options)
+        self.box.currentIndexChanged.connect(self.changed)
+        self._hold(self.box)
+
+    def set_options(self, options: Sequence[tuple[Any, str]]) -> None:
+        """Offer these; the one that was chosen stays chosen if it is among them, else the first is."""
+        chosen = self.value()
+        self.box.blockSignals(True)
+        self.box.clear()
+        for value, words in options:
+            self.box.addItem(words, value)
+        self.box.setCurrentIndex(next((i for i, (value, _) in enumerate(options) if value == chosen), 0))
+        self.box.blockSignals(False)
+        if self.value() != chosen:
+            self.changed.emit()
+
+    def value(self) -> Any:
+        return self.box.currentData()
+
+    def set_value(self, value: Any) -> None:
+        for index in range(self.box.count()):
+            if self.box.itemData(index) == value:
+                self.box.setCurrentIndex(index)
+                return
+
+
+class _IntBox(QSpinBox):
+    """Takes any number while typing, so that the form can say what is wrong with it; steps stay within limits."""
+
+    def __init__(self, low: int, high: int, step: int) -> None:
+        super().__init__()
+        self._low, self._high = low, high
+        self.setRange(_NOTHING, 2**31 - 1)
+        self.setSingleStep(step)
+
+    def textFromValue(self, value: int) -> str:
+        return "" if value == _NOTHING else str(value)
+
+    def valueFromText(self, text: str) -> int:
+        try:
+            return max(_NOTHING + 1, min(int(text), 2**31 - 1))
+        except ValueError:
+            return _NOTHING
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        if not text.strip():
+            return QValidator.State.Acceptable, text, position
+        state = QValidator.State.Acceptable if text.lstrip("-").isdigit() else QValidator.State.Invalid
+        return (QValidator.State.Intermediate if text == "-" else state), text, position
+
+    def stepBy(self, steps: int) -> None:
+        if self.value() == _NOTHING:
+            self.setValue(self._low)
+        else:
+            self.setValue(max(self._low, min(self._high, self.value() + steps * self.singleStep())))
+
+    def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
+        flags = QAbstractSpinBox.StepEnabledFlag.StepNone
+        if self.value() < self._high:
+            flags |= QAbstractSpinBox.StepEnabledFlag.StepUpEnabled
+        if self.value() > self._low:
+            flags |= QAbstractSpinBox.StepEnabledFlag.StepDownEnabled
+        return flags
+
+
+class IntEditor(Editor):
+    """A whole number; empty where the field may be (shown as "auto")."""
+
+    def __init__(self, low: int, high: int, step: int, may_be_empty: bool) -> None:
+        super().__init__()
+        self.box = _IntBox(low, high, step)
+        self.box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.box.installEventFilter(_IgnoreWheel(self))
+        self.box.lineEdit().setPlaceholderText("auto" if may_be_empty else "")
+        self.box.valueChanged.connect(self.changed)
+        self._hold(self.box)
+
+    def value(self) -> int | None:
+        value = self.box.value()
+        return None if value == _NOTHING else value
+
+    def set_value(self, value: int | None) -> None:
+        self.box.setValue(_NOTHING if value is None else value)
+
+
+class _FloatBox(QDoubleSpinBox):
+    """Shows a number as people write it (0.0001), and steps by a tenth of its size."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self._low, self._high = low, high
+        self.setDecimals(8)
+        self.setRange(-1e9, 1e9)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.8f}".rstrip("0").rstrip(".")
+
+    def valueFromText(self, text: str) -> float:
+        try:
+            return float(text.replace(",", "."))
+        except ValueError:
+            return self.value()
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        try:
+            float(text.replace(",", "."))
+        except ValueError:
+            is_begun = not text.strip("-+.,eE0123456789")
+            return (QValidator.State.Intermediate if is_begun else QValidator.State.Invalid), text, position
+        return QValidator.State.Acceptable, text, position
+
+    def stepBy(self, steps: int) -> None:
+        super().stepBy(steps)
+        self.setValue(max(self._low, min(self._high, self.value())))
+
+
+class FloatEditor(Editor):
+    """A number."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.box = _FloatBox(low, high)
+        self.box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.box.installEventFilter(_IgnoreWheel(self))
+        self.box.valueChanged.connect(self.changed)
+        self._hold(self.box)
+
+    def value(self) -> float:
+        return self.box.value()
+
+    def set_value(self, value: float | None) -> None:
+        self.box.setValue(0.0 if value is None else value)
+
+
+class BoolEditor(Editor):
+    """A checkbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = QCheckBox()
+        self.box.toggled.connect(self.changed)
+        self._hold(self.box)
+
+    def value(self) -> bool:
+        return self.box.isChecked()
+
+    def set_value(self, value: bool | None) -> None:
+        self.box.setChecked(bool(value))
+
+
+class TextEditor(Editor):
+    """A word; empty is None where the field may be empty."""
+
+    def __init__(self, may_be_empty: bool) -> None:
+        super().__init__()
+        self._may_be_empty = may_be_empty
+        self.box = QLineEdit()
+        self.box.textChanged.connect(self.changed)
+        self._hold(self.box)
+
+    def value(self) -> str | None:
+        text = self.box.text().strip()
+        return None if self._may_be_empty and not text else text
+
+    def set_value(self, value: str | None) -> None:
+        self.box.setText(value or "")
+
+
+class PathEditor(Editor):
+    """A file, typed or chosen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = QLineEdit()
+        self.box.setPlaceholderText("auto")
+        self.box.textChanged.connect(self.changed)
+        self.browse = QToolButton()
+        self.browse.setText("…")
+        self.browse.setToolTip("Choose a file")
+        self.browse.setAccessibleName("Choose a file")
+        self.browse.clicked.connect(self._choose)
+        self._hold(self.box, self.browse)
+
+    def value(self) -> Path | None:
+        text = self.box.text().strip()
+        return Path(text) if text else None
+
+    def set_value(self, value: Path | str | None) -> None:
+        self.box.setText("" if value is None else str(value))
+
+    def _choose(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.box.text() or str(last_folder()))
+        if name:
+            remember_folder(Path(name).parent)
+            self.box.setText(name)
+
+
+def _limit(field: FieldInfo, *names: str) -> float | None:
+    for constraint in field.metadata:
+        for name in names:
+            found: float | None = getattr(constraint, name, None)
+            if found is not None:
+                return found
+    return None
+
+
+def editor_for(field: FieldInfo) -> Editor | None:
+    """The editor of a settings field; None for types that no form asks for (tuples of paths)."""
+    kind: Any = field.annotation
+    arguments = typing.get_args(kind)
+    may_be_empty = isinstance(kind, types.UnionType) and types.NoneType in arguments
+    if may_be_empty:
+        kind = next(part for part in arguments if part is not types.NoneType)
+    if kind is bool:
+        as_protocol = [(None, "as protocol"), (True, "on"), (False, "off")]
+        return ChoiceEditor(as_protocol) if may_be_empty else BoolEditor()
+    if typing.get_origin(kind) is Literal:
+        return ChoiceEditor([(option, str(option)) for option in typing.get_args(kind)])
+    if kind is int:
+        low, high = _limit(field, "ge", "gt"), _limit(field, "le", "lt")
+        return IntEditor(
+            int(low) if low is not None else -(2**31) + 1,
+            int(high) if high is not None else 2**31 - 1,
+            int(_limit(field, "multiple_of") or 1),
+            may_be_empty,
+        )
+    if kind is float:
+        low, high = _limit(field, "ge", "gt"), _limit(field, "le", "lt")
+        return FloatEditor(low if low is not None else -1e9, high if high is not None else 1e9)
+    if kind is str:
+        return TextEditor(may_be_empty)
+    if kind is Path:
+        return PathEditor()
+    return None
+
+
+class Column(QVBoxLayout):
+    """A column without margins."""
+
+    def __init__(self, parent: QWidget | None = None, spacing: int = 0) -> None:
+        super().__init__()
+        if parent is not None:
+            parent.setLayout(self)
+        self.setContentsMargins(0, 0, 0, 0)
+        self.setSpacing(spacing)

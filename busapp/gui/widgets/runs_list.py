@@ -1,0 +1,258 @@
+"""The past runs of one kind of job: open, rename, note, resume, delete with undo."""
+
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QHeaderView,
+    QInputDialog,
+    QMenu,
+    QStackedLayout,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.runs import Run, RunInfo
+from busapp.engine.settings import SETTINGS
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.message_strip import MessageStrip
+
+_COLUMNS = ("Name", "When", "Settings", "State", "Result")
+_ID = Qt.ItemDataRole.UserRole
+
+
+def settings_in_words(info: RunInfo) -> str:
+    """The settings that matter: those that stand open in the form, and others where they are not the default."""
+    parts: list[str] = []
+    for name, field in SETTINGS[info.kind].model_fields.items():
+        value = info.settings.get(name)
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        is_default = field.is_required() or value == field.default
+        if value is None or (extra.get("more") and is_default):
+            continue
+        if isinstance(value, bool):
+            parts.append(f"{field.title} {'on' if value else 'off'}")
+        elif isinstance(value, int | float):
+            parts.append(f"{value:,} {(field.title or name).lower()}")
+        else:
+            parts.append(str(value))
+    return " · ".join(parts)
+
+
+def result_in_words(kind: str, settings: dict[str, Any], result: dict[str, Any] | None) -> str:
+    """The one number that a run ends in, with what it needs beside it."""
+    if not result:
+        return ""
+    if kind == "validate" and "accuracy" in result:
+        low, high = result.get("accuracy_ci95") or (float("nan"), float("nan"))
+        words = f"{result['accuracy']:.1%} ({low:.1%}–{high:.1%})"
+        leaks = any(result.get("leaks", {}).values()) or settings.get("protocol") == "published"
+        return f"⚠ {words}, leaks" if leaks else words
+    if kind == "synthesize":
+        images = f"{result.get('images', 0):,} images"
+        return f"{images}, KID {result['kid']:.2f}" if isinstance(result.get("kid"), int | float) else images
+    return ""
+
+
+def when_in_words(created: str) -> str:
+    """A run's time as the user's clock shows it."""
+    return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+class RunsList(QWidget):
+    """The study's runs of one kind, the newest first.
+
+    Signals:
+        opened: id of the run to show (double-click, Enter).
+        resume_requested: id of the run to go on with.
+        selection_changed: another set of runs is selected.
+        changed: a run was renamed, deleted or brought back.
+    """
+
+    opened = Signal(str)
+    resume_requested = Signal(str)
+    selection_changed = Signal()
+    changed = Signal()
+
+    def __init__(self, kind: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = kind
+        self._workspace: Workspace | None = None
+        self.strip = MessageStrip()
+        self.tree = QTreeWidget()
+        self.tree.setAccessibleName("Past runs")
+        self.tree.setHeaderLabels(_COLUMNS)
+        self.tree.setRootIsDecorated(False)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAlternatingRowColors(True)
+        self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
+        self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.tree.header().setStretchLastSection(True)
+        self.tree.setSortingEnabled(True)
+        self.tree.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+        self.tree.itemActivated.connect(lambda item, _column: self.opened.emit(item.data(0, _ID)))
+        self.tree.itemSelectionChanged.connect(self._on_selection)
+        self.tree.customContextMenuRequested.connect(self._show_menu)
+        self._empty = EmptyState("No runs yet. Choose the settings and start one.")
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.tree)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.strip)
+        column.addLayout(self._stack, 1)
+
+        self.open_action = self._action("Open", None, self._open)
+        self.resume_action = self._action("Resume", "Ctrl+R", self._resume)
+        self.rename_action = self._action("Rename…", "F2", self._rename)
+        self.note_action = self._action("Note…", "Ctrl+Shift+N", self._note)
+        self.delete_action = self._action("Move to the trash", "Del", self._delete)
+        self._on_selection()
+
+    def _action(self, text: str, keys: str | None, slot: Any) -> QAction:
+        action = QAction(text, self)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(slot)
+        self.tree.addAction(action)
+        return action
+
+    # -- content -------------------------------------------------------------------------------------------
+
+    def open_study(self, workspace: Workspace) -> None:
+        """List the runs of another study."""
+        self._workspace = workspace
+        self.strip.clear()
+        self.tree.clear()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the runs again; what was selected stays selected."""
+        selected = set(self.selected_ids())
+        current = self.tree.currentItem()
+        current_id = current.data(0, _ID) if current else None
+        runs = self._workspace.runs(self.kind) if self._workspace else []
+        self.tree.blockSignals(True)
+        self.tree.setSortingEnabled(False)
+        self.tree.clear()
+        for run in runs:
+            item = _item(run)
+            self.tree.addTopLevelItem(item)
+            if run.id == current_id:
+                self.tree.setCurrentItem(item)
+            item.setSelected(run.id in selected)
+        self.tree.setSortingEnabled(True)
+        self.tree.blockSignals(False)
+        self._stack.setCurrentWidget(self.tree if runs else self._empty)
+        self._on_selection()
+
+    def selected_ids(self) -> list[str]:
+        """Ids of the selected runs, as listed."""
+        return [item.data(0, _ID) for item in self.tree.selectedItems()]
+
+    def select(self, run_id: str) -> None:
+        """Select one run."""
+        for index in range(self.tree.topLevelItemCount()):
+            item = self.tree.topLevelItem(index)
+            if item is not None and item.data(0, _ID) == run_id:
+                self.tree.setCurrentItem(item)
+
+    # -- what can be done with them ------------------------------------------------------------------------
+
+    def _selected(self) -> list[Run]:
+        if self._workspace is None:
+            return []
+        runs = []
+        for run_id in self.selected_ids():
+            try:
+                runs.append(self._workspace.run(run_id))
+            except UserError as error:
+                self.strip.add(str(error))
+        return runs
+
+    def _on_selection(self) -> None:
+        runs = self._selected()
+        one = len(runs) == 1
+        for action in (self.open_action, self.rename_action, self.note_action):
+            action.setEnabled(one)
+        self.resume_action.setEnabled(one and runs[0].can_resume)
+        self.delete_action.setEnabled(bool(runs) and all(run.info.state != "running" for run in runs))
+        self.selection_changed.emit()
+
+    def _show_menu(self, position: QPoint) -> None:
+        menu = QMenu(self)
+        menu.addActions(
+            [self.open_action, self.resume_action, self.rename_action, self.note_action, self.delete_action]
+        )
+        menu.exec(self.tree.viewport().mapToGlobal(position))
+        menu.deleteLater()
+
+    def _open(self) -> None:
+        self.opened.emit(self.selected_ids()[0])
+
+    def _resume(self) -> None:
+        self.resume_requested.emit(self.selected_ids()[0])
+
+    def _rename(self) -> None:
+        run = self._selected()[0]
+        name, agreed = QInputDialog.getText(self, "Rename the run", "Name", text=run.info.name)
+        if agreed and name.strip():
+            run.rename(name.strip())
+            self._was_changed()
+
+    def _note(self) -> None:
+        run = self._selected()[0]
+        note, agreed = QInputDialog.getMultiLineText(self, "Note", f"About {run.info.name}", run.info.note)
+        if agreed:
+            run.rename(run.info.name, note.strip())
+            self._was_changed()
+
+    def _delete(self) -> None:
+        runs = self._selected()
+        assert self._workspace is not None
+        for run in runs:
+            self._workspace.delete_run(run)
+        what = f"“{runs[0].info.name}” is" if len(runs) == 1 else f"{len(runs)} runs are"
+        ids = [run.id for run in runs]
+        self.strip.add(
+            f"{what} in the study's trash.", level="info", action="Undo", on_action=lambda: self._restore(ids)
+        )
+        self._was_changed()
+
+    def _restore(self, run_ids: list[str]) -> None:
+        assert self._workspace is not None
+        for run_id in run_ids:
+            self._workspace.restore_run(run_id)
+        self._was_changed()
+
+    def _was_changed(self) -> None:
+        self.refresh()
+        self.changed.emit()
+
+
+def _item(run: Run) -> QTreeWidgetItem:
+    info = run.info
+    words = (
+        info.name,
+        when_in_words(info.created),
+        settings_in_words(info),
+        f"{info.state}, can be resumed" if run.can_resume else info.state,
+        result_in_words(info.kind, info.settings, run.result()),
+    )
+    item = QTreeWidgetItem(list(words))
+    item.setData(0, _ID, run.id)
+    for column, text in enumerate(words):
+        item.setToolTip(column, text)
+    if info.note:
+        item.setToolTip(0, f"{info.name}\n\n{info.note}")
+    if info.error:
+        item.setToolTip(3, info.error)
+    return item

@@ -1,0 +1,68 @@
+"""Every test of the window acts offscreen, with settings of its own, and leaves neither thread nor Qt warning."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtCore import QSettings, QThread, QThreadPool, QtMsgType, qInstallMessageHandler
+
+from busapp.gui import theme
+
+# Said by Qt about the machine, not about the program.
+_EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
+
+
+@pytest.fixture(autouse=True)
+def own_user_settings(tmp_path: Path) -> None:
+    """What the window remembers goes to the test's folder."""
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    for file_format in (QSettings.Format.IniFormat, QSettings.Format.NativeFormat):
+        QSettings.setPath(file_format, QSettings.Scope.UserScope, str(tmp_path / "user-settings"))
+
+
+@pytest.fixture(autouse=True)
+def no_qt_warnings() -> Iterator[None]:
+    """A warning of Qt's fails the test."""
+    warnings: list[str] = []
+
+    def handler(kind: QtMsgType, _context: object, text: str) -> None:
+        is_bad = kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+        if is_bad and not any(expected in text for expected in _EXPECTED_OF_QT):
+            warnings.append(text)
+
+    before = qInstallMessageHandler(handler)
+    yield
+    qInstallMessageHandler(before)
+    assert not warnings, warnings
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left(own_user_settings: None) -> Iterator[None]:
+    """A thread that a test leaves running fails it."""
+    before = set(threading.enumerate())
+    yield
+    QThreadPool.globalInstance().waitForDone()
+    deadline = time.monotonic() + 5
+    while (left := _own_threads() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left, f"threads left running: {left}"
+
+
+def _own_threads() -> set[threading.Thread]:
+    # Python calls a thread "Dummy" that Qt started and that called into Python; pool threads wait for more work.
+    return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+
+
+@pytest.fixture
+def light(qapp: object) -> None:
+    """The light scheme, whatever the desktop has."""
+    theme.apply(qapp, "light")  # type: ignore[arg-type]
+
+
+__all__ = ["QThread"]
