@@ -1,0 +1,168 @@
+"""The pictures of reports and diagnosis pages, drawn with matplotlib without a screen. Only jobs import this."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+
+from busapp.engine.diagnosis import COLOURS, RESEARCH_USE, Diagnosis, Model, overlay
+from busapp.engine.events import EpochEnded
+from busapp.engine.files import space_is_needed, write_atomically
+
+# Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#D55E00"
+A4: Final = (8.27, 11.69)
+"""Inches."""
+
+
+def to_png(figure: Figure, dpi: int = 110) -> bytes:
+    """A figure as PNG bytes."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
+
+
+def image_to_png(image: Image.Image) -> bytes:
+    """A picture as PNG bytes."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis, size: tuple[float, float] = (9.0, 3.4)) -> Figure:
+    """The picture, its heat map with a bar, and the probabilities of all classes, side by side; size in inches."""
+    figure = Figure(figsize=size, layout="constrained")
+    picture, heat, bars = figure.subplots(1, 3, width_ratios=(1, 1.15, 1.1))
+    picture.imshow(image)
+    picture.set_title("image", fontsize=9)
+    shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
+    heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9)
+    figure.colorbar(shown, ax=heat, shrink=0.7).ax.tick_params(labelsize=7)
+    for axes in (picture, heat):
+        axes.set_axis_off()
+    _draw_probabilities(bars, diagnosis)
+    return figure
+
+
+def _draw_probabilities(axes: Axes, diagnosis: Diagnosis) -> None:
+    names = list(diagnosis.probabilities)
+    values = [diagnosis.probabilities[name] for name in names]
+    colours = [ORANGE if name == diagnosis.predicted and not diagnosis.abstained else "0.6" for name in names]
+    drawn = axes.barh(names, values, color=colours)
+    axes.bar_label(drawn, [f"{100 * value:.1f} %" for value in values], padding=3, fontsize=8)
+    axes.set_xlim(0, 1.25)
+    axes.set_xticks([0, 0.5, 1])
+    axes.invert_yaxis()
+    axes.set_title("no answer" if diagnosis.abstained else f"probability: {diagnosis.predicted}", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+    """Counts, with the share of each true class (row) beneath, coloured by that share."""
+    counts = np.asarray(confusion, dtype=np.int64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(1.4 + 0.9 * len(classes), 1.0 + 0.8 * len(classes)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true in range(len(classes)):
+        for predicted in range(len(classes)):
+            share = float(shares[true, predicted])
+            axes.text(
+                predicted,
+                true,
+                f"{counts[true, predicted]}\n{100 * share:.0f} %",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if share > 0.55 else "black",
+            )
+    axes.set_xticks(range(len(classes)), classes, fontsize=8)
+    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    axes.set_xlabel("predicted", fontsize=9)
+    axes.set_ylabel("true", fontsize=9)
+    return figure
+
+
+def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
+    """Accuracy and loss over the epochs: every fold faint, their mean strong; training dashed, test solid."""
+    latest = {(event.fold, event.epoch): event for event in epochs}  # a resumed run records some epochs twice
+    figure = Figure(figsize=(8.0, 2.8), layout="constrained")
+    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for part, colour, style in (("train", BLUE, "--"), ("test", ORANGE, "-")):
+            _draw_folds(axes, latest, f"{part}_{quantity}", colour, style, part)
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.set_ylabel(quantity, fontsize=9)
+        axes.grid(alpha=0.25)
+        axes.tick_params(labelsize=8)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def _draw_folds(
+    axes: Axes, events: dict[tuple[int, int], EpochEnded], name: str, colour: str, style: str, label: str
+) -> None:
+    folds = sorted({fold for fold, _ in events})
+    for fold in folds:
+        points = sorted((epoch, getattr(event, name)) for (f, epoch), event in events.items() if f == fold)
+        axes.plot(*zip(*points, strict=True), style, color=colour, alpha=0.25, linewidth=0.8)
+    numbers = sorted({epoch for _, epoch in events})
+    means = [np.mean([getattr(e, name) for (_, epoch), e in events.items() if epoch == n]) for n in numbers]
+    axes.plot(numbers, means, style, color=colour, linewidth=1.8, label=label, marker="o" if len(means) == 1 else None)
+
+
+class DiagnosisPages:
+    """A PDF with one page per image. It is moved into place when it is complete, and left out after a failure."""
+
+    def __init__(self, path: Path, model: Model) -> None:
+        self._path = path
+        self._model = model
+        self._stream = io.BytesIO()
+        self._pages = PdfPages(self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._pages.get_pagecount() == 0:
+            return
+        self._pages.close()
+        if kind is None:
+            with space_is_needed(self._path):
+                write_atomically(self._path, self._stream.getvalue())
+
+    def add(self, image: Image.Image, diagnosis: Diagnosis) -> None:
+        """One page: picture, heat map, probabilities, and what they rest on."""
+        figure = diagnosis_figure(image, diagnosis, size=A4)
+        figure.set_layout_engine("constrained", rect=(0.06, 0.36, 0.88, 0.46))
+        answer = "No answer" if diagnosis.abstained else f"{diagnosis.predicted}"
+        figure.text(0.08, 0.93, answer, fontsize=18, weight="bold")
+        figure.text(
+            0.08,
+            0.905,
+            "\n".join(textwrap.wrap(diagnosis.file, 110)),
+            fontsize=8,
+            color="0.3",
+            parse_math=False,
+            va="top",
+        )
+        figure.text(0.08, 0.86, "\n".join(diagnosis.reasons), fontsize=10, parse_math=False)
+        figure.text(0.08, 0.34, "\n".join(self._foundation()), fontsize=9, va="top", parse_math=False)
+        figure.text(0.08, 0.05, RESEARCH_USE, fontsize=11, weight="bold")
+        self._pages.savefig(figure)
+
+    def _foundation(self) -> list[str]:
+        lines = [f"Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", f"Model: {self._model.path.name}"]
+        lines += [*self._model.card(), "", *self._model.cautions]
+        return [part for line in lines for part in (textwrap.wrap(line, 100) or [""])]
