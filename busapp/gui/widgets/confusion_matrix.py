@@ -1,0 +1,201 @@
+"""The confusion matrix: counts large, row per cent small and as colour, sensitivity beside the rows."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTabBar,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.gui.theme import colours, theme
+
+SHARE = Qt.ItemDataRole.UserRole
+Counts = Sequence[Sequence[int]]
+"""`counts[true][predicted]`, in the order of the classes."""
+
+
+class _CellPainter(QStyledItemDelegate):
+    """Count, per cent of the row, and a ground as deep as that share."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        share = index.data(SHARE)
+        now = colours()
+        ground, text = QColor(now.base), QColor(now.text)
+        if share is not None:
+            ground = _blend(QColor(now.base), QColor(now.accent), 0.75 * share)
+            text = QColor("#ffffff" if ground.lightnessF() < 0.5 else "#101418")
+        rect = QRectF(option.rect)
+        painter.save()
+        painter.fillRect(rect, ground)
+        painter.setPen(text)
+        count, _, small = str(index.data()).partition("\n")
+        large_font, small_font = QFont(option.font), QFont(option.font)
+        large_font.setPointSizeF(option.font.pointSizeF() * (1.6 if share is not None else 1.1))
+        large_font.setBold(share is not None)
+        middle = rect.adjusted(0, 0, 0, -rect.height() * 0.42 if small else 0)
+        bottom = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+        painter.setFont(large_font)
+        painter.drawText(middle, bottom if small else Qt.AlignmentFlag.AlignCenter, count)
+        painter.setFont(small_font)
+        top = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+        painter.drawText(rect.adjusted(0, rect.height() * 0.6, 0, 0), top, small)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.setPen(QPen(text, 2))
+            painter.drawRect(rect.adjusted(2, 2, -2, -2))
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(64, 44)
+
+
+def _blend(below: QColor, above: QColor, share: float) -> QColor:
+    def mixed(b: float, a: float) -> float:
+        return b + (a - b) * share
+
+    return QColor.fromRgbF(
+        mixed(below.redF(), above.redF()), mixed(below.greenF(), above.greenF()), mixed(below.blueF(), above.blueF())
+    )
+
+
+class ConfusionMatrix(QTableWidget):
+    """One matrix. Arrow keys walk the cells.
+
+    Signals:
+        cell_chosen: (true, predicted) as indices of the classes, by click, keyboard or Enter.
+    """
+
+    cell_chosen = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setItemDelegate(_CellPainter(self))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.setAccessibleName("Confusion matrix")
+        self.setAccessibleDescription("Rows are the true classes, columns the predicted ones. Enter shows the images.")
+        for header in (self.horizontalHeader(), self.verticalHeader()):
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            header.setSectionsClickable(False)
+            header.setMinimumSectionSize(36)
+        self.cellClicked.connect(self._choose)
+        self.currentCellChanged.connect(lambda row, column, _r, _c: self._choose(row, column) if self.hasFocus() else 0)
+        self.cellActivated.connect(self._choose)
+        theme.changed.connect(self.viewport().update)
+
+    def show_counts(self, classes: Sequence[str], counts: Counts) -> None:
+        """Draw a matrix, with the full, fixed list of classes; the chosen cell stays chosen."""
+        chosen = self.currentRow(), self.currentColumn()
+        self.blockSignals(True)
+        self.setRowCount(len(classes))
+        self.setColumnCount(len(classes) + 1)
+        self.setVerticalHeaderLabels([f"{name}" for name in classes])
+        self.setHorizontalHeaderLabels([*classes, "Sensitivity"])
+        for true, name in enumerate(classes):
+            total = sum(counts[true])
+            for predicted, other in enumerate(classes):
+                count = counts[true][predicted]
+                share = count / total if total else 0.0
+                item = QTableWidgetItem(f"{count}\n{100 * share:.1f} %")
+                item.setData(SHARE, share)
+                words = f"{count} of {total} images of class {name} were called {other}"
+                item.setToolTip(words)
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
+                self.setItem(true, predicted, item)
+            self.setItem(true, len(classes), _sensitivity(name, counts[true][true], total))
+        if chosen[0] >= 0:
+            self.setCurrentCell(*chosen)
+        self.blockSignals(False)
+
+    def _choose(self, row: int, column: int) -> None:
+        if 0 <= column < self.columnCount() - 1 and row >= 0:
+            self.cell_chosen.emit(row, column)
+
+
+def _sensitivity(name: str, right: int, total: int) -> QTableWidgetItem:
+    item = QTableWidgetItem(f"{right / total:.3f}" if total else "–")
+    item.setToolTip(f"{right} of {total} images of class {name} were recognised")
+    item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+    return item
+
+
+class ConfusionTabs(QWidget):
+    """The matrix of all folds together, and of each fold by its tab.
+
+    Signals:
+        cell_chosen: (fold, true, predicted); fold 0 is the total.
+    """
+
+    cell_chosen = Signal(int, int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._classes: list[str] = []
+        self._by_fold: dict[int, Counts] = {}
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        self.tabs.setDrawBase(False)
+        self.tabs.setUsesScrollButtons(True)
+        self.tabs.setAccessibleName("Fold of the confusion matrix")
+        self.matrix = ConfusionMatrix()
+        self._corner = QLabel("Rows: true class. Columns: predicted class. Choose a cell to see its images.")
+        self._corner.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self.matrix, 1)
+        layout.addWidget(self._corner)
+        self.tabs.currentChanged.connect(self._show_tab)
+        self.matrix.cell_chosen.connect(lambda true, predicted: self.cell_chosen.emit(self.fold, true, predicted))
+        self.start([])
+
+    @property
+    def fold(self) -> int:
+        """The fold that is shown, 0 for the total."""
+        data = self.tabs.tabData(self.tabs.currentIndex())
+        return int(data) if data is not None else 0
+
+    def start(self, classes: Sequence[str]) -> None:
+        """Begin a new run: no fold is there yet."""
+        self._classes, self._by_fold = list(classes), {}
+        while self.tabs.count() > 1:
+            self.tabs.removeTab(1)
+        if not self.tabs.count():
+            self.tabs.addTab("All folds")
+            self.tabs.setTabData(0, 0)
+        self.matrix.setCurrentCell(-1, -1)
+        self._show_tab()
+
+    def put_fold(self, fold: int, counts: Counts) -> None:
+        """A fold is finished; the same fold again replaces it."""
+        if fold not in self._by_fold:
+            position = 1 + sum(known < fold for known in self._by_fold)
+            self.tabs.insertTab(position, f"Fold {fold}")
+            self.tabs.setTabData(position, fold)
+        self._by_fold[fold] = counts
+        self._show_tab()
+
+    def total(self) -> list[list[int]]:
+        """The sum over the folds that are there: rows true, columns predicted."""
+        size = range(len(self._classes))
+        return [
+            [sum(counts[true][predicted] for counts in self._by_fold.values()) for predicted in size] for true in size
+        ]
+
+    def _show_tab(self) -> None:
+        self.matrix.show_counts(self._classes, self._by_fold.get(self.fold) or self.total())

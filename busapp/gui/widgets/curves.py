@@ -1,0 +1,298 @@
+"""Line plots that grow while a job runs: fluid at 50 points a second, readable by mouse and by keyboard."""
+
+import csv
+import math
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
+from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QMouseEvent, QPaintDevice, QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from busapp.gui.theme import plot_colours, theme
+
+PNG_SCALE = 2
+REDRAW_MS = 40
+"""Points that arrive within this time are drawn together."""
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass
+class _Points:
+    """Points in the order of x, in arrays that double when they are full."""
+
+    x: Values = field(default_factory=lambda: np.empty(256))
+    y: Values = field(default_factory=lambda: np.empty(256))
+    n: int = 0
+
+    def put(self, x: float, y: float) -> None:
+        """Add a point; one at the same x is replaced, as a resumed run records an epoch twice."""
+        at = self.n if not self.n or x > self.x[self.n - 1] else int(np.searchsorted(self.x[: self.n], x))
+        if at < self.n and self.x[at] == x:
+            self.y[at] = y
+            return
+        if self.n == len(self.x):
+            self.x, self.y = np.resize(self.x, 2 * self.n), np.resize(self.y, 2 * self.n)
+        for values, new in ((self.x, x), (self.y, y)):
+            values[at + 1 : self.n + 1] = values[at : self.n].copy()
+            values[at] = new
+        self.n += 1
+
+    def at(self, x: float) -> float | None:
+        """The value at x, or None where there is no point."""
+        index = int(np.searchsorted(self.x[: self.n], x))
+        return float(self.y[index]) if index < self.n and self.x[index] == x else None
+
+
+@dataclass
+class _Curve:
+    name: str
+    colour: str
+    faint: bool
+    dashed: bool
+    item: pg.PlotDataItem
+    points: _Points = field(default_factory=_Points)
+
+
+class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
+    """Curves over epochs. Wheel zooms, double-click resets, hover or the arrow keys read the values, a right
+    click exports PNG, SVG or CSV. Checkpoints are ticks on the lower edge."""
+
+    def __init__(self, title: str, x_axis: str, y_axis: str, parent: QWidget | None = None) -> None:
+        """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)"."""
+        super().__init__(parent)
+        self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
+        self._curves: dict[str, _Curve] = {}
+        self._changed: set[str] = set()
+        self._ticks: list[float] = []
+        self._cursor_x: float | None = None
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(
+            f"{y_axis} over {x_axis.lower()}. Arrow keys read the values, the context menu exports."
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(160, 120)
+
+        plot = self.getPlotItem()
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.showGrid(x=True, y=True, alpha=0.12)
+        self._legend = plot.addLegend(offset=(-8, 8), labelTextSize="9pt")
+        self._cursor = pg.InfiniteLine(angle=90)
+        self._cursor.hide()
+        plot.addItem(self._cursor, ignoreBounds=True)
+        self._tick_marks = pg.ScatterPlotItem(size=9, symbol="t1", pxMode=True)
+        plot.addItem(self._tick_marks, ignoreBounds=True)
+        plot.getViewBox().sigRangeChanged.connect(self._place_ticks)
+
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(REDRAW_MS)
+        self._redraw.timeout.connect(self.draw)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    # -- what is drawn -------------------------------------------------------------------------------------
+
+    def define(self, key: str, name: str, colour: str, *, faint: bool = False, dashed: bool = False) -> None:
+        """Make a curve ready; faint ones stay out of the legend and of what hover reads. Twice is once."""
+        if key in self._curves:
+            return
+        item = pg.PlotDataItem(connect="finite")
+        item.setClipToView(True)
+        item.setDownsampling(auto=True, method="peak")
+        item.setZValue(0 if faint else 1)
+        self._curves[key] = curve = _Curve(name, colour, faint, dashed, item)
+        self.getPlotItem().addItem(item)
+        if not faint:
+            self._legend.addItem(item, name)
+        self._style_curve(curve)
+
+    def put(self, key: str, x: float, y: float) -> None:
+        """Add a point to a curve, or replace the one at this x. Values that are not finite are left out."""
+        if not math.isfinite(y):
+            return
+        self._curves[key].points.put(x, y)
+        self._changed.add(key)
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def tick(self, x: float) -> None:
+        """Mark a checkpoint."""
+        self._ticks.append(x)
+        self._place_ticks()
+
+    def draw(self) -> None:
+        """Draw the points that came since the last time."""
+        for key in self._changed:
+            curve = self._curves[key]
+            curve.item.setData(curve.points.x[: curve.points.n], curve.points.y[: curve.points.n])
+        self._changed.clear()
+
+    def clear_curves(self) -> None:
+        """Take all curves and ticks away, and the zoom with them."""
+        for curve in self._curves.values():
+            self.getPlotItem().removeItem(curve.item)
+        self._curves.clear()
+        self._changed.clear()
+        self._ticks.clear()
+        self._legend.clear()
+        self._move_cursor(None)
+        self._place_ticks()
+        self.reset_zoom()
+
+    def values(self, key: str) -> tuple[Values, Values]:
+        """The points of a curve: x and y, float64 (n,) each, in the order of x; empty for an unknown curve."""
+        points = self._curves[key].points if key in self._curves else _Points()
+        return points.x[: points.n].copy(), points.y[: points.n].copy()
+
+    def reset_zoom(self) -> None:
+        """Show everything, and follow as it grows."""
+        self.getPlotItem().enableAutoRange()
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def read(self, x: float) -> str:
+        """The values of the strong curves at the recorded x nearest to `x`, in words; empty without curves."""
+        strong = [curve for curve in self._curves.values() if not curve.faint and curve.points.n]
+        if not strong:
+            return ""
+        known = np.unique(np.concatenate([curve.points.x[: curve.points.n] for curve in strong]))
+        nearest = float(known[np.abs(known - x).argmin()])
+        values = [f"{curve.name} {y:.4g}" for curve in strong if (y := curve.points.at(nearest)) is not None]
+        return f"{self.x_axis} {nearest:g}: " + ", ".join(values)
+
+    def _move_cursor(self, x: float | None) -> None:
+        words = self.read(x) if x is not None else ""
+        self._cursor_x = x if words else None
+        self._cursor.setVisible(bool(words))
+        if x is not None:
+            self._cursor.setPos(x)
+        self._show_title(words or self.title)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        view = self.getPlotItem().getViewBox()
+        at: QPointF = self.mapToScene(event.position().toPoint())
+        inside = view.sceneBoundingRect().contains(at)
+        self._move_cursor(float(view.mapSceneToView(at).x()) if inside else None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._move_cursor(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        known = [c.points.x[: c.points.n] for c in self._curves.values() if not c.faint and c.points.n]
+        if step is None or not known:
+            if event.key() == Qt.Key.Key_Home:
+                self.reset_zoom()
+            else:
+                super().keyPressEvent(event)
+            return
+        xs = np.unique(np.concatenate(known))
+        index = len(xs) - 1 if self._cursor_x is None else int(np.abs(xs - self._cursor_x).argmin()) + step
+        self._move_cursor(float(xs[min(max(index, 0), len(xs) - 1)]))
+        self.setAccessibleDescription(self.read(self._cursor_x or 0.0))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.reset_zoom()
+        event.accept()
+
+    # -- export --------------------------------------------------------------------------------------------
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.export_menu().popup(event.globalPos())
+
+    def export_menu(self) -> QMenu:
+        """Reset, and export as PNG, SVG or CSV."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Show everything", self.reset_zoom)
+        menu.addSeparator()
+        for suffix in ("png", "svg", "csv"):
+            menu.addAction(f"Export {suffix.upper()}…", partial(self._ask_and_export, suffix))
+        return menu
+
+    def _ask_and_export(self, suffix: str) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, f"Export {self.title}", f"{self.title}.{suffix}", f"{suffix.upper()} (*.{suffix})"
+        )
+        if name:
+            path = Path(name)
+            self.export(path if path.suffix else path.with_suffix(f".{suffix}"))
+
+    def export(self, path: Path) -> None:
+        """Write the plot as it is seen (PNG, SVG), or all its points (CSV: x, then one column per curve)."""
+        self.draw()
+        if path.suffix.lower() == ".csv":
+            self._export_csv(path)
+        else:
+            self._export_picture(path)
+
+    def _export_picture(self, path: Path) -> None:
+        # pyqtgraph's own SVG exporter fails on text outlines, so Qt draws both kinds.
+        if path.suffix.lower() == ".svg":
+            svg = QSvgGenerator()
+            svg.setFileName(str(path))
+            svg.setSize(self.size())
+            svg.setViewBox(self.rect())
+            svg.setTitle(self.title)
+            self._paint_on(svg)
+        else:
+            image = QImage(self.size() * PNG_SCALE, QImage.Format.Format_RGB32)
+            self._paint_on(image)
+            image.save(str(path))
+
+    def _paint_on(self, device: QPaintDevice) -> None:
+        painter = QPainter(device)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.render(painter)
+        painter.end()
+
+    def _export_csv(self, path: Path) -> None:
+        curves = [curve for curve in self._curves.values() if curve.points.n]
+        xs = sorted({float(x) for curve in curves for x in curve.points.x[: curve.points.n]})
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow([self.x_axis, *(curve.name for curve in curves)])
+            writer.writerows([f"{x:g}", *(curve.points.at(x) for curve in curves)] for x in xs)
+
+    # -- looks ---------------------------------------------------------------------------------------------
+
+    def _restyle(self) -> None:
+        colours = plot_colours()
+        self.setBackground(colours.background)
+        plot = self.getPlotItem()
+        for side, words in (("bottom", self.x_axis), ("left", self.y_axis)):
+            axis = plot.getAxis(side)
+            axis.setPen(pg.mkPen(colours.foreground, width=1))
+            axis.setTextPen(colours.foreground)
+            axis.setLabel(words)
+            axis.enableAutoSIPrefix(False)
+        muted = QColor(colours.foreground)
+        muted.setAlpha(110)
+        self._cursor.setPen(pg.mkPen(muted, width=1))
+        self._tick_marks.setBrush(pg.mkBrush(muted))
+        self._tick_marks.setPen(pg.mkPen(None))
+        self._legend.setLabelTextColor(colours.foreground)
+        self._show_title(self.title)
+
+    def _style_curve(self, curve: _Curve) -> None:
+        colour = QColor(curve.colour)
+        colour.setAlpha(70 if curve.faint else 255)
+        style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
+        curve.item.setPen(pg.mkPen(colour, width=1 if curve.faint else 2, style=style))
+
+    def _show_title(self, words: str) -> None:
+        self.getPlotItem().setTitle(words, color=plot_colours().foreground, size="9pt")
+
+    def _place_ticks(self) -> None:
+        bottom = self.getPlotItem().getViewBox().viewRange()[1][0]
+        self._tick_marks.setData(x=self._ticks, y=[bottom] * len(self._ticks))

@@ -1,0 +1,140 @@
+"""The samples of a generator as a film over the epochs, with real images beside them."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
+
+from busapp.gui.theme import SPACE, colours
+
+FRAME_MS = 120
+
+
+class _Picture(QWidget):
+    """One grid of images. Synthetic ones wear a dashed frame and an S."""
+
+    def __init__(self, caption: str, is_synthetic: bool) -> None:
+        super().__init__()
+        self.pixmap = QPixmap()
+        self._caption, self._is_synthetic = caption, is_synthetic
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(96, 96)
+        self.setAccessibleName(caption)
+
+    def sizeHint(self) -> QSize:
+        return QSize(256, 280)
+
+    def show_pixmap(self, pixmap: QPixmap) -> None:
+        self.pixmap = pixmap
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(QColor(colours().muted))
+        line = self.fontMetrics().height()
+        painter.drawText(QRect(0, 0, self.width(), line), Qt.AlignmentFlag.AlignHCenter, self._caption)
+        room = self.rect().adjusted(2, line + 4, -2, -2)
+        if self.pixmap.isNull() or room.isEmpty():
+            return
+        size = self.pixmap.size().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(room.x() + (room.width() - size.width()) // 2, room.y(), size.width(), size.height())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawPixmap(place, self.pixmap)
+        style = Qt.PenStyle.DashLine if self._is_synthetic else Qt.PenStyle.SolidLine
+        painter.setPen(QPen(QColor(colours().muted), 2, style))
+        painter.drawRect(place)
+        if self._is_synthetic:
+            badge = QRect(place.right() - line - 3, place.top() + 3, line, line)
+            painter.fillRect(badge, QColor("#101418"))
+            painter.setPen(QColor("#ffffff"))
+            painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, "S")
+
+
+class SampleFilm(QWidget):
+    """The grid of samples of each epoch; the slider and Play walk through them, Compare puts real ones beside.
+
+    As long as the newest is shown, newer ones are shown as they come.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._frames: dict[int, Path] = {}
+        self.samples = _Picture("Synthetic", is_synthetic=True)
+        self.real = _Picture("Real", is_synthetic=False)
+        self.real.hide()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Epoch of the samples")
+        self.slider.valueChanged.connect(self._show_frame)
+        self.epoch_label = QLabel()
+        self.epoch_label.setMinimumWidth(self.epoch_label.fontMetrics().horizontalAdvance("Epoch 00000"))
+        self.play = QToolButton()
+        self.play.setText("▶ Play")
+        self.play.setCheckable(True)
+        self.play.setToolTip("Play the samples from the first epoch to the last")
+        self.play.setAccessibleName("Play the film of the samples")
+        self.play.toggled.connect(self._set_playing)
+        self.compare = QCheckBox("&Compare with real images")
+        self.compare.toggled.connect(self.real.setVisible)
+        self._timer = QTimer(self)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self._next_frame)
+
+        pictures = QHBoxLayout()
+        pictures.setSpacing(SPACE)
+        pictures.addWidget(self.samples, 1)
+        pictures.addWidget(self.real, 1)
+        controls = QHBoxLayout()
+        controls.setSpacing(SPACE)
+        controls.addWidget(self.play)
+        controls.addWidget(self.slider, 1)
+        controls.addWidget(self.epoch_label)
+        controls.addWidget(self.compare)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(pictures, 1)
+        layout.addLayout(controls)
+        self.clear()
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that is shown."""
+        epochs = sorted(self._frames)
+        return epochs[self.slider.value()] if epochs else None
+
+    def clear(self) -> None:
+        """No samples yet."""
+        self._frames.clear()
+        self.play.setChecked(False)
+        self.slider.setRange(0, 0)
+        self.setEnabled(False)
+        self._show_frame()
+
+    def add(self, epoch: int, file: Path) -> None:
+        """Samples of an epoch were drawn into an image file."""
+        follows = self.slider.value() == self.slider.maximum()
+        self._frames[epoch] = file
+        self.setEnabled(True)
+        self.slider.setMaximum(len(self._frames) - 1)
+        if follows and not self.play.isChecked():
+            self.slider.setValue(self.slider.maximum())
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        epoch = self.epoch
+        self.samples.show_pixmap(QPixmap(str(self._frames[epoch])) if epoch is not None else QPixmap())
+        self.epoch_label.setText(f"Epoch {epoch}" if epoch is not None else "")
+
+    def _set_playing(self, playing: bool) -> None:
+        self.play.setText("⏸ Stop" if playing else "▶ Play")
+        if playing:
+            self.slider.setValue(0)
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _next_frame(self) -> None:
+        if self.slider.value() >= self.slider.maximum():
+            self.play.setChecked(False)
+        else:
+            self.slider.setValue(self.slider.value() + 1)
