@@ -21,7 +21,7 @@ def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mappin
     Raises:
         NoSpace: the disk is full; the former checkpoint is as it was.
     """
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_atomically(path, save(contiguous, metadata={"busapp": json.dumps(header)}))
 
 

@@ -66,7 +66,9 @@ def gan_key(image_size: int) -> str:
 
 def classifier_key(settings: ValidateSettings) -> str:
     """The kind of work of a classifier; a unit is one image trained on in one epoch."""
-    stages = "auto" if settings.frozen_stages is None else settings.frozen_stages
+    stages: int | str | None = settings.frozen_stages
+    if stages is None:
+        stages = "auto" if settings.pretrained else 0
     return f"mobilenet-{stages}-{settings.image_size}-{settings.width:g}"
 
 

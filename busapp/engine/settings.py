@@ -231,7 +231,7 @@ class ValidateSettings(JobSettings):
         setting(
             "Frozen stages",
             "This many of the 19 stages keep their ImageNet weights, and their activations are computed once. Left "
-            "empty: 7 without a GPU, none with one.",
+            "empty: 7 without a GPU, none with one or from scratch.",
             paper='"layers are frozen … and are fine-tuned", how many is open.',
             more=True,
         ),

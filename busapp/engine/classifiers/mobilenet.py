@@ -1,0 +1,161 @@
+"""MobileNetV2 of torchvision: where its ImageNet weights are, and the network made from them.
+
+Source: Samrin 2024, section 3.3: `mobilenet_v2` of torchvision, pre-trained on ImageNet, its last layer replaced.
+"""
+
+import logging
+import pickle
+import urllib.request
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from busapp import paths
+from busapp.engine.classifiers.torch_setup import MobileNet_V2_Weights, MobileNetV2
+from busapp.engine.files import sha256_of, write_atomically
+from busapp.engine.settings import ValidateSettings
+from busapp.errors import BadInput, MissingWeights, UserError
+
+log = logging.getLogger(__name__)
+
+_PATTERNS = ("mobilenet_v2*.safetensors", "mobilenet_v2*.pth", "mobilenet_v2*.pt")
+_ORIGIN = MobileNet_V2_Weights.IMAGENET1K_V1  # what torch.hub's `pretrained=True` stands for in the paper
+_NETWORK_TIMEOUT = 5.0
+
+
+def find_weights(weights_file: Path | None = None) -> Path:
+    """The file with the ImageNet weights: in `resources/weights`, else the file named in the settings, else in
+    torchvision's download cache, else downloaded there as torchvision does.
+
+    Raises:
+        BadInput: the file named in the settings is not there.
+        MissingWeights: none of the four has them.
+    """
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    found = _first_in(paths.resources_dir() / "weights")
+    if found is None and weights_file is not None:
+        if not weights_file.is_file():
+            raise BadInput("The weights file is not there", file=weights_file, remedy="Choose the file again.")
+        found = weights_file
+    found = found or _first_in(cache) or _downloaded(cache)
+    if found is None:
+        raise MissingWeights(
+            "MobileNetV2's ImageNet weights are nowhere to be found, and they cannot be downloaded",
+            file=_file_name(),
+            remedy=f"Get {_ORIGIN.url} on a machine with a network and put the file into "
+            f"{paths.resources_dir() / 'weights'}, or name it in the settings (--weights-file). To train without "
+            "it, from scratch, choose so (--no-pretrained).",
+        )
+    return found
+
+
+def _file_name() -> str:
+    return str(_ORIGIN.url).rsplit("/", 1)[-1]
+
+
+def _first_in(folder: Path) -> Path | None:
+    return next((path for pattern in _PATTERNS for path in sorted(folder.glob(pattern))), None)
+
+
+def _downloaded(folder: Path) -> Path | None:
+    """torchvision's file in its own cache. Its downloader has no time limit, so that without a network (and
+    most hospitals have none) the program would seem to hang."""
+    name = _file_name()
+    try:
+        with urllib.request.urlopen(_ORIGIN.url, timeout=_NETWORK_TIMEOUT) as answer:
+            content = answer.read()
+        if sha256_of(content).startswith(name.rpartition("-")[2].removesuffix(".pth")):
+            write_atomically(folder / name, content)
+            return folder / name
+        log.warning("%s was not what it should be, and is not used", _ORIGIN.url)
+    except (OSError, UserError) as error:
+        log.info("%s could not be downloaded: %s", _ORIGIN.url, error)
+    return None
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Named tensors from a `.safetensors` file, or from torchvision's `.pth`.
+
+    A `.pth` is a pickle. It is read with `weights_only=True`: torch's own unpickler, which knows tensors,
+    numbers and dictionaries, and refuses everything that would call code.
+
+    Raises:
+        BadInput: the file holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError, pickle.UnpicklingError) as error:
+        raise _not_weights(path) from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise _not_weights(path)
+    return loaded
+
+
+def _not_weights(path: Path) -> BadInput:
+    return BadInput(
+        "The file does not hold MobileNetV2's ImageNet weights",
+        file=path,
+        remedy=f"Put torchvision's {_file_name()} in its place.",
+    )
+
+
+def load_imagenet(network: nn.Module, path: Path) -> None:
+    """Put ImageNet's weights into all layers but the last.
+
+    Raises:
+        BadInput: the file does not fit the network.
+    """
+    prefix = "features."
+    weights = {
+        name.removeprefix(prefix): value for name, value in read_weights(path).items() if name.startswith(prefix)
+    }
+    try:
+        network.get_submodule("features").load_state_dict(weights)
+    except RuntimeError as error:
+        raise _not_weights(path) from error
+
+
+def build(n_classes: int, settings: ValidateSettings, seed: int) -> nn.Module:
+    """A MobileNetV2 with a new last layer for `n_classes`, in `channels_last` memory; the same seed, the same weights.
+
+    Input: float32 (n, 3, size, size), normalised. Output: logits, float32 (n, n_classes).
+
+    Raises:
+        BadInput: ImageNet weights are wanted for another width than theirs, or their file holds something else.
+        MissingWeights: they are nowhere to be found.
+    """
+    if settings.pretrained and settings.width != 1.0:
+        raise BadInput(
+            f"ImageNet weights are for width 1, not {settings.width:g}",
+            remedy="Set the width to 1, or train from scratch (--no-pretrained).",
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network: nn.Module = MobileNetV2(num_classes=n_classes, width_mult=settings.width)
+    if settings.pretrained:
+        load_imagenet(network, find_weights(settings.weights_file))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def frozen_stages(settings: ValidateSettings, device: torch.device) -> int:
+    """How many of the 19 stages keep their first weights. Where the settings leave it open: 7 without a GPU, since
+    that is what makes ten folds bearable, none with one, and none without ImageNet weights that were worth keeping."""
+    if settings.frozen_stages is not None:
+        return settings.frozen_stages
+    return 7 if settings.pretrained and device.type == "cpu" else 0
+
+
+def divide(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The network in two: a frozen stem of so many stages, in evaluation mode also for batch normalisation, and
+    the trainable rest that ends in logits. Both share their weights with `network`."""
+    features = network.get_submodule("features")
+    assert isinstance(features, nn.Sequential)
+    stem = nn.Sequential(*features[:stages])
+    stem.eval().requires_grad_(False)
+    rest = nn.Sequential(features[stages:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.get_submodule("classifier"))
+    return stem, rest
