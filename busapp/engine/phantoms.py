@@ -90,7 +90,7 @@ def _noise(rng: np.random.Generator, depth_scale: float, lateral_scale: float) -
     rows, columns = (max(4, round(1 / scale)) for scale in (depth_scale, lateral_scale))
     coarse = rng.standard_normal((rows, columns))
     smooth: Field = zoom(coarse, (GRID / rows, GRID / columns), order=3, mode="nearest", grid_mode=True)
-    return (smooth - smooth.mean()) / smooth.std()
+    return np.asarray((smooth - smooth.mean()) / smooth.std())
 
 
 def _curve(rng: np.random.Generator, depth: float, swing: float) -> Field:

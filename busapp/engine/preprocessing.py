@@ -6,13 +6,14 @@ ImageNet's mean and standard deviation.
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from busapp.errors import UnreadableImage
 
@@ -22,6 +23,7 @@ Pixels = npt.NDArray[np.uint8]
 MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 MAX_PIXELS: Final = 64_000_000
+MAX_BYTES: Final = 512 * 2**20
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
@@ -33,24 +35,42 @@ def decode(content: bytes, *, file: Path | str) -> Image.Image:
     Raises:
         UnreadableImage: not a picture, cut short, or larger than 64 million pixels (looked at before decoding).
     """
+    with _readable(file):
+        image = _open(io.BytesIO(content), file)
+        image.load()
+        return _to_rgb(image)
+
+
+@contextmanager
+def _readable(file: Path | str) -> Iterator[None]:
+    """Turn whatever Pillow raises over a bad picture into a sentence for people."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata that the pixels do not depend on
-            image = Image.open(io.BytesIO(content))
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImage(
-                    f"The image has {image.width}×{image.height} pixels, more than {MAX_PIXELS // 1_000_000} million",
-                    file=file,
-                    remedy="Make it smaller first.",
-                )
-            image.load()
-            return _to_rgb(image)
+            yield
     except UnreadableImage:
         raise
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make Pillow's decoders raise errors of every kind
         raise UnreadableImage(
             "The file is not a readable image", file=file, remedy="Check that it opens in an image viewer."
         ) from error
+
+
+def _open(stream: BinaryIO, file: Path | str) -> Image.Image:
+    """Read the header only."""
+    try:
+        image = Image.open(stream)
+        size = f"{image.width}×{image.height} pixels"
+        too_large = image.width * image.height > MAX_PIXELS
+    except Image.DecompressionBombError:
+        size, too_large = "far more pixels", True
+    if too_large:
+        raise UnreadableImage(
+            f"The image has {size}, more than {MAX_PIXELS // 1_000_000} million",
+            file=file,
+            remedy="Make it smaller first.",
+        )
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -64,15 +84,42 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_image(path: Path) -> Image.Image:
-    """Decode a file; see `decode` for what it raises."""
+def read_content(path: Path) -> bytes:
+    """The bytes of a file that should be an image.
+
+    Raises:
+        UnreadableImage: it cannot be opened, or it is larger than 512 MiB (looked at before reading).
+    """
+    with _opened(path) as stream:
+        return stream.read()
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height from the header, without decoding. Raises `UnreadableImage`."""
+    with _opened(path) as stream, _readable(path):
+        return _open(stream, path).size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            if path.stat().st_size > MAX_BYTES:
+                raise UnreadableImage(
+                    f"The file is larger than {MAX_BYTES // 2**20} MiB",
+                    file=path,
+                    remedy="Make the image smaller first.",
+                )
+            yield stream
     except OSError as error:
         raise UnreadableImage(
             "The file cannot be opened", file=path, remedy="Check that it is there and that you may read it."
         ) from error
-    return decode(content, file=path)
+
+
+def read_image(path: Path) -> Image.Image:
+    """Read and decode a file; see `read_content` and `decode` for what they raise."""
+    return decode(read_content(path), file=path)
 
 
 def to_square(image: Image.Image, size: int) -> Pixels:

@@ -44,14 +44,15 @@ class CurateSettings(JobSettings):
     kind = "curate"
     max_distance: Annotated[
         int,
-        Field(ge=0, le=64),
+        Field(ge=0, le=128),
         setting(
             "Largest hash distance",
-            "Two images whose 256-bit perceptual hashes differ in at most this many bits are compared closely.",
+            "Near-duplicates have 256-bit perceptual hashes that differ in at most this many bits; those of unrelated "
+            "images differ in about 128.",
             unit="bits",
             more=True,
         ),
-    ] = 40
+    ] = 90
     min_correlation: Annotated[
         float,
         Field(ge=0.5, le=1.0),
