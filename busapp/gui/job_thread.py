@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +10,13 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from busapp.engine.events import Finished, Job
+from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.errors import UserError
 
 log = logging.getLogger(__name__)
+
+_PROGRESS_INTERVAL = 0.05
+"""Seconds between two `Progress` events that reach the window; a job may yield thousands a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ class JobThread(QThread):
     """Executes one job.
 
     Signals:
-        event_arrived: every `Event`, in order; none after `cancel()`.
+        event_arrived: the events, in order; none after `cancel()`. Of `Progress` events that come faster than
+            anybody can read, only the newest; of the others every one.
         ended: exactly once, last, with the `Outcome`.
     """
 
@@ -82,14 +87,27 @@ class JobThread(QThread):
         self.ended.emit(outcome)
 
     def _pull(self, job: Job) -> Outcome:
-        result: dict[str, Any] = {}
+        outcome = Outcome("finished")
+        waiting: Progress | None = None
+        shown_at = 0.0
         for event in job:
-            if self._cancelled.is_set():
-                return Outcome("cancelled")
-            self.event_arrived.emit(event)
             if isinstance(event, Finished):
-                result = event.result
+                outcome = Outcome("finished", event.result)
+            elif self._cancelled.is_set():
+                return Outcome("cancelled")
+            if isinstance(event, Progress) and time.monotonic() - shown_at < _PROGRESS_INTERVAL:
+                waiting = event
+            else:
+                if waiting is not None and not isinstance(event, Progress):
+                    self._emit(waiting)
+                waiting = None
+                shown_at = time.monotonic() if isinstance(event, Progress) else shown_at
+                self._emit(event)
             self._may_go_on.wait()
             if self._cancelled.is_set() and not isinstance(event, Finished):
                 return Outcome("cancelled")
-        return Outcome("finished", result)
+        return outcome
+
+    def _emit(self, event: Event) -> None:
+        if not self._cancelled.is_set():
+            self.event_arrived.emit(event)

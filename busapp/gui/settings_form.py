@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -230,14 +229,13 @@ class SettingsForm(QWidget):
         fields = self.model_class.model_fields
         shown = {name: self._fields[name].editor.value() for name in _BASIS if name in self._fields}
         basis = {name: value for name, value in {**self._held, **shown}.items() if name in _BASIS and value}
-        stand_ins = {name: "" for name, field in fields.items() if field.is_required() and field.annotation is str}
+        words = [name for name, field in fields.items() if field.is_required() and field.annotation is str]
+        filled: dict[str, Any]
         try:
-            filled = self.model_class.model_validate({**stand_ins, **basis}).model_dump()
+            filled = self.model_class.model_validate({**dict.fromkeys(words, ""), **basis}).model_dump()
         except ValidationError:
-            filled = {
-                name: None if field.default is PydanticUndefined else field.default for name, field in fields.items()
-            }
-        return {name: None if name in stand_ins and name not in basis else value for name, value in filled.items()}
+            filled = {name: None if field.is_required() else field.default for name, field in fields.items()}
+        return {name: None if name in words and name not in basis else value for name, value in filled.items()}
 
     def _errors(self) -> dict[str, str]:
         try:

@@ -1,6 +1,5 @@
 """The past runs of one kind of job: open, rename, note, resume, delete with undo."""
 
-from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -16,53 +15,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.runs import Run, RunInfo
-from busapp.engine.settings import SETTINGS
+from busapp.engine.runs import Run
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.words import result_in_brief, settings_in_words, when_in_words
 
 _COLUMNS = ("Name", "When", "Settings", "State", "Result")
 _ID = Qt.ItemDataRole.UserRole
-
-
-def settings_in_words(info: RunInfo) -> str:
-    """The settings that matter: those that stand open in the form, and others where they are not the default."""
-    parts: list[str] = []
-    for name, field in SETTINGS[info.kind].model_fields.items():
-        value = info.settings.get(name)
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        is_default = field.is_required() or value == field.default
-        if value is None or (extra.get("more") and is_default):
-            continue
-        if isinstance(value, bool):
-            parts.append(f"{field.title} {'on' if value else 'off'}")
-        elif isinstance(value, int | float):
-            parts.append(f"{value:,} {(field.title or name).lower()}")
-        else:
-            parts.append(str(value))
-    return " · ".join(parts)
-
-
-def result_in_words(kind: str, settings: dict[str, Any], result: dict[str, Any] | None) -> str:
-    """The one number that a run ends in, with what it needs beside it."""
-    if not result:
-        return ""
-    if kind == "validate" and "accuracy" in result:
-        low, high = result.get("accuracy_ci95") or (float("nan"), float("nan"))
-        words = f"{result['accuracy']:.1%} ({low:.1%}–{high:.1%})"
-        leaks = any(result.get("leaks", {}).values()) or settings.get("protocol") == "published"
-        return f"⚠ {words}, leaks" if leaks else words
-    if kind == "synthesize":
-        images = f"{result.get('images', 0):,} images"
-        return f"{images}, KID {result['kid']:.2f}" if isinstance(result.get("kid"), int | float) else images
-    return ""
-
-
-def when_in_words(created: str) -> str:
-    """A run's time as the user's clock shows it."""
-    return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 class RunsList(QWidget):
@@ -245,7 +206,7 @@ def _item(run: Run) -> QTreeWidgetItem:
         when_in_words(info.created),
         settings_in_words(info),
         f"{info.state}, can be resumed" if run.can_resume else info.state,
-        result_in_words(info.kind, info.settings, run.result()),
+        result_in_brief(info.kind, info.settings, run.result()),
     )
     item = QTreeWidgetItem(list(words))
     item.setData(0, _ID, run.id)
