@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from busapp import paths
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
 from busapp.engine.files import write_atomically
+from busapp.engine.metrics import softmax
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image, to_square
 from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
@@ -73,7 +74,7 @@ class Provenance(BaseModel):
     n_synthetic: int
     class_counts: dict[str, int]
     accuracy: float
-    accuracy_ci95: tuple[float, float]
+    accuracy_ci95: tuple[float, float] | None
     leaks: dict[str, int]
     busapp: str
     created: str
@@ -153,7 +154,7 @@ class Model:
         """What the model is, in three lines: data, accuracy with its interval and protocol, origin."""
         about = self.provenance
         counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
-        low, high = about.accuracy_ci95
+        low, high = about.accuracy_ci95 or (0.0, 1.0)  # one group alone says nothing about others
         return [
             f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
             f"synthetic ones; study {about.study}",
@@ -225,7 +226,7 @@ class Diagnoser:
         started = time.perf_counter()
         pixels = to_square(image.convert("RGB"), self.model.description.image_size)
         logits, maps = self._run(pixels[None])
-        probabilities = softmax(logits[0] / self.model.description.temperature)
+        probabilities = softmax(logits / self.model.description.temperature)[0]
         milliseconds = (time.perf_counter() - started) * 1000
         reasons = reasons_to_abstain(pixels)
         return Diagnosis(
@@ -253,13 +254,6 @@ class Diagnoser:
 def diagnose_one(model_path: Path, image: Image.Image | Path, file: str = "") -> Diagnosis:
     """Load a model and classify one image. Raises `BadModel` and `UnreadableImage`."""
     return Diagnoser(Model.load(model_path)).diagnose(image, file)
-
-
-def softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Probabilities along the last axis: float64 in [0, 1]."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    normalised: npt.NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
-    return normalised
 
 
 def reasons_to_abstain(pixels: npt.NDArray[np.uint8]) -> tuple[str, ...]:

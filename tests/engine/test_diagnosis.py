@@ -18,9 +18,9 @@ from busapp.engine.diagnosis import (
     diagnose_one,
     find_images,
     overlay,
-    softmax,
 )
 from busapp.engine.events import Event, Finished, ImageDiagnosed, Note, Skipped
+from busapp.engine.metrics import softmax
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, BadModel, UnreadableImage
@@ -119,7 +119,7 @@ def test_temperature_softens_without_changing_the_class(model_file: Path, tmp_pa
     assert soft.predicted == sharp.predicted
     assert soft.probabilities["malignant"] < sharp.probabilities["malignant"]
     logits = np.log([sharp.probabilities[name] for name in CLASSES])
-    assert list(soft.probabilities.values()) == pytest.approx(list(softmax(logits / 4.0)), rel=1e-5)
+    assert list(soft.probabilities.values()) == pytest.approx(list(softmax(logits[None] / 4.0)[0]), rel=1e-5)
 
 
 def test_a_blank_image_gets_no_answer(model_file: Path) -> None:

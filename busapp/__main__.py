@@ -1,0 +1,62 @@
+"""The door: log and crash handling first, then the window or the command line."""
+
+import faulthandler
+import logging
+import multiprocessing
+import os
+import platform
+import sys
+import threading
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+import busapp
+from busapp import paths
+
+log = logging.getLogger("busapp")
+
+
+def main() -> int:
+    """Start the program with this process's arguments and return its exit code."""
+    multiprocessing.freeze_support()
+    _give_streams()
+    _start_log()
+    from busapp import cli
+
+    return cli.main()
+
+
+def _give_streams() -> None:
+    # A windowed bundle on Windows has neither stdout nor stderr, and printing to None fails.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (open until the end)
+
+
+def _start_log() -> None:
+    """A rotating log; whatever nobody caught, in any thread, goes there, and a crash of native code beside it."""
+    try:
+        folder = paths.log_dir()
+        handler = RotatingFileHandler(folder / "busapp.log", maxBytes=1_000_000, backupCount=3, encoding="utf-8")
+        faulthandler.enable((folder / "crash.log").open("a", encoding="utf-8"))
+    except OSError:
+        return  # a home that cannot be written to must not keep the program from starting
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.info("busapp %s on %s, Python %s", busapp.__version__, platform.platform(), platform.python_version())
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    log.critical("uncaught", exc_info=(kind, error, trace))
+    print(f"busapp: Something went wrong inside busapp ({kind.__name__}). The log: {paths.log_dir()}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

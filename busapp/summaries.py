@@ -1,0 +1,126 @@
+"""What a job's result says in a few lines, for people at a terminal. The JSON of the contract is the full result."""
+
+from collections.abc import Callable
+from typing import Any
+
+from busapp.engine.diagnosis import RESEARCH_USE
+
+Result = dict[str, Any]
+
+
+def per_cent(fraction: float | None, interval: list[float] | None = None) -> str:
+    """`87.2 % (84.6 to 89.4)`; a dash where there is no number."""
+    if fraction is None:
+        return "–"
+    between = f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else ""
+    return f"{100 * fraction:.1f} %{between}"
+
+
+def counts_in_words(counts: dict[str, int]) -> str:
+    """`benign 437, malignant 210, normal 133`."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _import(result: Result) -> list[str]:
+    return [
+        f"{result['imported']} images imported, {result['already_present']} already there, "
+        f"{len(result['skipped'])} skipped.",
+        f"The study has {counts_in_words(result['counts'])}.",
+    ]
+
+
+def _curate(result: Result) -> list[str]:
+    return [
+        f"{result['n_images']} images in {result['n_groups']} groups; {len(result['groups'])} of these hold more than "
+        "one image.",
+        f"{len(result['conflicts'])} pairs look alike and have different classes; {len(result['flags'])} images have "
+        "quality flags.",
+    ]
+
+
+def _synthesize(result: Result) -> list[str]:
+    return [
+        f"Run {result['run']}: {result['images']} images of {result['class']} drawn after {result['epochs']} epochs "
+        f"({result['preset']}, {result['seconds']:.0f} s)."
+    ]
+
+
+def validation_lines(result: Result) -> list[str]:
+    """Accuracy with its interval and protocol, the classes one by one, and what leaked."""
+    lines = [
+        f"{result['system']}, protocol {result['protocol']}: accuracy "
+        f"{per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
+        f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic."
+    ]
+    for name in result["classes"]:
+        area = result["auc"][name]
+        lines.append(
+            f"  {name}: sensitivity {per_cent(result['sensitivity'][name])}, specificity "
+            f"{per_cent(result['specificity'][name])}, AUC {'–' if area is None else f'{area:.3f}'}"
+        )
+    return [*lines, *leak_lines(result["leaks"])]
+
+
+def leak_lines(leaks: dict[str, int]) -> list[str]:
+    """What the protocol let through, if anything."""
+    found = [f"{name.replace('_', ' ')}: {count}" for name, count in leaks.items() if count]
+    return [f"This number leaks. {'; '.join(found)}."] if found else []
+
+
+def comparison_lines(result: Result) -> list[str]:
+    """One line a run, one line a test."""
+    lines = [
+        f"{column['run']}  {column['system']}, {column['protocol']}: accuracy "
+        f"{per_cent(column['accuracy'], column['accuracy_ci95'])}, {column['n_images']} images in "
+        f"{column['n_groups']} groups{', leaks' if any(column['leaks'].values()) else ''}"
+        for column in result["runs"]
+    ]
+    for test in result["tests"]:
+        if test["n_common"]:
+            lines.append(
+                f"{test['second']} against {test['first']}: {100 * test['difference']:+.1f} points on "
+                f"{test['n_common']} common images, p = {test['p_value']:.3g} (McNemar, exact)"
+            )
+        else:
+            lines.append(f"{test['second']} and {test['first']} have no tested image in common.")
+    return lines
+
+
+def _diagnose(result: Result) -> list[str]:
+    lines = []
+    for image in result["images"]:
+        if image["abstained"]:
+            lines.append(f"{image['file']}: no answer. {' '.join(image['reasons'])}")
+        else:
+            probabilities = ", ".join(f"{name} {100 * p:.1f} %" for name, p in image["probabilities"].items())
+            lines.append(f"{image['file']}: {image['predicted']} ({probabilities})")
+    return [*lines, RESEARCH_USE]
+
+
+def _export(result: Result) -> list[str]:
+    agreement = result["agreement"]
+    return [
+        f"{result['model']}",
+        f"ONNX and the original gave the same class on {agreement['same_class']} of {agreement['n_images']} images; "
+        f"probabilities differ by {agreement['largest_difference']:.1e} at most.",
+    ]
+
+
+def demo_lines(result: Result) -> list[str]:
+    """Where the report and the study are."""
+    return [
+        f"Report: {result['report']}",
+        f"Study:  {result['workspace']}",
+        f"Open the window on it: busapp --workspace '{result['workspace']}'",
+        "All images are simulated phantoms; the numbers say nothing about patients.",
+    ]
+
+
+SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
+    "import": _import,
+    "curate": _curate,
+    "synthesize": _synthesize,
+    "validate": validation_lines,
+    "diagnose": _diagnose,
+    "export": _export,
+}
