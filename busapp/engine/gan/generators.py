@@ -1,0 +1,259 @@
+"""Generators of a study: finding the ones there are, deciding which may serve a fold, drawing from them.
+
+A generator is a folder with `generator.keras` and `generator.json`. Keras is loaded by what trains or draws alone.
+"""
+
+import io
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from busapp.engine import estimates
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.estimates import Estimate
+from busapp.engine.events import Event, Progress, Skipped
+from busapp.engine.files import write_atomically
+from busapp.engine.preprocessing import Pixels, load_pixels
+from busapp.engine.runs import Run
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadModel, UnreadableImage
+
+_NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every"})
+_DESCRIPTION: Final = "generator.json"
+_FOLDER: Final = "generators"
+"""Where a validation run keeps the generators that it trains for its folds."""
+_AT_ONCE: Final = 32
+"""Images loaded or drawn between two events."""
+
+
+class GeneratorFile(BaseModel):
+    """`generator.json`: what a generator learned from, and how. `trained_on` are content hashes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    class_name: str
+    trained_on: list[str]
+    settings: SynthesizeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorRecord:
+    """A trained generator and the images it saw, as content hashes."""
+
+    folder: Path
+    class_name: str
+    trained_on: frozenset[str]
+    settings: SynthesizeSettings
+
+    @property
+    def network_file(self) -> Path:
+        return self.folder / "generator.keras"
+
+    @property
+    def is_of_validation(self) -> bool:
+        """Whether a validation run trained it for itself."""
+        return self.folder.parent.name == _FOLDER
+
+    @property
+    def name(self) -> str:
+        """Its run, and for one that a validation run trained for itself, its place there."""
+        if self.is_of_validation:
+            return f"{self.folder.parent.parent.name}/{self.folder.name}"
+        return self.folder.name
+
+    def save(self) -> None:
+        """Write `generator.json`; with it the generator counts as finished."""
+        described = GeneratorFile(
+            class_name=self.class_name, trained_on=sorted(self.trained_on), settings=self.settings
+        )
+        write_atomically(self.folder / _DESCRIPTION, described.model_dump_json(indent=1).encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "GeneratorRecord":
+        """Read a generator's description. Raises `BadModel` where it cannot be read."""
+        try:
+            described = GeneratorFile.model_validate_json((folder / _DESCRIPTION).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise BadModel(
+                "The generator's description cannot be read",
+                file=folder / _DESCRIPTION,
+                remedy="Train the generator again.",
+            ) from error
+        return cls(folder, described.class_name, frozenset(described.trained_on), described.settings)
+
+
+def same_training(one: SynthesizeSettings, other: SynthesizeSettings) -> bool:
+    """Whether two settings train the same generator: how often it is looked at, or drawn from, does not matter."""
+    return one.model_dump(exclude=set(_NOT_OF_TRAINING)) == other.model_dump(exclude=set(_NOT_OF_TRAINING))
+
+
+def find_generators(workspace: Workspace, class_name: str) -> list[GeneratorRecord]:
+    """The study's finished generators of a class, the newest run first; those that cannot be read are left out."""
+    runs = workspace.root / "runs"
+    described = [*runs.glob(f"*/{_DESCRIPTION}"), *runs.glob(f"*/{_FOLDER}/*/{_DESCRIPTION}")]
+    found = []
+    for path in sorted(described, key=lambda path: path.relative_to(runs).parts, reverse=True):
+        try:
+            record = GeneratorRecord.load(path.parent)
+        except BadModel:
+            continue
+        if record.class_name == class_name and record.network_file.exists():
+            found.append(record)
+    return found
+
+
+def qualifies(record: GeneratorRecord, forbidden: frozenset[str]) -> bool:
+    """Whether the generator saw none of the `forbidden` images (content hashes)."""
+    return record.trained_on.isdisjoint(forbidden)
+
+
+def png(pixels: Pixels) -> bytes:
+    """One picture, uint8 (height, width, 3), as PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def draw_in_parts(record: GeneratorRecord, count: int, seed: int) -> Iterator[Pixels]:
+    """`count` images of the generator in parts of uint8 (up to 32, size, size, 3).
+
+    The same seed draws the same images; more of them begin with the fewer.
+
+    Raises:
+        BadModel: the network cannot be read.
+    """
+    from busapp.engine.gan import dcgan
+
+    network = dcgan.load_generator(record.network_file, record.settings)
+    vectors = dcgan.noise(record.settings, count, dcgan.Stream.DRAWING, seed)
+    for start in range(0, count, _AT_ONCE):
+        yield dcgan.draw_from(network, vectors[start : start + _AT_ONCE])
+
+
+def draw(record: GeneratorRecord, count: int, seed: int) -> Pixels:
+    """`count` images of the generator at once: uint8 (count, size, size, 3); see `draw_in_parts`."""
+    size = record.settings.image_size
+    return np.concatenate([np.empty((0, size, size, 3), np.uint8), *draw_in_parts(record, count, seed)])
+
+
+def load_images(
+    workspace: Workspace, images: Sequence[ImageRecord], size: int
+) -> Generator[Event, None, tuple[Pixels, list[str]]]:
+    """The images resized to `size`, uint8 (n, size, size, 3), and their content hashes; unreadable ones are skipped."""
+    parts = [np.empty((0, size, size, 3), np.uint8)]
+    hashes = []
+    for number, image in enumerate(images):
+        try:
+            parts.append(load_pixels([workspace.image_path(image)], size))
+            hashes.append(image.sha256)
+        except UnreadableImage as error:
+            yield Skipped(image.file, str(error))
+        if number % _AT_ONCE == 0:
+            yield Progress(number, len(images), f"reading image {number + 1} of {len(images)}")
+    return np.concatenate(parts), hashes
+
+
+# -- generators for the folds of a cross-validation -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FoldImages:
+    """What a fold gets: uint8 (count, size, size, 3), which images the generator saw (content hashes), its name."""
+
+    pixels: Pixels
+    trained_on: frozenset[str]
+    generator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many generators a cross-validation still has to train for one class, and how long that takes."""
+
+    to_train: int
+    estimate: Estimate
+
+
+def _choose(
+    workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings, n_training: int
+) -> GeneratorRecord | None:
+    """A generator of the study that may serve: it saw no forbidden image, and either the user trained it, or a
+    validation run did, with these settings and no fewer images. Those with these settings go first, then the newest.
+    """
+    able = [
+        record
+        for record in find_generators(workspace, class_name)
+        if qualifies(record, forbidden)
+        and (
+            not record.is_of_validation
+            or (same_training(record.settings, settings) and len(record.trained_on) >= n_training)
+        )
+    ]
+    return next((record for record in able if same_training(record.settings, settings)), able[0] if able else None)
+
+
+def plan(
+    workspace: Workspace,
+    class_name: str,
+    forbidden_per_fold: Sequence[frozenset[str]],
+    settings: SynthesizeSettings,
+    n_training: int,
+) -> Plan:
+    """What `fold_images` will have to train for these folds, each with about `n_training` images of the class."""
+    missing = {
+        forbidden
+        for forbidden in forbidden_per_fold
+        if _choose(workspace, class_name, forbidden, settings, n_training) is None
+    }
+    units = len(missing) * settings.epochs * n_training
+    return Plan(len(missing), estimates.expect(estimates.gan_key(settings.image_size), units))
+
+
+def fold_images(
+    workspace: Workspace,
+    run: Run,
+    class_name: str,
+    training: Sequence[ImageRecord],
+    forbidden: frozenset[str],
+    count: int,
+    settings: SynthesizeSettings,
+    label: str,
+) -> Generator[Event, None, FoldImages]:
+    """`count` images for the training of one fold, from a generator that saw none of the `forbidden` images.
+
+    Uses a generator of the study that qualifies, else trains one on `training`, in a folder of its own in the run;
+    that training is gone on with if it was stopped before. `label` is words: `fold 3, malignant`.
+    """
+    record = _choose(workspace, class_name, forbidden, settings, len(training))
+    if record is None:
+        record = yield from _train(workspace, run, training, settings, label)
+    size = record.settings.image_size
+    parts = [np.empty((0, size, size, 3), np.uint8)]
+    for part in draw_in_parts(record, count, settings.seed):
+        parts.append(part)
+        yield Progress(sum(map(len, parts)), count, f"images for {label}")
+    return FoldImages(np.concatenate(parts), record.trained_on, record.name)
+
+
+def _train(
+    workspace: Workspace, run: Run, training: Sequence[ImageRecord], settings: SynthesizeSettings, label: str
+) -> Generator[Event, None, GeneratorRecord]:
+    from busapp.engine.gan.training import train_generator
+
+    folder = run.folder / _FOLDER / re.sub(r"[^\w-]+", "-", label)
+    pixels, hashes = yield from load_images(workspace, training, settings.image_size)
+    trained = train_generator(pixels, settings, folder, trained_on=hashes)
+    while True:
+        try:
+            event = next(trained)
+        except StopIteration as end:
+            record: GeneratorRecord = end.value.record
+            return record
+        if isinstance(event, Progress):
+            yield Progress(event.done, event.total, f"generator for {label}: {event.what}")

@@ -1,0 +1,336 @@
+"""Training a DCGAN, as a generator of events that can be stopped after any step and gone on with.
+
+Source: Samrin 2024, Figure 7: in every step both networks are updated from the same batch, with the gradients of one
+forward pass; binary cross-entropy; Adam for both.
+
+Every random number is drawn from (seed, epoch, step), so a checkpoint needs no random state: what it holds is both
+networks, both optimisers and how far the training is, to the step.
+"""
+
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine import estimates
+from busapp.engine.checkpoints import Arrays, load_checkpoint, save_checkpoint
+from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
+from busapp.engine.files import space_is_needed, write_atomically
+from busapp.engine.gan import dcgan
+from busapp.engine.gan.dcgan import Stream
+from busapp.engine.gan.generators import GeneratorRecord, png, same_training
+from busapp.engine.gan.keras_setup import keras, tf
+from busapp.engine.preprocessing import Pixels
+from busapp.engine.settings import SynthesizeSettings
+from busapp.errors import CannotResume, TrainingDiverged
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+GRID_ROWS: Final = 4
+GRID_COLUMNS: Final = 5
+SURE: Final = 0.95
+"""Mean D(x) above this and mean D(G(z)) below its complement: the discriminator is almost never wrong."""
+SURE_EPOCHS: Final = 20
+ALIKE: Final = 0.25
+"""Samples that vary by less than this share of the variation of real images have collapsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedGenerator:
+    """A generator at the end of its training. Losses are the last epoch's; `seconds` count all parts of the run."""
+
+    record: GeneratorRecord
+    steps: int
+    seconds: float
+    g_loss: float
+    d_loss: float
+
+
+@dataclass
+class _Position:
+    """How far a training is, to the step; `sums` are of the epoch at hand: g_loss, d_loss, D(x), D(G(z)) × images."""
+
+    epoch: int = 0
+    """Epochs that are finished."""
+    step: int = 0
+    """Steps that are finished in the epoch after them."""
+    steps: int = 0
+    images: int = 0
+    """Images of that epoch."""
+    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    seconds: float = 0.0
+    g_loss: float = math.nan
+    d_loss: float = math.nan
+    sure_epochs: int = 0
+    """So many epochs in a row the discriminator was almost never wrong."""
+    warned: list[str] = field(default_factory=list)
+
+    def add(self, losses: npt.NDArray[np.float32], images: int) -> None:
+        self.sums = [total + float(value) * images for total, value in zip(self.sums, losses, strict=True)]
+        self.images += images
+        self.step += 1
+        self.steps += 1
+
+    def end_epoch(self) -> tuple[float, float, float, float]:
+        g_loss, d_loss, d_real, d_fake = (total / self.images for total in self.sums)
+        self.epoch, self.step, self.images, self.sums = self.epoch + 1, 0, 0, [0.0] * 4
+        self.g_loss, self.d_loss = g_loss, d_loss
+        return g_loss, d_loss, d_real, d_fake
+
+
+class Dcgan:
+    """Both networks, their optimisers and the compiled step."""
+
+    def __init__(self, settings: SynthesizeSettings) -> None:
+        self.settings = settings
+        self.generator = dcgan.build_generator(settings)
+        self.discriminator = dcgan.build_discriminator(settings)
+        self._optimizers = []
+        for network in (self.generator, self.discriminator):
+            optimizer = keras.optimizers.Adam(settings.learning_rate, beta_1=settings.beta_1)
+            optimizer.build(network.trainable_variables)
+            self._optimizers.append(optimizer)
+        size = settings.image_size
+        # A free batch dimension: the smaller last batch of an epoch runs through the same graph.
+        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, settings.noise), tf.float32)]
+        self._compiled = tf.function(self._step, input_signature=signature)
+
+    def step(self, pixels: Pixels, vectors: dcgan.Noise) -> npt.NDArray[np.float32]:
+        """Update both networks from one batch: g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
+        losses: npt.NDArray[np.float32] = self._compiled(pixels, vectors).numpy()
+        return losses
+
+    def _step(self, pixels: Any, vectors: Any) -> Any:
+        g_weights = [variable.value for variable in self.generator.trainable_variables]
+        d_weights = [variable.value for variable in self.discriminator.trainable_variables]
+        real = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        # Each tape watches one network alone: the generator's loss gets no gradient for the discriminator's weights,
+        # and the discriminator's none for the generator.
+        with (
+            tf.GradientTape(watch_accessed_variables=False) as g_tape,
+            tf.GradientTape(watch_accessed_variables=False) as d_tape,
+        ):
+            g_tape.watch(g_weights)
+            d_tape.watch(d_weights)
+            drawn = self.generator(vectors, training=True)
+            on_real = self.discriminator(real, training=True)
+            on_drawn = self.discriminator(drawn, training=True)
+            # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
+            g_loss = tf.reduce_mean(tf.nn.softplus(-on_drawn))
+            d_loss = tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_drawn))
+        g_optimizer, d_optimizer = self._optimizers
+        g_optimizer.apply(g_tape.gradient(g_loss, g_weights), self.generator.trainable_variables)
+        d_optimizer.apply(d_tape.gradient(d_loss, d_weights), self.discriminator.trainable_variables)
+        sigmoid = tf.math.sigmoid
+        return tf.stack([g_loss, d_loss, tf.reduce_mean(sigmoid(on_real)), tf.reduce_mean(sigmoid(on_drawn))])
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        parts = (self.generator, self.discriminator, *self._optimizers)
+        for name, part in zip(("generator", "discriminator", "g_adam", "d_adam"), parts, strict=True):
+            for number, variable in enumerate(part.variables):
+                yield f"{name}/{number:03d}", variable
+
+    def arrays(self) -> Arrays:
+        """All weights and both optimisers' states."""
+        return {name: np.asarray(variable) for name, variable in self._variables()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Put `arrays` back. Raises `CannotResume` where they are another network's."""
+        try:
+            for name, variable in self._variables():
+                variable.assign(arrays[name])
+        except (KeyError, ValueError) as error:
+            raise CannotResume(
+                "The checkpoint belongs to another network", remedy="Start a new run with the same settings."
+            ) from error
+
+
+def train_generator(
+    pixels: Pixels, settings: SynthesizeSettings, folder: Path, *, trained_on: Sequence[str]
+) -> Generator[Event, None, TrainedGenerator]:
+    """Train a DCGAN on `pixels`, uint8 (n, size, size, 3), whose content hashes are `trained_on`, in `folder`.
+
+    Goes on from `folder`'s checkpoint if there is one; on the CPU it then ends with the same numbers. When it is
+    closed it leaves a checkpoint of its last step. At the end `folder` holds `generator.keras` and `generator.json`.
+
+    Yields `Progress` after every step, `GanEpochEnded`, and now and then `SamplesDrawn`, `CheckpointSaved` and a
+    warning.
+
+    Raises:
+        TrainingDiverged: a loss is not a finite number; the last checkpoint is kept.
+        CannotResume: the checkpoint was made with other settings or other images.
+    """
+    training = _Training(pixels, settings, folder, trained_on)
+    training.resume()
+    try:
+        yield from training.epochs()
+    except GeneratorExit:
+        if training.at.steps != training.saved_steps:
+            training.save()
+        raise
+    return training.finish()
+
+
+class _Training:
+    def __init__(self, pixels: Pixels, settings: SynthesizeSettings, folder: Path, trained_on: Sequence[str]) -> None:
+        self.pixels = pixels
+        self.settings = settings
+        self.folder = folder
+        self.trained_on = list(trained_on)
+        self.gan = Dcgan(settings)
+        self.at = _Position()
+        self.saved_steps: int | None = None
+        self.batch_starts = range(0, len(pixels), settings.batch_size)
+        self.grid_noise = dcgan.noise(settings, GRID_ROWS * GRID_COLUMNS, Stream.GRID)
+        self.spread_of_real = _spread(pixels)
+
+    # -- going on ------------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        arrays, header = load_checkpoint(path)
+        try:
+            before = SynthesizeSettings.model_validate(header["settings"])
+            position = _Position(**header["position"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CannotResume(
+                "The checkpoint cannot be read", file=path, remedy="Start a new run with the same settings."
+            ) from error
+        if not same_training(before, self.settings):
+            raise CannotResume(
+                "The checkpoint was made with other settings", file=path, remedy="Start a new run with the new ones."
+            )
+        if header.get("trained_on") != self.trained_on:
+            raise CannotResume(
+                "The images of the class have changed since the run began",
+                file=path,
+                remedy="Undo the change to the dataset, or start a new run.",
+            )
+        self.gan.restore(arrays)
+        self.at = position
+        self.saved_steps = position.steps
+
+    def save(self) -> None:
+        header = {
+            "settings": self.settings.model_dump(mode="json"),
+            "trained_on": self.trained_on,
+            "position": asdict(self.at),
+        }
+        save_checkpoint(self.folder / CHECKPOINT, self.gan.arrays(), header)
+        self.saved_steps = self.at.steps
+
+    # -- the epochs ----------------------------------------------------------------------------------------
+
+    def epochs(self) -> Iterator[Event]:
+        while self.at.epoch < self.settings.epochs:
+            epoch = self.at.epoch + 1
+            speed = yield from self._steps(epoch)
+            g_loss, d_loss, d_real, d_fake = self.at.end_epoch()
+            yield GanEpochEnded(epoch, self.settings.epochs, g_loss, d_loss, d_real, d_fake, speed)
+            last = epoch == self.settings.epochs
+            yield from self._warn_of_sure_discriminator(d_real, d_fake)
+            if last or epoch % self.settings.sample_every == 0:
+                yield from self._draw_samples(epoch)
+            if last or epoch % self.settings.checkpoint_every == 0:
+                self.save()
+                yield CheckpointSaved(epoch)
+
+    def _steps(self, epoch: int) -> Generator[Event, None, float]:
+        """The rest of one epoch; images a second."""
+        settings, at = self.settings, self.at
+        total = settings.epochs * len(self.batch_starts)
+        order = np.random.default_rng([settings.seed, Stream.SHUFFLE, epoch]).permutation(len(self.pixels))
+        seconds, images, speed = 0.0, 0, 0.0
+        while at.step < len(self.batch_starts):
+            start = self.batch_starts[at.step]
+            batch = self.pixels[order[start : start + settings.batch_size]]
+            began = time.perf_counter()
+            losses = self.gan.step(batch, dcgan.noise(settings, len(batch), Stream.TRAINING, epoch, at.step))
+            took = time.perf_counter() - began
+            if not np.isfinite(losses).all():
+                raise TrainingDiverged(
+                    f"The losses of epoch {epoch} are not numbers any more",
+                    remedy="Start a new run with a smaller learning rate; earlier samples and runs are kept.",
+                )
+            at.add(losses, len(batch))
+            at.seconds += took
+            seconds, images = seconds + took, images + len(batch)
+            speed = images / seconds
+            yield Progress(at.steps, total, f"epoch {epoch} of {settings.epochs} · {speed:.0f} images/s")
+        return speed
+
+    def _draw_samples(self, epoch: int) -> Iterator[Event]:
+        samples = dcgan.draw_from(self.gan.generator, self.grid_noise)
+        path = self.folder / "samples" / f"epoch-{epoch:05d}.png"
+        write_atomically(path, _grid(samples))
+        yield SamplesDrawn(epoch, path.relative_to(self.folder).as_posix())
+        yield from self._warn_of_collapse(epoch, samples)
+
+    # -- warnings ------------------------------------------------------------------------------------------
+
+    def _warn_of_sure_discriminator(self, d_real: float, d_fake: float) -> Iterator[Event]:
+        self.at.sure_epochs = self.at.sure_epochs + 1 if d_real > SURE and d_fake < 1 - SURE else 0
+        if self.at.sure_epochs == SURE_EPOCHS and self._first("discriminator"):
+            yield Note(
+                f"For {SURE_EPOCHS} epochs the discriminator has told drawn from real images almost without error, and "
+                "the generator learns little from that. If the samples do not get better, try a smaller learning rate.",
+                "warning",
+            )
+
+    def _warn_of_collapse(self, epoch: int, samples: Pixels) -> Iterator[Event]:
+        # Before a quarter of the training the samples are alike because they are all still grey.
+        if (
+            epoch >= self.settings.epochs / 4
+            and _spread(samples) < ALIKE * self.spread_of_real
+            and self._first("alike")
+        ):
+            yield Note(
+                f"The samples of epoch {epoch} look alike (mode collapse): they differ from each other by less than "
+                f"{ALIKE:.0%} of what real images do. If that stays, try another seed or a smaller learning rate.",
+                "warning",
+            )
+
+    def _first(self, warning: str) -> bool:
+        if warning in self.at.warned:
+            return False
+        self.at.warned.append(warning)
+        return True
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def finish(self) -> TrainedGenerator:
+        at = self.at
+        record = GeneratorRecord(
+            folder=self.folder,
+            class_name=self.settings.class_name,
+            trained_on=frozenset(self.trained_on),
+            settings=self.settings,
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = record.network_file.with_name("aside.keras")  # Keras wants the suffix
+        with space_is_needed(aside):
+            self.gan.generator.save(aside)
+        aside.replace(record.network_file)
+        record.save()
+        estimates.remember(
+            estimates.gan_key(self.settings.image_size), at.seconds / (self.settings.epochs * len(self.pixels))
+        )
+        return TrainedGenerator(record, at.steps, at.seconds, at.g_loss, at.d_loss)
+
+
+def _spread(pixels: Pixels) -> float:
+    """How much images differ from one another: the standard deviation over the images, averaged over all pixels."""
+    return float(pixels.std(axis=0, dtype=np.float32).mean())
+
+
+def _grid(samples: Pixels) -> bytes:
+    """`GRID_ROWS` × `GRID_COLUMNS` images side by side, as PNG."""
+    _, height, width, channels = samples.shape
+    rows = samples.reshape(GRID_ROWS, GRID_COLUMNS, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return png(rows.reshape(GRID_ROWS * height, GRID_COLUMNS * width, channels))
