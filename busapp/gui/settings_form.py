@@ -228,7 +228,8 @@ class SettingsForm(QWidget):
         """What the model fills in once the basis is given; required fields without any are None."""
         fields = self.model_class.model_fields
         shown = {name: self._fields[name].editor.value() for name in _BASIS if name in self._fields}
-        basis = {name: value for name, value in {**self._held, **shown}.items() if name in _BASIS and value}
+        shown = {**self._held, **shown}
+        basis = {name: shown[name] for name in _BASIS if shown.get(name)}
         words = [name for name, field in fields.items() if field.is_required() and field.annotation is str]
         filled: dict[str, Any]
         try:

@@ -35,7 +35,7 @@ class StudyTab(QWidget):
     def refresh(self) -> None:
         """Look at the catalog, the runs and the models again; keep selection and scroll position."""
 
-    def show_run(self, run_id: str) -> None:
+    def open_run(self, run_id: str) -> None:
         """Show a run of this tab's kind; the job bar's link to a result leads here."""
 
     def job_event(self, kind: str, event: Event) -> None:
