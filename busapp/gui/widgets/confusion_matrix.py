@@ -144,7 +144,7 @@ class ConfusionTabs(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._classes: list[str] = []
+        self.classes: list[str] = []
         self._by_fold: dict[int, Counts] = {}
         self.tabs = QTabBar()
         self.tabs.setExpanding(False)
@@ -172,7 +172,7 @@ class ConfusionTabs(QWidget):
 
     def start(self, classes: Sequence[str]) -> None:
         """Begin a new run: no fold is there yet."""
-        self._classes, self._by_fold = list(classes), {}
+        self.classes, self._by_fold = list(classes), {}
         while self.tabs.count() > 1:
             self.tabs.removeTab(1)
         if not self.tabs.count():
@@ -192,10 +192,10 @@ class ConfusionTabs(QWidget):
 
     def total(self) -> list[list[int]]:
         """The sum over the folds that are there: rows true, columns predicted."""
-        size = range(len(self._classes))
+        size = range(len(self.classes))
         return [
             [sum(counts[true][predicted] for counts in self._by_fold.values()) for predicted in size] for true in size
         ]
 
     def _show_tab(self) -> None:
-        self.matrix.show_counts(self._classes, self._by_fold.get(self.fold) or self.total())
+        self.matrix.show_counts(self.classes, self._by_fold.get(self.fold) or self.total())

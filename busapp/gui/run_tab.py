@@ -1,0 +1,118 @@
+"""What the Synthesis and the Validation tab have in common: a run, live or opened again, drawn by the same code."""
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea, QSplitter, QWidget
+
+from busapp.engine.events import Event, RunStarted
+from busapp.engine.runs import Run
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui.job_thread import Outcome
+from busapp.gui.study_tab import StudyTab
+from busapp.gui.widgets.runs_list import RunsList
+
+SIDE_WIDTH = 300
+"""Pixels of the left and the right panel."""
+
+
+class RunTab(StudyTab):
+    """A tab that shows one run of its kind. Events of the job at work and those read from an old run's file go
+    through `draw_event`; a run that is opened while another is at work does not disturb it."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run: Run | None = None
+        self._run_at_work: str | None = None
+        self.runs_list = RunsList(self.kind)
+        self.runs_list.opened.connect(self.open_run)
+        self.runs_list.resume_requested.connect(self.resume_requested)
+        self.runs_list.changed.connect(self.study_changed)
+
+    # -- for the subclass ----------------------------------------------------------------------------------
+
+    def clear_run(self) -> None:
+        """Show no run."""
+        raise NotImplementedError
+
+    def draw_event(self, event: Event) -> None:
+        """Draw one event of `self.run`. An event that was drawn before replaces itself."""
+        raise NotImplementedError
+
+    # -- the study and its runs ----------------------------------------------------------------------------
+
+    def open_study(self, workspace: Workspace) -> None:
+        self.run, self._run_at_work = None, None
+        self.clear_run()
+        self.runs_list.open_study(workspace)
+        super().open_study(workspace)
+        self._open_newest()
+
+    def refresh(self) -> None:
+        self.runs_list.refresh()
+        if self.run is not None and not self.run.folder.exists():
+            self.run = None
+            self.clear_run()
+            self._open_newest()
+
+    def open_run(self, run_id: str) -> None:
+        """Show a run from its recorded events."""
+        assert self.workspace is not None
+        try:
+            self.run = self.workspace.run(run_id)
+        except UserError as error:
+            self.problem.emit(str(error), "")
+            return
+        self.clear_run()
+        for event in self.run.events():
+            self.draw_event(event)
+        self.runs_list.select(run_id)
+
+    def _open_newest(self) -> None:
+        assert self.workspace is not None
+        for run in self.workspace.runs(self.kind)[:1]:
+            self.open_run(run.id)
+
+    # -- the job at work -----------------------------------------------------------------------------------
+
+    def job_event(self, kind: str, event: Event) -> None:
+        if kind != self.kind:
+            return
+        if isinstance(event, RunStarted):
+            self._run_at_work = event.run
+            self.runs_list.refresh()
+            self.open_run(event.run)
+        elif self.run is not None and self.run.id == self._run_at_work:
+            self.draw_event(event)
+
+    def job_ended(self, kind: str, outcome: Outcome) -> None:
+        if kind == self.kind:
+            self._run_at_work = None
+
+
+def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget) -> QSplitter:
+    """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
+    splitter = QSplitter(Qt.Orientation.Horizontal)
+    splitter.setObjectName(f"{name}-panels")
+    for panel in (left, middle, right):
+        splitter.addWidget(panel)
+    for index, stretch in enumerate((0, 1, 0)):
+        splitter.setStretchFactor(index, stretch)
+        splitter.setCollapsible(index, index != 1)
+    splitter.setSizes([SIDE_WIDTH, 10_000, SIDE_WIDTH])
+    left.setMinimumWidth(SIDE_WIDTH - 40)
+    right.setMinimumWidth(SIDE_WIDTH - 40)
+    return splitter
+
+
+def scrolling(panel: QWidget) -> QScrollArea:
+    """A panel that scrolls up and down where the window is too low for it."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area

@@ -1,0 +1,239 @@
+"""The Synthesis tab: train a generator on a class, watch it learn, and balance the classes with what it draws."""
+
+from typing import Final, cast, get_args
+
+from PIL import Image
+from pydantic import ValidationError
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.estimates import estimate, lacking
+from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
+from busapp.engine.preprocessing import load_pixels
+from busapp.engine.settings import PresetName, SynthesizeSettings
+from busapp.errors import UserError
+from busapp.gui.run_tab import RunTab, scrolling, three_panels
+from busapp.gui.settings_form import SettingsForm
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.curves import CurvePlot
+from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.heat_map_view import to_pixmap
+from busapp.gui.widgets.sample_film import SampleFilm
+from busapp.gui.widgets.synthesis_result import SynthesisResult
+
+NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then grow its rare classes here."
+NO_RUN: Final = "No generator yet. Choose a class and a preset on the left, then start its training."
+GENERATOR: Final = "#CC79A7"
+DISCRIMINATOR: Final = "#009E73"
+REAL_ROWS: Final = 4
+REAL_COLUMNS: Final = 5
+REAL_SIDE: Final = 96
+
+
+class SynthesisTab(RunTab):
+    """Settings and past runs on the left, curves and samples in the middle, scores on the right."""
+
+    kind = "synthesize"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.losses = CurvePlot("Losses", "Epoch", "Cross-entropy (nats)")
+        self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability")
+        self.film = SampleFilm()
+        self.film.compare.toggled.connect(self._show_real_images)
+        self.result = SynthesisResult()
+        self.empty = EmptyState(NO_RUN)
+
+        pictures = QSplitter(Qt.Orientation.Vertical)
+        pictures.setObjectName("synthesize-pictures")
+        for widget, stretch in ((self.losses, 3), (self.answers, 2), (self.film, 5)):
+            pictures.addWidget(widget)
+            pictures.setStretchFactor(pictures.count() - 1, stretch)
+        pictures.setChildrenCollapsible(False)
+        middle = QWidget()
+        self._middle = QStackedLayout(middle)
+        self._middle.addWidget(self.empty)
+        self._middle.addWidget(pictures)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        layout.addWidget(three_panels(self.kind, self._make_settings_panel(), middle, scrolling(self.result)))
+        self.class_box.currentIndexChanged.connect(self._choose_basis)
+        self.presets.idClicked.connect(self._choose_basis)
+        self.form.changed.connect(self._look_at_settings)
+        self.clear_run()
+
+    def _make_settings_panel(self) -> QWidget:
+        self.class_box = QComboBox()
+        self.class_box.setAccessibleName("Class")
+        class_label = QLabel("&Class")
+        class_label.setBuddy(self.class_box)
+        self.presets = QButtonGroup(self)
+        cards = QVBoxLayout()
+        for number, preset in enumerate(get_args(PresetName)):
+            card = QPushButton(preset)
+            card.setCheckable(True)
+            card.setStyleSheet("text-align: left; padding: 6px 8px;")
+            self.presets.addButton(card, number)
+            cards.addWidget(card)
+            card.setChecked(preset == SynthesizeSettings.model_fields["preset"].default)
+        self.form = SettingsForm(SynthesizeSettings, hidden=("class_name", "preset"))
+        self.estimate_label = QLabel()
+        self.estimate_label.setWordWrap(True)
+        self.estimate_label.setProperty("role", "muted")
+        self.start_button = QPushButton("&Start: train, then draw")
+        self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
+        self.start_button.clicked.connect(self._start)
+
+        settings = QWidget()
+        column = QVBoxLayout(settings)
+        column.setContentsMargins(0, 0, SPACE, 0)
+        column.setSpacing(SPACE)
+        column.addWidget(class_label)
+        column.addWidget(self.class_box)
+        column.addLayout(cards)
+        for widget in (self.form, self.estimate_label, self.start_button):
+            column.addWidget(widget)
+        column.addStretch()
+        panel = QSplitter(Qt.Orientation.Vertical)
+        panel.setObjectName("synthesize-settings")
+        panel.addWidget(scrolling(settings))
+        panel.addWidget(self.runs_list)
+        panel.setStretchFactor(0, 3)
+        panel.setStretchFactor(1, 2)
+        panel.setChildrenCollapsible(False)
+        return panel
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        super().refresh()
+        assert self.workspace is not None
+        counts = self.workspace.catalog.counts()
+        lacks = self._lacks()
+        chosen = self.class_name or max(lacks, key=lambda name: lacks[name], default="")
+        self.class_box.blockSignals(True)
+        self.class_box.clear()
+        for name, count in counts.items():
+            lack = f"lacks {lacks[name]:,}" if name in lacks else "lacks none"
+            self.class_box.addItem(f"{name}: {count:,} images, {lack}", name)
+        self.class_box.setCurrentIndex(max(0, self.class_box.findData(chosen)))
+        self.class_box.blockSignals(False)
+        self.empty.set_sentence(NO_RUN if counts else NO_IMAGES)
+        if self.form.values()["class_name"] != self.class_name:
+            self._choose_basis()
+        else:
+            self._look_at_settings()
+
+    @property
+    def class_name(self) -> str:
+        """The chosen class; empty without images."""
+        return self.class_box.currentData() or ""
+
+    @property
+    def preset(self) -> PresetName:
+        """The chosen preset."""
+        return cast(PresetName, get_args(PresetName)[self.presets.checkedId()])
+
+    def _lacks(self) -> dict[str, int]:
+        """By class, how many images it lacks to equal the largest; synthetic ones that it has already count."""
+        assert self.workspace is not None
+        return lacking(self.workspace.catalog.counts(None))
+
+    def _choose_basis(self) -> None:
+        """Another class or preset: its numbers, and as many images as the class lacks."""
+        self.form.set_values({"class_name": self.class_name, "preset": self.preset})
+        if self.workspace is not None:
+            self.form.set_values({"count": self._lacks().get(self.class_name, 0)})
+        self._tell_presets()
+        if self.film.compare.isChecked():
+            self._show_real_images(True)
+
+    def _tell_presets(self) -> None:
+        for number, preset in enumerate(get_args(PresetName)):
+            settings = SynthesizeSettings.model_validate({"class_name": self.class_name, "preset": preset})
+            expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
+            time = f"\n{expected.in_words()}" if expected else ""
+            size = f"{settings.image_size}×{settings.image_size} px"
+            self.presets.button(number).setText(f"{preset}: {size}, {settings.epochs:,} epochs{time}")
+
+    def _settings(self) -> SynthesizeSettings | None:
+        try:
+            return cast(SynthesizeSettings, self.form.settings())
+        except ValidationError:
+            return None
+
+    def _look_at_settings(self) -> None:
+        settings = self._settings()
+        self.start_button.setEnabled(settings is not None and bool(self.class_name))
+        if settings is None:
+            self.estimate_label.setText("Estimate: after the marked field is mended.")
+            return
+        expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
+        self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
+
+    def _start(self) -> None:
+        settings = self._settings()
+        if settings is not None:
+            self.start_requested.emit(settings)
+
+    # -- the run -------------------------------------------------------------------------------------------
+
+    def clear_run(self) -> None:
+        for plot in (self.losses, self.answers):
+            plot.clear_curves()
+        self.losses.define("g", "Generator G", GENERATOR)
+        self.losses.define("d", "Discriminator D", DISCRIMINATOR)
+        self.answers.define("real", "D(x), real", DISCRIMINATOR)
+        self.answers.define("fake", "D(G(z)), synthetic", GENERATOR)
+        self.film.clear()
+        if self.run is None:
+            self.result.clear()
+            self._middle.setCurrentIndex(0)
+        else:
+            self.result.start(self.run.info)
+            self._middle.setCurrentIndex(1)
+            if self.film.compare.isChecked():
+                self._show_real_images(True)
+
+    def draw_event(self, event: Event) -> None:
+        assert self.run is not None
+        if isinstance(event, GanEpochEnded):
+            self.losses.put("g", event.epoch, event.g_loss)
+            self.losses.put("d", event.epoch, event.d_loss)
+            self.answers.put("real", event.epoch, event.d_real)
+            self.answers.put("fake", event.epoch, event.d_fake)
+        elif isinstance(event, SamplesDrawn):
+            self.film.add(event.epoch, self.run.folder / event.file)
+        elif isinstance(event, CheckpointSaved):
+            self.losses.tick(event.epoch)
+        elif isinstance(event, Note) and event.level == "warning":
+            self.result.add_warning(event.text)
+        elif isinstance(event, Finished):
+            self.result.show_result(event.result)
+
+    def _show_real_images(self, wanted: bool) -> None:
+        """Real images of the run's class, side by side like the samples."""
+        if not wanted or self.workspace is None or self.run is None:
+            return
+        class_name = self.run.info.settings["class_name"]
+        images = self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
+        paths = [self.workspace.image_path(image) for image in images[: REAL_ROWS * REAL_COLUMNS]]
+        try:
+            pixels = load_pixels(paths, REAL_SIDE)
+        except UserError as error:
+            self.problem.emit(str(error), "")
+            return
+        grid = Image.new("RGB", (REAL_COLUMNS * REAL_SIDE, REAL_ROWS * REAL_SIDE))
+        for index, square in enumerate(pixels):
+            row, column = divmod(index, REAL_COLUMNS)
+            grid.paste(Image.fromarray(square), (column * REAL_SIDE, row * REAL_SIDE))
+        self.film.real.show_pixmap(to_pixmap(grid))

@@ -1,0 +1,159 @@
+"""The result of a cross-validation in numbers: never one alone, and marked where it leaks."""
+
+from typing import Any, Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from busapp.engine.runs import RunInfo
+from busapp.engine.settings import ValidateSettings
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.metrics_table import MetricsTable
+from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+
+_CLASSES: Final = ("benign", "malignant", "normal")
+# Samrin 2024, Table 1: test accuracy in per cent; sensitivity and specificity of benign, malignant, normal.
+_PAPER: Final[dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]]] = {
+    "existing": (87.50, (0.86, 0.95, 0.56), (0.93, 0.81, 0.99)),
+    "system1": (93.432, (0.89, 0.90, 0.93), (0.95, 0.95, 0.96)),
+    "system2": (94.929, (0.96, 0.94, 0.96), (0.97, 0.98, 0.98)),
+}
+
+_LEAKS: Final = {
+    "groups_split": "groups on both sides of a fold",
+    "weights_carried_over": "folds that began with the weights of the one before",
+    "generators_that_saw_test_images": "generators that had seen test images",
+    "conflicting_duplicates_kept": "near-duplicates with contradicting labels",
+}
+
+
+class ValidationResult(QWidget):
+    """The right panel of the Validation tab.
+
+    Signals:
+        diagnosis_clicked: "Use for diagnosis".
+    """
+
+    diagnosis_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name = words_label("heading")
+        self.accuracy = words_label()
+        font = self.accuracy.font()
+        font.setPointSizeF(font.pointSizeF() * 1.5)
+        font.setBold(True)
+        self.accuracy.setFont(font)
+        self.circumstances = words_label("muted")
+        self.leaks = WarningFrame()
+        self.table = MetricsTable()
+        self.notes = WarningFrame()
+        self.paper_heading = words_label("warning")
+        self.paper_table = MetricsTable()
+        self.paper_table.setAccessibleName("Measures that the paper published")
+        self.use_button = QPushButton("&Use for diagnosis")
+        self.use_button.setToolTip("Train on all images with these settings, export the model, open Diagnosis with it")
+        self.use_button.clicked.connect(self.diagnosis_clicked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, 0, 0, 0)
+        layout.setSpacing(SPACE)
+        for widget in (
+            self.name,
+            self.accuracy,
+            self.circumstances,
+            self.leaks,
+            self.table,
+            self.use_button,
+            self.notes,
+            self.paper_heading,
+            self.paper_table,
+        ):
+            layout.addWidget(widget)
+        layout.addStretch()
+        self.clear()
+
+    def clear(self) -> None:
+        """No run is open."""
+        self.name.setText("No result yet")
+        self.accuracy.clear()
+        self._show_circumstances("The accuracy with its interval, and the measures of every class, come to stand here.")
+        for widget in (self.leaks, self.table, self.use_button, self.notes, self.paper_heading, self.paper_table):
+            widget.hide()
+        self._notes: list[str] = []
+
+    def start(self, info: RunInfo) -> None:
+        """A run is shown; its numbers are still to come."""
+        self.clear()
+        settings = ValidateSettings.model_validate(info.settings)
+        self.name.setText(info.name)
+        self.accuracy.setText("…")
+        self._show_circumstances(f"{settings.system}, protocol {settings.protocol}. {_state(info)}")
+        self._show_paper(settings.system)
+
+    def add_note(self, text: str) -> None:
+        """A warning of the job."""
+        if text not in self._notes:
+            self._notes.append(text)
+        self.notes.show_list("Said by the run", self._notes)
+
+    def show_fold_mean(self, accuracies: list[float]) -> None:
+        """So far: the mean test accuracy of the folds that are finished, each in [0, 1]."""
+        mean = sum(accuracies) / len(accuracies)
+        self.accuracy.setText(f"{100 * mean:.1f} % so far")
+        self.accuracy.setToolTip(f"Mean test accuracy of {len(accuracies)} finished folds")
+
+    def show_result(self, result: dict[str, Any]) -> None:
+        """A finished run, by the contract of `busapp validate --json`."""
+        value, interval = result.get("accuracy"), result.get("accuracy_ci95")
+        leaks = [_leak(key, count) for key, count in result.get("leaks", {}).items() if count]
+        is_published = result["protocol"] == "published"
+        mark = "⚠ " if leaks or is_published else ""
+        self.accuracy.setText(f"{mark}Accuracy {100 * value:.1f} %" if value is not None else "Accuracy undefined")
+        within = f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %. " if interval else ""
+        synthetic = f", {result['n_synthetic']:,} synthetic in training" if result.get("n_synthetic") else ""
+        self._show_circumstances(
+            f"{within}{result['system']}, protocol {result['protocol']}"
+            f"{' (leaks)' if mark else ' (leaks nothing)'}. {result['n_images']:,} images in {result['n_groups']:,} "
+            f"groups{synthetic}. {_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
+        )
+        if is_published and not leaks:
+            leaks = ["by its protocol, though nothing was counted here"]
+        self.leaks.show_list("This number leaks:", leaks)
+        self.table.show_measures(result["classes"], result)
+        self.table.show()
+        self.use_button.show()
+
+    def _show_circumstances(self, words: str) -> None:
+        self.circumstances.setText(words)
+
+    def _show_paper(self, system: str) -> None:
+        accuracy, sensitivity, specificity = _PAPER[system]
+        self.paper_heading.setText(
+            f"⚠ The paper's {system} (Table 1): test accuracy {accuracy:.2f} %. Published, leaks; for reference."
+        )
+        self.paper_table.show_measures(
+            _CLASSES,
+            {
+                "sensitivity": dict(zip(_CLASSES, sensitivity, strict=True)),
+                "specificity": dict(zip(_CLASSES, specificity, strict=True)),
+            },
+        )
+        self.paper_heading.show()
+        self.paper_table.show()
+
+
+def _folds(count: int) -> str:
+    return "One hold-out" if count == 1 else f"{count} folds"
+
+
+def _state(info: RunInfo) -> str:
+    return {
+        "running": "It is at work.",
+        "failed": f"It failed: {info.error}",
+        "cancelled": "It was cancelled; Resume in the list of runs goes on with it.",
+        "interrupted": "It was interrupted; Resume in the list of runs goes on with it.",
+    }.get(info.state, "")
+
+
+def _leak(key: str, count: int) -> str:
+    return f"{_LEAKS.get(key, key.replace('_', ' '))}: {count:,}"

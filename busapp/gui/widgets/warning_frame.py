@@ -1,0 +1,38 @@
+"""Warnings that stay: a triangle, a heading and a list."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from busapp.gui.theme import SPACE
+
+
+class WarningFrame(QFrame):
+    """Hidden while there is nothing to list."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("level", "warning")
+        self.label = words_label()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE // 2)
+        layout.addWidget(self.label)
+        self.hide()
+
+    def show_list(self, heading: str, entries: Sequence[str]) -> None:
+        """An empty list hides the frame."""
+        self.label.setText("\n".join([f"⚠ {heading}", *(f"• {entry}" for entry in entries)]))
+        self.setAccessibleName(self.label.text())
+        self.setVisible(bool(entries))
+
+
+def words_label(role: str = "") -> QLabel:
+    """Words that wrap and can be selected. `role` is one of the theme's: heading, muted, warning, error."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if role:
+        label.setProperty("role", role)
+    return label
