@@ -1,10 +1,10 @@
 """Validation runs side by side: their accuracies, and whether they differ on the images that both were tested on."""
 
-import csv
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+from busapp.engine.predictions import read_predictions
 from busapp.engine.runs import Run
 from busapp.errors import BadInput
 
@@ -61,12 +61,7 @@ def finished_validation(run: Run) -> dict[str, Any]:
 
 def _right_by_image(run: Run) -> dict[tuple[str, str], bool]:
     """Whether each tested image, by name and content, was classified rightly."""
-    path = run.folder / "predictions.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return {(row["file"], row["sha256"]): row["true"] == row["predicted"] for row in csv.DictReader(stream)}
-    except (OSError, KeyError, ValueError) as error:
-        raise BadInput("The run's predictions cannot be read", file=path, remedy="Validate again.") from error
+    return {(row.file, row.sha256): row.true == row.predicted for row in read_predictions(run)}
 
 
 def mcnemar(first: dict[tuple[str, str], bool], second: dict[tuple[str, str], bool]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from busapp import paths
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
 from busapp.engine.files import write_atomically
 from busapp.engine.metrics import softmax
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image, to_square
+from busapp.engine.preprocessing import IMAGE_SUFFIXES, Pixels, read_image, to_square
 from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -225,7 +225,7 @@ class Diagnoser:
             image = read_image(image)
         started = time.perf_counter()
         pixels = to_square(image.convert("RGB"), self.model.description.image_size)
-        logits, maps = self._run(pixels[None])
+        logits, maps = self.run(pixels[None])
         probabilities = softmax(logits / self.model.description.temperature)[0]
         milliseconds = (time.perf_counter() - started) * 1000
         reasons = reasons_to_abstain(pixels)
@@ -239,7 +239,12 @@ class Diagnoser:
             heat_maps={name: _heat_map(m) for name, m in zip(self.model.classes, maps[0], strict=True)},
         )
 
-    def _run(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, pixels: Pixels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Logits (n, classes) and activation maps (n, classes, h, w), float32, of pixels uint8 (n, size, size, 3).
+
+        Raises:
+            BadModel: the model fails on them.
+        """
         try:
             logits, maps = self.model.session.run(["logits", "maps"], {"pixels": pixels})
         except Exception as error:  # see Model.load
@@ -256,7 +261,7 @@ def diagnose_one(model_path: Path, image: Image.Image | Path, file: str = "") ->
     return Diagnoser(Model.load(model_path)).diagnose(image, file)
 
 
-def reasons_to_abstain(pixels: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+def reasons_to_abstain(pixels: Pixels) -> tuple[str, ...]:
     """Why an image, uint8 (h, w, 3), cannot be diagnosed by anybody; empty where it may be."""
     if float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
         return ("The image is blank: it shows no tissue.",)

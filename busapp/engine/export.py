@@ -1,0 +1,128 @@
+"""The job that makes a model for diagnosis out of a validation run.
+
+The cross-validation says how good the recipe is; the model that is exported is trained by the same recipe on all
+images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+import busapp
+from busapp.engine import metrics
+from busapp.engine.comparison import finished_validation
+from busapp.engine.diagnosis import Diagnoser, Model, ModelDescription, Provenance
+from busapp.engine.events import Finished, Job, Note, Progress
+from busapp.engine.predictions import Prediction, read_predictions
+from busapp.engine.preprocessing import Pixels, load_pixels
+from busapp.engine.runs import Run
+from busapp.engine.settings import ExportSettings, ValidateSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadModel
+
+COMPARED_IMAGES: Final = 64
+"""On so many of the study's images at most, the exported file is compared with the network it came from."""
+LARGEST_DIFFERENCE: Final = 1e-3
+"""Of a probability between the two; more is no rounding."""
+
+
+def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
+    """Train the final network of a validation run and write it to `models/<validation run>.onnx` of the study.
+
+    Result: `model`, `run`, `temperature` and `agreement` (`n_images`, `same_class`, `largest_difference` of a
+    probability), as the file was compared with the network.
+
+    Raises:
+        BadInput: the run is no finished validation.
+        BadModel: the file does not answer as the network does; it does not become a model of the study.
+        UserError: what training raises.
+    """
+    validated = workspace.run(settings.run)
+    result = finished_validation(validated)
+    recipe = ValidateSettings.model_validate(validated.info.settings)
+    rows = read_predictions(validated)
+    yield Note("The model is trained anew on all images of the run, by its recipe.")
+    yield Progress(0, 1, "starting PyTorch")
+
+    from busapp.engine.classifiers.final_model import train_final
+    from busapp.engine.classifiers.onnx_file import logits_of, write_onnx
+
+    network = yield from train_final(workspace, validated)
+    description = ModelDescription(
+        classes=tuple(result["classes"]),
+        image_size=recipe.image_size,
+        temperature=_temperature(rows, result["classes"]),
+        provenance=_provenance(workspace, validated, result),
+    )
+    aside = run.folder / "model.onnx"
+    yield Progress(1, 3, "writing the model")
+    write_onnx(network, aside, recipe.image_size, description.model_dump(mode="json"))
+    yield Progress(2, 3, "comparing the file with the network")
+    pixels = _some_pixels(workspace, rows, recipe.image_size)
+    agreement = compare(aside, pixels, logits_of(network, pixels))
+    if agreement["largest_difference"] > LARGEST_DIFFERENCE:
+        raise BadModel("The model does not answer as the network it came from", file=aside, remedy="Export it again.")
+    path = workspace.models_dir / f"{validated.id}.onnx"
+    path.parent.mkdir(exist_ok=True)
+    aside.replace(path)
+    yield Finished(
+        {
+            "model": str(path),
+            "run": validated.id,
+            "temperature": description.temperature,
+            "agreement": agreement,
+        }
+    )
+
+
+def _temperature(rows: list[Prediction], classes: list[str]) -> float:
+    logits = np.array([[row.logits[name] for name in classes] for row in rows])
+    return metrics.temperature(logits, np.array([classes.index(row.true) for row in rows], dtype=np.intp))
+
+
+def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:
+    return Provenance(
+        run=validated.id,
+        study=workspace.name,
+        phantoms=workspace.phantoms,
+        system=result["system"],
+        protocol=result["protocol"],
+        epochs=result["epochs"],
+        n_images=result["n_images"],
+        n_groups=result["n_groups"],
+        n_synthetic=result["n_synthetic"],
+        class_counts=result["counts"],
+        accuracy=result["accuracy"],
+        accuracy_ci95=result["accuracy_ci95"],
+        leaks=result["leaks"],
+        busapp=busapp.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _some_pixels(workspace: Workspace, rows: list[Prediction], size: int) -> Pixels:
+    """Images of the run, evenly over all of them: uint8 (n, size, size, 3)."""
+    known = {record.id: record for record in workspace.catalog.images()}
+    step = max(1, len(rows) // COMPARED_IMAGES)
+    files = [workspace.image_path(known[row.image_id]) for row in rows[::step] if row.image_id in known]
+    return load_pixels([path for path in files if path.exists()][:COMPARED_IMAGES], size)
+
+
+def compare(path: Path, pixels: Pixels, logits: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """How far a model file agrees with the logits (n, classes) that its network gave for pixels (n, size, size, 3).
+
+    Raises:
+        BadModel: the file is no model.
+    """
+    model = Model.load(path)
+    temperature = model.description.temperature
+    from_file, _ = Diagnoser(model).run(pixels)
+    difference = metrics.softmax(from_file / temperature) - metrics.softmax(logits / temperature)
+    return {
+        "n_images": len(pixels),
+        "same_class": int((from_file.argmax(axis=1) == logits.argmax(axis=1)).sum()),
+        "largest_difference": float(np.abs(difference).max(initial=0.0)),
+    }

@@ -1,0 +1,232 @@
+"""The command line's contract: exit codes, one line for every error, JSON alone on stdout, an orderly stop."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import busapp
+from busapp import cli, options
+from busapp.engine import jobs
+from busapp.engine.comparison import mcnemar
+from busapp.engine.files import write_json
+from busapp.engine.predictions import Prediction, write_predictions
+from busapp.engine.runs import Run
+from busapp.engine.settings import SETTINGS, JobSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from busapp import paths
+
+    monkeypatch.setattr(paths, "user_data_dir", lambda: tmp_path / "user")
+    monkeypatch.setattr(paths, "log_dir", lambda: tmp_path / "log")
+
+
+def run_cli(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def the_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on stderr; nothing on stdout, no traceback."""
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if not line.startswith("Run ")]
+    assert out == "" and len(lines) == 1 and lines[0].startswith("busapp: "), (out, err)
+    return lines[0]
+
+
+def test_import_and_curate_say_json_alone_on_stdout(
+    phantom_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli("import", phantom_folder, "--workspace", tmp_path / "w", "--json", "-") == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["imported"] == 24 and first["counts"] == {"benign": 8, "malignant": 8, "normal": 8}
+    assert run_cli("import", phantom_folder, "--workspace", tmp_path / "w", "--json", tmp_path / "out.json") == 0
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["already_present"] == 24
+    assert capsys.readouterr().out == ""
+    assert run_cli("--workspace", tmp_path / "w", "curate", "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["n_images"] == 24
+    assert run_cli("curate", "--workspace", tmp_path / "w") == 0
+    assert "24 images in" in capsys.readouterr().out
+
+
+def test_the_class_of_single_images_is_given_with_class(phantom_folder: Path, tmp_path: Path) -> None:
+    image = next((phantom_folder / "benign").glob("*).png"))
+    assert run_cli("import", image, "--class", "cyst", "--workspace", tmp_path / "w") == 0
+    workspace = Workspace.open(tmp_path / "w")
+    assert workspace.catalog.classes() == ["cyst"]
+    workspace.close()
+
+
+def test_without_a_workspace_the_users_own_study_is_meant(phantom_folder: Path, tmp_path: Path) -> None:
+    assert run_cli("import", phantom_folder) == 0
+    assert (tmp_path / "user" / "study" / "study.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["validate", "--epochs", "0"], ["--epochs", "greater than or equal to 1", "busapp validate --help"]),
+        (["validate", "--epochs", "many"], ["--epochs", "integer"]),
+        (["validate", "--system", "none"], ["--system", "system1"]),
+        (["synthesize"], ["--class is missing"]),
+        (["import"], ["SOURCES"]),
+        (["import", "/no/such/folder"], ["/no/such/folder"]),
+        (["export", "no-such-run"], ["no-such-run"]),
+        (["compare", "a", "b"], ["no such run", "(a)"]),
+        (["validate", "--resume", "no-such-run"], ["no-such-run"]),
+        (["validate", "--resume", "x", "--epochs", "3"], ["--resume", "--epochs"]),
+        (["no-such-command"], ["no-such-command", "busapp --help"]),
+        (["--no-such-option"], ["--no-such-option"]),
+        (["diagnose", "no-such-image.png"], ["busapp export"]),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    phantom_study: Workspace, arguments: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *rest = arguments
+    where = ["--workspace", str(phantom_study.root)]
+    assert run_cli(*([first, *where, *rest] if not first.startswith("-") else arguments)) == 2
+    line = the_line(capsys)
+    assert all(word in line for word in words), line
+
+
+def test_commands_other_than_import_need_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("curate", "--workspace", tmp_path / "none") == 2
+    assert "no study" in the_line(capsys) and not (tmp_path / "none").exists()
+
+
+def test_a_defect_is_one_line_that_names_the_log(
+    phantom_study: Workspace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(jobs._JOBS, "curate", "busapp.engine.curation:no_such_function")
+    assert run_cli("curate", "--workspace", phantom_study.root) == 1
+    line = the_line(capsys)
+    assert "AttributeError" in line and "log" in line
+    assert "no_such_function" in caplog.text
+
+
+@pytest.mark.parametrize("model", SETTINGS.values(), ids=str)
+def test_every_setting_is_an_option_with_help(model: type[JobSettings]) -> None:
+    made = options.parameters(model)
+    assert [parameter.name for parameter in made] == list(model.model_fields)
+    assert all(parameter.annotation.__metadata__[0].help for parameter in made)
+
+
+def test_what_is_typed_becomes_settings_and_the_rest_keeps_its_default() -> None:
+    typed = {"class_name": "normal", "preset": "published", "epochs": None, "leak": 0.1}
+    settings = options.settings_from(SynthesizeSettings, typed)
+    assert isinstance(settings, SynthesizeSettings)
+    assert (settings.epochs, settings.leak) == (2500, 0.1)
+    assert options.settings_from(ValidateSettings, {"epochs": None}) == ValidateSettings()
+    assert [options.option_name(name) for name in ("class_name", "max_distance")] == ["--class", "--max-distance"]
+
+
+def test_help_lists_every_command_and_version_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("--help") == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in (*SETTINGS, "compare", "report", "demo", "selftest"))
+    assert run_cli("synthesize", "--help") == 0
+    assert "--class" in capsys.readouterr().out
+    assert run_cli("--version") == 0
+    assert busapp.__version__ in capsys.readouterr().out
+
+
+def test_alone_it_opens_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path | None] = []
+
+    def open_window(workspace: Path | None) -> int:
+        opened.append(workspace)
+        return 0
+
+    monkeypatch.setattr(cli, "open_window", open_window)
+    assert run_cli() == 0
+    assert run_cli("--workspace", tmp_path) == 0
+    assert opened == [None, tmp_path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers no SIGINT to another process")
+def test_ctrl_c_stops_after_the_step_at_hand_and_says_how_to_go_on(phantom_study: Workspace) -> None:
+    settings = ["--folds", "2", "--epochs", "500", "--image-size", "32", "--width", "0.25", "--no-pretrained"]
+    command = [sys.executable, "-m", "busapp", "validate", *settings, "--workspace", str(phantom_study.root)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        time.sleep(0.1)
+        runs = phantom_study.runs("validate")
+        if runs and runs[0].checkpoint.exists():
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    run = phantom_study.runs("validate")[0]
+    assert run.info.state == "cancelled" and out == ""
+    assert f"busapp validate --resume {run.id}" in err and "Traceback" not in err
+
+
+# -- compare -----------------------------------------------------------------------------------------------
+
+
+def finished_run(workspace: Workspace, right: dict[str, bool], **changes: object) -> Run:
+    """A finished validation run that got the named images right or wrong."""
+    run = workspace.new_run("validate", ValidateSettings().model_dump(mode="json"))
+    result = {
+        "system": "system1",
+        "protocol": "strict",
+        "n_images": len(right),
+        "n_groups": len(right),
+        "n_synthetic": 0,
+        "accuracy": sum(right.values()) / len(right),
+        "accuracy_ci95": [0.1, 0.9],
+        "sensitivity": {},
+        "specificity": {},
+        "auc": {},
+        "leaks": {"groups_split": 0},
+        **changes,
+    }
+    write_json(run.folder / "result.json", result)
+    rows = [
+        Prediction(number, file, "0", number, 1, "benign", "benign" if is_right else "normal", {})
+        for number, (file, is_right) in enumerate(right.items())
+    ]
+    write_predictions(run, rows, [])
+    run.info.state = "finished"
+    run.save()
+    return run
+
+
+def test_compare_tests_the_common_images(empty_study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"benign/{number}.png" for number in range(12)]
+    first = finished_run(empty_study, {name: number >= 8 for number, name in enumerate(names)})
+    second = finished_run(empty_study, dict.fromkeys(names[:10], True), system="system2", leaks={"groups_split": 3})
+    assert run_cli("compare", first.id, second.id, "--workspace", empty_study.root, "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [column["run"] for column in found["runs"]] == [first.id, second.id]
+    (test,) = found["tests"]
+    assert (test["n_common"], test["only_first_right"], test["only_second_right"]) == (10, 0, 8)
+    assert test["difference"] == pytest.approx(0.8) and test["p_value"] == pytest.approx(2 / 2**8)
+    assert run_cli("compare", first.id, second.id, "--workspace", empty_study.root) == 0
+    out = capsys.readouterr().out
+    assert "+80.0 points on 10 common images" in out and "leaks" in out
+
+
+def test_compare_needs_two_finished_runs(empty_study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run(empty_study, {"a": True})
+    assert run_cli("compare", run.id, "--workspace", empty_study.root) == 2
+    assert "two or more" in the_line(capsys)
+    other = empty_study.new_run("validate", {})
+    assert run_cli("compare", run.id, other.id, "--workspace", empty_study.root) == 2
+    assert other.id in the_line(capsys)
+
+
+def test_mcnemar_of_equal_or_disjoint_runs() -> None:
+    same = {("a", "0"): True, ("b", "0"): False}
+    assert mcnemar(same, same)["p_value"] == 1.0
+    assert mcnemar(same, {("c", "0"): True})["p_value"] is None
