@@ -30,7 +30,7 @@ IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".ti
 def decode(content: bytes, *, file: Path | str) -> Image.Image:
     """The first frame of an encoded picture as 8-bit RGB.
 
-    16-bit grey is scaled by its own largest value; transparency is laid on black.
+    16-bit and floating-point grey is scaled by its own largest value; transparency is laid on black.
 
     Raises:
         UnreadableImage: not a picture, cut short, or larger than 64 million pixels (looked at before decoding).
@@ -75,9 +75,8 @@ def _open(stream: BinaryIO, file: Path | str) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        largest = max(float(values.max(initial=0.0)), 1.0)
-        image = Image.fromarray((values.clip(min=0) / largest * 255).astype(np.uint8))
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0).clip(min=0)
+        image = Image.fromarray((values / (values.max() or 1.0) * 255).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
