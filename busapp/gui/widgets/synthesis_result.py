@@ -99,7 +99,8 @@ class SynthesisResult(QWidget):
     def show_result(self, result: dict[str, Any]) -> None:
         """A finished run, by the contract of `busapp synthesize --json`."""
         self.state.setText(
-            f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, {result['steps']:,} steps"
+            f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, "
+            f"{result['steps']:,} steps."
         )
         if result.get("kid") is None or result.get("kid_floor") is None:
             self._say(self.score, "The images were not scored; the notes of the run say why.")

@@ -1,0 +1,369 @@
+"""The Diagnosis tab: one image, its class and why; or many images in a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp import paths
+from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
+from busapp.engine.events import Event, ImageDiagnosed, Job, RunStarted, Skipped
+from busapp.engine.files import sha256_of, write_atomically
+from busapp.engine.preprocessing import IMAGE_SUFFIXES, decode, read_image
+from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui.job_thread import JobThread, Outcome
+from busapp.gui.run_tab import SIDE_WIDTH, scrolling
+from busapp.gui.study_tab import StudyTab
+from busapp.gui.theme import SPACE
+from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.batch_table import BatchTable
+from busapp.gui.widgets.diagnosis_result import DiagnosisResult
+from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.heat_map_view import HeatMapView
+
+NO_MODEL: Final = (
+    "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
+)
+NO_IMAGE: Final = "Drop an image here, or a folder of images. Ctrl+V pastes one."
+_SUFFIXES: Final = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pasted:
+    """An image from the clipboard, as PNG bytes."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One image to be diagnosed with one model."""
+
+    model: Path
+    source: Path | _Pasted
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered(Event):
+    question: _Question
+    model: Model
+    image: Image.Image
+    diagnosis: Diagnosis
+
+
+def _answer(question: _Question, loaded: Model | None) -> Job:
+    """Job of a single image; `loaded` is the model if it was needed before."""
+    model = loaded or Model.load(question.model)
+    source = question.source
+    name = "pasted image" if isinstance(source, _Pasted) else source.name
+    image = decode(source.content, file=name) if isinstance(source, _Pasted) else read_image(source)
+    yield _Answered(question, model, image, Diagnoser(model).diagnose(image, name))
+
+
+class DiagnosisTab(StudyTab):
+    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self._thread: JobThread | None = None
+        self._waiting: _Question | None = None
+        self._shown: _Answered | None = None
+        self._fills_table = False
+
+        self.empty = EmptyState(NO_IMAGE, "Open images…", "Open a folder…")
+        self.empty.clicked.connect(self._ask_for_images)
+        self.empty.second_clicked.connect(self._ask_for_folder)
+        self.view = HeatMapView()
+        self.result = DiagnosisResult()
+        self.result.evidence_changed.connect(self._show_evidence)
+        self.result.report_clicked.connect(self._report_of_image)
+        self.single = QSplitter(Qt.Orientation.Horizontal)
+        self.single.setObjectName("diagnosis-panels")
+        self.single.addWidget(self.view)
+        self.single.addWidget(scrolling(self.result))
+        self.single.setStretchFactor(0, 1)
+        self.single.setSizes([10_000, SIDE_WIDTH])
+        self.single.setChildrenCollapsible(False)
+        self.batch = BatchTable()
+        self.batch.opened.connect(self.diagnose)
+        self.batch.report_clicked.connect(self._report_of_batch)
+        self.batch.problem.connect(lambda sentence: self.problem.emit(sentence, ""))
+        self.pages = QStackedWidget()
+        for page in (self.empty, self.single, self.batch):
+            self.pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        layout.addLayout(self._make_toolbar())
+        layout.addWidget(self.pages, 1)
+
+        paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
+        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        paste.activated.connect(self.paste)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.shut_down)
+        self._show_page(self.empty)
+
+    def _make_toolbar(self) -> QHBoxLayout:
+        self.model_box = QComboBox()
+        self.model_box.setAccessibleName("Model")
+        self.model_box.setMinimumWidth(220)
+        self.model_box.activated.connect(self._ask_again)
+        label = QLabel("&Model")
+        label.setBuddy(self.model_box)
+        self.open_button = QPushButton("&Open images…")
+        self.open_button.clicked.connect(self._ask_for_images)
+        self.folder_button = QPushButton("Open a &folder…")
+        self.folder_button.clicked.connect(self._ask_for_folder)
+        self.paste_button = QPushButton("&Paste")
+        self.paste_button.setToolTip("Diagnose the image on the clipboard (Ctrl+V)")
+        self.paste_button.clicked.connect(self.paste)
+        self.image_button = QPushButton("&Image")
+        self.image_button.clicked.connect(lambda: self._show_page(self.single))
+        self.table_button = QPushButton("&Table")
+        self.table_button.clicked.connect(lambda: self._show_page(self.batch))
+        row = QHBoxLayout()
+        row.setSpacing(SPACE)
+        row.addWidget(label)
+        row.addWidget(self.model_box)
+        for button in (self.open_button, self.folder_button, self.paste_button):
+            row.addWidget(button)
+        row.addStretch()
+        row.addWidget(self.image_button)
+        row.addWidget(self.table_button)
+        return row
+
+    def _show_page(self, page: QWidget) -> None:
+        self.pages.setCurrentWidget(page)
+        self.image_button.setVisible(self._shown is not None and page is not self.single)
+        self.table_button.setVisible(self.batch.total > 0 and page is not self.batch)
+        if page is self.single:
+            self.view.view.setFocus()
+
+    # -- the study and its models --------------------------------------------------------------------------
+
+    def open_study(self, workspace: Workspace) -> None:
+        self._shown = self._waiting = None
+        self.batch.clear()
+        self.model_box.clear()
+        super().open_study(workspace)
+        self._show_page(self.empty)
+        for run in workspace.runs("diagnose"):
+            if run.info.settings["pdf"] is None:
+                self._fills_table = True
+                for event in run.events():
+                    self._fill_table(event)
+                break
+        self._show_page(self.empty)
+
+    def refresh(self) -> None:
+        assert self.workspace is not None
+        chosen = self.model_path
+        names = {run.id: run.info.name for run in self.workspace.runs("validate")}
+        self.model_box.clear()
+        for path in self.workspace.models():
+            self.model_box.addItem(f"{names.get(path.stem, path.stem)} (this study)", path)
+        for path in sorted(paths.models_dir().glob("*.onnx")):
+            self.model_box.addItem(f"{path.stem} (ships with busapp)", path)
+        self._select_model(chosen)
+        has_model = self.model_box.count() > 0
+        self.empty.set_sentence(NO_IMAGE if has_model else NO_MODEL)
+        for widget in (
+            self.model_box,
+            self.open_button,
+            self.folder_button,
+            self.paste_button,
+            self.empty.button,
+            self.empty.second_button,
+        ):
+            widget.setEnabled(has_model)
+        for button in (self.empty.button, self.empty.second_button):
+            button.setVisible(has_model)
+
+    @property
+    def model_path(self) -> Path | None:
+        """The chosen model."""
+        path = self.model_box.currentData()
+        return path if isinstance(path, Path) else None
+
+    def open_model(self, path: Path) -> None:
+        """Choose a model; the image that is shown is diagnosed with it."""
+        self.refresh()
+        self._select_model(path)
+        self._ask_again()
+
+    def _select_model(self, path: Path | None) -> None:
+        for index in range(self.model_box.count()):
+            if self.model_box.itemData(index) == path:
+                self.model_box.setCurrentIndex(index)
+
+    # -- what to diagnose ----------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.model_path is not None and (event.mimeData().hasUrls() or event.mimeData().hasImage()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        data = event.mimeData()
+        dropped = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if dropped:
+            self.open_files(dropped)
+        elif data.hasImage():
+            self._diagnose_picture(QImage(data.imageData()))
+        event.acceptProposedAction()
+
+    def paste(self) -> None:
+        """Diagnose what is on the clipboard: an image, or files."""
+        data = QGuiApplication.clipboard().mimeData()
+        copied = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if copied:
+            self.open_files(copied)
+        elif data.hasImage():
+            self._diagnose_picture(QGuiApplication.clipboard().image())
+        else:
+            self.problem.emit("There is no image on the clipboard. Copy an image first.", "")
+
+    def open_files(self, files: Sequence[Path]) -> None:
+        """One image is diagnosed at once; several, or a folder, are a job that fills the table."""
+        if len(files) == 1 and not files[0].is_dir():
+            self.diagnose(files[0])
+        elif self.model_path is not None:
+            self.start_requested.emit(DiagnoseSettings(images=tuple(files), model=self.model_path))
+
+    def _ask_for_images(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Open images", str(last_folder()), f"Images ({_SUFFIXES})")
+        if names:
+            remember_folder(Path(names[0]).parent)
+            self.open_files([Path(name) for name in names])
+
+    def _ask_for_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a folder of images", str(last_folder()))
+        if name:
+            remember_folder(Path(name))
+            self.open_files([Path(name)])
+
+    def _diagnose_picture(self, picture: QImage) -> None:
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        picture.save(buffer, "PNG")  # type: ignore[call-overload]
+        self._ask(_Pasted(bytes(buffer.data().data())))
+
+    # -- one image -----------------------------------------------------------------------------------------
+
+    def diagnose(self, source: Path) -> None:
+        """Diagnose one image file; the answer comes from a thread."""
+        self._ask(source)
+
+    def _ask_again(self) -> None:
+        if self._shown is not None:
+            self._ask(self._shown.question.source)
+
+    def _ask(self, source: Path | _Pasted) -> None:
+        if self.model_path is None:
+            self.problem.emit(NO_MODEL, "")
+            return
+        question = _Question(self.model_path, source)
+        if self._thread is not None:
+            self._waiting = question  # only the newest question still matters
+            return
+        known = self._shown.model if self._shown and self._shown.question.model == question.model else None
+        self._thread = JobThread(lambda: _answer(question, known))
+        self._thread.event_arrived.connect(self._show_answer)
+        self._thread.ended.connect(self._on_answered)
+        self._thread.start()
+
+    def _show_answer(self, event: _Answered) -> None:
+        self._shown = event
+        self.view.set_image(event.image)
+        self.view.set_heat_map(event.diagnosis.heat_map)
+        self.result.show_diagnosis(event.diagnosis, event.model)
+        self._show_page(self.single)
+
+    def _show_evidence(self, class_name: str) -> None:
+        if self._shown is not None:
+            self.view.set_heat_map(self._shown.diagnosis.heat_maps[class_name])
+
+    def _on_answered(self, outcome: Outcome) -> None:
+        self._join_thread()
+        if outcome.state == "failed":
+            self.problem.emit(outcome.error, outcome.details)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._ask(waiting.source)
+
+    def _join_thread(self) -> None:
+        if self._thread is not None:
+            self._thread.wait()
+            self._thread = None
+
+    def shut_down(self) -> None:
+        """Wait for the image at hand, which takes less than a second."""
+        self._waiting = None
+        if self._thread is not None:
+            self._thread.cancel()
+        self._join_thread()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.shut_down()
+        super().closeEvent(event)
+
+    # -- many images, and reports --------------------------------------------------------------------------
+
+    def job_event(self, kind: str, event: Event) -> None:
+        if kind == "diagnose":
+            self._fill_table(event)
+
+    def _fill_table(self, event: Event) -> None:
+        assert self.workspace is not None
+        if isinstance(event, RunStarted):
+            self._fills_table = self.workspace.run(event.run).info.settings["pdf"] is None
+            if self._fills_table:
+                self.batch.clear()
+                self._show_page(self.batch)
+        elif self._fills_table and isinstance(event, ImageDiagnosed):
+            self.batch.add(event.diagnosis)
+        elif self._fills_table and isinstance(event, Skipped):
+            self.batch.add({"file": event.file, "predicted": None, "probabilities": {}, "reasons": [event.reason]})
+
+    def _report_of_image(self) -> None:
+        if self._shown is None or self.workspace is None:
+            return
+        source = self._shown.question.source
+        if isinstance(source, _Pasted):
+            kept = self.workspace.root / "cache" / f"pasted-{sha256_of(source.content)[:12]}.png"
+            try:
+                write_atomically(kept, source.content)
+            except (UserError, OSError) as error:
+                self.problem.emit(f"The pasted image could not be kept for the report. {error}", "")
+                return
+            source = kept
+        self._save_report([source])
+
+    def _report_of_batch(self) -> None:
+        self._save_report([Path(entry["file"]) for entry in self.batch.entries()])
+
+    def _save_report(self, images: Sequence[Path]) -> None:
+        suggested = str(last_folder() / "diagnosis.pdf")
+        name, _ = QFileDialog.getSaveFileName(self, "Save the report", suggested, "PDF (*.pdf)")
+        if name:
+            remember_folder(Path(name).parent)
+            pdf = Path(name) if Path(name).suffix else Path(name).with_suffix(".pdf")
+            self.start_requested.emit(DiagnoseSettings(images=tuple(images), model=self.model_path, pdf=pdf))

@@ -1,0 +1,176 @@
+"""Many diagnosed images as a table that fills."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.diagnosis import write_table
+from busapp.errors import UserError
+from busapp.gui.theme import SPACE
+from busapp.gui.user_settings import last_folder, remember_folder
+
+ALL: Final = "all images"
+ABSTAINED: Final = "without an answer"
+_ENTRY: Final = Qt.ItemDataRole.UserRole
+_SORT: Final = Qt.ItemDataRole.UserRole + 1
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _ByAnswer(QSortFilterProxyModel):
+    wanted = ALL
+
+    def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
+        if self.wanted == ALL:
+            return True
+        answer = self.sourceModel().index(source_row, 1, source_parent).data(_SORT)
+        return bool(answer == self.wanted)
+
+
+class BatchTable(QWidget):
+    """One row per image. Headings sort, the box filters, Enter or a double-click opens one.
+
+    Signals:
+        opened: the file (`Path`) of a row.
+        report_clicked: "Save report".
+        problem: a sentence: the table could not be written.
+    """
+
+    opened = Signal(object)
+    report_clicked = Signal()
+    problem = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._classes: list[str] = []
+        self._model = QStandardItemModel(self)
+        self._proxy = _ByAnswer(self)
+        self._proxy.setSourceModel(self._model)
+        self._proxy.setSortRole(_SORT)
+        self.table = QTableView()
+        self.table.setModel(self._proxy)
+        self.table.setSortingEnabled(True)
+        self.table.setAlternatingRowColors(True)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.setAccessibleName("Diagnosed images")
+        self.table.activated.connect(self._open)
+        self.filter = QComboBox()
+        self.filter.setAccessibleName("Show")
+        self.filter.currentTextChanged.connect(self._filter)
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        self.csv_button = QPushButton("Save &CSV…")
+        self.csv_button.clicked.connect(self._save_csv)
+        self.report_button = QPushButton("Save &report (PDF)…")
+        self.report_button.clicked.connect(self.report_clicked)
+
+        label = QLabel("Sho&w")
+        label.setBuddy(self.filter)
+        top = QHBoxLayout()
+        top.setSpacing(SPACE)
+        top.addWidget(label)
+        top.addWidget(self.filter)
+        top.addWidget(self.count, 1)
+        top.addWidget(self.csv_button)
+        top.addWidget(self.report_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.table, 1)
+        self.clear()
+
+    def clear(self) -> None:
+        """No image yet."""
+        self._classes = []
+        self._model.clear()
+        self._model.setHorizontalHeaderLabels(["Image", "Answer", "Remarks"])
+        self.filter.clear()
+        self.filter.addItems([ALL, ABSTAINED])
+        self._tell_count()
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """One image, by the contract of `busapp diagnose --json`; unreadable ones have no probabilities."""
+        if not self._classes and entry["probabilities"]:
+            self._set_classes(list(entry["probabilities"]))
+        path = Path(entry["file"])
+        name = _item(path.name, path.name)
+        name.setData(entry, _ENTRY)
+        name.setToolTip(str(path))
+        answer = entry["predicted"] or ABSTAINED
+        cells = [name, _item(answer, answer)]
+        for class_name in self._classes:
+            probability = entry["probabilities"].get(class_name)
+            cells.append(_item("–" if probability is None else f"{100 * probability:.1f} %", probability or 0.0))
+            cells[-1].setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        remarks = " ".join(entry["reasons"])
+        cells.append(_item(remarks, remarks))
+        self._model.appendRow(cells)
+        self._tell_count()
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What is shown now, in its order."""
+        return [self._proxy.index(row, 0).data(_ENTRY) for row in range(self._proxy.rowCount())]
+
+    @property
+    def total(self) -> int:
+        """Rows in all, shown or not."""
+        return self._model.rowCount()
+
+    def _set_classes(self, classes: list[str]) -> None:
+        self._classes = classes
+        for position, name in enumerate(classes):
+            self._model.insertColumn(2 + position)
+            self._model.setHeaderData(2 + position, Qt.Orientation.Horizontal, f"p({name})")
+        self.filter.insertItems(1, classes)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
+    def _filter(self, wanted: str) -> None:
+        self._proxy.beginFilterChange()
+        self._proxy.wanted = wanted or ALL
+        self._proxy.endFilterChange()
+        self._tell_count()
+
+    def _tell_count(self) -> None:
+        shown = self._proxy.rowCount()
+        self.count.setText(f"{self.total:,} images" if shown == self.total else f"{shown:,} of {self.total:,} images")
+        for button in (self.csv_button, self.report_button):
+            button.setEnabled(shown > 0)
+
+    def _open(self, index: QModelIndex) -> None:
+        self.opened.emit(Path(index.siblingAtColumn(0).data(_ENTRY)["file"]))
+
+    def _save_csv(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the table", str(last_folder() / "diagnosis.csv"), "CSV (*.csv)"
+        )
+        if not name:
+            return
+        remember_folder(Path(name).parent)
+        try:
+            write_table(Path(name), self.entries(), tuple(self._classes))
+        except (UserError, OSError) as error:
+            self.problem.emit(f"The table could not be saved ({name}). {error}")
+
+
+def _item(words: str, sort_by: str | float) -> QStandardItem:
+    item = QStandardItem(words)
+    item.setData(sort_by, _SORT)
+    return item
