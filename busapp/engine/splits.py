@@ -33,6 +33,10 @@ class Selection:
     set_aside: int
     conflicts: int
 
+    def __post_init__(self) -> None:
+        if any(record.kind != "real" for record in self.records):
+            raise ValueError("a synthetic image must never be tested on")
+
     @property
     def labels(self) -> Indices:
         """int (n,), indices into `classes`."""
@@ -102,7 +106,8 @@ def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
     else:
         splitter = StratifiedKFold(parts, shuffle=True, random_state=settings.seed)
     labels = selection.labels
-    divided = splitter.split(np.zeros(len(labels)), labels, selection.groups)
+    groups = None if settings.leaks.split_duplicates else selection.groups
+    divided = splitter.split(np.zeros(len(labels)), labels, groups)
     folds = [Fold(np.sort(train), np.sort(test)) for train, test in divided]
     folds = folds[:1] if hold_out else folds
     for fold in folds:

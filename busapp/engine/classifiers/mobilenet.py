@@ -153,9 +153,8 @@ def frozen_stages(settings: ValidateSettings, device: torch.device) -> int:
 def divide(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     """The network in two: a frozen stem of so many stages, in evaluation mode also for batch normalisation, and
     the trainable rest that ends in logits. Both share their weights with `network`."""
-    features = network.get_submodule("features")
-    assert isinstance(features, nn.Sequential)
+    features = list(network.get_submodule("features").children())
     stem = nn.Sequential(*features[:stages])
     stem.eval().requires_grad_(False)
-    rest = nn.Sequential(features[stages:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.get_submodule("classifier"))
+    rest = nn.Sequential(*features[stages:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.get_submodule("classifier"))
     return stem, rest

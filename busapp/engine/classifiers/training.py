@@ -23,8 +23,9 @@ from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices
 from busapp.errors import TrainingDiverged
 
-MAX_CACHE = 1 << 30
-"""Bytes of stem activations that are kept; above it they are computed anew for every batch."""
+MAX_CACHED = 500_000
+"""Bytes an image's stem activations may take to be kept; where few stages are frozen they take more, and are computed
+anew for every batch. With 7 stages at 224×224 they take 100 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Learner:
     """A network that is being trained: a frozen stem, a trainable rest, and Adam for the rest.
 
     Images are given as a store, made by `prepare` from pixels: what the stem makes of them, computed once since it
-    never changes, or the pixels themselves where nothing is frozen.
+    never changes, or the pixels themselves.
     """
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
@@ -91,13 +92,17 @@ class Learner:
         for begin in range(0, len(images), 16):
             activations = self._fed(images[begin : begin + 16]).permute(0, 2, 3, 1).cpu()
             if store is None:
-                if activations[0].nbytes * len(images) > MAX_CACHE:
+                if activations[0].nbytes > MAX_CACHED:
                     return images
                 store = torch.empty((len(images), *activations.shape[1:]))
             store[begin : begin + 16] = activations
             yield min(begin + 16, len(images))
         assert store is not None
         return store
+
+    def join(self, store: Tensor, other: Tensor) -> Tensor:
+        """Both stores as one, the images of `other` behind."""
+        return torch.cat([store, other])
 
     def _fed(self, taken: Tensor) -> Tensor:
         """What the rest is fed, (n, channels, h, w) in channels_last memory, from a part of a store."""
@@ -164,7 +169,7 @@ class Learner:
             seconds += time.perf_counter() - began
             yield done
         all_logits, target = torch.cat(logits), torch.from_numpy(labels[chosen])
-        right = (all_logits.argmax(1) == target).float().mean().item()
+        right = int((all_logits.argmax(1) == target).sum()) / len(target)
         return all_logits.numpy(), Score(cross_entropy(all_logits, target).item(), right, seconds)
 
     # -- what a checkpoint keeps ---------------------------------------------------------------------------

@@ -1,0 +1,40 @@
+"""What an ImageNet MobileNetV2 sees in images: the features that sets of images are compared by."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+from busapp.engine.classifiers.mobilenet import find_weights, load_imagenet
+from busapp.engine.classifiers.torch_setup import MobileNetV2, find_device
+from busapp.engine.classifiers.training import normalised
+from busapp.engine.preprocessing import Pixels
+
+_SIZE = 224
+_BATCH = 32
+
+
+def embed(pixels: Pixels, weights_file: Path | None = None) -> npt.NDArray[np.float32]:
+    """Pooled features, float32 (n, 1280), not negative, from images in uint8 (n, h, w, 3) of any size.
+
+    The images are resized to 224×224, for which the weights were made. About 20 ms an image on two cores.
+
+    Raises:
+        BadInput, MissingWeights: see `mobilenet.find_weights`.
+    """
+    device = find_device()
+    network = MobileNetV2()
+    load_imagenet(network, find_weights(weights_file))
+    pooled = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    pooled.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = np.empty((len(pixels), network.last_channel), dtype=np.float32)
+    with torch.no_grad():
+        for begin in range(0, len(pixels), _BATCH):
+            batch = normalised(torch.from_numpy(pixels[begin : begin + _BATCH]).to(device))
+            if batch.shape[-2:] != (_SIZE, _SIZE):
+                batch = interpolate(batch, size=(_SIZE, _SIZE), mode="bilinear", antialias=True)
+            found[begin : begin + _BATCH] = pooled(batch).cpu().numpy()
+    return found

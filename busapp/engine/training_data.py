@@ -1,0 +1,130 @@
+"""The pixels that a classifier is trained on: a study's images, and for `system2` the synthetic ones."""
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.estimates import lacking
+from busapp.engine.events import Event, Progress, Skipped
+from busapp.engine.preprocessing import Pixels, load_pixels, to_square
+from busapp.engine.runs import Run
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.splits import Indices, Selection
+from busapp.engine.workspace import Workspace
+from busapp.errors import CannotResume, UnreadableImage
+
+T = TypeVar("T")
+
+
+def in_progress(steps: Generator[int, None, T], before: int, total: int, what: str) -> Generator[Event, None, T]:
+    """Turn the counts that `steps` yields into progress of a whole, `before` of whose `total` were done already."""
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        yield Progress(before + done, total, what)
+
+
+def load_selection(
+    workspace: Workspace, selection: Selection, size: int
+) -> Generator[Event, None, tuple[Selection, Pixels]]:
+    """The pixels of a selection, uint8 (n, size, size, 3), and the selection without the images that cannot be read,
+    which are reported as skipped."""
+    loaded: list[Pixels] = []
+    unreadable: set[int] = set()
+    reported = 0.0
+    for position, record in enumerate(selection.records):
+        try:
+            loaded.append(load_pixels([workspace.image_path(record)], size)[0])
+        except UnreadableImage as error:
+            unreadable.add(record.id)
+            yield Skipped(record.file, str(error))
+        if time.monotonic() - reported > 0.1:
+            reported = time.monotonic()
+            yield Progress(position, len(selection.records), f"loading image {position + 1}")
+    pixels = np.stack(loaded) if loaded else np.empty((0, size, size, 3), np.uint8)
+    return selection.without(unreadable), pixels
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """Drawn images: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the selection, and by the name of
+    each generator the content hashes of the images it was trained on."""
+
+    pixels: Pixels
+    labels: Indices
+    trained_on: dict[str, frozenset[str]]
+
+    def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
+        """The names of the generators that were trained on one of these images."""
+        return {name for name, seen in self.trained_on.items() if seen & hashes}
+
+
+def balance(
+    workspace: Workspace,
+    run: Run,
+    selection: Selection,
+    trained: Sequence[ImageRecord],
+    forbidden: frozenset[str],
+    settings: ValidateSettings,
+    label: str,
+) -> Generator[Event, None, Synthetic]:
+    """Draw for every class what it lacks to equal the largest of the selection (paper, section 3.4: 227 malignant
+    and 304 normal of BUSI), from generators that saw none of the `forbidden` content hashes.
+
+    A generator that has to be trained for it learns from the `trained` images. `label` says in words what the images
+    are for: `fold 3`. What was drawn is kept in the
+    run's folder under its `label` until the next is drawn, so that a resumed run goes on with the same images.
+    """
+    from busapp.engine.gan.generators import fold_images
+
+    kept = _kept(run, label)
+    if kept is not None:
+        return kept
+    pixels, labels, trained_on = [], [], {}
+    for class_name, count in lacking(selection.counts).items():
+        of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
+        words = f"{label}, {class_name}"
+        drawn = yield from fold_images(
+            workspace, run, class_name, of_class, forbidden, count, settings.generator(class_name), words
+        )
+        pixels.append(_resized(drawn.pixels, settings.image_size))
+        labels.append(np.full(count, selection.classes.index(class_name), dtype=np.intp))
+        trained_on[f"{class_name}: {drawn.generator}"] = drawn.trained_on
+    empty = np.empty((0, settings.image_size, settings.image_size, 3), np.uint8)
+    synthetic = Synthetic(np.concatenate([empty, *pixels]), np.concatenate([np.empty(0, np.intp), *labels]), trained_on)
+    _keep(run, label, synthetic)
+    return synthetic
+
+
+def _resized(pixels: Pixels, size: int) -> Pixels:
+    if pixels.shape[1] == size:
+        return pixels
+    return np.stack([to_square(Image.fromarray(image), size) for image in pixels])
+
+
+_FILE = "synthetic.safetensors"
+
+
+def _keep(run: Run, label: str, synthetic: Synthetic) -> None:
+    header = {"label": label, "trained_on": {name: sorted(seen) for name, seen in synthetic.trained_on.items()}}
+    save_checkpoint(run.folder / _FILE, {"pixels": synthetic.pixels, "labels": synthetic.labels}, header)
+
+
+def _kept(run: Run, label: str) -> Synthetic | None:
+    try:
+        arrays, header = load_checkpoint(run.folder / _FILE)
+    except CannotResume:
+        return None
+    if header["label"] != label:
+        return None
+    trained_on = {name: frozenset(seen) for name, seen in header["trained_on"].items()}
+    return Synthetic(arrays["pixels"], arrays["labels"].astype(np.intp), trained_on)
