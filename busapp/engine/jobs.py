@@ -18,7 +18,7 @@ JobFunction = Callable[[Workspace, JobSettings, Run], Job]
 _JOBS: dict[str, str] = {
     "import": "busapp.engine.imports.folders:import_images",
     "curate": "busapp.engine.curation:curate",
-    "synthesize": "busapp.engine.gan.synthesis:synthesize",
+    "synthesize": "busapp.engine.synthesis:synthesize",
     "validate": "busapp.engine.validation:validate",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",

@@ -206,10 +206,12 @@ def plan(
     n_training: int,
 ) -> Plan:
     """What `fold_images` will have to train for these folds, each with about `n_training` images of the class."""
+    # Folds that leave images out differ in size, as groups are kept whole; `n_training` is their mean.
     missing = {
         forbidden
         for forbidden in forbidden_per_fold
-        if _choose(workspace, class_name, forbidden, settings, n_training) is None
+        if _choose(workspace, class_name, forbidden, settings, int(0.9 * n_training) if forbidden else n_training)
+        is None
     }
     units = len(missing) * settings.epochs * n_training
     return Plan(len(missing), estimates.expect(estimates.gan_key(settings.image_size), units))

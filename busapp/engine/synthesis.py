@@ -19,14 +19,14 @@ from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, SynthesizeSettings
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput, MissingWeights, NotEnoughImages
+from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST_IMAGES: Final = 8
 SCORED_IMAGES: Final = 200
 """So many images are scored at most; and where fewer are wanted, so many are drawn for the score alone."""
 DRAWN_PER_IMAGE: Final = 3
 """At most this many are drawn for one that is kept: a generator that only copies must not draw for ever."""
-_SCORED_AT_ONCE: Final = 16
+_SCORED_AT_ONCE: Final = 32
 
 
 def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> Job:
@@ -161,7 +161,8 @@ def _thumbnails(pixels: Pixels) -> npt.NDArray[np.float32]:
     """Grey thumbnails of mean 0 and length 1: float32 (n, 32, 32). An even picture is all 0 and resembles nothing."""
     grey = np.zeros((len(pixels), THUMBNAIL, THUMBNAIL), np.float32)
     for number, picture in enumerate(pixels):
-        grey[number] = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
+        small = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
+        grey[number] = np.asarray(small)
     grey -= grey.mean(axis=(1, 2), keepdims=True)
     lengths = np.sqrt((grey**2).sum(axis=(1, 2), keepdims=True))
     result: npt.NDArray[np.float32] = grey / np.maximum(lengths, 1e-6)
@@ -194,7 +195,7 @@ def _score(real: Pixels, drawn: Pixels, seed: int) -> Generator[Event, None, tup
         features = []
         for name, pixels in (("real", real), ("drawn", drawn)):
             features.append((yield from _embed(pixels, name)))
-    except MissingWeights as error:
+    except BadInput as error:  # the weights are missing, or are not those of a MobileNetV2
         yield Note(f"The images were not scored. {error}")
         return None, None
     return kid(features[0], features[1], seed=seed), kid_floor(features[0], seed=seed)
