@@ -1,0 +1,167 @@
+"""Which generators of a study may serve which fold, and what is trained where none may."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.events import Progress, Skipped
+from busapp.engine.gan import generators
+from busapp.engine.gan.generators import (
+    FoldImages,
+    GeneratorRecord,
+    draw,
+    draw_in_parts,
+    find_generators,
+    fold_images,
+    load_images,
+    plan,
+    qualifies,
+)
+from busapp.engine.runs import Run
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadModel
+
+SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_every": 1, "checkpoint_every": 1}
+SETTINGS = SynthesizeSettings.model_validate({"class_name": "malignant", **SMALL})
+OTHER = SETTINGS.model_copy(update={"learning_rate": 0.5})
+
+
+@pytest.fixture(autouse=True)
+def _own_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("busapp.paths.user_data_dir", lambda: tmp_path)
+
+
+def made_up(folder: Path, trained_on: set[str], settings: SynthesizeSettings = SETTINGS) -> GeneratorRecord:
+    """A generator whose network nobody opens."""
+    record = GeneratorRecord(folder, settings.class_name, frozenset(trained_on), settings)
+    record.save()
+    record.network_file.touch()
+    return record
+
+
+def new_run(study: Workspace, kind: str) -> Run:
+    return study.new_run(kind, {})
+
+
+def images(study: Workspace) -> list[ImageRecord]:
+    return study.catalog.images(class_name="malignant")
+
+
+def gather(job: object) -> tuple[list[object], FoldImages]:
+    events = []
+    while True:
+        try:
+            events.append(next(job))  # type: ignore[call-overload]
+        except StopIteration as end:
+            return events, end.value
+
+
+def test_generators_of_both_kinds_of_runs_are_found_the_newest_first(empty_study: Workspace) -> None:
+    first, second = new_run(empty_study, "synthesize"), new_run(empty_study, "validate")
+    old = made_up(first.folder, {"a"})
+    new = made_up(second.folder / "generators" / "fold-1-malignant", {"b"})
+    made_up(new_run(empty_study, "synthesize").folder, {"c"}, SETTINGS.model_copy(update={"class_name": "normal"}))
+    (new_run(empty_study, "synthesize").folder / "generator.json").write_text("{}")
+    unfinished = made_up(new_run(empty_study, "synthesize").folder, {"d"})
+    unfinished.network_file.unlink()
+    assert find_generators(empty_study, "malignant") == [new, old]
+    assert (new.name, old.name) == (f"{second.id}/fold-1-malignant", first.id)
+    assert find_generators(empty_study, "benign") == []
+
+
+def test_damaged_description_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="description cannot be read"):
+        GeneratorRecord.load(tmp_path)
+
+
+def test_generator_qualifies_if_it_saw_nothing_forbidden(tmp_path: Path) -> None:
+    record = made_up(tmp_path, {"a", "b"})
+    assert qualifies(record, frozenset())
+    assert qualifies(record, frozenset({"c"}))
+    assert not qualifies(record, frozenset({"b", "c"}))
+
+
+def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
+    def to_train(*forbidden: str, n_training: int = 2) -> int:
+        folds = [frozenset(fold) for fold in forbidden]
+        return plan(empty_study, "malignant", folds, SETTINGS, n_training).to_train
+
+    assert to_train("", "", "") == 1, "one generator serves all folds of `published`"
+    assert to_train("a", "b", "c") == 3
+    two = plan(empty_study, "malignant", [frozenset("a"), frozenset("b")], SETTINGS, 100)
+    one = plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 100)
+    assert two.estimate.seconds == pytest.approx(2 * one.estimate.seconds)
+
+    validation = new_run(empty_study, "validate").folder / "generators"
+    made_up(validation / "fold-1", {"b", "c"})
+    assert to_train("a", "b", "c") == 2
+    assert to_train("", n_training=3) == 1, "it did not see the whole class"
+    made_up(validation / "fold-2", {"a", "c"}, OTHER)
+    assert to_train("a", "b", "c") == 2, "it was trained otherwise"
+    made_up(new_run(empty_study, "synthesize").folder, {"c"}, OTHER)
+    assert to_train("a", "b", "c") == 1, "what the user trained may serve where it saw nothing forbidden"
+    assert to_train("", n_training=3) == 0
+    assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 2).estimate.seconds == 0
+
+
+def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace) -> None:
+    run, records = new_run(phantom_study, "validate"), images(phantom_study)
+    training, forbidden = records[:6], frozenset(image.sha256 for image in records[6:])
+    arguments = (phantom_study, run, "malignant", training, forbidden, 5, SETTINGS, "fold 3, malignant")
+
+    events, drawn = gather(fold_images(*arguments))
+    assert drawn.pixels.shape == (5, 16, 16, 3)
+    assert drawn.pixels.dtype == np.uint8
+    assert drawn.trained_on == frozenset(image.sha256 for image in training)
+    assert drawn.generator == f"{run.id}/fold-3-malignant"
+    assert all(isinstance(event, Progress) for event in events)
+    words = [event.what for event in events if isinstance(event, Progress)]
+    assert any(what.startswith("generator for fold 3, malignant: epoch 1 of 1 · ") for what in words)
+
+    events, again = gather(fold_images(*arguments))
+    assert [event.what for event in events if isinstance(event, Progress)] == ["images for fold 3, malignant"]
+    assert again.generator == drawn.generator
+    np.testing.assert_array_equal(again.pixels, drawn.pixels)
+    assert plan(phantom_study, "malignant", [forbidden], SETTINGS, 6).to_train == 0
+
+    record = find_generators(phantom_study, "malignant")[0]
+    parts = list(draw_in_parts(record, 40, SETTINGS.seed))
+    assert [len(part) for part in parts] == [32, 8]
+    np.testing.assert_array_equal(np.concatenate(parts)[:5], drawn.pixels)
+    assert draw(record, 0, seed=0).shape == (0, 16, 16, 3)
+
+
+def test_generator_with_the_same_settings_goes_first(phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = made_up(new_run(phantom_study, "synthesize").folder, {"a"})
+    made_up(new_run(phantom_study, "synthesize").folder, {"b"}, OTHER)
+    monkeypatch.setattr(generators, "draw_in_parts", lambda *_: iter([np.zeros((2, 16, 16, 3), np.uint8)]))
+    job = fold_images(
+        phantom_study, new_run(phantom_study, "validate"), "malignant", [], frozenset(), 2, SETTINGS, "all images"
+    )
+    assert gather(job)[1].generator == wanted.name
+
+
+def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:
+    run = new_run(phantom_study, "validate")
+    arguments = (phantom_study, run, "malignant", images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
+    job = fold_images(*arguments)
+    for event in job:
+        if isinstance(event, Progress) and event.what.startswith("generator for fold 1"):
+            break
+    job.close()
+    assert (run.folder / "generators" / "fold-1" / "checkpoint.safetensors").exists()
+    events, _ = gather(fold_images(*arguments))
+    steps = [e.done for e in events if isinstance(e, Progress) and e.what.startswith("generator for fold 1")]
+    assert steps == [2], "the first of the two steps is not done again"
+
+
+def test_unreadable_image_is_skipped(phantom_study: Workspace) -> None:
+    broken, *whole = images(phantom_study)
+    phantom_study.image_path(broken).write_bytes(b"not an image")
+    events, (pixels, hashes) = gather(load_images(phantom_study, [broken, *whole], 16))  # type: ignore[misc]
+    assert [event.file for event in events if isinstance(event, Skipped)] == [broken.file]
+    assert pixels.shape == (len(whole), 16, 16, 3)
+    assert hashes == [image.sha256 for image in whole]
