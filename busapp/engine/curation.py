@@ -11,7 +11,7 @@ from typing import Any, Final
 import imagehash
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 from scipy.ndimage import laplace
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -178,8 +178,11 @@ def _described(images: Sequence[ImageRecord], groups: dict[int, int]) -> dict[st
 def quality_flags(picture: Image.Image) -> list[str]:
     """Why an RGB image may be unfit, in the alphabet's order; what each flag says stands with its threshold above."""
     flags = []
-    channels = np.asarray(picture, dtype=np.int16)
-    if float(((channels.max(axis=2) - channels.min(axis=2)) > COLOUR_SPREAD).mean()) > COLOUR_SHARE:
+    red, green, blue = picture.split()
+    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    smallest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    spread = ImageChops.subtract(largest, smallest).histogram()
+    if sum(spread[COLOUR_SPREAD + 1 :]) > COLOUR_SHARE * sum(spread):
         flags.append("colour")
     if min(picture.size) < TINY_SIDE:
         flags.append("tiny")

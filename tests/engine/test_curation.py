@@ -1,0 +1,202 @@
+"""Curation finds copies of a picture under any name and class, and keeps different pictures apart."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+
+from busapp.engine import jobs
+from busapp.engine.catalog import NewImage
+from busapp.engine.curation import curate, is_curated, quality_flags
+from busapp.engine.events import Finished, Skipped
+from busapp.engine.preprocessing import read_image
+from busapp.engine.settings import CurateSettings, ImportSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import NotEnoughImages
+
+
+def curated(workspace: Workspace, **settings: Any) -> dict[str, Any]:
+    last = list(jobs.start(workspace, CurateSettings(**settings)))[-1]
+    assert isinstance(last, Finished)
+    return last.result
+
+
+def add(workspace: Workspace, file: str, image: Image.Image, kind: str = "real") -> int:
+    """Put an image into the study under a name `class/file`; its id."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    sha256 = workspace.store_image(stream.getvalue(), ".png")
+    new = NewImage(file, sha256, ".png", file.split("/")[0], image.width, image.height, kind)  # type: ignore[arg-type]
+    workspace.catalog.add([new], "added")
+    return workspace.catalog.images()[-1].id
+
+
+def first_image(workspace: Workspace) -> Image.Image:
+    return read_image(workspace.image_path(workspace.catalog.images()[0]))
+
+
+def test_different_phantoms_are_all_groups_of_their_own(phantom_study: Workspace) -> None:
+    assert not is_curated(phantom_study)
+    result = curated(phantom_study)
+    assert (result["n_images"], result["n_groups"], result["n_pairs"]) == (24, 24, 0)
+    assert (result["groups"], result["conflicts"], result["flags"]) == ([], [], {})
+    assert is_curated(phantom_study)
+    assert all(image.group_id == image.id for image in phantom_study.catalog.images())
+
+
+def with_callipers(image: Image.Image) -> Image.Image:
+    marked = image.copy()
+    ImageDraw.Draw(marked).line([(20, 30), (40, 30)], fill="white")
+    return marked
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        ImageOps.mirror,
+        lambda image: ImageEnhance.Brightness(image).enhance(0.8),
+        lambda image: ImageEnhance.Contrast(image).enhance(0.7),
+        lambda image: image.resize((150, 100)),
+        with_callipers,
+    ],
+    ids=["mirrored", "darker", "flatter", "resized", "callipers"],
+)
+def test_an_altered_copy_joins_its_original(
+    phantom_study: Workspace, alter: Callable[[Image.Image], Image.Image]
+) -> None:
+    original = phantom_study.catalog.images()[0]
+    copy = add(phantom_study, "benign/copy.png", alter(first_image(phantom_study)))
+    result = curated(phantom_study)
+    assert result["groups"] == [{"files": [original.file, "benign/copy.png"], "classes": ["benign", "benign"]}]
+    assert result["n_groups"] == 24
+    assert result["conflicts"] == []
+    groups = {image.id: image.group for image in phantom_study.catalog.images()}
+    assert groups[copy] == groups[original.id] == original.id
+
+
+def test_a_copy_under_another_class_is_a_conflict(phantom_study: Workspace) -> None:
+    original = phantom_study.catalog.images()[0]
+    copy = add(phantom_study, "malignant/copy.png", ImageOps.mirror(first_image(phantom_study)))
+    assert curated(phantom_study)["conflicts"] == [[original.file, "malignant/copy.png"]]
+    assert phantom_study.catalog.conflicts() == [(original.id, copy)]
+    phantom_study.catalog.reclassify([copy], "benign")
+    assert curated(phantom_study)["conflicts"] == []
+
+
+def test_alike_images_chain_into_one_group(phantom_study: Workspace) -> None:
+    """A resembles B and B resembles C: all three belong together, even where A and C differ too much."""
+    image = first_image(phantom_study)
+    for number, angle in enumerate((2, 4, 6, 8), start=1):
+        add(phantom_study, f"benign/turned {number}.png", image.rotate(angle, Image.Resampling.BICUBIC))
+    result = curated(phantom_study, min_correlation=0.9)
+    (group,) = (group for group in result["groups"] if "benign/turned 4.png" in group["files"])
+    assert len(group["files"]) == 5
+    assert result["n_pairs"] < 10, "the ends of the chain were to differ"
+
+
+def test_the_thresholds_are_the_settings(phantom_study: Workspace) -> None:
+    add(phantom_study, "benign/turned.png", first_image(phantom_study).rotate(3, Image.Resampling.BICUBIC))
+    assert curated(phantom_study, min_correlation=1.0)["n_pairs"] == 0
+    assert curated(phantom_study, min_correlation=0.8, max_distance=128)["n_pairs"] > 0
+    assert curated(phantom_study, min_correlation=0.8, max_distance=0)["n_pairs"] == 0
+
+
+def test_synthetic_images_take_no_part(phantom_study: Workspace) -> None:
+    drawn = add(phantom_study, "malignant/drawn.png", first_image(phantom_study), kind="synthetic")
+    result = curated(phantom_study)
+    assert (result["n_images"], result["n_groups"], result["conflicts"]) == (24, 24, [])
+    assert is_curated(phantom_study)
+    assert phantom_study.catalog.images()[-1].id == drawn
+    assert phantom_study.catalog.images()[-1].group_id is None
+
+
+def test_blank_images_resemble_nothing_but_their_own_bytes(phantom_study: Workspace) -> None:
+    for name, grey in (("black", 0), ("black again", 0), ("white", 255)):
+        add(phantom_study, f"normal/{name}.png", Image.new("RGB", (64, 64), (grey,) * 3))
+    result = curated(phantom_study)
+    assert [group["files"] for group in result["groups"]] == [["normal/black.png", "normal/black again.png"]]
+    assert result["flags"] == {f"normal/{name}.png": ["blank"] for name in ("black", "black again", "white")}
+
+
+def test_an_image_that_cannot_be_read_is_skipped_and_stays_alone(phantom_study: Workspace) -> None:
+    image = phantom_study.catalog.images()[3]
+    phantom_study.image_path(image).write_bytes(b"bit rot")
+    events = list(jobs.start(phantom_study, CurateSettings()))
+    assert [event.file for event in events if isinstance(event, Skipped)] == [image.file]
+    assert events[-1].result["flags"] == {image.file: ["unreadable"]}  # type: ignore[attr-defined]
+    assert is_curated(phantom_study)
+
+
+def test_new_images_end_the_validity_of_curation(phantom_study: Workspace) -> None:
+    curated(phantom_study)
+    add(phantom_study, "benign/new.png", ImageOps.mirror(first_image(phantom_study)))
+    assert not is_curated(phantom_study)
+
+
+def test_groups_do_not_depend_on_how_many_images_are_compared_at_once(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        image = phantom_study.catalog.images()[number * 8]
+        add(phantom_study, f"normal/copy {number}.png", ImageOps.mirror(read_image(phantom_study.image_path(image))))
+    whole = curated(phantom_study)
+    monkeypatch.setattr("busapp.engine.curation.BLOCK", 5)
+    assert curated(phantom_study) == whole
+    assert whole["n_pairs"] == 3
+
+
+def test_cancelling_leaves_what_was_found_before(phantom_study: Workspace) -> None:
+    curated(phantom_study)
+    add(phantom_study, "benign/copy.png", ImageOps.mirror(first_image(phantom_study)))
+    before = phantom_study.catalog.fingerprint()
+    job = curate(phantom_study, CurateSettings(), phantom_study.new_run("curate", {}))
+    for _ in range(10):
+        next(job)
+    job.close()
+    assert phantom_study.catalog.fingerprint() == before
+
+
+def test_an_empty_study_is_told_to_import_first(empty_study: Workspace) -> None:
+    with pytest.raises(NotEnoughImages, match="Import some first"):
+        curated(empty_study)
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(60, 200, (128, 128), np.uint8)).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("image", "flags"),
+    [
+        (NOISE, []),
+        (NOISE.resize((63, 200)), ["tiny"]),
+        (Image.new("RGB", (128, 128), "grey"), ["blank"]),
+        (Image.new("RGB", (32, 32)), ["blank", "tiny"]),
+        (NOISE.resize((8, 8), Image.Resampling.NEAREST).resize((128, 128)), ["blur"]),
+        (ImageOps.colorize(NOISE.convert("L"), "black", "red"), ["colour"]),
+    ],
+    ids=["good", "tiny", "blank", "black and tiny", "blurred", "coloured"],
+)
+def test_quality_flags(image: Image.Image, flags: list[str]) -> None:
+    assert quality_flags(image) == flags
+
+
+def test_coloured_callipers_are_found_and_a_tint_is_not() -> None:
+    marked = NOISE.copy()
+    ImageDraw.Draw(marked).line([(10, 10), (60, 60)], fill="yellow", width=2)
+    assert quality_flags(marked) == ["colour"]
+    tinted = ImageOps.colorize(NOISE.convert("L"), "black", (255, 245, 235))
+    assert quality_flags(tinted) == []
+
+
+@pytest.mark.busi
+def test_busi_has_its_203_pairs_in_613_groups_with_10_conflicts(empty_study: Workspace, busi_256: Path) -> None:
+    list(jobs.start(empty_study, ImportSettings(sources=(busi_256,))))
+    result = curated(empty_study)
+    assert (result["n_images"], result["n_groups"], result["n_pairs"]) == (780, 613, 203)
+    assert len(result["conflicts"]) == 10
+    assert ["benign/benign (42).png", "malignant/malignant (51).png"] in result["conflicts"]
+    assert all(flags == ["colour"] for flags in result["flags"].values()) and len(result["flags"]) == 8

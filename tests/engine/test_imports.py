@@ -1,0 +1,301 @@
+"""Importing folders: what comes in, what is left out and why, and what a kill leaves behind."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from busapp.engine import jobs
+from busapp.engine.events import Event, Finished, Progress, Skipped
+from busapp.engine.imports.folders import find_images, preview
+from busapp.engine.preprocessing import read_image
+from busapp.engine.settings import ImportSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (20, 16)) -> Path:
+    """Write noise, different for each seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, size[::-1], np.uint8)).save(path)
+    return path
+
+
+def mask(path: Path, inside: slice, value: int = 255, size: tuple[int, int] = (20, 16)) -> Path:
+    """Write a mask with some of its columns inside."""
+    values = np.zeros(size[::-1], np.uint8)
+    values[:, inside] = value
+    Image.fromarray(values).save(path)
+    return path
+
+
+def events_of(workspace: Workspace, *sources: Path, class_name: str | None = None) -> list[Event]:
+    return list(jobs.start(workspace, ImportSettings(sources=sources, class_name=class_name)))
+
+
+def imported(workspace: Workspace, *sources: Path, class_name: str | None = None) -> dict:
+    last = events_of(workspace, *sources, class_name=class_name)[-1]
+    assert isinstance(last, Finished)
+    return last.result
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of three and two images, in a folder of other things."""
+    for number in (1, 2, 10):
+        picture(tmp_path / "data" / "benign" / f"benign ({number}).png", number)
+    for number in (1, 2):
+        picture(tmp_path / "data" / "Malignant " / f"m{number}.JPG", 100 + number)
+    return tmp_path / "data"
+
+
+def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: Path) -> None:
+    result = imported(empty_study, folder)
+    assert result == {
+        "imported": 5,
+        "already_present": 0,
+        "skipped": [],
+        "counts": {"benign": 3, "malignant": 2},
+    }
+    images = empty_study.catalog.images()
+    assert [image.file for image in images if image.class_name == "benign"] == [
+        "benign/benign (1).png",
+        "benign/benign (2).png",
+        "benign/benign (10).png",
+    ]
+    assert {image.file for image in images if image.class_name == "malignant"} == {
+        "malignant/m1.JPG",
+        "malignant/m2.JPG",
+    }
+    for image in images:
+        assert (image.width, image.height, image.kind, image.mask) == (20, 16, "real", None)
+        assert empty_study.image_path(image).read_bytes() == Path(image.source).read_bytes()
+
+
+def test_importing_twice_adds_nothing(empty_study: Workspace, folder: Path) -> None:
+    imported(empty_study, folder)
+    again = imported(empty_study, folder)
+    assert (again["imported"], again["already_present"]) == (0, 5)
+    assert len(empty_study.catalog.history()) == 1
+
+
+def test_one_undo_takes_the_whole_import_back_and_importing_brings_it_again(
+    empty_study: Workspace, folder: Path
+) -> None:
+    imported(empty_study, folder)
+    assert empty_study.catalog.undo() == "5 images imported"
+    assert empty_study.catalog.images() == []
+    assert imported(empty_study, folder)["imported"] == 5
+
+
+def test_a_changed_file_of_a_known_name_is_a_new_image(empty_study: Workspace, folder: Path) -> None:
+    imported(empty_study, folder)
+    picture(folder / "benign" / "benign (1).png", seed=55)
+    seen = preview([folder], None, empty_study.catalog.known())
+    assert (seen.counts, seen.already_present) == ({"benign": 1}, 4)
+    result = imported(empty_study, folder)
+    assert (result["imported"], result["already_present"]) == (1, 4)
+
+
+def test_a_folder_of_one_class_takes_its_name_or_the_given_one(empty_study: Workspace, folder: Path) -> None:
+    assert imported(empty_study, folder / "benign")["counts"] == {"benign": 3}
+    assert imported(empty_study, folder / "benign", class_name="Cyst")["counts"] == {"benign": 3, "cyst": 3}
+
+
+def test_single_files_need_a_class(empty_study: Workspace, folder: Path) -> None:
+    file = folder / "benign" / "benign (1).png"
+    with pytest.raises(BadInput, match=r"benign \(1\)\.png.*--class"):
+        imported(empty_study, file)
+    assert imported(empty_study, file, class_name="benign")["counts"] == {"benign": 1}
+
+
+def test_classes_are_found_inside_a_wrapping_folder(empty_study: Workspace, folder: Path, tmp_path: Path) -> None:
+    shutil.move(folder, tmp_path / "download" / "Dataset_BUSI_with_GT")
+    assert imported(empty_study, tmp_path / "download")["counts"] == {"benign": 3, "malignant": 2}
+
+
+def test_the_same_file_from_two_sources_comes_in_once(empty_study: Workspace, folder: Path) -> None:
+    assert imported(empty_study, folder, folder / "benign")["imported"] == 5
+
+
+def test_masks_of_an_image_are_merged_into_one(empty_study: Workspace, tmp_path: Path) -> None:
+    picture(tmp_path / "benign" / "a.png")
+    mask(tmp_path / "benign" / "a_mask.png", slice(0, 4))
+    mask(tmp_path / "benign" / "a_MASK_1.PNG", slice(10, 12), value=1)
+    assert preview([tmp_path / "benign"], None, set()).masks == 2
+    assert imported(empty_study, tmp_path / "benign")["imported"] == 1
+    (image,) = empty_study.catalog.images()
+    assert image.mask is not None
+    merged = np.asarray(Image.open(empty_study.mask_path(image.mask)))
+    expected = np.zeros((16, 20), bool)
+    expected[:, :4] = expected[:, 10:12] = True
+    np.testing.assert_array_equal(merged > 0, expected)
+
+
+def test_an_empty_mask_stays_empty(empty_study: Workspace, tmp_path: Path) -> None:
+    picture(tmp_path / "normal" / "a.png")
+    mask(tmp_path / "normal" / "a_mask.png", slice(0, 0))
+    imported(empty_study, tmp_path / "normal")
+    (image,) = empty_study.catalog.images()
+    assert image.mask is not None
+    assert np.asarray(Image.open(empty_study.mask_path(image.mask))).max() == 0
+
+
+def test_what_cannot_come_in_is_listed_and_the_rest_comes(empty_study: Workspace, folder: Path) -> None:
+    benign = folder / "benign"
+    (benign / "zero.png").touch()
+    whole = (benign / "benign (1).png").read_bytes()
+    (benign / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (benign / "notes.txt").write_text("notes")
+    (benign / ".hidden.png").write_bytes(whole)
+    for clutter in (".DS_Store", "Thumbs.db", "desktop.ini", "._benign (1).png"):
+        (benign / clutter).write_bytes(b"clutter")
+    mask(benign / "gone_mask.png", slice(0, 4))
+    mask(benign / "benign (2)_mask.png", slice(0, 4), size=(10, 10))
+    (benign / "benign (10)_mask.png").write_bytes(b"no mask")
+
+    events = events_of(empty_study, folder)
+    result = events[-1].result  # type: ignore[attr-defined]
+    reasons = {left["file"]: left["reason"] for left in result["skipped"]}
+    assert reasons == {
+        "benign/zero.png": "The file is not a readable image",
+        "benign/cut.png": "The file is not a readable image",
+        "benign/notes.txt": "It is not an image",
+        "benign/.hidden.png": "It is a hidden file",
+        "benign/gone_mask.png": "It is a mask, and its image is missing",
+        "benign/benign (2)_mask.png": "The mask is 10×10 pixels, its image 20×16",
+        "benign/benign (10)_mask.png": "The file is not a readable image",
+    }
+    assert {event.file: event.reason for event in events if isinstance(event, Skipped)} == reasons
+    assert result["counts"] == {"benign": 3, "malignant": 2}
+    assert all(image.mask is None for image in empty_study.catalog.images())
+
+
+def test_images_beside_the_folders_of_classes_have_no_class(empty_study: Workspace, folder: Path) -> None:
+    picture(folder / "cover.png", 7)
+    result = imported(empty_study, folder)
+    assert result["skipped"] == [{"file": "cover.png", "reason": "It lies beside the folders of classes, not in one"}]
+    assert result["counts"] == {"benign": 3, "malignant": 2}
+
+
+def test_the_preview_says_what_the_import_then_does(empty_study: Workspace, folder: Path) -> None:
+    (folder / "benign" / "zero.png").touch()
+    mask(folder / "benign" / "benign (1)_mask.png", slice(0, 4))
+    seen = preview([folder], None, empty_study.catalog.known())
+    assert empty_study.catalog.images() == [] and not (empty_study.root / "images").exists()
+    result = imported(empty_study, folder)
+    assert seen.counts == result["counts"]
+    assert seen.masks == 1
+    assert [left.file for left in seen.skipped] == [left["file"] for left in result["skipped"]]
+    assert preview([folder], None, empty_study.catalog.known()).already_present == 5
+
+
+@pytest.mark.parametrize(
+    ("make", "class_name", "sentence"),
+    [
+        (lambda path: None, None, "no such file or folder"),
+        (lambda path: path.mkdir(), None, "no images in the folder"),
+        (lambda path: (path / "benign").mkdir(parents=True), None, "no images in the folder"),
+        (lambda path: path.write_text("text"), "benign", "not an image"),
+        (lambda path: picture(path / "a.png"), " ", "name of a class"),
+        (lambda path: picture(path / "a.png"), "../up", "name of a class"),
+    ],
+)
+def test_bad_input_names_the_source_and_changes_nothing(
+    empty_study: Workspace, tmp_path: Path, make: object, class_name: str | None, sentence: str
+) -> None:
+    source = tmp_path / "source"
+    make(source)  # type: ignore[operator]
+    with pytest.raises(BadInput, match=sentence) as caught:
+        imported(empty_study, source, class_name=class_name)
+    assert caught.value.file and caught.value.remedy
+    assert empty_study.catalog.images() == []
+    with pytest.raises(BadInput, match=sentence):
+        preview([source], class_name, set())
+
+
+def test_a_cancelled_import_leaves_the_dataset_as_it_was(empty_study: Workspace, folder: Path) -> None:
+    job = jobs.start(empty_study, ImportSettings(sources=(folder,)))
+    for event in job:
+        if isinstance(event, Progress) and event.done == 3:
+            break
+    job.close()
+    assert empty_study.catalog.images() == []
+    assert imported(empty_study, folder)["imported"] == 5
+
+
+DIES = """
+import os, sys
+from pathlib import Path
+from busapp.engine import jobs
+from busapp.engine.events import Progress
+from busapp.engine.settings import ImportSettings
+from busapp.engine.workspace import Workspace
+workspace = Workspace.open(Path(sys.argv[1]))
+for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[2]),))):
+    if isinstance(event, Progress) and event.done == int(sys.argv[3]):
+        os._exit(9)  # as after kill -9
+"""
+
+
+@pytest.mark.parametrize("after", [3, 5])
+def test_a_killed_import_leaves_whole_images_only_and_can_be_repeated(
+    empty_study: Workspace, folder: Path, after: int
+) -> None:
+    empty_study.close()
+    command = [sys.executable, "-c", DIES, str(empty_study.root), str(folder), str(after)]
+    assert subprocess.run(command, check=False).returncode == 9
+    workspace = Workspace.open(empty_study.root)
+    for image in workspace.catalog.images():
+        read_image(workspace.image_path(image))
+    assert [run.info.state for run in workspace.runs()] == ["interrupted"]
+    imported(workspace, folder)
+    assert workspace.catalog.counts() == {"benign": 3, "malignant": 2}
+    assert all(read_image(workspace.image_path(image)).size == (20, 16) for image in workspace.catalog.images())
+    workspace.close()
+
+
+def test_the_catalog_can_be_read_and_changed_during_an_import(phantom_study: Workspace, folder: Path) -> None:
+    job = jobs.start(phantom_study, ImportSettings(sources=(folder,)))
+    window = Workspace.open(phantom_study.root)
+    for event in job:
+        if isinstance(event, Progress):
+            assert window.catalog.counts()["normal"] == 8
+        if isinstance(event, Progress) and event.done == 2:
+            window.catalog.exclude([1], "callipers")
+    assert window.catalog.counts(with_excluded=True) == {"benign": 11, "malignant": 10, "normal": 8}
+    assert window.catalog.images()[0].excluded == "callipers"
+    window.close()
+
+
+def test_phantoms_come_with_their_masks(phantom_study: Workspace) -> None:
+    images = phantom_study.catalog.images()
+    assert phantom_study.catalog.counts() == {"benign": 8, "malignant": 8, "normal": 8}
+    assert all(image.mask for image in images)
+
+
+@pytest.mark.busi
+def test_busi_is_780_images(empty_study: Workspace, busi_256: Path) -> None:
+    counts = {"benign": 437, "malignant": 210, "normal": 133}
+    assert preview([busi_256], None, set()).counts == counts
+    result = imported(empty_study, busi_256)
+    assert result == {"imported": 780, "already_present": 0, "skipped": [], "counts": counts}
+    again = imported(empty_study, busi_256)
+    assert (again["imported"], again["already_present"], again["counts"]) == (0, 780, counts)
+
+
+def test_busi_as_downloaded_joins_its_masks(empty_study: Workspace, busi_original: Path) -> None:
+    found, skipped = find_images([busi_original], None)
+    assert skipped == []
+    assert {image.file: len(image.masks) for image in found}["benign/benign (25).png"] == 2
+    result = imported(empty_study, busi_original)
+    assert result["imported"] == 59
+    for image in empty_study.catalog.images():
+        assert image.mask is not None
+        merged = np.asarray(Image.open(empty_study.mask_path(image.mask)))
+        assert merged.shape == (image.height, image.width)
+        assert (merged.max() > 0) == (image.class_name != "normal")
