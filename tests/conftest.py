@@ -16,6 +16,12 @@ from busapp.engine.workspace import Workspace
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(autouse=True)
+def _own_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes what this machine's user keeps: studies, settings, measured speeds."""
+    monkeypatch.setattr("busapp.paths.user_data_dir", lambda: tmp_path)
+
+
 def _shared_folder(name: str) -> Path:
     folder = SHARED / "data" / name
     if not folder.is_dir():
