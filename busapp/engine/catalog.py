@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, mapped_column
 
 from busapp.errors import DamagedStudy, NoSpace
 
@@ -63,8 +63,10 @@ class _Flag(_Base):
     flag: Mapped[str] = mapped_column(primary_key=True)
 
 
-class _Conflict(_Base):
-    __tablename__ = "conflict"
+class _Pair(_Base):
+    """Near-duplicates that curation found, the smaller id first."""
+
+    __tablename__ = "pair"
     first: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
     second: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
 
@@ -232,10 +234,22 @@ class Catalog:
                 found.setdefault(image_id, []).append(flag)
         return found
 
-    def conflicts(self) -> list[tuple[int, int]]:
-        """Pairs of near-duplicates with different classes, as image ids."""
+    def pairs(self) -> list[tuple[int, int]]:
+        """Pairs of near-duplicates as image ids, as curation left them."""
         with self._session() as session:
-            return [(a, b) for a, b in session.execute(select(_Conflict.first, _Conflict.second))]
+            return [(a, b) for a, b in session.execute(select(_Pair.first, _Pair.second))]
+
+    def conflicts(self) -> list[tuple[int, int]]:
+        """Those pairs of near-duplicates that have different classes now."""
+        first, second = aliased(_Image), aliased(_Image)
+        query = (
+            select(_Pair.first, _Pair.second)
+            .join(first, first.id == _Pair.first)
+            .join(second, second.id == _Pair.second)
+            .where(first.class_name != second.class_name)
+        )
+        with self._session() as session:
+            return [(a, b) for a, b in session.execute(query)]
 
     def fingerprint(self) -> str:
         """A hash of everything that a run depends on: contents, classes, kinds, groups, what is set aside."""
@@ -295,17 +309,17 @@ class Catalog:
     def set_curation(
         self,
         groups: Mapping[int, int],
-        conflicts: Iterable[tuple[int, int]],
+        pairs: Iterable[tuple[int, int]],
         flags: Mapping[int, Iterable[str]],
     ) -> None:
-        """Replace what curation found: group by image id, conflicting pairs, flags."""
+        """Replace what curation found: group by image id, pairs of near-duplicates, flags."""
         with self._session() as session:
             session.execute(update(_Image).values(group_id=None))
             if groups:
                 session.execute(update(_Image), [{"id": i, "group_id": g} for i, g in groups.items()])
-            session.execute(delete(_Conflict))
+            session.execute(delete(_Pair))
             session.execute(delete(_Flag))
-            session.add_all(_Conflict(first=min(pair), second=max(pair)) for pair in conflicts)
+            session.add_all(_Pair(first=min(pair), second=max(pair)) for pair in pairs)
             session.add_all(_Flag(image_id=i, flag=f) for i, names in flags.items() for f in names)
 
     # -- history -------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def group_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
     pairs = yield from _near_duplicates(images, signatures, settings)
     groups = _groups(images, pairs)
     conflicts = [(images[a], images[b]) for a, b in pairs if images[a].class_name != images[b].class_name]
-    workspace.catalog.set_curation(groups, [(first.id, second.id) for first, second in conflicts], flags)
+    workspace.catalog.set_curation(groups, [(images[a].id, images[b].id) for a, b in pairs], flags)
     return {
         "n_images": len(images),
         "n_pairs": len(pairs),

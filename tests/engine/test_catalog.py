@@ -97,12 +97,22 @@ def test_undo_gives_each_image_its_own_value_back(catalog: Catalog) -> None:
 def test_curation_replaces_what_was_found_before(catalog: Catalog) -> None:
     catalog.set_curation({1: 1, 2: 1, 3: 3}, [(3, 1)], {1: ["blur", "tiny"]})
     assert [image.group for image in catalog.images()] == [1, 1, 3]
-    assert catalog.conflicts() == [(1, 3)]
+    assert catalog.pairs() == [(1, 3)]
     assert catalog.flags() == {1: ["blur", "tiny"]}
     catalog.set_curation({1: 1, 2: 2}, [], {2: ["blank"]})
     assert [image.group_id for image in catalog.images()] == [1, 2, None]
-    assert catalog.conflicts() == []
+    assert catalog.pairs() == []
     assert catalog.flags() == {2: ["blank"]}
+
+
+def test_a_pair_is_a_conflict_as_long_as_its_classes_differ(catalog: Catalog) -> None:
+    catalog.reclassify([1, 2, 3], "benign")
+    catalog.set_curation({1: 1, 2: 1, 3: 1}, [(1, 2), (1, 3)], {})
+    assert catalog.conflicts() == []
+    catalog.reclassify([3], "malignant")
+    assert catalog.conflicts() == [(1, 3)]
+    catalog.undo()
+    assert catalog.conflicts() == []
 
 
 def test_the_fingerprint_follows_what_a_run_depends_on(catalog: Catalog) -> None:
