@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
@@ -18,11 +19,13 @@ _numbers = count(1)
 
 @dataclass(eq=False)
 class QueuedJob:
-    """A job at work or waiting. `run_id` is known once it started, or from the beginning where it is resumed."""
+    """A job at work or waiting. `study` is the folder of the study it belongs to, if it belongs to one; `run_id` is
+    known once it started, or from the beginning where it is resumed."""
 
     kind: str
     title: str
     make_job: Callable[[], Job]
+    study: Path | None = None
     run_id: str = ""
     number: int = field(default_factory=lambda: next(_numbers))
 
@@ -65,13 +68,13 @@ class JobQueue(QObject):
     def start(self, workspace: Workspace, settings: JobSettings) -> QueuedJob:
         """Start a new run, or let it wait its turn."""
         title = title_of(settings.kind, settings.model_dump(mode="json"))
-        return self.add(QueuedJob(settings.kind, title, lambda: jobs.start(workspace, settings)))
+        return self.add(QueuedJob(settings.kind, title, lambda: jobs.start(workspace, settings), workspace.root))
 
     def resume(self, workspace: Workspace, run_id: str) -> QueuedJob:
         """Go on with a run, or let it wait its turn. Raises `BadInput` where there is no such run."""
         info = workspace.run(run_id).info
         title = f"{title_of(info.kind, info.settings)}, resumed"
-        return self.add(QueuedJob(info.kind, title, lambda: jobs.resume(workspace, run_id), run_id))
+        return self.add(QueuedJob(info.kind, title, lambda: jobs.resume(workspace, run_id), workspace.root, run_id))
 
     def add(self, job: QueuedJob) -> QueuedJob:
         """Start a job, or let it wait its turn."""

@@ -19,7 +19,7 @@ from busapp.engine.settings import JobSettings
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.editors import ChoiceEditor, Column, Editor, editor_for
 
-_BASIS: Final = ("class_name", "preset")
+_BASIS: Final[tuple[str, ...]] = ("class_name", "preset")
 """The fields that other fields' defaults depend on."""
 
 

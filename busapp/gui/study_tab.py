@@ -43,3 +43,6 @@ class StudyTab(QWidget):
 
     def job_ended(self, kind: str, outcome: Outcome) -> None:
         """The job at work ended. The window calls `refresh` on every tab afterwards."""
+
+    def shut_down(self) -> None:
+        """The window closes: stop what works in the background, and wait for it."""

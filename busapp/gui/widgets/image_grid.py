@@ -39,7 +39,7 @@ class ImageModel(QAbstractListModel):
         super().__init__(parent)
         self.images: list[ImageRecord] = []
         self.classes: list[str] = []
-        self.flags: Mapping[int, list[str]] = {}
+        self.quality_flags: Mapping[int, list[str]] = {}
         self.in_conflict: frozenset[int] = frozenset()
         self.thumbnails = Thumbnails(self)
         self.thumbnails.loaded.connect(self._on_loaded)
@@ -61,7 +61,7 @@ class ImageModel(QAbstractListModel):
         self.beginResetModel()
         self.images = list(images)
         self.classes = list(classes)
-        self.flags = flags
+        self.quality_flags = flags
         self.in_conflict = in_conflict
         self._rows_by_content = {}
         for row, image in enumerate(self.images):
@@ -80,7 +80,7 @@ class ImageModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DecorationRole:
             return self.thumbnails.get(image)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return "\n".join(facts(image, self.flags.get(image.id, []), image.id in self.in_conflict))
+            return "\n".join(facts(image, self.quality_flags.get(image.id, []), image.id in self.in_conflict))
         return None
 
     def _on_loaded(self, sha256: str) -> None:
@@ -117,12 +117,12 @@ class _CardDelegate(QStyledItemDelegate):
         assert isinstance(model, ImageModel)
         image: ImageRecord = index.data(RECORD_ROLE)
         now = colours()
-        whole: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        whole: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         frame = whole.adjusted(_GAP // 2, _GAP // 2, -_GAP // 2, -_GAP // 2)
         square = QRect(whole.left() + _GAP, whole.top() + _GAP, self.side, self.side)
         painter.save()
-        painter.setFont(option.font)  # type: ignore[attr-defined]
+        painter.setFont(option.font)
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(frame, QColor(now.accent))
         self._paint_picture(painter, square, index.data(Qt.ItemDataRole.DecorationRole), image)
@@ -132,7 +132,7 @@ class _CardDelegate(QStyledItemDelegate):
             _badge(painter, square.topLeft() + QPoint(4, 4), "S", now.text, now.base)
         if image.id in model.in_conflict:
             _badge(painter, square.topRight() - QPoint(22, -4), "≠", now.on_accent, now.error)
-        elif model.flags.get(image.id):
+        elif model.quality_flags.get(image.id):
             _badge(painter, square.topRight() - QPoint(22, -4), "!", now.base, now.warning)
         is_selected = bool(state & QStyle.StateFlag.State_Selected)
         self._paint_label(painter, square, image, class_colour(image.class_name, model.classes), is_selected)

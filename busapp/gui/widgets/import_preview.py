@@ -61,7 +61,7 @@ class ImportPreview(QDialog):
         self.class_box.setEditable(True)
         self.class_box.setAccessibleName("Class of the images")
         self.class_box.addItems([*([] if self._needs_class else [_BY_FOLDER]), *workspace.catalog.classes()])
-        self.class_box.lineEdit().setPlaceholderText("the class of these images")
+        self.class_box.setPlaceholderText("the class of these images")
         if self._needs_class:
             self.class_box.setCurrentIndex(-1)
         self.class_box.currentTextChanged.connect(self._start_looking)

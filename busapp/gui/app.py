@@ -1,0 +1,65 @@
+"""Starting the window."""
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from busapp import paths
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui import theme, user_settings
+from busapp.gui.main_window import MainWindow
+
+
+def run(workspace: Path | None) -> int:
+    """Show the window on a study and wait until it is closed; the exit code.
+
+    Without a folder it is the study that was open last, else the one in the user's data folder; where that cannot
+    be opened, the window says so.
+
+    Raises:
+        UserError: the folder that was named cannot be opened as a study.
+    """
+    study = Workspace.create(workspace) if workspace is not None else None
+    application = QApplication.instance()
+    app = application if isinstance(application, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("busapp")
+    app.setDesktopFileName("busapp")
+    app.setWindowIcon(QIcon(str(paths.resources_dir() / "icons" / "busapp.svg")))
+    theme.apply(app)
+    window = _window(study)
+    _show_uncaught(window)
+    # Qt's loop never lets Python's own handler for Ctrl-C run; runs survive being killed at any moment.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    window.show()
+    code = app.exec()
+    window.queue.shut_down()
+    return code
+
+
+def _window(study: Workspace | None) -> MainWindow:
+    if study is not None:
+        return MainWindow(study)
+    try:
+        return MainWindow(Workspace.create(user_settings.open_study() or paths.default_workspace()))
+    except UserError as error:
+        window = MainWindow()
+        window.tell(str(error))
+        return window
+
+
+def _show_uncaught(window: MainWindow) -> None:
+    """Also tell the user of a defect, not only the log."""
+    log_it = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log_it(kind, error, trace)
+        details = "".join(traceback.format_exception(kind, error, trace))
+        window.tell(f"Something went wrong inside busapp ({kind.__name__}). The log has the details.", details)
+
+    sys.excepthook = hook

@@ -1,0 +1,366 @@
+"""The window: four tabs in the order of the work, one job bar, menus, and an orderly end."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp import paths
+from busapp.engine.copying import copy_study
+from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.events import Event
+from busapp.engine.runs import Run
+from busapp.engine.settings import JobSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui import user_settings
+from busapp.gui.dataset_tab import DatasetTab
+from busapp.gui.diagnosis_tab import DiagnosisTab
+from busapp.gui.help import About, Guide, self_test
+from busapp.gui.job_queue import JobQueue, QueuedJob
+from busapp.gui.job_thread import Outcome
+from busapp.gui.machine import graphics, processor
+from busapp.gui.study_tab import StudyTab
+from busapp.gui.synthesis_tab import SynthesisTab
+from busapp.gui.validation_tab import ValidationTab
+from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.job_bar import JobBar
+from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.words import title_of
+
+_TAB_OF_KIND: Final = {"import": 0, "curate": 0, "synthesize": 1, "validate": 2, "export": 3, "diagnose": 3}
+
+
+class _Page(QWidget):
+    """A tab with its strip of messages above it."""
+
+    def __init__(self, tab: StudyTab) -> None:
+        super().__init__()
+        self.tab = tab
+        self.strip = MessageStrip()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(tab, 1)
+
+
+class MainWindow(QMainWindow):
+    """Owns the study that is open, the jobs and the tabs."""
+
+    def __init__(self, workspace: Workspace | None = None) -> None:
+        super().__init__()
+        self.workspace: Workspace | None = None
+        self.queue = JobQueue(self)
+        self.dataset = DatasetTab()
+        self.synthesis = SynthesisTab()
+        self.validation = ValidationTab()
+        self.diagnosis = DiagnosisTab()
+        self.study_tabs: dict[str, StudyTab] = {
+            "Dataset": self.dataset,
+            "Synthesis": self.synthesis,
+            "Validation": self.validation,
+            "Diagnosis": self.diagnosis,
+        }
+        self._guide: Guide | None = None
+        self._is_closing = False
+        self._refresh_later = QTimer(self, singleShot=True, interval=0)
+        self._refresh_later.timeout.connect(self._refresh)
+        self._lay_out()
+        self._make_menus()
+        self._make_status_line()
+        self._connect()
+        if not user_settings.restore_layout(self):
+            self.resize(1280, 800)
+        if workspace is not None:
+            self.open_study(workspace)
+        else:
+            self._show_title()
+
+    # -- layout --------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.pages = [_Page(tab) for tab in self.study_tabs.values()]
+        for name, page in zip(self.study_tabs, self.pages, strict=True):
+            self.tabs.addTab(page, name)
+        self.no_study = EmptyState("No study is open. Make a new one, or open one.", "New study…", "Open a study…")
+        self.no_study.clicked.connect(self._new_study)
+        self.no_study.second_clicked.connect(self._choose_study)
+        self.strip = MessageStrip()
+        self.job_bar = JobBar(self.queue)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.no_study)
+        self._stack.addWidget(self.tabs)
+        central = QWidget()
+        column = QVBoxLayout(central)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self.job_bar)
+        self.setCentralWidget(central)
+
+    def _make_menus(self) -> None:
+        study = self.menuBar().addMenu("&File")
+        self._add(study, "&New study…", self._new_study, QKeySequence(QKeySequence.StandardKey.New))
+        self._add(study, "&Open study…", self._choose_study, QKeySequence(QKeySequence.StandardKey.Open))
+        self.recent_menu = study.addMenu("&Recent studies")
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self._add(study, "Open the &sample study", self._open_sample)
+        self.copy_action = self._add(study, "&Copy study…", self._copy_study)
+        study.addSeparator()
+        self._add(study, "&Quit", self.close, QKeySequence("Ctrl+Q"))
+        edit = self.menuBar().addMenu("&Edit")
+        self.undo_action = self._add(edit, "&Undo dataset change", self._undo, QKeySequence("Ctrl+Z"))
+        view = self.menuBar().addMenu("&View")
+        for index, name in enumerate(self.study_tabs):
+            show = lambda _checked=False, index=index: self.tabs.setCurrentIndex(index)  # noqa: E731
+            self._add(view, f"&{name}", show, QKeySequence(f"Ctrl+{index + 1}"))
+        help_menu = self.menuBar().addMenu("&Help")
+        self._add(help_menu, "&Guide", self._open_guide, QKeySequence("F1"))
+        self._add(help_menu, "&Self-test", lambda: self.queue.add(QueuedJob("selftest", "Self-test", self_test)))
+        self._add(help_menu, "&Log folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(paths.log_dir()))))
+        self._add(help_menu, "&About busapp", lambda: _open(About(self)))
+
+    def _add(self, menu: QMenu, text: str, slot: Callable[..., object], keys: QKeySequence | None = None) -> QAction:
+        action = QAction(text, self)
+        if keys is not None:
+            action.setShortcut(keys)
+        action.triggered.connect(slot)
+        menu.addAction(action)
+        return action
+
+    def _make_status_line(self) -> None:
+        self.device_label = QLabel(" · ".join(filter(None, (processor(), graphics()))))
+        self.path_label = QLabel()
+        self.path_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        notice = QLabel(RESEARCH_USE)
+        for label in (self.device_label, self.path_label):
+            label.setProperty("role", "muted")
+        self.statusBar().addPermanentWidget(self.path_label)
+        self.statusBar().addPermanentWidget(self.device_label)
+        self.statusBar().addPermanentWidget(notice)
+
+    def _connect(self) -> None:
+        for page in self.pages:
+            page.tab.start_requested.connect(self._start)
+            page.tab.resume_requested.connect(self._resume)
+            page.tab.study_changed.connect(self._refresh_later.start)
+            page.tab.problem.connect(page.strip.add)
+            page.tab.diagnosis_requested.connect(self._diagnose_with)
+        self.dataset.sample_requested.connect(self._open_sample)
+        self.queue.event_arrived.connect(self._on_event)
+        self.queue.ended.connect(self._on_ended)
+        self.job_bar.result_requested.connect(self._show_result)
+
+    # -- the study -----------------------------------------------------------------------------------------
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Show another study in all tabs; a job of the former one goes on."""
+        former, self.workspace = self.workspace, workspace
+        self.strip.clear()
+        for page in self.pages:
+            page.strip.clear()
+            page.tab.open_study(workspace)
+        if former is not None and former is not workspace:
+            former.close()
+        user_settings.remember_study(workspace.root)
+        self._show_title()
+        self._offer_to_resume(workspace)
+
+    def tell(self, sentence: str, details: str = "") -> None:
+        """Show a message above the tabs."""
+        self.strip.add(sentence, details)
+
+    def _show_title(self) -> None:
+        workspace = self.workspace
+        self._stack.setCurrentWidget(self.tabs if workspace else self.no_study)
+        self.copy_action.setEnabled(workspace is not None)
+        self.undo_action.setEnabled(workspace is not None)
+        if workspace is None:
+            self.setWindowTitle("busapp")
+            return
+        phantoms = " (simulated phantoms)" if workspace.phantoms else ""
+        self.setWindowTitle(f"{workspace.name}{phantoms} — busapp")
+        self.path_label.setToolTip(str(workspace.root))
+        self._show_path()
+
+    def _show_path(self) -> None:
+        if self.workspace is not None:
+            metrics = self.path_label.fontMetrics()
+            room = max(120, self.width() // 3)
+            path = metrics.elidedText(str(self.workspace.root), Qt.TextElideMode.ElideMiddle, room)
+            self.path_label.setText(path)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_path()
+
+    def _open_folder(self, root: Path, opener: Callable[[Path], Workspace]) -> None:
+        try:
+            self.open_study(opener(root))
+        except UserError as error:
+            self.tell(str(error))
+
+    def _new_study(self) -> None:
+        start = user_settings.last_folder() / "new study"
+        name, _ = QFileDialog.getSaveFileName(self, "New study: a name for its folder", str(start))
+        if name:
+            user_settings.remember_folder(Path(name).parent)
+            self._open_folder(Path(name), Workspace.create)
+
+    def _choose_study(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a study", str(user_settings.last_folder()))
+        if name:
+            user_settings.remember_folder(Path(name).parent)
+            self._open_folder(Path(name), Workspace.open)
+
+    def _fill_recent(self) -> None:
+        self.recent_menu.clear()
+        for root in user_settings.recent_studies():
+            action = self.recent_menu.addAction(str(root))
+            action.triggered.connect(lambda _checked=False, root=root: self._open_folder(root, Workspace.open))
+        if self.recent_menu.isEmpty():
+            self.recent_menu.addAction("None yet").setEnabled(False)
+
+    def _copy_study(self) -> None:
+        workspace = self.workspace
+        assert workspace is not None
+        start = workspace.root.parent / f"{workspace.root.name} copy"
+        name, _ = QFileDialog.getSaveFileName(self, "Copy the study: a name for the new folder", str(start))
+        if name:
+            title = f"Copy of “{workspace.name}”"
+            self.queue.add(QueuedJob("copy", title, lambda: copy_study(workspace, Path(name))))
+
+    def _open_sample(self) -> None:
+        """The sample study; made first, by a job, where it is not there yet."""
+        from busapp.engine.demo import run_demo
+
+        folder = paths.user_data_dir() / "sample study"
+        self.queue.add(QueuedJob("demo", "Sample study", lambda: run_demo(folder)))
+
+    def _undo(self) -> None:
+        assert self.workspace is not None
+        undone = self.workspace.catalog.undo()
+        self.statusBar().showMessage(f"Undone: {undone}" if undone else "There is nothing to undo.", 8000)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self.workspace is not None:
+            for page in self.pages:
+                page.tab.refresh()
+
+    # -- jobs ----------------------------------------------------------------------------------------------
+
+    def _page_of(self, kind: str) -> _Page:
+        return self.pages[_TAB_OF_KIND.get(kind, 0)]
+
+    def _start(self, settings: JobSettings) -> None:
+        if self.workspace is not None:
+            self.queue.start(self.workspace, settings)
+
+    def _resume(self, run_id: str) -> None:
+        assert self.workspace is not None
+        try:
+            self.queue.resume(self.workspace, run_id)
+        except UserError as error:
+            self.tell(str(error))
+
+    def _is_of_open_study(self, job: QueuedJob) -> bool:
+        return self.workspace is not None and job.study == self.workspace.root
+
+    def _on_event(self, job: QueuedJob, event: Event) -> None:
+        if self._is_of_open_study(job):
+            for page in self.pages:
+                page.tab.job_event(job.kind, event)
+
+    def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
+        if self._is_of_open_study(job):
+            for page in self.pages:
+                page.tab.job_ended(job.kind, outcome)
+            self._refresh()
+        elif job.kind == "demo" and outcome.state == "finished" and not self._is_closing:
+            self._open_folder(Path(outcome.result["workspace"]), Workspace.open)
+        if self._is_closing:
+            self.close()
+
+    def _show_result(self, kind: str, run_id: str) -> None:
+        page = self._page_of(kind)
+        self.tabs.setCurrentWidget(page)
+        if run_id:
+            page.tab.open_run(run_id)
+
+    def _diagnose_with(self, model: Path) -> None:
+        self.tabs.setCurrentWidget(self.pages[_TAB_OF_KIND["diagnose"]])
+        self.diagnosis.open_model(model)
+
+    def _offer_to_resume(self, workspace: Workspace) -> None:
+        stopped = [run for run in workspace.runs() if run.info.state in ("interrupted", "cancelled") and run.can_resume]
+        for run in reversed(stopped):
+            self._offer_run(run)
+
+    def _offer_run(self, run: Run) -> None:
+        at = datetime.fromisoformat(run.info.created).astimezone()
+        words = {"interrupted": "was interrupted", "cancelled": "was stopped"}[run.info.state]
+        self._page_of(run.info.kind).strip.add(
+            f"{title_of(run.info.kind, run.info.settings)}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on.",
+            level="info",
+            action="Resume",
+            on_action=lambda: self._resume(run.id),
+        )
+
+    # -- help and the end ----------------------------------------------------------------------------------
+
+    def _open_guide(self) -> None:
+        if self._guide is None:
+            self._guide = Guide(self)
+        self._guide.open_at(self.tabs.tabText(self.tabs.currentIndex()).lower())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask while a job works, then stop it and close once it has cleaned up."""
+        job = self.queue.current
+        if job is not None:
+            event.ignore()
+            if not self._is_closing and self._agrees_to_stop(job):
+                self._is_closing = True
+                self.setEnabled(False)
+                self.queue.clear()
+                self.queue.cancel()
+                if self.queue.current is None:  # it ended while the question stood
+                    self.close()
+            return
+        user_settings.save_layout(self)
+        for page in self.pages:
+            page.tab.shut_down()
+        if self.workspace is not None:
+            self.workspace.close()
+        super().closeEvent(event)
+
+    def _agrees_to_stop(self, job: QueuedJob) -> bool:
+        question = QMessageBox(QMessageBox.Icon.Question, "Close busapp?", f"“{job.title}” is at work.", parent=self)
+        question.setInformativeText(f"Closing stops it. {self.job_bar.what_is_kept()}")
+        stop = question.addButton("Stop it and close", QMessageBox.ButtonRole.AcceptRole)
+        question.setDefaultButton(question.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
+        question.exec()
+        return question.clickedButton() is stop
+
+
+def _open(dialog: About) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
