@@ -89,6 +89,9 @@ class DiagnosisTab(StudyTab):
         self._fills_table = False
 
         self.empty = EmptyState(NO_IMAGE, "Open images…", "Open a folder…")
+        self.empty.setObjectName("drop-area")
+        self.empty.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.empty.setStyleSheet("#drop-area { border: 2px dashed palette(mid); border-radius: 8px; }")
         self.empty.clicked.connect(self._ask_for_images)
         self.empty.second_clicked.connect(self._ask_for_folder)
         self.view = HeatMapView()

@@ -47,7 +47,7 @@ class SynthesisTab(RunTab):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.losses = CurvePlot("Losses", "Epoch", "Cross-entropy (nats)")
-        self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability")
+        self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability", y_range=(0, 1))
         self.film = SampleFilm()
         self.film.compare.toggled.connect(self._show_real_images)
         self.result = SynthesisResult()

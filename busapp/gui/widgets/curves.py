@@ -64,10 +64,21 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     """Curves over epochs. Wheel zooms, double-click resets, hover or the arrow keys read the values, a right
     click exports PNG, SVG or CSV. Checkpoints are ticks on the lower edge."""
 
-    def __init__(self, title: str, x_axis: str, y_axis: str, parent: QWidget | None = None) -> None:
-        """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)"."""
+    def __init__(
+        self,
+        title: str,
+        x_axis: str,
+        y_axis: str,
+        *,
+        y_range: tuple[float, float] | None = None,
+        legend_is_low: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)". `y_range` is what is shown
+        before anybody zooms (all points, if not given); `legend_is_low` is for curves that rise."""
         super().__init__(parent)
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
+        self._y_range = y_range
         self._curves: dict[str, _Curve] = {}
         self._changed: set[str] = set()
         self._ticks: list[float] = []
@@ -83,7 +94,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.12)
-        self._legend = plot.addLegend(offset=(-8, 8), labelTextSize="9pt")
+        self._legend = plot.addLegend(offset=(-8, -8 if legend_is_low else 8), labelTextSize="9pt")
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
         plot.addItem(self._cursor, ignoreBounds=True)
@@ -97,6 +108,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._redraw.timeout.connect(self.draw)
         theme.changed.connect(self._restyle)
         self._restyle()
+        self.reset_zoom()
 
     # -- what is drawn -------------------------------------------------------------------------------------
 
@@ -155,6 +167,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     def reset_zoom(self) -> None:
         """Show everything, and follow as it grows."""
         self.getPlotItem().enableAutoRange()
+        if self._y_range is not None:
+            self.getPlotItem().setYRange(*self._y_range, padding=0.03)
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -282,6 +296,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._tick_marks.setBrush(pg.mkBrush(muted))
         self._tick_marks.setPen(pg.mkPen(None))
         self._legend.setLabelTextColor(colours.foreground)
+        behind_legend = QColor(colours.background)
+        behind_legend.setAlpha(190)
+        self._legend.setBrush(pg.mkBrush(behind_legend))
         self._show_title(self.title)
 
     def _style_curve(self, curve: _Curve) -> None:

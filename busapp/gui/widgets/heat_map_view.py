@@ -43,10 +43,11 @@ class ColourBar(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Colours of the heat map, from none to strongest evidence")
         self.setMinimumWidth(120)
+        self.setFixedHeight(15 + self.fontMetrics().height())
         self._strip = to_pixmap(Image.fromarray(COLOURS[None]))
 
     def sizeHint(self) -> QSize:
-        return QSize(160, 32)
+        return QSize(160, 15 + self.fontMetrics().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

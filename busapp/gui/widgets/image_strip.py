@@ -39,7 +39,7 @@ class ImageStrip(QWidget):
         self.list.setMovement(QListView.Movement.Static)
         self.list.setIconSize(QSize(SIDE, SIDE))
         self.list.setUniformItemSizes(True)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideLeft)
         line = self.list.fontMetrics().height()
         self.list.setGridSize(QSize(SIDE + 24, SIDE + line + 8))
         self.list.setFixedHeight(SIDE + line + 32)

@@ -13,8 +13,8 @@ _MEASURES = (("sensitivity", "Sensitivity"), ("specificity", "Specificity"), ("a
 class _Number(QTableWidgetItem):
     """A number with its interval below; sorts by the number."""
 
-    def __init__(self, value: float | None, interval: Sequence[float] | None) -> None:
-        words = "–" if value is None else f"{value:.3f}"
+    def __init__(self, value: float | None, interval: Sequence[float] | None, decimals: int) -> None:
+        words = "–" if value is None else f"{value:.{decimals}f}"
         if interval is not None:
             words += f"\n{interval[0]:.2f}–{interval[1]:.2f}"
             self_words = f"{words.splitlines()[0]}, 95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
@@ -43,7 +43,7 @@ class MetricsTable(QTableWidget):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def show_measures(self, classes: Sequence[str], result: Mapping[str, Any]) -> None:
+    def show_measures(self, classes: Sequence[str], result: Mapping[str, Any], decimals: int = 3) -> None:
         """`result[measure]` holds a value in [0, 1] or None by class, `result[measure_ci95]` [low, high] or None;
         measures that the result does not have are left out."""
         measures = [(key, title) for key, title in _MEASURES if key in result]
@@ -55,7 +55,7 @@ class MetricsTable(QTableWidget):
             self.setItem(row, 0, QTableWidgetItem(name))
             for column, (key, _) in enumerate(measures, start=1):
                 interval = (result.get(f"{key}_ci95") or {}).get(name)
-                self.setItem(row, column, _Number(result[key].get(name), interval))
+                self.setItem(row, column, _Number(result[key].get(name), interval, decimals))
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setMinimumSectionSize(40)
         self.resizeRowsToContents()

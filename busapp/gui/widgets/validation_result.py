@@ -137,6 +137,7 @@ class ValidationResult(QWidget):
                 "sensitivity": dict(zip(_CLASSES, sensitivity, strict=True)),
                 "specificity": dict(zip(_CLASSES, specificity, strict=True)),
             },
+            decimals=2,
         )
         self.paper_heading.show()
         self.paper_table.show()

@@ -1,0 +1,242 @@
+"""The Diagnosis tab as a user meets it, with a real tiny ONNX model: one image, many images, the clipboard."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from busapp import paths
+from busapp.engine import jobs
+from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.workspace import Workspace
+from busapp.gui.diagnosis_tab import DiagnosisTab
+
+SIZE = 32
+CLASSES = ["benign", "malignant", "normal"]
+
+
+def write_model(path: Path, leaks: int = 0) -> Path:
+    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])
+    maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 3, 4, 4])
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["channels"], perm=[0, 3, 1, 2]),
+        helper.make_node("AveragePool", ["channels"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Mul", ["cells", "scale"], ["maps"]),
+        helper.make_node("ReduceMean", ["maps", "axes"], ["logits"], keepdims=0),
+    ]
+    constants = [
+        helper.make_tensor("scale", TensorProto.FLOAT, [1], [0.02]),
+        helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3]),
+    ]
+    graph = helper.make_graph(nodes, "channels", [pixels], [logits, maps], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    provenance = {
+        "run": "r1",
+        "study": "Phantoms",
+        "phantoms": True,
+        "system": "system1",
+        "protocol": "published" if leaks else "strict",
+        "epochs": 2,
+        "n_images": 24,
+        "n_groups": 20,
+        "n_synthetic": 0,
+        "class_counts": {"benign": 8, "malignant": 8, "normal": 8},
+        "accuracy": 0.75,
+        "accuracy_ci95": [0.55, 0.88],
+        "leaks": {"groups_split": leaks},
+        "busapp": "0.1.0",
+        "created": "2026-01-01T00:00:00+00:00",
+    }
+    about = {"format": 1, "classes": CLASSES, "image_size": SIZE, "temperature": 1.0, "provenance": provenance}
+    helper.set_model_props(model, {"busapp": json.dumps(about)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+    return path
+
+
+def picture(folder: Path, channel: int, name: str) -> Path:
+    """Right half bright in one channel: benign, malignant or normal to the tiny network."""
+    values = np.full((48, 64, 3), 20, np.uint8)
+    values[:, 32:, channel] = 220
+    Image.fromarray(values).save(folder / name)
+    return folder / name
+
+
+@pytest.fixture
+def study(phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
+    """A study with one model; none ships."""
+    monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "nothing ships")
+    write_model(phantom_study.models_dir / "r1.onnx")
+    return phantom_study
+
+
+@pytest.fixture
+def tab(qtbot: QtBot) -> Iterator[DiagnosisTab]:
+    tab = DiagnosisTab()
+    qtbot.addWidget(tab)
+    tab.resize(1280, 690)
+    tab.show()
+    qtbot.waitExposed(tab)
+    yield tab
+
+
+def drop(tab: DiagnosisTab, *files: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
+    none, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    tab.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, left, none))
+
+
+def test_without_a_model_the_way_to_one_is_told(
+    tab: DiagnosisTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "nothing ships")
+    tab.open_study(phantom_study)
+    assert "Use for diagnosis" in tab.empty.label.text()
+    assert not tab.open_button.isEnabled()
+
+
+def test_a_dropped_image_is_diagnosed_in_a_thread(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    assert tab.empty.isVisible()
+    drop(tab, picture(tmp_path, 1, "bright.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert "malignant" in tab.result.answer.text()
+    assert set(tab.result.bars.values()) == set(CLASSES)
+    assert tab.view.heat_map_is_visible
+    card = tab.result.card.text()
+    assert "75.0%" in card and "55.0%" in card and "strict" in card and "24 images" in card
+    assert "phantoms" in tab.result.cautions.label.text()
+    with qtbot.waitSignal(tab.result.evidence_changed):
+        tab.result.evidence.setCurrentText("normal")
+
+
+def test_a_model_whose_accuracy_leaks_is_marked(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    tab.diagnose(picture(tmp_path, 0, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    leaky = write_model(study.models_dir / "leaky.onnx", leaks=3)
+    tab.open_model(leaky)
+    assert tab.model_path == leaky
+    qtbot.waitUntil(lambda: "leaks" in tab.result.cautions.label.text())
+
+
+def test_a_blank_image_gets_no_answer_but_a_reason(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    Image.new("RGB", (40, 40), (90, 90, 90)).save(tmp_path / "blank.png")
+    tab.diagnose(tmp_path / "blank.png")
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert tab.result.answer.text() == "No answer"
+    assert "blank" in tab.result.reasons.text()
+
+
+def test_an_image_is_pasted(qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path) -> None:
+    tab.open_study(study)
+    QGuiApplication.clipboard().setImage(QImage(str(picture(tmp_path, 2, "green.png"))))
+    qtbot.keyClick(tab, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert "normal" in tab.result.answer.text()
+    assert tab.result.file.text() == "pasted image"
+    QGuiApplication.clipboard().clear()
+
+
+def test_what_cannot_be_read_is_told_and_the_next_works(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG torn")
+    with qtbot.waitSignal(tab.problem) as told:
+        tab.diagnose(tmp_path / "torn.png")
+    assert "torn.png" in told.args[0]
+    assert told.args[1] == ""
+    tab.diagnose(picture(tmp_path, 0, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+
+
+def test_only_the_newest_of_hasty_questions_is_answered(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    for channel, name in enumerate(("a.png", "b.png", "c.png")):
+        tab.diagnose(picture(tmp_path, channel, name))
+    qtbot.waitUntil(lambda: tab.result.file.text() == "c.png")
+    assert "normal" in tab.result.answer.text()
+
+
+def test_several_images_fill_the_table(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(study)
+    files = [picture(tmp_path, channel, f"{channel}.png") for channel in (2, 0, 1)]
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG torn")
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        drop(tab, *files, tmp_path / "torn.png")
+    settings = asked.args[0]
+    assert isinstance(settings, DiagnoseSettings) and settings.model == study.models_dir / "r1.onnx"
+    for event in jobs.start(study, settings):
+        tab.job_event("diagnose", event)
+    assert tab.batch.isVisible()
+    assert len(tab.batch.entries()) == 4
+
+    tab.batch.filter.setCurrentText("malignant")
+    assert [Path(entry["file"]).name for entry in tab.batch.entries()] == ["1.png"]
+    target = tmp_path / "table.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    tab.batch.csv_button.click()
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 2
+    tab.batch.filter.setCurrentText("without an answer")
+    assert [Path(entry["file"]).name for entry in tab.batch.entries()] == ["torn.png"]
+
+    tab.batch.filter.setCurrentIndex(0)
+    tab.batch.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    assert [entry["predicted"] for entry in tab.batch.entries()] == ["benign", "malignant", "normal", None]
+    tab.batch.table.setFocus()
+    tab.batch.table.selectRow(0)
+    qtbot.keyClick(tab.batch.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert "benign" in tab.result.answer.text()
+
+    again = DiagnosisTab()
+    qtbot.addWidget(again)
+    again.open_study(study)
+    assert len(again.batch.entries()) == 4
+
+
+def test_a_report_of_the_image_is_asked_for(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(study)
+    image = picture(tmp_path, 1, "a.png")
+    tab.diagnose(image)
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report"), ""))
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        tab.result.report_button.click()
+    assert asked.args[0].images == (image,)
+    assert asked.args[0].pdf == tmp_path / "report.pdf"
+
+
+def test_closing_waits_for_the_image_at_hand(tab: DiagnosisTab, study: Workspace, tmp_path: Path) -> None:
+    tab.open_study(study)
+    tab.diagnose(picture(tmp_path, 1, "a.png"))
+    tab.close()
+    assert tab._thread is None

@@ -1,0 +1,141 @@
+"""The Synthesis tab as a user meets it: settings, a live run, an old run, and what stands there before any."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+from recorded_runs import synthesis_run
+
+from busapp.engine import jobs
+from busapp.engine.events import Event, GanEpochEnded, RunStarted
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.workspace import Workspace
+from busapp.gui.job_thread import JobThread, Outcome
+from busapp.gui.synthesis_tab import SynthesisTab
+
+
+@pytest.fixture
+def tab(qtbot: QtBot) -> Iterator[SynthesisTab]:
+    tab = SynthesisTab()
+    qtbot.addWidget(tab)
+    tab.resize(1280, 690)
+    tab.show()
+    qtbot.waitExposed(tab)
+    yield tab
+
+
+def test_an_empty_study_says_what_to_do(tab: SynthesisTab, empty_study: Workspace) -> None:
+    tab.open_study(empty_study)
+    assert "Import" in tab.empty.label.text()
+    assert tab.empty.isVisible()
+    assert not tab.start_button.isEnabled()
+
+
+def test_the_rarest_class_is_chosen_and_lacks_are_told(tab: SynthesisTab, phantom_study: Workspace) -> None:
+    catalog = phantom_study.catalog
+    catalog.exclude([image.id for image in catalog.images(class_name="normal")][:3], "test")
+    tab.open_study(phantom_study)
+    assert tab.class_name == "normal"
+    assert "5 images, lacks 3" in tab.class_box.currentText()
+    assert tab.form.values()["count"] == 3
+
+
+def test_presets_fill_the_form_and_say_how_long(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    published = tab.presets.button(0)
+    assert "224×224 px" in published.text()
+    assert "roughly" in published.text() or "on this machine" in published.text()
+    qtbot.mouseClick(published, Qt.MouseButton.LeftButton)
+    tab.class_box.setCurrentIndex(tab.class_box.findData("malignant"))
+    assert tab.form.values()["epochs"] == 4200
+    assert tab.form.values()["image_size"] == 224
+    assert tab.estimate_label.text().startswith("Estimate: ")
+
+
+def test_start_asks_for_a_job_with_the_forms_values(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    tab.form.set_values({"epochs": 3, "count": 4})
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.start_button, Qt.MouseButton.LeftButton)
+    settings = asked.args[0]
+    assert isinstance(settings, SynthesizeSettings)
+    assert (settings.class_name, settings.preset, settings.epochs, settings.count) == ("benign", "quick", 3, 4)
+    tab.form.set_values({"epochs": 0})
+    assert not tab.start_button.isEnabled()
+
+
+def test_an_old_run_is_shown_as_it_was(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    run = synthesis_run(phantom_study, epochs=6)
+    tab.open_study(phantom_study)
+    assert tab.run is not None and tab.run.id == run.id
+    assert tab.losses.values("g")[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert tab.answers.values("fake")[1].tolist() == [0.3] * 6
+    assert tab.film.epoch == 6
+    assert "clearly different from real images" in tab.result.score.text()
+    assert "2 drawn images" in tab.result.copies.text()
+    assert "5 synthetic images" in tab.result.added.text()
+    assert tab.result.warnings.isVisible()
+    tab.film.slider.setFocus()
+    qtbot.keyClick(tab.film.slider, Qt.Key.Key_Home)
+    assert tab.film.epoch == 2
+    tab.film.compare.click()
+    assert not tab.film.real.pixmap.isNull()
+
+
+def test_the_film_plays_to_its_end(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    synthesis_run(phantom_study, epochs=6)
+    tab.open_study(phantom_study)
+    tab.film.play.click()
+    assert tab.film.epoch == 2
+    qtbot.waitUntil(lambda: not tab.film.play.isChecked())
+    assert tab.film.epoch == 6
+
+
+def test_a_live_run_does_not_draw_into_an_old_one(tab: SynthesisTab, phantom_study: Workspace) -> None:
+    old = synthesis_run(phantom_study, epochs=2)
+    tab.open_study(phantom_study)
+    live = phantom_study.new_run(
+        "synthesize", SynthesizeSettings.model_validate({"class_name": "normal"}).model_dump(mode="json")
+    )
+    tab.job_event("synthesize", RunStarted(live.id, "synthesize", live.info.name))
+    tab.job_event("synthesize", GanEpochEnded(1, 9, 1.5, 0.5, 0.6, 0.4, 10.0))
+    assert tab.losses.values("g")[1].tolist() == [1.5]
+    tab.open_run(old.id)
+    tab.job_event("synthesize", GanEpochEnded(2, 9, 1.4, 0.5, 0.6, 0.4, 10.0))
+    assert tab.losses.values("g")[0].tolist() == [1, 2]
+    assert tab.losses.values("g")[1][0] == 3.0
+
+
+def test_a_deleted_run_leaves_the_screen(tab: SynthesisTab, phantom_study: Workspace) -> None:
+    run = synthesis_run(phantom_study, epochs=2)
+    tab.open_study(phantom_study)
+    phantom_study.delete_run(run)
+    tab.refresh()
+    assert tab.run is None
+    assert tab.empty.isVisible()
+
+
+def test_a_real_training_is_watched_live(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    settings = SynthesizeSettings.model_validate(
+        {"class_name": "normal", "epochs": 2, "count": 2, "batch_size": 4, "image_size": 16, "sample_every": 1}
+    )
+    outcomes: list[Outcome] = []
+    thread = JobThread(lambda: jobs.start(phantom_study, settings))
+
+    def on_event(event: Event) -> None:
+        tab.job_event("synthesize", event)
+
+    thread.event_arrived.connect(on_event)
+    thread.ended.connect(outcomes.append)
+    thread.start()
+    qtbot.waitUntil(lambda: bool(outcomes), timeout=60_000)
+    thread.wait()
+    assert outcomes[0].state == "finished", outcomes[0]
+    tab.job_ended("synthesize", outcomes[0])
+    tab.refresh()
+    assert tab.losses.values("g")[0].tolist() == [1, 2]
+    assert tab.film.epoch == 2
+    assert "images" in tab.result.added.text()
+    assert tab.runs_list.tree.topLevelItemCount() == 1
