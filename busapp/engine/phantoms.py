@@ -8,7 +8,7 @@ point spread are drawn on one grid, in decibels, as textbooks describe the three
 - malignant: an irregular, spiculated dark mass, taller than wide, with a bright halo and a shadow behind it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +59,12 @@ def draw_phantom(class_name: str, rng: np.random.Generator, size: int = 128) -> 
 
 
 def write_phantoms(folder: Path, counts: Mapping[str, int], size: int, seed: int) -> None:
+    """Write all of `each_phantom`. Raises what it raises."""
+    for _ in each_phantom(folder, counts, size, seed):
+        pass
+
+
+def each_phantom(folder: Path, counts: Mapping[str, int], size: int, seed: int) -> Iterator[Path]:
     """Write phantoms as BUSI is laid out: `benign/phantom benign (1).png`, `benign/phantom benign (1)_mask.png`.
 
     The same seed writes the same files, and more of a class leave the first ones as they were.
@@ -69,6 +75,9 @@ def write_phantoms(folder: Path, counts: Mapping[str, int], size: int, seed: int
         size: width and height in pixels.
         seed: any non-negative integer.
 
+    Yields:
+        Each image file, once it and its mask are written.
+
     Raises:
         BadInput: a class is none of `CLASSES`.
     """
@@ -78,8 +87,10 @@ def write_phantoms(folder: Path, counts: Mapping[str, int], size: int, seed: int
             rng = np.random.default_rng([seed, *class_name.encode(), number])
             pixels, mask = draw_phantom(class_name, rng, size)
             stem = f"phantom {class_name} ({number})"
-            Image.fromarray(pixels).save(folder / class_name / f"{stem}.png")
+            image_file = folder / class_name / f"{stem}.png"
+            Image.fromarray(pixels).save(image_file)
             Image.fromarray(mask).save(folder / class_name / f"{stem}_mask.png")
+            yield image_file
 
 
 # -- tissue ------------------------------------------------------------------------------------------------

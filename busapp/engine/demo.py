@@ -1,0 +1,194 @@
+"""A made-up study from nothing, in two to three minutes on two cores: every part of the program, on phantoms.
+
+The classifier is trained from scratch on small pictures with a narrow network, since no ImageNet weights may be
+there. Nothing is chosen to look well: the report shows what came out.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from busapp.engine import jobs
+from busapp.engine.events import Event, Finished, Job, Note, Progress, RunStarted
+from busapp.engine.phantoms import each_phantom
+from busapp.engine.report import write_report
+from busapp.engine.runs import Run
+from busapp.engine.settings import (
+    CurateSettings,
+    DiagnoseSettings,
+    ExportSettings,
+    ImportSettings,
+    JobSettings,
+    SynthesizeSettings,
+    ValidateSettings,
+)
+from busapp.engine.workspace import DESCRIPTION, Workspace
+from busapp.errors import BadInput
+
+NAME: Final = "Demo study (phantoms)"
+_PARTS: Final = 1000
+"""The steps of the demo's progress."""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """How large the demo is. Only the rarest class lacks images, so that only it needs generators."""
+
+    counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 45, "malignant": 24, "normal": 45})
+    rarest: str = "malignant"
+    phantom_size: int = 128
+    image_size: int = 96
+    width: float = 0.35
+    folds: int = 3
+    epochs: int = 15
+    generator_epochs: int = 60
+    seed: int = 7
+
+    def validation(self, system: str) -> ValidateSettings:
+        """From scratch, so that batches are small and steps large: there are few of them."""
+        return ValidateSettings.model_validate(
+            {
+                "system": system,
+                "protocol": "strict",
+                "folds": self.folds,
+                "epochs": self.epochs,
+                "batch_size": 8,
+                "learning_rate": 3e-3,
+                "image_size": self.image_size,
+                "width": self.width,
+                "pretrained": False,
+                "generator_epochs": self.generator_epochs,
+                "seed": self.seed,
+            }
+        )
+
+    @property
+    def synthesis(self) -> SynthesizeSettings:
+        """The generator whose images fill up the rarest class."""
+        return SynthesizeSettings.model_validate(
+            {"class_name": self.rarest, "epochs": self.generator_epochs, "seed": self.seed}
+        )
+
+
+def run_demo(out: Path, plan: DemoPlan | None = None) -> Job:
+    """Make the demo study in `out`: `phantoms/`, `study/` (the workspace), `report.html`, and the diagnosis of a new
+    phantom. Called again on the same folder, it goes on where it stopped.
+
+    Result: `workspace`, `report`, `model`, `diagnosis`, and `accuracy` by system.
+
+    Raises:
+        BadInput: the folder holds other things.
+        UserError: what the jobs raise.
+    """
+    plan = plan or DemoPlan()
+    out = out.expanduser().resolve()
+    workspace = _open(out)
+    try:
+        result = yield from _Demo(out, workspace, plan).all_parts()
+    finally:
+        workspace.close()
+    yield Progress(_PARTS, _PARTS, "done")
+    yield Finished(result)
+
+
+def _open(out: Path) -> Workspace:
+    root = out / "study"
+    if out.exists() and not (root / DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(
+            "The folder is not empty and not one of an earlier demo",
+            file=out,
+            remedy="Name an empty or a new folder with --out.",
+        )
+    workspace = Workspace.create(root, name=NAME, phantoms=True)
+    if not workspace.phantoms:
+        workspace.close()
+        raise BadInput("The folder holds a study that is no demo", file=out, remedy="Name another with --out.")
+    return workspace
+
+
+@dataclass
+class _Demo:
+    """The parts in their order, and how far they are. Shares of the time are as measured on two cores."""
+
+    out: Path
+    workspace: Workspace
+    plan: DemoPlan
+    done: int = 0
+
+    def all_parts(self) -> Generator[Event, None, dict[str, Any]]:
+        yield Note("All images of this study are simulated phantoms: they stand for no patient.")
+        sources = ImportSettings(sources=(self.out / "phantoms",))
+        if self._finished(sources) is None:
+            yield from self._draw_phantoms(70)
+        yield from self._job(sources, 10, "import")
+        yield from self._job(CurateSettings(), 20, "curation")
+        yield from self._job(self.plan.synthesis, 170, "DCGAN")
+        system1 = yield from self._job(self.plan.validation("system1"), 180, "without synthetic images")
+        system2 = yield from self._job(self.plan.validation("system2"), 380, "with synthetic images")
+        exported = yield from self._job(ExportSettings(run=system1.id), 120, "model")
+        model = Path(_result(exported)["model"])
+        case = self._new_case()
+        settings = DiagnoseSettings(
+            images=(case,), model=model, pdf=self.out / "diagnosis.pdf", heatmaps=self.out / "heatmaps"
+        )
+        diagnosed = yield from self._job(settings, 20, "diagnosis")
+        yield Progress(self.done, _PARTS, "report")
+        report = write_report(self.workspace, self.out / "report.html", diagnosis_images=[case], model=model)
+        return {
+            "workspace": str(self.workspace.root),
+            "report": str(report),
+            "model": str(model),
+            "diagnosis": _result(diagnosed)["images"][0],
+            "accuracy": {run.info.settings["system"]: _result(run)["accuracy"] for run in (system1, system2)},
+        }
+
+    def _draw_phantoms(self, share: int) -> Job:
+        total = sum(self.plan.counts.values())
+        drawn = each_phantom(self.out / "phantoms", self.plan.counts, self.plan.phantom_size, self.plan.seed)
+        for number, _ in enumerate(drawn, start=1):
+            yield Progress(self.done + share * number // total, _PARTS, f"phantom {number} of {total}")
+        self.done += share
+
+    def _new_case(self) -> Path:
+        """A phantom of the rarest class that is not in the study."""
+        folder = self.out / "new case"
+        (case,) = each_phantom(folder, {self.plan.rarest: 1}, self.plan.phantom_size, self.plan.seed + 1)
+        return case
+
+    def _job(self, settings: JobSettings, share: int, title: str) -> Generator[Event, None, Run]:
+        """Start the job, go on with it, or take what it left; its progress becomes this share of the demo's."""
+        begun = self._begun(settings)
+        if begun is None or begun.info.state != "finished":
+            job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings, title)
+            reached = 0
+            for event in job:
+                match event:
+                    case Progress():
+                        # Some jobs count anew for each of their stages; the demo's own bar must not go back.
+                        reached = max(reached, share * event.done // max(event.total, 1))
+                        yield Progress(self.done + reached, _PARTS, f"{title} · {event.what}")
+                    case RunStarted() | Finished():
+                        pass
+                    case _:
+                        yield event
+        self.done += share
+        finished = self._finished(settings)
+        assert finished is not None
+        return finished
+
+    def _begun(self, settings: JobSettings) -> Run | None:
+        """The newest run with these settings that is finished or can be gone on with."""
+        wanted = settings.model_dump(mode="json")
+        for run in self.workspace.runs(settings.kind):
+            if run.info.settings == wanted and (run.info.state == "finished" or run.can_resume):
+                return run
+        return None
+
+    def _finished(self, settings: JobSettings) -> Run | None:
+        run = self._begun(settings)
+        return run if run and run.info.state == "finished" else None
+
+
+def _result(run: Run) -> dict[str, Any]:
+    return run.result() or {}
