@@ -27,7 +27,8 @@ def embed(pixels: Pixels, weights_file: Path | None = None) -> npt.NDArray[np.fl
     """
     device = find_device()
     network = MobileNetV2()
-    load_imagenet(network, find_weights(weights_file))
+    # What comes in passing must not start a download: nobody asked for one.
+    load_imagenet(network, find_weights(weights_file, may_download=False))
     pooled = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     pooled.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = np.empty((len(pixels), network.last_channel), dtype=np.float32)

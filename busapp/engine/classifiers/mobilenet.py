@@ -6,6 +6,7 @@ Source: Samrin 2024, section 3.3: `mobilenet_v2` of torchvision, pre-trained on 
 import logging
 import pickle
 import urllib.request
+import warnings
 from pathlib import Path
 
 import torch
@@ -26,9 +27,9 @@ _ORIGIN = MobileNet_V2_Weights.IMAGENET1K_V1  # what torch.hub's `pretrained=Tru
 _NETWORK_TIMEOUT = 5.0
 
 
-def find_weights(weights_file: Path | None = None) -> Path:
+def find_weights(weights_file: Path | None = None, *, may_download: bool = True) -> Path:
     """The file with the ImageNet weights: in `resources/weights`, else the file named in the settings, else in
-    torchvision's download cache, else downloaded there as torchvision does.
+    torchvision's download cache, else downloaded there as torchvision does, where that is allowed.
 
     Raises:
         BadInput: the file named in the settings is not there.
@@ -40,7 +41,7 @@ def find_weights(weights_file: Path | None = None) -> Path:
         if not weights_file.is_file():
             raise BadInput("The weights file is not there", file=weights_file, remedy="Choose the file again.")
         found = weights_file
-    found = found or _first_in(cache) or _downloaded(cache)
+    found = found or _first_in(cache) or (_downloaded(cache) if may_download else None)
     if found is None:
         raise MissingWeights(
             "MobileNetV2's ImageNet weights are nowhere to be found, and they cannot be downloaded",
@@ -88,7 +89,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of foreign pickles, which it then refuses or not
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError, pickle.UnpicklingError) as error:
         raise _not_weights(path) from error
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
