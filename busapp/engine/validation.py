@@ -62,16 +62,16 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     """
     yield from _curated(workspace, run)
     chosen = select(workspace, settings)
-    make_folds(chosen, settings)  # too few images are said before hundreds of them are loaded
+    make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
+    yield Progress(0, 1, "preparing the network")
+    from busapp.engine.classifiers.torch_setup import device_name
+    from busapp.engine.classifiers.training import Learner
+
+    learner = Learner(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.image_size)
     study = Study(workspace, settings, run, selection, make_folds(selection, settings))
     for text in study.notes():
         yield Note(text)
-
-    from busapp.engine.classifiers.torch_setup import device_name
-    from busapp.engine.classifiers.training import Learner
-
-    learner = Learner(len(selection.classes), settings)
     state = State.of(study, learner)
     if state.fold == 1 and state.epoch == 0:
         yield state.save(run, learner)

@@ -1,0 +1,221 @@
+"""The network, where its weights come from, and the training loop."""
+
+import os
+import pickle
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from busapp.engine.classifiers.features import embed
+from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stages, read_weights
+from busapp.engine.classifiers.torch_setup import MobileNetV2, device_name
+from busapp.engine.classifiers.training import Learner, batches, normalised
+from busapp.engine.preprocessing import normalise
+from busapp.engine.settings import ValidateSettings
+from busapp.errors import BadInput, MissingWeights, TrainingDiverged
+
+T = TypeVar("T")
+
+
+def tiny(**changes: Any) -> ValidateSettings:
+    given = {"pretrained": False, "width": 0.25, "image_size": 32, "batch_size": 4, "learning_rate": 0.01}
+    return ValidateSettings.model_validate({**given, **changes})
+
+
+def finish(steps: Generator[Any, None, T]) -> T:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+
+
+def some_pixels(n: int, size: int = 32) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def weights() -> dict[str, torch.Tensor]:
+    """Weights in the shape of ImageNet's."""
+    torch.manual_seed(0)
+    return MobileNetV2().state_dict()
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where weights are looked for, all empty, on a machine without a network."""
+    monkeypatch.setattr("busapp.paths.resources_dir", lambda: tmp_path / "resources")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    return tmp_path
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_weights_are_found_in_the_order_of_the_places(places: Path) -> None:
+    with pytest.raises(MissingWeights, match=r"mobilenet_v2-b0353104\.pth.*weights.*--no-pretrained"):
+        find_weights()
+    in_cache = put(places / "torch" / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth")
+    assert find_weights() == in_cache
+    named = put(places / "named.pth")
+    assert find_weights(named) == named
+    in_resources = put(places / "resources" / "weights" / "mobilenet_v2_imagenet.safetensors")
+    assert find_weights(named) == in_resources
+
+
+def test_a_weights_file_that_is_not_there_is_named(places: Path) -> None:
+    with pytest.raises(BadInput, match=r"gone\.pth"):
+        find_weights(places / "gone.pth")
+
+
+def test_weights_are_read_from_both_formats(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save(weights, tmp_path / "w.pth")
+    save_file(weights, tmp_path / "w.safetensors")
+    one = build(3, ValidateSettings(weights_file=tmp_path / "w.pth"), seed=0)
+    two = build(3, ValidateSettings(weights_file=tmp_path / "w.safetensors"), seed=0)
+    for (name, first), (_, second) in zip(one.state_dict().items(), two.state_dict().items(), strict=True):
+        assert torch.equal(first, second), name
+        if name.startswith("features."):
+            assert torch.equal(first, weights[name]), name
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("executed",)
+
+
+def test_a_pickle_that_would_call_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"features.0.0.weight": Malicious()}, tmp_path / "torch.pth")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Malicious()))
+    for name in ("torch.pth", "plain.pth"):
+        with pytest.raises(BadInput, match=name):
+            read_weights(tmp_path / name)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("name", ["text.pth", "text.safetensors", "empty.pth", "list.pth", "other.pth"])
+def test_a_file_that_holds_something_else_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("no weights" if name.startswith("text") else "")
+    if name == "list.pth":
+        torch.save([1, 2], path)
+    if name == "other.pth":
+        torch.save({"features.0.0.weight": torch.zeros(3)}, path)
+    with pytest.raises(BadInput, match=name):
+        build(3, ValidateSettings(weights_file=path), seed=0)
+
+
+def test_imagenet_weights_are_for_width_one() -> None:
+    with pytest.raises(BadInput, match=r"width 1, not 0\.5"):
+        build(3, ValidateSettings(width=0.5), seed=0)
+
+
+def test_the_same_seed_builds_the_same_network_and_leaves_the_random_state() -> None:
+    before = torch.get_rng_state()
+    one, same, other = (build(3, tiny(), seed).state_dict()["classifier.1.weight"] for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_stages_are_frozen_where_there_is_no_gpu() -> None:
+    assert frozen_stages(ValidateSettings(), torch.device("cpu")) == 7
+    assert frozen_stages(ValidateSettings(), torch.device("cuda")) == 0
+    assert frozen_stages(ValidateSettings(pretrained=False), torch.device("cpu")) == 0
+    assert frozen_stages(ValidateSettings(frozen_stages=3), torch.device("cuda")) == 3
+    assert device_name(torch.device("cpu")) == "CPU"
+
+
+def test_pixels_are_normalised_as_everywhere_else() -> None:
+    pixels = some_pixels(3)
+    found = normalised(torch.from_numpy(pixels))
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert np.array_equal(found.numpy(), normalise(pixels))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (9, [4, 5]), (10, [4, 4, 2]), (3, [3]), (1, [1]), (5, [5])])
+def test_a_last_batch_of_one_joins_the_one_before(n: int, sizes: list[int]) -> None:
+    cut = list(batches(np.arange(n), 4))
+    assert [len(batch) for batch in cut] == sizes
+    assert np.concatenate(cut).tolist() == list(range(n))
+
+
+def test_a_rest_of_one_image_does_not_break_batch_normalisation() -> None:
+    learner = Learner(2, tiny())
+    store = finish(learner.prepare(some_pixels(5)))
+    score = finish(learner.train_one_epoch(store, np.array([0, 1, 0, 1, 0]), np.arange(5), (0, 1, 1)))
+    assert np.isfinite(score.loss)
+
+
+def test_the_frozen_stem_stays_and_its_activations_stand_for_it() -> None:
+    pixels, labels = some_pixels(8), np.arange(8) % 2
+    learner = Learner(2, tiny(frozen_stages=7))
+    before = {name: value.clone() for name, value in learner.stem.state_dict().items()}
+    store = finish(learner.prepare(pixels))
+    assert store.dtype == torch.float32 and len(store) == 8
+    finish(learner.train_one_epoch(store, labels, np.arange(8), (0, 1, 1)))
+    for name, value in learner.stem.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    from_cache, _ = finish(learner.evaluate(store, labels, np.arange(8)))
+    from_pixels, _ = finish(learner.evaluate(torch.from_numpy(pixels), labels, np.arange(8)))
+    with torch.no_grad():
+        whole = learner.network.eval()(normalised(torch.from_numpy(pixels))).numpy()
+    assert from_cache == pytest.approx(whole, abs=1e-5)
+    assert from_pixels == pytest.approx(whole, abs=1e-5)
+
+
+def test_it_learns_and_begins_each_fold_where_the_protocol_says() -> None:
+    bright = np.concatenate([some_pixels(8) // 4, 255 - some_pixels(8) // 4])
+    labels, everything = np.repeat([0, 1], 8), np.arange(16)
+    learner = Learner(2, tiny(batch_size=8, learning_rate=0.003))
+    store = finish(learner.prepare(bright))
+    scores = [finish(learner.train_one_epoch(store, labels, everything, (0, 1, epoch))) for epoch in range(8)]
+    assert scores[-1].loss < scores[0].loss
+
+    learner.begin_fold(carry_weights=True)
+    assert not learner.optimizer.state
+    assert finish(learner.train_one_epoch(store, labels, everything, (0, 2, 1))).loss < scores[0].loss
+    learner.begin_fold(carry_weights=False)
+    assert finish(learner.train_one_epoch(store, labels, everything, (0, 1, 0))).loss == scores[0].loss
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_with_a_remedy() -> None:
+    learner = Learner(2, tiny(learning_rate=1.0))
+    store = finish(learner.prepare(some_pixels(8)))
+    with torch.no_grad():
+        learner.network.get_parameter("classifier.1.bias").fill_(float("inf"))
+    with pytest.raises(TrainingDiverged, match="learning rate below 1"):
+        finish(learner.train_one_epoch(store, np.arange(8) % 2, np.arange(8), (0, 1, 1)))
+
+
+def test_a_learner_goes_on_from_its_arrays_with_the_same_numbers() -> None:
+    labels, everything = np.arange(8) % 2, np.arange(8)
+
+    def epoch(learner: Learner, number: int) -> float:
+        store = torch.from_numpy(some_pixels(8))
+        return finish(learner.train_one_epoch(store, labels, everything, (0, 1, number))).loss
+
+    learner, other = Learner(2, tiny()), Learner(2, tiny(seed=5))
+    epoch(learner, 1)
+    other.restore(learner.arrays())
+    assert [epoch(learner, n) for n in (2, 3)] == [epoch(other, n) for n in (2, 3)]
+
+
+def test_embedded_images_of_any_size(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    save_file(weights, tmp_path / "w.safetensors")
+    pixels = some_pixels(3, size=48)
+    features = embed(pixels, tmp_path / "w.safetensors")
+    assert features.shape == (3, 1280) and features.dtype == np.float32
+    assert np.isfinite(features).all() and (features >= 0).all()
+    assert embed(pixels[:0], tmp_path / "w.safetensors").shape == (0, 1280)

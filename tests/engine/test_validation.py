@@ -1,0 +1,296 @@
+"""The job that cross-validates: protocols, leaks, what it leaves behind, and that it can be killed at any time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from busapp.engine import jobs
+from busapp.engine.classifiers.final_model import train_final
+from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
+from busapp.engine.gan.generators import find_generators
+from busapp.engine.predictions import read_predictions
+from busapp.engine.runs import Run
+from busapp.engine.settings import CurateSettings, ValidateSettings
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
+
+CLASSES = ["benign", "malignant", "normal"]
+
+
+def tiny(**changes: Any) -> ValidateSettings:
+    given = {
+        "folds": 2,
+        "epochs": 2,
+        "image_size": 32,
+        "width": 0.25,
+        "batch_size": 8,
+        "learning_rate": 0.003,
+        "pretrained": False,
+    }
+    return ValidateSettings.model_validate({**given, **changes})
+
+
+def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
+    events = []
+    for event in job:
+        events.append(event)
+        if until(event):
+            job.close()
+            break
+    return events
+
+
+def result_of(events: list[Event]) -> dict[str, Any]:
+    assert isinstance(events[-1], Finished)
+    return events[-1].result
+
+
+def numbers(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key != "seconds"}
+
+
+def the_run(workspace: Workspace) -> Run:
+    return workspace.runs("validate")[0]
+
+
+@pytest.fixture
+def study(phantom_study: Workspace) -> Workspace:
+    """Phantoms, two of which are near-duplicates with different labels: a pair for strict to set aside."""
+    pull(jobs.start(phantom_study, CurateSettings()))
+    images = phantom_study.catalog.images()
+    benign = [image for image in images if image.class_name == "benign"]
+    malignant = [image for image in images if image.class_name == "malignant"]
+    groups = {image.id: image.id for image in images}
+    groups[malignant[0].id] = benign[0].id
+    for first, second in zip(benign[1:7:2], benign[2:8:2], strict=True):
+        groups[second.id] = first.id
+    phantom_study.catalog.set_curation(groups, [(benign[0].id, malignant[0].id)], {})
+    return phantom_study
+
+
+def test_strict_leaks_nothing(study: Workspace) -> None:
+    events = pull(jobs.start(study, tiny(protocol="strict")))
+    result = result_of(events)
+    assert result["leaks"] == {
+        "groups_split": 0,
+        "weights_carried_over": 0,
+        "generators_that_saw_test_images": 0,
+        "conflicting_duplicates_kept": 0,
+    }
+    assert (result["n_images"], result["n_set_aside"], result["n_tested"]) == (22, 2, 22)
+    assert result["classes"] == CLASSES
+    assert [sum(row) for row in result["confusion"]] == [7, 7, 8]
+    folds = [[fold[key] for key in ("fold", "n_train", "n_test")] for fold in result["folds"]]
+    assert [number for number, _, _ in folds] == [1, 2] and all(n + m == 22 for _, n, m in folds)
+    json.dumps(result, allow_nan=False)
+
+    epochs = [(event.fold, event.epoch) for event in events if isinstance(event, EpochEnded)]
+    assert epochs == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert sum(isinstance(event, FoldEnded) for event in events) == 2
+    assert any(isinstance(event, Note) and "set aside" in event.text for event in events)
+    trained = [event for event in events if isinstance(event, Progress) and "epoch" in event.what]
+    assert [event.done for event in trained] == sorted(event.done for event in trained)
+    assert trained[-1].done == trained[-1].total
+
+
+def test_published_leaks_and_counts_it(study: Workspace) -> None:
+    result = result_of(pull(jobs.start(study, tiny(protocol="published"))))
+    assert result["leaks"]["weights_carried_over"] == 1
+    assert result["leaks"]["groups_split"] > 0
+    assert result["leaks"]["conflicting_duplicates_kept"] == 1
+    assert result["n_images"] == 24
+
+
+def test_existing_is_one_hold_out(study: Workspace) -> None:
+    result = result_of(pull(jobs.start(study, tiny(system="existing", protocol="published", epochs=1))))
+    assert [fold["fold"] for fold in result["folds"]] == [1]
+    assert result["n_tested"] == result["folds"][0]["n_test"] == 5
+    assert result["leaks"]["weights_carried_over"] == 0
+
+
+def test_predictions_are_out_of_fold_and_give_the_confusion_again(study: Workspace) -> None:
+    result = result_of(pull(jobs.start(study, tiny(epochs=1))))
+    predictions = read_predictions(the_run(study))
+    by_id = {image.id: image for image in study.catalog.images()}
+    assert len({row.image_id for row in predictions}) == len(predictions) == 22
+    confusion = [[0] * 3 for _ in CLASSES]
+    for row in predictions:
+        image = by_id[row.image_id]
+        assert (row.file, row.sha256, row.group, row.true) == (image.file, image.sha256, image.group, image.class_name)
+        assert list(row.logits) == CLASSES
+        assert row.predicted == max(row.logits, key=lambda name: row.logits[name])
+        confusion[CLASSES.index(row.true)][CLASSES.index(row.predicted)] += 1
+    assert confusion == result["confusion"]
+    folds_of_group = {(row.group, row.fold) for row in predictions}
+    assert len(folds_of_group) == len({row.group for row in predictions})
+
+
+def test_a_study_that_was_not_curated_is_curated_first(phantom_study: Workspace) -> None:
+    events = pull(jobs.start(phantom_study, tiny(epochs=1)))
+    assert any(isinstance(event, Note) and "curated first" in event.text for event in events)
+    assert sum(isinstance(event, Finished) for event in events) == 1
+    assert "n_groups" in result_of(events)
+
+
+def test_what_cannot_be_trained_on_is_said_at_once(empty_study: Workspace, study: Workspace) -> None:
+    with pytest.raises(NotEnoughImages, match="no images"):
+        pull(jobs.start(empty_study, tiny()))
+    with pytest.raises(NotEnoughImages, match="fewer than the 10 parts"):
+        pull(jobs.start(study, tiny(folds=10)))
+    assert the_run(study).info.state == "failed"
+
+
+def test_missing_weights_are_said_before_images_are_loaded(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("busapp.paths.resources_dir", lambda: study.root)
+    monkeypatch.setenv("TORCH_HOME", str(study.root / "torch"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    events: list[Event] = []
+    with pytest.raises(MissingWeights, match="--no-pretrained"):
+        events.extend(jobs.start(study, tiny(pretrained=True, width=1.0)))
+    assert not any("image" in event.what for event in events if isinstance(event, Progress))
+
+
+def test_an_image_that_cannot_be_read_is_skipped(study: Workspace) -> None:
+    image = study.catalog.images(class_name="normal")[0]
+    study.image_path(image).write_bytes(b"damaged")
+    events = pull(jobs.start(study, tiny(epochs=1)))
+    (skipped,) = [event for event in events if isinstance(event, Skipped)]
+    assert skipped.file == image.file
+    assert result_of(events)["n_images"] == 21
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol: str) -> None:
+    settings = tiny(protocol=protocol, epochs=3)
+    whole = result_of(pull(jobs.start(study, settings)))
+    stops: list[Callable[[Event], bool]] = [
+        lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (1, 0),
+        lambda e: isinstance(e, Progress) and "fold 1 of 2 · epoch 3" in e.what,
+        lambda e: isinstance(e, FoldEnded) and e.fold == 1,
+        lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (2, 0),
+        lambda e: isinstance(e, EpochEnded) and (e.fold, e.epoch) == (2, 2),
+        lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (3, 0),
+    ]
+    job = jobs.start(study, settings)
+    for stop in stops:
+        stopped = pull(job, until=stop)
+        assert stop(stopped[-1])
+        assert the_run(study).info.state == "cancelled"
+        job = jobs.resume(study, the_run(study).id)
+    assert numbers(result_of(pull(job))) == numbers(whole)
+    assert the_run(study).info.state == "finished"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from busapp.engine import jobs
+from busapp.engine.events import EpochEnded
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.workspace import Workspace
+
+workspace = Workspace.open(Path(sys.argv[1]))
+for event in jobs.start(workspace, ValidateSettings.model_validate_json(sys.argv[2])):
+    print(event, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_a_killed_run_goes_on_to_the_same_numbers(study: Workspace) -> None:
+    settings = tiny(epochs=3)
+    whole = result_of(pull(jobs.start(study, settings)))
+    command = [sys.executable, "-c", KILLED, str(study.root), settings.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("CheckpointSaved(epoch=1, fold=2"):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    run = the_run(study)
+    assert run.info.state == "interrupted"
+    assert len(read_predictions(run)) > 0
+    assert numbers(result_of(pull(jobs.resume(study, run.id)))) == numbers(whole)
+
+
+def test_a_run_does_not_go_on_with_another_dataset(study: Workspace) -> None:
+    pull(jobs.start(study, tiny()), until=lambda event: isinstance(event, EpochEnded))
+    study.catalog.exclude([study.catalog.images(class_name="normal")[0].id], "blurred")
+    with pytest.raises(CannotResume, match="dataset has changed"):
+        pull(jobs.resume(study, the_run(study).id))
+
+
+@pytest.fixture
+def unbalanced(study: Workspace) -> Workspace:
+    """benign 7, malignant 3, normal 8 under strict."""
+    malignant = study.catalog.images(class_name="malignant")
+    study.catalog.exclude([image.id for image in malignant[4:]], "to make the class rare")
+    return study
+
+
+def test_system2_under_strict_trains_generators_on_training_images_alone(unbalanced: Workspace) -> None:
+    settings = tiny(system="system2", epochs=1, generator_epochs=1)
+    events = pull(jobs.start(unbalanced, settings))
+    result = result_of(events)
+    assert any(isinstance(event, Note) and "2 of 2 generators have to be trained" in event.text for event in events)
+    assert result["n_synthetic"] == 6 and result["synthetic_counts"] == {"benign": 1, "malignant": 5}
+    assert [fold["n_synthetic"] for fold in result["folds"]] == [6, 6]
+    assert result["n_tested"] == result["n_images"] == 18
+    assert result["leaks"]["generators_that_saw_test_images"] == 0
+    tested = {
+        fold: {row.sha256 for row in read_predictions(the_run(unbalanced)) if row.fold == fold} for fold in (1, 2)
+    }
+    generators = find_generators(unbalanced, "malignant")
+    assert len(generators) == 2
+    for generator in generators:
+        assert generator.trained_on
+        assert sum(generator.trained_on.isdisjoint(hashes) for hashes in tested) == 1
+
+
+def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_images(unbalanced: Workspace) -> None:
+    settings = tiny(system="system2", protocol="published", epochs=1, generator_epochs=1)
+    stopped = pull(jobs.start(unbalanced, settings), until=lambda e: isinstance(e, CheckpointSaved) and e.fold == 2)
+    assert isinstance(stopped[-1], CheckpointSaved)
+    result = result_of(pull(jobs.resume(unbalanced, the_run(unbalanced).id)))
+    assert len(find_generators(unbalanced, "malignant")) == 1
+    assert result["leaks"]["generators_that_saw_test_images"] == 1
+    assert result["synthetic_counts"] == {"malignant": 4}
+
+    again = pull(jobs.start(unbalanced, settings))
+    assert any(isinstance(event, Note) and "has the generators" in event.text for event in again)
+    assert numbers(result_of(again)) == numbers(result)
+
+    run = the_run(unbalanced)
+    network = pull_value(train_final(unbalanced, run))
+    assert (run.folder / "final.safetensors").exists()
+    kept = pull_value(train_final(unbalanced, run))
+    for (name, first), (_, second) in zip(network.state_dict().items(), kept.state_dict().items(), strict=True):
+        assert first.equal(second), name
+    assert not kept.training
+
+
+def pull_value(steps: Any) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return ended.value
+
+
+def test_only_a_finished_validation_gives_a_model(study: Workspace) -> None:
+    pull(jobs.start(study, tiny()), until=lambda event: isinstance(event, EpochEnded))
+    with pytest.raises(BadInput, match="finished validation"):
+        pull_value(train_final(study, the_run(study)))
+
+
+def test_predictions_that_are_not_there_are_said(study: Workspace, tmp_path: Path) -> None:
+    pull(jobs.start(study, tiny()), until=lambda event: isinstance(event, EpochEnded))
+    with pytest.raises(BadInput, match="no readable predictions"):
+        read_predictions(the_run(study))
