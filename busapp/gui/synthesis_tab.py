@@ -34,6 +34,12 @@ NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), 
 NO_RUN: Final = "No generator yet. Choose a class and a preset on the left, then start its training."
 GENERATOR: Final = "#CC79A7"
 DISCRIMINATOR: Final = "#009E73"
+# The chosen card is told by the width of its frame, not by its colour alone.
+_CARD: Final = """
+    QPushButton { text-align: left; padding: 7px 9px; border: 1px solid palette(mid); border-radius: 4px; }
+    QPushButton:checked { padding: 5px 7px; border: 3px solid palette(highlight); background: palette(base); }
+    QPushButton:focus { text-decoration: underline; }
+"""
 REAL_ROWS: Final = 4
 REAL_COLUMNS: Final = 5
 REAL_SIDE: Final = 96
@@ -81,7 +87,7 @@ class SynthesisTab(RunTab):
         for number, preset in enumerate(get_args(PresetName)):
             card = QPushButton(preset)
             card.setCheckable(True)
-            card.setStyleSheet("text-align: left; padding: 6px 8px;")
+            card.setStyleSheet(_CARD)
             self.presets.addButton(card, number)
             cards.addWidget(card)
             card.setChecked(preset == SynthesizeSettings.model_fields["preset"].default)

@@ -141,7 +141,7 @@ class ValidationTab(RunTab):
             self._middle.setCurrentIndex(0)
         else:
             assert self.workspace is not None
-            self.result.start(self.run.info)
+            self.result.start(self.run.info, phantoms=self.workspace.phantoms)
             self.confusion.start((self.run.result() or {}).get("classes") or self.workspace.catalog.classes())
             self._middle.setCurrentIndex(1)
 

@@ -73,7 +73,7 @@ def test_an_old_run_is_shown_as_it_was(tab: ValidationTab, phantom_study: Worksp
     assert tab.confusion.total() == [[6, 2, 0], [0, 8, 0], [0, 0, 8]]
     assert "90.0 %" in tab.result.accuracy.text()
     words = tab.result.circumstances.text()
-    assert "81.0 to 96.0" in words and "protocol strict" in words and "24 images in 23 groups" in words
+    assert "81.0 to 96.0" in words and "protocol strict" in words and "24 simulated phantoms in 23 groups" in words
     assert not tab.result.leaks.isVisible()
     assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
     tab.curves.view.setCurrentIndex(1)
@@ -161,4 +161,4 @@ def test_a_real_cross_validation_is_watched_live(qtbot: QtBot, tab: ValidationTa
     tab.refresh()
     assert sum(map(sum, tab.confusion.total())) == 24
     assert tab.curves.loss.values("train 2")[0].tolist() == [1]
-    assert "24 images" in tab.result.circumstances.text()
+    assert "24 simulated phantoms" in tab.result.circumstances.text()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from busapp.gui.theme import plot_colours, theme
 
 PNG_SCALE = 2
-REDRAW_MS = 40
+REDRAW_MS = 100
 """Points that arrive within this time are drawn together."""
 
 Values = npt.NDArray[np.float64]
@@ -94,7 +94,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.12)
-        self._legend = plot.addLegend(offset=(-8, -8 if legend_is_low else 8), labelTextSize="9pt")
+        self._legend = plot.addLegend(offset=(-8, -8 if legend_is_low else 8), labelTextSize="9pt", colCount=2)
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
         plot.addItem(self._cursor, ignoreBounds=True)

@@ -81,9 +81,10 @@ class ValidationResult(QWidget):
             widget.hide()
         self._notes: list[str] = []
 
-    def start(self, info: RunInfo) -> None:
-        """A run is shown; its numbers are still to come."""
+    def start(self, info: RunInfo, *, phantoms: bool) -> None:
+        """A run is shown; its numbers are still to come. `phantoms`: its images are simulated."""
         self.clear()
+        self._images = "simulated phantoms" if phantoms else "images"
         settings = ValidateSettings.model_validate(info.settings)
         self.name.setText(info.name)
         self.accuracy.setText("…")
@@ -113,8 +114,8 @@ class ValidationResult(QWidget):
         synthetic = f", {result['n_synthetic']:,} synthetic in training" if result.get("n_synthetic") else ""
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
-            f"{' (leaks)' if mark else ' (leaks nothing)'}. {result['n_images']:,} images in {result['n_groups']:,} "
-            f"groups{synthetic}. {_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
+            f"{' (leaks)' if mark else ' (leaks nothing)'}. "
+            f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}. {_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
         )
         if is_published and not leaks:
             leaks = ["by its protocol, though nothing was counted here"]
