@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -54,7 +55,7 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
     to_score = min(len(pixels), SCORED_IMAGES)
     drawn = yield from _draw_new(trained.record, pixels, max(count, to_score))
     added = yield from _add_to_catalog(workspace, settings.class_name, drawn.pixels[:count], run)
-    score, floor = yield from _score(pixels, drawn.pixels[:SCORED_IMAGES], settings.seed)
+    score, floor = yield from _score(pixels, drawn.pixels[:SCORED_IMAGES], settings)
     yield Finished(
         {
             "run": run.id,
@@ -187,25 +188,27 @@ def _add_to_catalog(workspace: Workspace, class_name: str, pixels: Pixels, run: 
 # -- scoring -------------------------------------------------------------------------------------------------
 
 
-def _score(real: Pixels, drawn: Pixels, seed: int) -> Generator[Event, None, tuple[Score | None, Score | None]]:
+def _score(
+    real: Pixels, drawn: Pixels, settings: SynthesizeSettings
+) -> Generator[Event, None, tuple[Score | None, Score | None]]:
     """KID of drawn against real and of real against real, on ImageNet features; None without the weights."""
     if min(len(real), len(drawn)) < FEWEST:
         return None, None
     try:
         features = []
         for name, pixels in (("real", real), ("drawn", drawn)):
-            features.append((yield from _embed(pixels, name)))
+            features.append((yield from _embed(pixels, name, settings.weights_file)))
     except BadInput as error:  # the weights are missing, or are not those of a MobileNetV2
-        yield Note(f"The images were not scored. {error}")
+        yield Note(f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.")
         return None, None
-    return kid(features[0], features[1], seed=seed), kid_floor(features[0], seed=seed)
+    return kid(features[0], features[1], seed=settings.seed), kid_floor(features[0], seed=settings.seed)
 
 
-def _embed(pixels: Pixels, name: str) -> Generator[Event, None, npt.NDArray[np.float32]]:
+def _embed(pixels: Pixels, name: str, weights_file: Path | None) -> Generator[Event, None, npt.NDArray[np.float32]]:
     from busapp.engine.classifiers.features import embed
 
     parts = []
     for start in range(0, len(pixels), _SCORED_AT_ONCE):
         yield Progress(start, len(pixels), f"scoring: {name} image {start + 1} of {len(pixels)}")
-        parts.append(embed(pixels[start : start + _SCORED_AT_ONCE]))
+        parts.append(embed(pixels[start : start + _SCORED_AT_ONCE], weights_file))
     return np.concatenate(parts)

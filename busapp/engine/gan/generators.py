@@ -25,7 +25,7 @@ from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadModel, UnreadableImage
 
-_NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every"})
+_NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file"})
 _DESCRIPTION: Final = "generator.json"
 _FOLDER: Final = "generators"
 """Where a validation run keeps the generators that it trains for its folds."""
