@@ -32,6 +32,7 @@ from busapp.engine.events import (
     FoldEnded,
     Job,
     Note,
+    Progress,
 )
 from busapp.engine.predictions import Prediction, write_predictions
 from busapp.engine.preprocessing import Pixels
