@@ -171,11 +171,19 @@ class DiagnosisTab(StudyTab):
         self._show_page(self.empty)
         for run in workspace.runs("diagnose"):
             if run.info.settings["pdf"] is None:
-                self._fills_table = True
-                for event in run.events():
-                    self._fill_table(event)
+                self.open_run(run.id)
                 break
         self._show_page(self.empty)
+
+    def open_run(self, run_id: str) -> None:
+        assert self.workspace is not None
+        try:
+            run = self.workspace.run(run_id)
+        except UserError as error:
+            self.problem.emit(str(error), "")
+            return
+        for event in run.events():
+            self._fill_table(event)
 
     def refresh(self) -> None:
         assert self.workspace is not None

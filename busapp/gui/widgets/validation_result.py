@@ -115,7 +115,8 @@ class ValidationResult(QWidget):
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
             f"{' (leaks)' if mark else ' (leaks nothing)'}. "
-            f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}. {_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
+            f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}. "
+            f"{_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
         )
         if is_published and not leaks:
             leaks = ["by its protocol, though nothing was counted here"]
