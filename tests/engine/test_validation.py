@@ -251,7 +251,7 @@ def test_system2_under_strict_trains_generators_on_training_images_alone(unbalan
     assert len(generators) == 2
     for generator in generators:
         assert generator.trained_on
-        assert sum(generator.trained_on.isdisjoint(hashes) for hashes in tested) == 1
+        assert sum(generator.trained_on.isdisjoint(hashes) for hashes in tested.values()) == 1
 
 
 def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_images(unbalanced: Workspace) -> None:
