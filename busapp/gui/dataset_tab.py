@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QSplitter,
     QStackedLayout,
@@ -179,6 +180,7 @@ class DatasetTab(StudyTab):
         self.size_slider.valueChanged.connect(self.grid.set_side)
         self.hint = QLabel("Space shows large · X sets aside · C changes the class · Ctrl+Z undoes")
         self.hint.setProperty("role", "muted")
+        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout()
         row.addWidget(self.hint, 1)
         row.addWidget(QLabel("Size"))

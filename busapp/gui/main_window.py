@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from busapp import paths
 from busapp.engine.copying import copy_study
 from busapp.engine.diagnosis import RESEARCH_USE
-from busapp.engine.events import Event
+from busapp.engine.events import Event, Job
 from busapp.engine.runs import Run
 from busapp.engine.settings import JobSettings
 from busapp.engine.workspace import Workspace
@@ -36,6 +36,7 @@ from busapp.gui.job_thread import Outcome
 from busapp.gui.machine import graphics, processor
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.synthesis_tab import SynthesisTab
+from busapp.gui.theme import SPACE
 from busapp.gui.validation_tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.job_bar import JobBar
@@ -96,6 +97,8 @@ class MainWindow(QMainWindow):
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        for widget in (self.tabs, self.tabs.tabBar()):
+            widget.setAccessibleName("Dataset, Synthesis, Validation, Diagnosis")
         self.pages = [_Page(tab) for tab in self.study_tabs.values()]
         for name, page in zip(self.study_tabs, self.pages, strict=True):
             self.tabs.addTab(page, name)
@@ -151,11 +154,11 @@ class MainWindow(QMainWindow):
         self.path_label = QLabel()
         self.path_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         notice = QLabel(RESEARCH_USE)
-        for label in (self.device_label, self.path_label):
+        for label in (self.path_label, self.device_label):
             label.setProperty("role", "muted")
-        self.statusBar().addPermanentWidget(self.path_label)
-        self.statusBar().addPermanentWidget(self.device_label)
-        self.statusBar().addPermanentWidget(notice)
+        for label in (self.path_label, self.device_label, notice):
+            label.setContentsMargins(SPACE, 0, SPACE, 0)
+            self.statusBar().addPermanentWidget(label)
 
     def _connect(self) -> None:
         for page in self.pages:
@@ -250,10 +253,8 @@ class MainWindow(QMainWindow):
 
     def _open_sample(self) -> None:
         """The sample study; made first, by a job, where it is not there yet."""
-        from busapp.engine.demo import run_demo
-
         folder = paths.user_data_dir() / "sample study"
-        self.queue.add(QueuedJob("demo", "Sample study", lambda: run_demo(folder)))
+        self.queue.add(QueuedJob("demo", "Sample study", lambda: _make_sample(folder)))
 
     def _undo(self) -> None:
         assert self.workspace is not None
@@ -359,6 +360,12 @@ class MainWindow(QMainWindow):
         question.setDefaultButton(question.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
         question.exec()
         return question.clickedButton() is stop
+
+
+def _make_sample(folder: Path) -> Job:
+    from busapp.engine.demo import run_demo  # in the job's thread: it loads what reports are drawn with
+
+    yield from run_demo(folder)
 
 
 def _open(dialog: About) -> None:

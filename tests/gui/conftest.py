@@ -1,5 +1,6 @@
 """Every test of the window acts offscreen, with settings of its own, and leaves neither thread nor Qt warning."""
 
+import gc
 import os
 import threading
 import time
@@ -10,9 +11,8 @@ import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from PySide6.QtCore import QSettings, QThread, QThreadPool, QtMsgType, qInstallMessageHandler
-
-from busapp.gui import theme
+from PySide6.QtCore import QSettings, QThread, QtMsgType, qInstallMessageHandler
+from shiboken6 import isValid
 
 # Said by Qt about the machine, not about the program.
 _EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
@@ -44,25 +44,17 @@ def no_qt_warnings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_threads_left(own_user_settings: None) -> Iterator[None]:
-    """A thread that a test leaves running fails it."""
+    """A thread that a test leaves running, Python's or Qt's, fails it."""
     before = set(threading.enumerate())
     yield
-    QThreadPool.globalInstance().waitForDone()
     deadline = time.monotonic() + 5
-    while (left := _own_threads() - before) and time.monotonic() < deadline:
+    while (left := _threads() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"threads left running: {left}"
+    running = [found for found in gc.get_objects() if isinstance(found, QThread) and isValid(found)]
+    assert not [thread for thread in running if thread.isRunning()]
 
 
-def _own_threads() -> set[threading.Thread]:
-    # Python calls a thread "Dummy" that Qt started and that called into Python; pool threads wait for more work.
+def _threads() -> set[threading.Thread]:
+    # Python calls a thread "Dummy" that Qt started and that called into Python; those are looked at as QThreads.
     return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
-
-
-@pytest.fixture
-def light(qapp: object) -> None:
-    """The light scheme, whatever the desktop has."""
-    theme.apply(qapp, "light")  # type: ignore[arg-type]
-
-
-__all__ = ["QThread"]

@@ -7,6 +7,8 @@ from busapp.engine.settings import SETTINGS, CurateSettings, SynthesizeSettings,
 from busapp.gui.settings_form import SettingsForm
 from busapp.gui.widgets.editors import ChoiceEditor, IntEditor
 
+QUICK_EPOCHS = SynthesizeSettings.model_validate({"class_name": "benign"}).epochs
+
 
 def _synthesize_form(qtbot: QtBot) -> SettingsForm:
     form = SettingsForm(SynthesizeSettings, choices=("class_name",))
@@ -76,7 +78,7 @@ def test_steps_stay_within_limits(qtbot: QtBot) -> None:
 
 def test_a_preset_fills_the_form_and_another_class_keeps_what_was_typed(qtbot: QtBot) -> None:
     form = _synthesize_form(qtbot)
-    assert form.values()["epochs"] == 60
+    assert form.values()["epochs"] == QUICK_EPOCHS
     _type(qtbot, form, "epochs", "5")
     form.field("class_name").set_value("normal")
     assert form.values()["epochs"] == 5
@@ -94,10 +96,10 @@ def test_a_changed_value_is_marked_and_can_be_taken_back(qtbot: QtBot) -> None:
     _type(qtbot, form, "epochs", "7")
     assert mark.isVisible()
     qtbot.mouseClick(mark, Qt.MouseButton.LeftButton)
-    assert form.values()["epochs"] == 60
+    assert form.values()["epochs"] == QUICK_EPOCHS
     _type(qtbot, form, "epochs", "7")
     qtbot.mouseClick(form.reset_button, Qt.MouseButton.LeftButton)
-    assert form.values()["epochs"] == 60
+    assert form.values()["epochs"] == QUICK_EPOCHS
     assert form.values()["class_name"] == "benign"
 
 

@@ -102,6 +102,7 @@ class ImageViewer(QDialog):
         close.clicked.connect(self.reject)
 
         side = QVBoxLayout()
+        side.setContentsMargins(0, SPACE, 0, SPACE)
         side.setSpacing(SPACE)
         side.addWidget(self.about)
         side.addWidget(self.mask_box)
@@ -109,7 +110,7 @@ class ImageViewer(QDialog):
         for button in (self.previous_button, self.next_button, close):
             side.addWidget(button)
         row_layout = QHBoxLayout(self)
-        row_layout.setContentsMargins(0, 0, SPACE, SPACE)
+        row_layout.setContentsMargins(0, 0, SPACE, 0)
         row_layout.setSpacing(2 * SPACE)
         row_layout.addWidget(self.canvas, 1)
         row_layout.addLayout(side)

@@ -78,6 +78,7 @@ class JobBar(QWidget):
         self._kept_until = 0.0
         self._has_checkpoint = False
         self._asides: list[str] = []
+        self._follows_another = False
         self.strip = MessageStrip()
         self.title = QLabel()
         self.title.setProperty("role", "heading")
@@ -126,7 +127,8 @@ class JobBar(QWidget):
         self._kept_until = self._clock()
         self._has_checkpoint = False
         self._asides = []
-        self.strip.clear()
+        if not self._follows_another:
+            self.strip.remove_infos()
         self.title.setText(job.title)
         self.what.setText("starting …")
         self.what.setToolTip("")
@@ -159,6 +161,7 @@ class JobBar(QWidget):
 
     def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
         self._working.hide()
+        self._follows_another = bool(self._queue.waiting)
         if outcome.state == "failed":
             self.strip.add(f"{job.title} failed. {outcome.error}", outcome.details)
         elif outcome.state == "cancelled":

@@ -100,8 +100,15 @@ class MessageStrip(QFrame):
 
     def remove(self, sentence: str) -> None:
         """Forget one message."""
-        self._messages = [message for message in self._messages if message.sentence != sentence]
-        if self._messages:
+        self._keep([message for message in self._messages if message.sentence != sentence])
+
+    def remove_infos(self) -> None:
+        """Forget what was only told for information."""
+        self._keep([message for message in self._messages if message.level != "info"])
+
+    def _keep(self, messages: list[Message]) -> None:
+        self._messages = messages
+        if messages:
             self._show_newest()
         else:
             self.clear()

@@ -1,0 +1,202 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QFileDialog, QInputDialog
+from pytestqt.qtbot import QtBot
+
+from busapp.engine.settings import CurateSettings, ImportSettings
+from busapp.engine.workspace import Workspace
+from busapp.gui.dataset_tab import DatasetTab
+from busapp.gui.widgets.image_viewer import ImageViewer
+from busapp.gui.widgets.import_preview import ImportPreview
+
+
+@pytest.fixture
+def tab(qtbot: QtBot) -> Iterator[DatasetTab]:
+    tab = DatasetTab()
+    tab.study_changed.connect(tab.refresh)  # as the window does
+    qtbot.addWidget(tab)
+    tab.resize(1200, 700)
+    tab.show()
+    yield tab
+    tab.shut_down()
+
+
+def _preview(qtbot: QtBot, tab: DatasetTab) -> ImportPreview:
+    """The newest preview, its look at the files being over."""
+    preview = tab.findChildren(ImportPreview)[-1]
+    qtbot.waitUntil(lambda: preview._look is None)
+    return preview
+
+
+def _drop(tab: DatasetTab, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, no_button, no_key = Qt.DropAction.CopyAction, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    tab.dropEvent(QDropEvent(QPointF(100, 100), copy, data, no_button, no_key))
+
+
+def test_an_empty_study_says_what_to_do(qtbot: QtBot, tab: DatasetTab, empty_study: Workspace) -> None:
+    tab.open_study(empty_study)
+    assert tab.empty.isVisible()
+    assert "Import a folder" in tab.empty.label.text()
+    with qtbot.waitSignal(tab.sample_requested):
+        qtbot.mouseClick(tab.empty.second_button, Qt.MouseButton.LeftButton)
+
+
+def test_a_folder_is_previewed_before_it_comes_in(
+    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, phantom_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(empty_study)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(phantom_folder))
+    qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
+    preview = _preview(qtbot, tab)
+    assert preview.import_button.text() == "Import 24 images"
+    assert preview.found.topLevelItemCount() == 3
+    assert "masks are joined" in preview.summary.text()
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(preview.import_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [ImportSettings(sources=(phantom_folder,))]
+    assert empty_study.catalog.images() == []
+
+
+def test_what_is_skipped_is_listed_and_cancel_imports_nothing(
+    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "benign"
+    folder.mkdir()
+    Image.new("L", (64, 64), 99).save(folder / "good.png")
+    (folder / "torn.png").write_bytes(b"not a picture")
+    (folder / "notes.txt").write_text("hello")
+    tab.open_study(empty_study)
+    _drop(tab, folder)
+    preview = _preview(qtbot, tab)
+    assert preview.import_button.text() == "Import 1 images"
+    assert preview.skipped.topLevelItemCount() == 2
+    with qtbot.assertNotEmitted(tab.start_requested):
+        preview.reject()
+
+
+def test_single_images_are_asked_for_their_class(
+    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, phantom_folder: Path
+) -> None:
+    tab.open_study(empty_study)
+    files = sorted((phantom_folder / "benign").glob("*).png"))[:2]
+    _drop(tab, *files)
+    preview = _preview(qtbot, tab)
+    assert not preview.import_button.isEnabled()
+    assert "Which class" in preview.summary.text()
+    qtbot.keyClicks(preview.class_box.lineEdit(), "cyst")
+    qtbot.waitUntil(preview.import_button.isEnabled)
+    _preview(qtbot, tab)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        preview.accept()
+    assert asked.args == [ImportSettings(sources=tuple(files), class_name="cyst")]
+
+
+def test_what_is_no_image_is_told_in_the_preview(
+    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(empty_study)
+    (tmp_path / "nothing here").mkdir()
+    _drop(tab, tmp_path / "nothing here")
+    preview = _preview(qtbot, tab)
+    assert "There are no images in the folder" in preview.summary.text()
+    assert not preview.import_button.isEnabled()
+    preview.reject()
+
+
+def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    images = phantom_study.catalog.images()
+    phantom_study.catalog.exclude([images[0].id], "poor image")
+    phantom_study.catalog.set_curation({image.id: image.id for image in images}, [], {images[3].id: ["blank"]})
+    tab.open_study(phantom_study)
+    assert tab.count_label.text() == "24 of 24 images, 0 selected"
+    tab.class_filter.setCurrentText("normal")
+    assert {image.class_name for image in tab.grid.images.images} == {"normal"}
+    tab.class_filter.setCurrentIndex(0)
+    tab.state_filter.setCurrentText("set aside")
+    assert [image.id for image in tab.grid.images.images] == [images[0].id]
+    tab.flag_filter.setCurrentText("blank")
+    assert tab.no_match.isVisible()
+    qtbot.mouseClick(tab.no_match.button, Qt.MouseButton.LeftButton)
+    tab.flag_filter.setCurrentText("any flag")
+    assert [image.id for image in tab.grid.images.images] == [images[3].id]
+    tab.kind_filter.setCurrentText("synthetic")
+    assert tab.grid.images.rowCount() == 0
+
+
+def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    images = phantom_study.catalog.images()
+    benign = [image.id for image in images if image.class_name == "benign"]
+    normal = [image.id for image in images if image.class_name == "normal"]
+    groups = {image.id: image.id for image in images}
+    groups |= {benign[4]: benign[1], normal[5]: benign[3]}
+    phantom_study.catalog.set_curation(groups, [(benign[3], normal[5])], {})
+    tab.open_study(phantom_study)
+    assert tab.banner.label.text() == ("4 images look alike, in 2 groups; 1 pairs of them have different classes.")
+    qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5], benign[1], benign[4]]
+    tab.alike_filter.setCurrentText("different classes")
+    assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5]]
+    phantom_study.catalog.exclude([normal[5]], "contradicting labels")
+    tab.refresh()
+    assert "0 pairs" in tab.banner.label.text()
+
+
+def test_find_duplicates_asks_for_the_job(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.curate_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [CurateSettings()]
+
+
+def test_set_aside_bring_back_and_reclassify_by_keys(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(phantom_study)
+    first = tab.grid.images.images[0]
+    tab.grid.setFocus()
+    tab.grid.setCurrentIndex(tab.grid.images.index(0))
+    assert not tab.bring_back_action.isEnabled()
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("poor image", True))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_X)
+    assert phantom_study.catalog.images()[0].excluded == "poor image"
+    assert tab.balance.counts[0].in_words() == "7 real, 1 set aside"
+    assert [image.id for image in tab.grid.selected()] == [first.id]
+    qtbot.keyClick(tab.grid, Qt.Key.Key_B)
+    assert phantom_study.catalog.images()[0].excluded is None
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("malignant", True))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_C)
+    assert phantom_study.catalog.images()[0].class_name == "malignant"
+    assert [count.real for count in tab.balance.counts] == [7, 9, 8]
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("", False))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_X)
+    assert phantom_study.catalog.images()[0].excluded is None
+
+
+def test_space_shows_an_image_large_and_the_grid_walks_along(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    tab.open_study(phantom_study)
+    tab.grid.setCurrentIndex(tab.grid.images.index(0))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_Space)
+    viewer = tab.findChild(ImageViewer)
+    assert isinstance(viewer, ImageViewer)
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_Right)
+    assert tab.grid.currentIndex().row() == 1
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_Escape)
+    assert not viewer.isVisible()
+
+
+def test_the_slider_changes_the_size(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    qtbot.keyClick(tab.size_slider, Qt.Key.Key_End)
+    assert tab.grid.side == 224
+    assert tab.grid.visualRect(tab.grid.images.index(0)).width() > 224
