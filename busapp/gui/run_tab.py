@@ -89,8 +89,11 @@ class RunTab(StudyTab):
             self.draw_event(event)
 
     def job_ended(self, kind: str, outcome: Outcome) -> None:
-        if kind == self.kind:
-            self._run_at_work = None
+        if kind != self.kind:
+            return
+        ended, self._run_at_work = self._run_at_work, None
+        if self.run is not None and self.run.id == ended and outcome.state != "finished":
+            self.open_run(self.run.id)  # it says now that it failed or was cancelled
 
 
 def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget) -> QSplitter:

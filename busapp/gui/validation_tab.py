@@ -150,6 +150,8 @@ class ValidationTab(RunTab):
             self.curves.add(event)
         elif isinstance(event, FoldEnded):
             self._fold_accuracies[event.fold] = event.test_accuracy
+            if len(event.confusion) != len(self.confusion.classes):  # the study has other classes since
+                self.confusion.start([f"class {number}" for number in range(1, len(event.confusion) + 1)])
             self.confusion.put_fold(event.fold, event.confusion)
             self.result.show_fold_mean(list(self._fold_accuracies.values()))
         elif isinstance(event, Note) and event.level == "warning":

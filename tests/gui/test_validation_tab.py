@@ -9,10 +9,11 @@ from pytestqt.qtbot import QtBot
 from recorded_runs import validation_events, validation_run
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, FoldEnded
+from busapp.engine.events import Event, FoldEnded, Job, Progress
 from busapp.engine.runs import record
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
+from busapp.errors import NotEnoughImages
 from busapp.gui.job_thread import JobThread, Outcome
 from busapp.gui.validation_tab import ValidationTab
 
@@ -138,6 +139,23 @@ def test_a_run_that_stopped_shows_what_it_had(tab: ValidationTab, phantom_study:
     assert "cancelled" in tab.result.circumstances.text()
     assert tab.confusion.tabs.count() == 2
     assert not tab.result.use_button.isVisible()
+
+
+def test_a_run_that_fails_says_so_at_once(tab: ValidationTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    run = phantom_study.new_run("validate", SMALL.model_dump(mode="json"), "Fails")
+
+    def failing() -> Job:
+        yield Progress(0, 1, "loading")
+        raise NotEnoughImages("Too few images", remedy="Import more.")
+
+    job = record(run, failing())
+    with pytest.raises(NotEnoughImages):
+        for event in job:
+            tab.job_event("validate", event)
+    assert "at work" in tab.result.circumstances.text()
+    tab.job_ended("validate", Outcome("failed", error="Too few images."))
+    assert "It failed: Too few images" in tab.result.circumstances.text()
 
 
 def test_a_real_cross_validation_is_watched_live(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:

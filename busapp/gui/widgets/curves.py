@@ -4,6 +4,7 @@ import csv
 import math
 from dataclasses import dataclass, field
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
         self._y_range = y_range
         self._curves: dict[str, _Curve] = {}
+        self._spare: list[pg.PlotDataItem] = []
         self._changed: set[str] = set()
         self._ticks: list[float] = []
         self._cursor_x: float | None = None
@@ -94,7 +96,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.12)
-        self._legend = plot.addLegend(offset=(-8, -8 if legend_is_low else 8), labelTextSize="9pt", colCount=2)
+        self._legend = pg.LabelItem()
+        self._legend.setParentItem(plot.getViewBox())
+        self._legend_is_low = legend_is_low
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
         plot.addItem(self._cursor, ignoreBounds=True)
@@ -116,15 +120,21 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         """Make a curve ready; faint ones stay out of the legend and of what hover reads. Twice is once."""
         if key in self._curves:
             return
+        item = self._spare.pop() if self._spare else self._new_item()
+        item.setZValue(0 if faint else 1)
+        pen = QColor(colour)
+        pen.setAlpha(70 if faint else 255)
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        item.setPen(pg.mkPen(pen, width=1 if faint else 2, style=style))
+        self._curves[key] = _Curve(name, colour, faint, dashed, item)
+        self._show_legend()
+
+    def _new_item(self) -> pg.PlotDataItem:
         item = pg.PlotDataItem(connect="finite")
         item.setClipToView(True)
         item.setDownsampling(auto=True, method="peak")
-        item.setZValue(0 if faint else 1)
-        self._curves[key] = curve = _Curve(name, colour, faint, dashed, item)
         self.getPlotItem().addItem(item)
-        if not faint:
-            self._legend.addItem(item, name)
-        self._style_curve(curve)
+        return item
 
     def put(self, key: str, x: float, y: float) -> None:
         """Add a point to a curve, or replace the one at this x. Values that are not finite are left out."""
@@ -149,12 +159,14 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def clear_curves(self) -> None:
         """Take all curves and ticks away, and the zoom with them."""
+        # Items are used again: as garbage they might be collected in a job's thread, where Qt does not bear it.
         for curve in self._curves.values():
-            self.getPlotItem().removeItem(curve.item)
+            curve.item.setData([], [])
+            self._spare.append(curve.item)
         self._curves.clear()
         self._changed.clear()
         self._ticks.clear()
-        self._legend.clear()
+        self._show_legend()
         self._move_cursor(None)
         self._place_ticks()
         self.reset_zoom()
@@ -295,17 +307,18 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._cursor.setPen(pg.mkPen(muted, width=1))
         self._tick_marks.setBrush(pg.mkBrush(muted))
         self._tick_marks.setPen(pg.mkPen(None))
-        self._legend.setLabelTextColor(colours.foreground)
-        behind_legend = QColor(colours.background)
-        behind_legend.setAlpha(190)
-        self._legend.setBrush(pg.mkBrush(behind_legend))
+        self._show_legend()
         self._show_title(self.title)
 
-    def _style_curve(self, curve: _Curve) -> None:
-        colour = QColor(curve.colour)
-        colour.setAlpha(70 if curve.faint else 255)
-        style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
-        curve.item.setPen(pg.mkPen(colour, width=1 if curve.faint else 2, style=style))
+    def _show_legend(self) -> None:
+        entries = [
+            f'<span style="color: {curve.colour}">{"╍╍" if curve.dashed else "━━"}</span>&nbsp;{escape(curve.name)}'
+            for curve in self._curves.values()
+            if not curve.faint
+        ]
+        self._legend.setText("&nbsp;&nbsp; ".join(entries), size="9pt", color=plot_colours().foreground)
+        corner = (1, 1) if self._legend_is_low else (1, 0)
+        self._legend.anchor(corner, corner, offset=(-8, -8 if self._legend_is_low else 4))
 
     def _show_title(self, words: str) -> None:
         self.getPlotItem().setTitle(words, color=plot_colours().foreground, size="9pt")
