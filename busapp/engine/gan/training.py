@@ -93,15 +93,20 @@ class Dcgan:
         for network in (self.generator, self.discriminator):
             optimizer = keras.optimizers.Adam(settings.learning_rate, beta_1=settings.beta_1)
             optimizer.build(network.trainable_variables)
+            # Keras sums gradients over replicas through a custom gradient. TensorFlow keeps those for ever, and with
+            # it the graph and all variables: 250 MB for each generator of the published size. Here is one replica.
+            optimizer._all_reduce_sum_gradients = lambda pairs: pairs
             self._optimizers.append(optimizer)
         size = settings.image_size
         # A free batch dimension: the smaller last batch of an epoch runs through the same graph.
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, settings.noise), tf.float32)]
-        self._compiled = tf.function(self._step, input_signature=signature)
+        # Traced here and once: called by way of `tf.function`, the fifth training of a process would be warned of as a
+        # fifth tracing of one function.
+        self._compiled = tf.function(self._step, input_signature=signature).get_concrete_function()
 
     def step(self, pixels: Pixels, vectors: dcgan.Noise) -> npt.NDArray[np.float32]:
         """Update both networks from one batch: g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
-        losses: npt.NDArray[np.float32] = self._compiled(pixels, vectors).numpy()
+        losses: npt.NDArray[np.float32] = self._compiled(tf.constant(pixels), tf.constant(vectors)).numpy()
         return losses
 
     def _step(self, pixels: Any, vectors: Any) -> Any:
