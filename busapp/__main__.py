@@ -42,6 +42,7 @@ def _start_log() -> None:
         faulthandler.enable((folder / "crash.log").open("a", encoding="utf-8"))
     except OSError:
         return  # a home that cannot be written to must not keep the program from starting
+    handler.setLevel(logging.INFO)  # torch traces its exports in thousands of lines below that
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -247,7 +247,7 @@ def selftest(json_file: JsonOption = None) -> int:
 
     checks = []
     for check in run_checks():
-        say(f"{'ok    ' if check.ok else 'FAILED'} {check.name}{': ' + check.details if check.details else ''}")
+        say(f"{'ok' if check.ok else 'FAILED'}: {check.name}: {check.details}")
         checks.append({"name": check.name, "ok": check.ok, "details": check.details})
     passed = all(check["ok"] for check in checks)
     _write(

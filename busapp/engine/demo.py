@@ -12,7 +12,6 @@ from typing import Any, Final
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Job, Note, Progress, RunStarted
 from busapp.engine.phantoms import each_phantom
-from busapp.engine.report import write_report
 from busapp.engine.runs import Run
 from busapp.engine.settings import (
     CurateSettings,
@@ -134,6 +133,8 @@ class _Demo:
         )
         diagnosed = yield from self._job(settings, 20, "diagnosis")
         yield Progress(self.done, _PARTS, "report")
+        from busapp.engine.report import write_report  # draws with matplotlib
+
         report = write_report(self.workspace, self.out / "report.html", diagnosis_images=[case], model=model)
         return {
             "workspace": str(self.workspace.root),

@@ -169,7 +169,7 @@ class Model:
         found = []
         if self.provenance.phantoms:
             found.append("This model learned from simulated phantoms and knows nothing of patients.")
-        if any(self.provenance.leaks.values()):
+        if self.provenance.protocol == "published" or any(self.provenance.leaks.values()):
             found.append("This model's accuracy was measured with a protocol that leaks; expect less on new images.")
         return found
 

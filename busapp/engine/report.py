@@ -145,7 +145,7 @@ def _validation(run: Run) -> dict[str, Any]:
     return {
         "run": run.info,
         "result": result,
-        "leaks": {name.replace("_", " "): count for name, count in result["leaks"].items() if count},
+        "leaks": {name.replace("_", " "): count for name, count in result["leaks"].items()},
         "let_through": [LEAK_WORDS[name] for name, is_on in result["switches"].items() if is_on],
         "confusion": figures.to_png(figures.confusion_figure(result["confusion"], result["classes"])),
         "curves": figures.to_png(figures.curves_figure(epochs)) if epochs else None,

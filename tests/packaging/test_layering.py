@@ -52,8 +52,12 @@ def test_a_diagnosis_never_loads_torch(tmp_path: Path) -> None:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Every module that a file imports, also inside functions; not what only the type checker sees."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -77,7 +81,8 @@ def test_each_framework_lives_in_one_place(libraries: tuple[str, ...], home: str
     strangers = [
         f"{path.relative_to(PACKAGE)} imports {module}"
         for path in PACKAGE.rglob("*.py")
-        if not path.is_relative_to(PACKAGE / home)
+        # The self-test shows a window: it stands above everything that it tries.
+        if not path.is_relative_to(PACKAGE / home) and not (home == "gui" and path == PACKAGE / "selftest.py")
         for module in _imports(path)
         if any(_is_below(module, library) for library in libraries)
     ]
@@ -87,7 +92,7 @@ def test_each_framework_lives_in_one_place(libraries: tuple[str, ...], home: str
 _FACES = tuple(f"busapp.{name}" for name in ("cli", "gui", "__main__", "options", "terminal", "summaries", "selftest"))
 _JOBS = tuple(
     f"busapp.engine.{name}"
-    for name in ("validation", "curation", "imports", "diagnosis", "export", "report", "demo", "comparison", "figures")
+    for name in ("validation", "imports", "diagnosis", "export", "report", "demo", "comparison", "figures")
 )
 
 
@@ -96,7 +101,7 @@ _JOBS = tuple(
     [
         ("engine", _FACES),
         ("engine/classifiers", (*_JOBS, "busapp.engine.gan")),
-        ("engine/gan", (*_JOBS, "busapp.engine.classifiers")),
+        ("engine/gan", (*_JOBS, "busapp.engine.synthesis", "busapp.engine.classifiers")),
         ("gui", ("busapp.cli", "busapp.__main__", "busapp.terminal", "busapp.options")),
         ("gui", ("busapp.engine.classifiers", "busapp.engine.gan.dcgan", "busapp.engine.gan.training")),
     ],

@@ -1,0 +1,143 @@
+"""`busapp selftest`: one tiny step of each kind, so that a broken installation or bundle is known by its weak part.
+
+It stands beside the command line, above the engine and the window, since it tries both.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from busapp import paths
+from busapp.engine import jobs
+from busapp.engine.events import Finished
+from busapp.engine.settings import (
+    CurateSettings,
+    DiagnoseSettings,
+    ExportSettings,
+    ImportSettings,
+    JobSettings,
+    SynthesizeSettings,
+    ValidateSettings,
+)
+from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+_NEEDED = ("report.html", "icons/busapp.svg")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was tried, whether it worked, and in words what came out."""
+
+    name: str
+    ok: bool
+    details: str
+
+
+def run_checks() -> Iterator[Check]:
+    """Try everything, in a study of its own that is removed afterwards. A failed check does not stop the others."""
+    with tempfile.TemporaryDirectory(prefix="busapp-selftest-", ignore_cleanup_errors=True) as folder:
+        steps = _Steps(Path(folder))
+        for name, step in (
+            ("resources", _resources),
+            ("images and catalog", steps.images),
+            ("DCGAN (Keras, TensorFlow)", steps.generator),
+            ("classifier (PyTorch)", steps.classifier),
+            ("model file (ONNX)", steps.model),
+            ("diagnosis (ONNX Runtime)", steps.diagnosis),
+            ("report", steps.report),
+            ("window (Qt)", steps.window),
+        ):
+            yield _check(name, step)
+        steps.close()
+
+
+def _check(name: str, step: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, step())
+    except UserError as error:
+        return Check(name, False, str(error))
+    except Exception as error:  # whatever is broken is the answer, not a crash
+        log.exception("self-test: %s", name)
+        return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+def _resources() -> str:
+    missing = [name for name in _NEEDED if not (paths.resources_dir() / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{paths.resources_dir()} has no {', '.join(missing)}")
+    return str(paths.resources_dir())
+
+
+class _Steps:
+    """Each step uses what the ones before it left."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._workspace = Workspace.create(folder / "study", name="Self-test (phantoms)", phantoms=True)
+
+    def close(self) -> None:
+        self._workspace.close()
+
+    def _run(self, settings: JobSettings) -> dict[str, object]:
+        result: dict[str, object] = {}
+        for event in jobs.start(self._workspace, settings):
+            if isinstance(event, Finished):
+                result = event.result
+        return result
+
+    def images(self) -> str:
+        from busapp.engine.phantoms import write_phantoms
+
+        folder = self._folder / "phantoms"
+        write_phantoms(folder, {"benign": 8, "malignant": 8, "normal": 8}, size=32, seed=0)
+        imported = self._run(ImportSettings(sources=(folder,)))["imported"]
+        groups = self._run(CurateSettings())["n_groups"]
+        return f"{imported} phantoms in {groups} groups"
+
+    def generator(self) -> str:
+        given = {"class_name": "malignant", "epochs": 1, "count": 1, "image_size": 16, "batch_size": 8}
+        result = self._run(SynthesizeSettings.model_validate(given))
+        return f"1 epoch, {result['images']} image drawn"
+
+    def classifier(self) -> str:
+        settings = ValidateSettings(
+            system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False
+        )
+        return f"1 epoch on {self._run(settings)['n_images']} images"
+
+    def model(self) -> str:
+        result = self._run(ExportSettings(run=self._workspace.runs("validate")[0].id))
+        agreement = result["agreement"]
+        assert isinstance(agreement, dict)
+        return f"answers as its network on {agreement['same_class']} of {agreement['n_images']} images"
+
+    def diagnosis(self) -> str:
+        image = next((self._folder / "phantoms").rglob("*).png"))
+        settings = DiagnoseSettings(images=(image,), pdf=self._folder / "page.pdf", heatmaps=self._folder / "maps")
+        images = self._run(settings)["images"]
+        assert isinstance(images, list)
+        return f"{images[0]['milliseconds']:.1f} ms"
+
+    def report(self) -> str:
+        from busapp.engine.report import write_report
+
+        return f"{write_report(self._workspace, self._folder / 'report.html').stat().st_size // 1000} kB"
+
+    def window(self) -> str:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        from PySide6.QtGui import QGuiApplication
+        from PySide6.QtWidgets import QApplication
+
+        from busapp.gui.main_window import MainWindow
+
+        app = QApplication.instance() or QApplication(["busapp"])
+        window = MainWindow()
+        drawn = window.grab()  # neither shown nor closed, which would remember its size for the user
+        app.processEvents()
+        return f"{drawn.width()}×{drawn.height()} pixels, {QGuiApplication.platformName()}"
