@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import theme, user_settings
 from busapp.gui.main_window import MainWindow
+
+ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
 
 def run(workspace: Path | None) -> int:
@@ -34,12 +37,16 @@ def run(workspace: Path | None) -> int:
     window = _window(study)
     # After the window is built: a style sheet makes every widget that joins another cost three times as much.
     theme.apply(app)
-    _show_uncaught(window)
+    log_uncaught, sys.excepthook = sys.excepthook, _telling(window, sys.excepthook)
     # Qt's loop never lets Python's own handler for Ctrl-C run; runs survive being killed at any moment.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    window.show()
-    code = app.exec()
-    window.queue.shut_down()
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        window.show()
+        code = app.exec()
+        window.queue.shut_down()
+    finally:
+        signal.signal(signal.SIGINT, on_interrupt)
+        sys.excepthook = log_uncaught
     return code
 
 
@@ -54,13 +61,12 @@ def _window(study: Workspace | None) -> MainWindow:
         return window
 
 
-def _show_uncaught(window: MainWindow) -> None:
+def _telling(window: MainWindow, log_it: ExceptHook) -> ExceptHook:
     """Also tell the user of a defect, not only the log."""
-    log_it = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log_it(kind, error, trace)
         details = "".join(traceback.format_exception(kind, error, trace))
         window.tell(f"Something went wrong inside busapp ({kind.__name__}). The log has the details.", details)
 
-    sys.excepthook = hook
+    return hook

@@ -7,9 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QInputDialog,
     QLabel,
@@ -32,10 +30,11 @@ from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.class_balance import ClassBalance, ClassCount
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.image_filters import ImageFilters
 from busapp.gui.widgets.image_grid import LARGEST, SMALLEST, ImageGrid, facts
 from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
-from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.widgets.message_strip import Level, MessageStrip
 
 _REASONS = (
     "near-duplicate",
@@ -44,7 +43,6 @@ _REASONS = (
     "marks or text in the image",
     "not breast ultrasound",
 )
-_ALIKE, _CONFLICTS = "near-duplicates", "different classes"
 
 
 class DatasetTab(StudyTab):
@@ -103,18 +101,8 @@ class DatasetTab(StudyTab):
         self.curate_button.setToolTip("Finds near-duplicates, contradicting labels and doubtful images")
         self.curate_button.clicked.connect(lambda: self.start_requested.emit(CurateSettings()))
 
-        self.class_filter = self._filter("Class")
-        self.kind_filter = self._filter("Kind", ("real", "synthetic"))
-        self.state_filter = self._filter("State", ("in use", "set aside"))
-        self.flag_filter = self._filter("Flags")
-        self.alike_filter = self._filter("Look alike", (_ALIKE, _CONFLICTS))
-        form = QFormLayout()
-        form.setVerticalSpacing(6)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for box in self._filters():
-            form.addRow(box.accessibleName(), box)
-        self.clear_button = QPushButton("Show all")
-        self.clear_button.clicked.connect(self._clear_filters)
+        self.filters = ImageFilters()
+        self.filters.changed.connect(self._apply_filters)
         self.count_label = QLabel()
         self.count_label.setWordWrap(True)
         self.count_label.setProperty("role", "muted")
@@ -127,8 +115,7 @@ class DatasetTab(StudyTab):
         column.addWidget(self.curate_button)
         column.addSpacing(SPACE)
         column.addWidget(_heading("Show"))
-        column.addLayout(form)
-        column.addWidget(self.clear_button)
+        column.addWidget(self.filters)
         column.addWidget(self.count_label)
         column.addSpacing(SPACE)
         column.addWidget(_heading("Selected images"))
@@ -144,16 +131,6 @@ class DatasetTab(StudyTab):
         action.enabledChanged.connect(button.setEnabled)
         return button
 
-    def _filter(self, name: str, options: Sequence[str] = ()) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName(name)
-        box.addItems(["all", *options])
-        box.currentIndexChanged.connect(self._apply_filters)
-        return box
-
-    def _filters(self) -> tuple[QComboBox, ...]:
-        return (self.class_filter, self.kind_filter, self.state_filter, self.flag_filter, self.alike_filter)
-
     def _middle(self) -> QWidget:
         self.banner = MessageStrip()
         self.grid = ImageGrid()
@@ -168,7 +145,7 @@ class DatasetTab(StudyTab):
         self.empty.clicked.connect(self._choose_folder)
         self.empty.second_clicked.connect(self.sample_requested)
         self.no_match = EmptyState("No image matches these filters.", "Show all")
-        self.no_match.clicked.connect(self._clear_filters)
+        self.no_match.clicked.connect(self.filters.clear)
         self._stack = QStackedLayout()
         for widget in (self.empty, self.no_match, self.grid):
             self._stack.addWidget(widget)
@@ -215,9 +192,8 @@ class DatasetTab(StudyTab):
         self.grid.images.open_study(workspace)
         self.banner.clear()
         self._told = ""
-        for box in self._filters():
-            box.setCurrentIndex(0)
         super().open_study(workspace)
+        self.filters.clear()
 
     def shut_down(self) -> None:
         self.grid.images.thumbnails.stop()
@@ -229,21 +205,21 @@ class DatasetTab(StudyTab):
         self._images = catalog.images()
         self._flags = catalog.flags()
         self._conflicts = catalog.conflicts()
-        flags = Counter(flag for names in self._flags.values() for flag in names)
-        _offer(self.class_filter, sorted({image.class_name for image in self._images}))
-        _offer(self.flag_filter, ["any flag", *sorted(flags)] if flags else [])
+        self.filters.offer(self._classes(), {flag for names in self._flags.values() for flag in names})
         self.balance.show_counts(self._counts())
         self._tell_duplicates()
         self._apply_filters()
+
+    def _classes(self) -> list[str]:
+        return sorted({image.class_name for image in self._images})
 
     def _counts(self) -> list[ClassCount]:
         counted = Counter(
             (image.class_name, "set aside" if image.excluded is not None else image.kind) for image in self._images
         )
-        names = sorted({image.class_name for image in self._images})
         return [
             ClassCount(name, counted[name, "real"], counted[name, "synthetic"], counted[name, "set aside"])
-            for name in names
+            for name in self._classes()
         ]
 
     def _group_sizes(self) -> Counter[int]:
@@ -261,80 +237,37 @@ class DatasetTab(StudyTab):
     def _tell_duplicates(self) -> None:
         groups = [size for size in self._group_sizes().values() if size > 1]
         conflicts = len(self._open_conflicts())
+        alike = f"{sum(groups):,} images look alike, in {len(groups):,} groups"
+        contested = f"{conflicts:,} pairs of them have different classes"
         real = [image for image in self._images if image.kind == "real"]
         parts = [f"{len(real):,} real images"]
         if any(image.group_id is not None for image in real):
-            parts.append(f"{sum(groups):,} of them look alike, in {len(groups):,} groups")
-            parts.append(f"{conflicts:,} pairs have different classes")
+            parts += [alike, contested]
         elif real:
             parts.append("near-duplicates were not looked for yet")
         if self._images and self.workspace is not None and self.workspace.phantoms:
             parts.append("all of them simulated phantoms, not patients")
         self.summary.setText("; ".join(parts) + "." if self._images else "")
-        sentence = (
-            f"{sum(groups):,} images look alike, in {len(groups):,} groups; {conflicts:,} pairs of them have "
-            "different classes."
-            if groups
-            else ""
-        )
-        if sentence != self._told:
-            self.banner.clear()
-            if sentence:
-                level = "warning" if conflicts else "info"
-                self.banner.add(sentence, level=level, action="Review", on_action=self._review)  # type: ignore[arg-type]
-            self._told = sentence
+        self._tell(f"{alike}; {contested}." if groups else "", "warning" if conflicts else "info")
 
-    def _review(self) -> None:
-        self._clear_filters()
-        self.alike_filter.setCurrentText(_ALIKE)
-
-    def _clear_filters(self) -> None:
-        for box in self._filters():
-            box.setCurrentIndex(0)
+    def _tell(self, sentence: str, level: Level) -> None:
+        """The banner; a sentence that the user closed does not come back by itself."""
+        if sentence == self._told:
+            return
+        self._told = sentence
+        self.banner.clear()
+        if sentence:
+            self.banner.add(sentence, level=level, action="Review", on_action=self.filters.review_duplicates)
 
     def _apply_filters(self) -> None:
         if self.workspace is None:
             return
-        shown = [image for image in self._images if self._matches(image)]
-        if self.alike_filter.currentIndex():
-            shown = self._alike(shown)
+        shown = self.filters.choose(self._images, self._flags, self._conflicts)
         in_conflict = frozenset(image_id for pair in self._open_conflicts() for image_id in pair)
-        classes = sorted({image.class_name for image in self._images})
-        self.grid.show_images(shown, classes, self._flags, in_conflict)
+        self.grid.show_images(shown, self._classes(), self._flags, in_conflict)
         self._stack.setCurrentWidget(self.grid if shown else self.no_match if self._images else self.empty)
-        self.clear_button.setEnabled(any(box.currentIndex() for box in self._filters()))
         self.curate_button.setEnabled(bool(self._images))
         self._on_selection()
-
-    def _matches(self, image: ImageRecord) -> bool:
-        flags = self._flags.get(image.id, [])
-        return (
-            (not self.class_filter.currentIndex() or image.class_name == self.class_filter.currentText())
-            and (not self.kind_filter.currentIndex() or image.kind == self.kind_filter.currentText())
-            and (not self.state_filter.currentIndex() or (image.excluded is None) == (self._state() == "in use"))
-            and (
-                not self.flag_filter.currentIndex()
-                or self._flag() in flags
-                or (self._flag() == "any flag" and bool(flags))
-            )
-        )
-
-    def _state(self) -> str:
-        return self.state_filter.currentText()
-
-    def _flag(self) -> str:
-        return self.flag_filter.currentText()
-
-    def _alike(self, images: list[ImageRecord]) -> list[ImageRecord]:
-        """Group by group, so that those that look alike stand side by side; those with different classes first."""
-        in_conflict = {image_id for pair in self._conflicts for image_id in pair}
-        contested = {image.group for image in self._images if image.id in in_conflict}
-        sizes = Counter(image.group for image in self._images)
-        only_contested = self.alike_filter.currentText() == _CONFLICTS
-        chosen = [
-            image for image in images if sizes[image.group] > 1 and (not only_contested or image.group in contested)
-        ]
-        return sorted(chosen, key=lambda image: (image.group not in contested, image.group, image.class_name, image.id))
 
     def _on_selection(self) -> None:
         selected = self.grid.selected()
@@ -428,13 +361,3 @@ def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "heading")
     return label
-
-
-def _offer(box: QComboBox, options: Sequence[str]) -> None:
-    """Other options after "all"; what was chosen stays chosen if it is still there."""
-    chosen = box.currentText()
-    box.blockSignals(True)
-    box.clear()
-    box.addItems(["all", *options])
-    box.setCurrentIndex(max(0, box.findText(chosen)))
-    box.blockSignals(False)

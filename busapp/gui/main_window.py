@@ -342,7 +342,7 @@ class MainWindow(QMainWindow):
                 self._is_closing = True
                 self.setEnabled(False)
                 self.queue.clear()
-                self.queue.cancel()
+                self.job_bar.cancel()
                 if self.queue.current is None:  # it ended while the question stood
                     self.close()
             return

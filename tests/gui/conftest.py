@@ -1,6 +1,5 @@
 """Every test of the window acts offscreen, with settings of its own, and leaves neither thread nor Qt warning."""
 
-import gc
 import os
 import threading
 import time
@@ -12,7 +11,7 @@ import pytest
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QSettings, QThread, QtMsgType, qInstallMessageHandler
-from shiboken6 import isValid
+from shiboken6 import getAllValidWrappers
 
 # Said by Qt about the machine, not about the program.
 _EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
@@ -51,8 +50,7 @@ def no_threads_left(own_user_settings: None) -> Iterator[None]:
     while (left := _threads() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"threads left running: {left}"
-    running = [found for found in gc.get_objects() if isinstance(found, QThread) and isValid(found)]
-    assert not [thread for thread in running if thread.isRunning()]
+    assert not [found for found in getAllValidWrappers() if isinstance(found, QThread) and found.isRunning()]
 
 
 def _threads() -> set[threading.Thread]:

@@ -116,17 +116,17 @@ def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_stu
     phantom_study.catalog.set_curation({image.id: image.id for image in images}, [], {images[3].id: ["blank"]})
     tab.open_study(phantom_study)
     assert tab.count_label.text() == "24 of 24 images, 0 selected"
-    tab.class_filter.setCurrentText("normal")
+    tab.filters.class_box.setCurrentText("normal")
     assert {image.class_name for image in tab.grid.images.images} == {"normal"}
-    tab.class_filter.setCurrentIndex(0)
-    tab.state_filter.setCurrentText("set aside")
+    tab.filters.class_box.setCurrentIndex(0)
+    tab.filters.state_box.setCurrentText("set aside")
     assert [image.id for image in tab.grid.images.images] == [images[0].id]
-    tab.flag_filter.setCurrentText("blank")
+    tab.filters.flag_box.setCurrentText("blank")
     assert tab.no_match.isVisible()
     qtbot.mouseClick(tab.no_match.button, Qt.MouseButton.LeftButton)
-    tab.flag_filter.setCurrentText("any flag")
+    tab.filters.flag_box.setCurrentText("any flag")
     assert [image.id for image in tab.grid.images.images] == [images[3].id]
-    tab.kind_filter.setCurrentText("synthetic")
+    tab.filters.kind_box.setCurrentText("synthetic")
     assert tab.grid.images.rowCount() == 0
 
 
@@ -143,7 +143,7 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     assert tab.banner.label.text() == ("4 images look alike, in 2 groups; 1 pairs of them have different classes.")
     qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
     assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5], benign[1], benign[4]]
-    tab.alike_filter.setCurrentText("different classes")
+    tab.filters.alike_box.setCurrentText("different classes")
     assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5]]
     phantom_study.catalog.exclude([normal[5]], "contradicting labels")
     tab.refresh()

@@ -54,6 +54,8 @@ class Editor(QWidget):
         for other in others:
             row.addWidget(other)
         self.setFocusProxy(widget)
+        # Qt would squeeze a box in a low window, and make it as wide as the longest number that it could hold.
+        widget.setMinimumSize(72, widget.sizeHint().height())
 
 
 class _IgnoreWheel(QObject):

@@ -220,6 +220,10 @@ class JobBar(QWidget):
             answer = QMessageBox.question(self, f"Cancel “{job.title}”?", self.what_is_kept())
             if answer != QMessageBox.StandardButton.Yes or self._queue.current is not job:
                 return
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Cancel the job at work without asking, and say so."""
         self.cancel_button.setEnabled(False)
         self.what.setText("stopping after this step …")
         self._queue.cancel()
