@@ -34,14 +34,15 @@ _PARTS: Final = 1000
 class DemoPlan:
     """How large the demo is. Only the rarest class lacks images, so that only it needs generators."""
 
-    counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 45, "malignant": 24, "normal": 45})
+    counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 54, "malignant": 30, "normal": 54})
     rarest: str = "malignant"
     phantom_size: int = 128
     image_size: int = 96
     width: float = 0.35
     folds: int = 3
-    epochs: int = 15
-    generator_epochs: int = 60
+    epochs: int = 20
+    generator_epochs: int | None = None
+    """None means the preset's."""
     seed: int = 7
 
     def validation(self, system: str) -> ValidateSettings:
@@ -119,19 +120,19 @@ class _Demo:
         yield Note("All images of this study are simulated phantoms: they stand for no patient.")
         sources = ImportSettings(sources=(self.out / "phantoms",))
         if self._finished(sources) is None:
-            yield from self._draw_phantoms(70)
-        yield from self._job(sources, 10, "import")
-        yield from self._job(CurateSettings(), 20, "curation")
-        yield from self._job(self.plan.synthesis, 170, "DCGAN")
-        system1 = yield from self._job(self.plan.validation("system1"), 180, "without synthetic images")
-        system2 = yield from self._job(self.plan.validation("system2"), 380, "with synthetic images")
-        exported = yield from self._job(ExportSettings(run=system1.id), 120, "model")
+            yield from self._draw_phantoms(50)
+        yield from self._job(sources, 5, "import")
+        yield from self._job(CurateSettings(), 10, "curation")
+        yield from self._job(self.plan.synthesis, 195, "DCGAN")
+        system1 = yield from self._job(self.plan.validation("system1"), 155, "without synthetic images")
+        system2 = yield from self._job(self.plan.validation("system2"), 475, "with synthetic images")
+        exported = yield from self._job(ExportSettings(run=system1.id), 100, "model")
         model = Path(_result(exported)["model"])
         case = self._new_case()
         settings = DiagnoseSettings(
             images=(case,), model=model, pdf=self.out / "diagnosis.pdf", heatmaps=self.out / "heatmaps"
         )
-        diagnosed = yield from self._job(settings, 20, "diagnosis")
+        diagnosed = yield from self._job(settings, 10, "diagnosis")
         yield Progress(self.done, _PARTS, "report")
         from busapp.engine.report import write_report  # draws with matplotlib
 
