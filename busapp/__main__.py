@@ -1,6 +1,8 @@
 """The door: log and crash handling first, then the window or the command line."""
 
+import ctypes
 import faulthandler
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -22,6 +24,7 @@ def main() -> int:
     multiprocessing.freeze_support()
     _give_streams()
     _start_log()
+    _preload_torch()
     from busapp import cli
 
     return cli.main()
@@ -52,6 +55,19 @@ def _start_log() -> None:
     threading.excepthook = lambda args: _log_uncaught(
         args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
     )
+
+
+def _preload_torch() -> None:
+    """On Windows, torch's libraries fail to load once Qt's are there (pytorch#166628); the first of them loaded before
+    Qt is enough, and needs no import of torch, which takes seconds."""
+    if sys.platform != "win32":
+        return
+    spec = importlib.util.find_spec("torch")
+    if spec is not None and spec.origin is not None:
+        try:
+            ctypes.WinDLL(str(Path(spec.origin).parent / "lib" / "c10.dll"))
+        except OSError:
+            log.exception("torch's libraries cannot be loaded")
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

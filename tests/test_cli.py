@@ -1,6 +1,7 @@
 """The command line's contract: exit codes, one line for every error, JSON alone on stdout, an orderly stop."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,11 +22,8 @@ from busapp.engine.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from busapp import paths
-
-    monkeypatch.setattr(paths, "user_data_dir", lambda: tmp_path / "user")
-    monkeypatch.setattr(paths, "log_dir", lambda: tmp_path / "log")
+def _own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("busapp.paths.log_dir", lambda: tmp_path / "log")
 
 
 def run_cli(*arguments: object) -> int:
@@ -65,7 +63,7 @@ def test_the_class_of_single_images_is_given_with_class(phantom_folder: Path, tm
 
 def test_without_a_workspace_the_users_own_study_is_meant(phantom_folder: Path, tmp_path: Path) -> None:
     assert run_cli("import", phantom_folder) == 0
-    assert (tmp_path / "user" / "study" / "study.json").exists()
+    assert (tmp_path / "study" / "study.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -154,10 +152,13 @@ def test_alone_it_opens_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers no SIGINT to another process")
-def test_ctrl_c_stops_after_the_step_at_hand_and_says_how_to_go_on(phantom_study: Workspace) -> None:
+def test_ctrl_c_stops_after_the_step_at_hand_and_says_how_to_go_on(phantom_study: Workspace, tmp_path: Path) -> None:
     settings = ["--folds", "2", "--epochs", "500", "--image-size", "32", "--width", "0.25", "--no-pretrained"]
     command = [sys.executable, "-m", "busapp", "validate", *settings, "--workspace", str(phantom_study.root)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    home = {name: str(tmp_path / "home") for name in ("HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **home}
+    )
     while process.poll() is None:
         time.sleep(0.1)
         runs = phantom_study.runs("validate")

@@ -162,13 +162,13 @@ class _Demo:
         """Start the job, go on with it, or take what it left; its progress becomes this share of the demo's."""
         begun = self._begun(settings)
         if begun is None or begun.info.state != "finished":
-            job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings, title)
+            job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings)
             reached = 0
             for event in job:
                 match event:
                     case Progress():
                         # Some jobs count anew for each of their stages; the demo's own bar must not go back.
-                        reached = max(reached, share * event.done // max(event.total, 1))
+                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
                         yield Progress(self.done + reached, _PARTS, f"{title} · {event.what}")
                     case RunStarted() | Finished():
                         pass
