@@ -27,9 +27,7 @@ app.processEvents()
 window.repaint()
 print(time.time())
 """
-_REFERENCE = _SHOW.format(
-    imports="import pyqtgraph\nfrom PySide6.QtWidgets import QMainWindow", window="QMainWindow()"
-)
+_REFERENCE = _SHOW.format(imports="import pyqtgraph\nfrom PySide6.QtWidgets import QMainWindow", window="QMainWindow()")
 _BUSAPP = _SHOW.format(
     imports="from pathlib import Path\n"
     "from busapp.engine.workspace import Workspace\n"

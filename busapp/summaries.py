@@ -1,4 +1,6 @@
-"""What a job's result says in a few lines, for people at a terminal. The JSON of the contract is the full result."""
+"""What a job's result says in a few lines, for people: the terminal shows them all, the window the first.
+
+The JSON of the contract is the full result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,27 +23,31 @@ def counts_in_words(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
+def many(count: int, thing: str) -> str:
+    """`1 image`, `1,204 images`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def _import(result: Result) -> list[str]:
     return [
-        f"{result['imported']} images imported, {result['already_present']} already there, "
-        f"{len(result['skipped'])} skipped.",
+        f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
+        f"{len(result['skipped']):,} skipped.",
         f"The study has {counts_in_words(result['counts'])}.",
     ]
 
 
 def _curate(result: Result) -> list[str]:
     return [
-        f"{result['n_images']} images in {result['n_groups']} groups; {len(result['groups'])} of these hold more than "
-        "one image.",
-        f"{len(result['conflicts'])} pairs look alike and have different classes; {len(result['flags'])} images have "
-        "quality flags.",
+        f"{many(result['n_images'], 'image')} in {many(result['n_groups'], 'group')}; "
+        f"{many(result['n_pairs'], 'pair')} look alike, {len(result['conflicts']):,} of them with different classes.",
+        f"{many(len(result['flags']), 'image')} with quality flags.",
     ]
 
 
 def _synthesize(result: Result) -> list[str]:
     return [
-        f"Run {result['run']}: {result['images']} images of {result['class']} drawn after {result['epochs']} epochs "
-        f"({result['preset']}, {result['seconds']:.0f} s)."
+        f"{many(result['images'], 'synthetic image')} of {result['class']} drawn after "
+        f"{many(result['epochs'], 'epoch')} ({result['preset']}, {result['seconds']:.0f} s). Run {result['run']}."
     ]
 
 
@@ -116,6 +122,11 @@ def demo_lines(result: Result) -> list[str]:
         f"Open the window on it: busapp --workspace '{result['workspace']}'",
         "All images are simulated phantoms; the numbers say nothing about patients.",
     ]
+
+
+def headline(kind: str, result: Result) -> str:
+    """The one line that a finished job leaves in the window."""
+    return SUMMARIES[kind](result)[0] if kind in SUMMARIES and result else "finished."
 
 
 SUMMARIES: dict[str, Callable[[Result], list[str]]] = {

@@ -9,10 +9,9 @@ from PySide6.QtCore import QObject, Signal
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, Job, RunStarted
-from busapp.engine.settings import JobSettings
+from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.job_thread import JobThread, Outcome
-from busapp.gui.words import title_of
 
 _numbers = count(1)
 
@@ -67,13 +66,14 @@ class JobQueue(QObject):
 
     def start(self, workspace: Workspace, settings: JobSettings) -> QueuedJob:
         """Start a new run, or let it wait its turn."""
-        title = title_of(settings.kind, settings.model_dump(mode="json"))
-        return self.add(QueuedJob(settings.kind, title, lambda: jobs.start(workspace, settings), workspace.root))
+        return self.add(
+            QueuedJob(settings.kind, settings.title, lambda: jobs.start(workspace, settings), workspace.root)
+        )
 
     def resume(self, workspace: Workspace, run_id: str) -> QueuedJob:
         """Go on with a run, or let it wait its turn. Raises `BadInput` where there is no such run."""
         info = workspace.run(run_id).info
-        title = f"{title_of(info.kind, info.settings)}, resumed"
+        title = f"{SETTINGS[info.kind].label}: {info.name}, resumed"
         return self.add(QueuedJob(info.kind, title, lambda: jobs.resume(workspace, run_id), workspace.root, run_id))
 
     def add(self, job: QueuedJob) -> QueuedJob:

@@ -24,7 +24,7 @@ from busapp.engine.copying import copy_study
 from busapp.engine.diagnosis import RESEARCH_USE
 from busapp.engine.events import Event, Job
 from busapp.engine.runs import Run
-from busapp.engine.settings import JobSettings
+from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
@@ -41,7 +41,6 @@ from busapp.gui.validation_tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.job_bar import JobBar
 from busapp.gui.widgets.message_strip import MessageStrip
-from busapp.gui.words import title_of
 
 _TAB_OF_KIND: Final = {"import": 0, "curate": 0, "synthesize": 1, "validate": 2, "export": 3, "diagnose": 3}
 
@@ -320,7 +319,7 @@ class MainWindow(QMainWindow):
         at = datetime.fromisoformat(run.info.created).astimezone()
         words = {"interrupted": "was interrupted", "cancelled": "was stopped"}[run.info.state]
         self._page_of(run.info.kind).strip.add(
-            f"{title_of(run.info.kind, run.info.settings)}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on.",
+            f"{SETTINGS[run.info.kind].label}: {run.info.name}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on.",
             level="info",
             action="Resume",
             on_action=lambda: self._resume(run.id),

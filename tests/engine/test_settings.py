@@ -55,7 +55,7 @@ def test_what_is_given_goes_before_the_preset_and_none_means_not_given() -> None
 def test_the_quick_preset_is_the_default_for_every_class() -> None:
     settings = SynthesizeSettings.model_validate({"class_name": "malignant"})
     assert (settings.preset, settings.image_size) == ("quick", 64)
-    assert settings.epochs < 100
+    assert settings.epochs < 1000
 
 
 def test_a_protocol_sets_all_leaks_and_each_can_be_set_by_itself() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from gates import Gate
@@ -79,12 +80,17 @@ def test_it_is_empty_while_idle_and_shows_the_job_with_its_numbers(qtbot: QtBot,
     assert not bar.bar.title.isVisible()
 
 
+def imported(count: int, *skipped: dict[str, str]) -> dict[str, Any]:
+    """The result of an import."""
+    return {"imported": count, "already_present": 0, "skipped": list(skipped), "counts": {"benign": count}}
+
+
 def test_a_finished_job_leaves_a_line_with_a_link_and_what_was_skipped(qtbot: QtBot, bar: Bar) -> None:
-    result = {"imported": 3, "already_present": 0, "skipped": [{"file": "a.png", "reason": "torn"}]}
-    bar.queue.add(_job(Skipped("a.png", "torn"), Note("A note."), Finished(result)))
+    skipped = {"file": "a.png", "reason": "torn"}
+    bar.queue.add(_job(Skipped("a.png", "torn"), Note("A note."), Finished(imported(3, skipped))))
     qtbot.waitUntil(lambda: bar.queue.current is None)
     strip = bar.bar.strip
-    assert strip.label.text() == "Import: 3 images came in, 1 files were skipped."
+    assert strip.label.text() == "Import: 3 images imported, 0 already there, 1 skipped."
     qtbot.mouseClick(strip.details_button, Qt.MouseButton.LeftButton)
     assert "Skipped a.png: torn" in strip.details.toPlainText()
     with qtbot.waitSignal(bar.bar.result_requested) as asked:
@@ -99,15 +105,15 @@ def test_a_failure_stays_when_the_next_job_starts(qtbot: QtBot, bar: Bar) -> Non
         raise UserError("There is no such folder", file="x", remedy="Choose another.")
 
     bar.queue.add(QueuedJob("import", "Import", fails))
-    bar.queue.add(_job(Finished({"imported": 1})))
+    bar.queue.add(_job(Finished(imported(1))))
     qtbot.waitUntil(lambda: bar.queue.current is None)
     assert bar.bar.strip.label.text().endswith("(newest of 2 messages)")
-    bar.queue.add(_job(Finished({"imported": 2})))
+    bar.queue.add(_job(Finished(imported(2))))
     qtbot.waitUntil(lambda: bar.queue.current is None)
     listed = [message.sentence for message in bar.bar.strip.messages]
     assert listed == [
         "Import failed. There is no such folder (x). Choose another.",
-        "Import: 2 images came in.",
+        "Import: 2 images imported, 0 already there, 0 skipped.",
     ]
 
 

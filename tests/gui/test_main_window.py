@@ -84,9 +84,9 @@ def test_an_import_shows_its_images_and_ctrl_z_takes_it_back(
 ) -> None:
     _import(qtbot, window, phantom_folder)
     assert window.dataset.grid.images.rowCount() == 24
-    assert window.job_bar.strip.label.text() == "Import: 24 images came in."
+    assert window.job_bar.strip.label.text() == "Import: 24 images imported, 0 already there, 0 skipped."
     _import(qtbot, window, phantom_folder)
-    assert window.job_bar.strip.label.text() == "Import: 0 images came in, 24 were there already."
+    assert window.job_bar.strip.label.text() == "Import: 0 images imported, 24 already there, 0 skipped."
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -99,6 +99,19 @@ def test_busi_comes_in_whole(qtbot: QtBot, window: MainWindow, busi_256: Path) -
     _import(qtbot, window, busi_256)
     counts = {count.name: count.real for count in window.dataset.balance.counts}
     assert counts == {"benign": 437, "malignant": 210, "normal": 133}
+
+
+def test_the_link_of_a_search_for_duplicates_shows_what_it_found(qtbot: QtBot, phantom_study: Workspace) -> None:
+    window = MainWindow(phantom_study)
+    window.show()
+    with qtbot.waitSignal(window.queue.ended, timeout=60_000):
+        qtbot.mouseClick(window.dataset.curate_button, Qt.MouseButton.LeftButton)
+    window.tabs.setCurrentIndex(3)
+    assert window.job_bar.strip.label.text().startswith("Find duplicates: ")
+    qtbot.mouseClick(window.job_bar.strip.action_button, Qt.MouseButton.LeftButton)
+    assert window.tabs.currentIndex() == 0
+    assert window.dataset.filters.alike_box.currentText() == "near-duplicates"
+    window.close()
 
 
 def test_a_problem_of_a_tab_stands_above_it(window: MainWindow) -> None:
@@ -153,7 +166,7 @@ def test_the_next_start_offers_to_go_on(qtbot: QtBot, phantom_study: Workspace) 
     window = MainWindow(phantom_study)
     window.show()
     strip = window.pages[2].strip
-    assert "Validation: system1, strict" in strip.label.text()
+    assert "Validation: " in strip.label.text()
     resumed: list[QueuedJob] = []
     window.queue.started.connect(resumed.append)
     window.tabs.setCurrentIndex(2)

@@ -27,7 +27,7 @@ from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.job_thread import Outcome
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.message_strip import MessageStrip
-from busapp.gui.words import result_in_words
+from busapp.summaries import headline
 
 _ASKS_FROM = 60.0
 """Seconds of work that may be lost without asking."""
@@ -170,7 +170,7 @@ class JobBar(QWidget):
         else:
             skipped = any(line.startswith("Skipped") for line in self._asides)
             self.strip.add(
-                f"{job.title}: {result_in_words(job.kind, outcome.result)}",
+                f"{job.title}: {headline(job.kind, outcome.result)}",
                 "\n".join(self._asides),
                 level="warning" if skipped else "info",
                 action="Show",

@@ -1,0 +1,78 @@
+"""Pictures of the real window on a study, one for each tab, as they stand in the README.
+
+    python docs/take_screenshots.py STUDY [--out docs/images] [--size 1280x800] [--scheme light] [--image FILE]
+
+The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
+diagnoses FILE (by default the study's first malignant image). No screen is needed (`QT_QPA_PLATFORM=offscreen`).
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from busapp.engine.workspace import Workspace
+from busapp.gui import theme
+from busapp.gui.main_window import MainWindow
+
+SETTLE_SECONDS = 1.5
+"""Thumbnails and curves are drawn by timers and threads; this long they get before the picture is taken."""
+
+
+def work_events(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+    """Let the window work for so long, or until something is so."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not until():
+        app.processEvents()
+        time.sleep(0.01)
+
+
+def first_malignant(study: Workspace) -> Path:
+    """The study's first malignant image, else its first image."""
+    images = study.catalog.images(kind="real")
+    chosen = next((image for image in images if image.class_name == "malignant"), images[0])
+    return study.image_path(chosen)
+
+
+def main() -> None:
+    """Open the window, walk through the tabs, save a picture of each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    parser.add_argument("--image", type=Path)
+    arguments = parser.parse_args()
+    width, height = map(int, arguments.size.split("x"))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+    app = QApplication(sys.argv[:1])
+    with tempfile.TemporaryDirectory() as settings:  # the user's own window settings stay as they are
+        QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, settings)
+        theme.apply(app, arguments.scheme)
+        study = Workspace.open(arguments.study)
+        window = MainWindow(study)
+        window.resize(width, height)
+        window.show()
+        for index, (name, tab) in enumerate(window.study_tabs.items()):
+            window.tabs.setCurrentIndex(index)
+            work_events(app, SETTLE_SECONDS)
+            if tab is window.diagnosis and study.models():
+                window.diagnosis.diagnose(arguments.image or first_malignant(study))
+                work_events(app, 2 * SETTLE_SECONDS)
+            window.grab().save(str(arguments.out / f"{name.lower()}.png"))
+        window.close()
+        work_events(app, SETTLE_SECONDS, until=lambda: not window.isVisible())
+
+
+if __name__ == "__main__":
+    main()
