@@ -195,6 +195,11 @@ class DatasetTab(StudyTab):
         super().open_study(workspace)
         self.filters.clear()
 
+    def open_run(self, run_id: str) -> None:
+        """A search for duplicates is shown as what it found."""
+        if self.workspace is not None and self.workspace.run(run_id).info.kind == "curate":
+            self.filters.review_duplicates()
+
     def shut_down(self) -> None:
         self.grid.images.thumbnails.stop()
 

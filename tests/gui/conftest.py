@@ -11,6 +11,7 @@ import pytest
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QSettings, QThread, QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
 from shiboken6 import getAllValidWrappers
 
 # Said by Qt about the machine, not about the program.
@@ -56,3 +57,12 @@ def no_threads_left(own_user_settings: None) -> Iterator[None]:
 def _threads() -> set[threading.Thread]:
     # Python calls a thread "Dummy" that Qt started and that called into Python; those are looked at as QThreads.
     return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+
+
+@pytest.fixture(autouse=True)
+def no_style_left() -> Iterator[None]:
+    """A style sheet that a test leaves makes every widget of the later ones cost three times as much."""
+    yield
+    app = QApplication.instance()
+    if isinstance(app, QApplication) and app.styleSheet():
+        app.setStyleSheet("")
