@@ -182,7 +182,7 @@ def _add_to_catalog(workspace: Workspace, class_name: str, pixels: Pixels, run: 
         name = f"synthetic/{class_name}/{run.id}-{number:04d}.png"
         new.append(NewImage(name, sha256, ".png", class_name, width, height, kind="synthetic", run=run.id))
         yield Progress(number, len(pixels), f"storing image {number} of {len(pixels)}")
-    return workspace.catalog.add(new, f"{len(new)} synthetic {class_name} images drawn by {run.info.name}")
+    return workspace.catalog.add(new, f"{len(new)} synthetic {class_name} images drawn by the run “{run.info.name}”")
 
 
 # -- scoring -------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_class_is_grown_to_the_largest(phantom_study: Workspace) -> None:
     assert all(image.run == run.id and (image.width, image.height) == (16, 16) for image in drawn)
     with Image.open(phantom_study.image_path(drawn[0])) as picture:
         assert (picture.size, picture.mode) == ((16, 16), "RGB")
-    assert phantom_study.catalog.history()[0].what == f"3 synthetic malignant images drawn by {run.id}"
+    assert phantom_study.catalog.history()[0].what == f"3 synthetic malignant images drawn by the run “{run.info.name}”"
 
     assert set(result) == {
         *("run", "class", "preset", "backend", "epochs", "steps", "seconds", "g_loss", "d_loss", "images"),
