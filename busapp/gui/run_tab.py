@@ -1,9 +1,10 @@
 """What the Synthesis and the Validation tab have in common: a run, live or opened again, drawn by the same code."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QSplitter, QWidget
+from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.runs import Run
@@ -11,6 +12,8 @@ from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.job_thread import Outcome
 from busapp.gui.study_tab import StudyTab
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.runs_list import RunsList
 
 SIDE_WIDTH = 300
@@ -31,6 +34,7 @@ class RunTab(StudyTab):
         self.runs_list.opened.connect(self.open_run)
         self.runs_list.resume_requested.connect(self.resume_requested)
         self.runs_list.changed.connect(self.study_changed)
+        self.empty = EmptyState("")
 
     # -- for the subclass ----------------------------------------------------------------------------------
 
@@ -41,6 +45,22 @@ class RunTab(StudyTab):
     def draw_event(self, event: Event) -> None:
         """Draw one event of `self.run`. An event that was drawn before replaces itself."""
         raise NotImplementedError
+
+    def arrange(self, settings: QWidget, pictures: Sequence[tuple[QWidget, int]], result: QWidget) -> None:
+        """Settings over the past runs on the left; pictures, each with its share of the height, in the middle, or
+        what to do where there is no run; the result on the right. The window remembers the sizes."""
+        left = _vertical(f"{self.kind}-settings", [(scrolling(settings), 3), (self.runs_list, 2)])
+        middle = QWidget()
+        self._middle = QStackedLayout(middle)
+        self._middle.addWidget(self.empty)
+        self._middle.addWidget(_vertical(f"{self.kind}-pictures", pictures))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        layout.addWidget(three_panels(self.kind, left, middle, scrolling(result)))
+
+    def show_pictures(self, shown: bool) -> None:
+        """Show the pictures, or the sentence that says what to do."""
+        self._middle.setCurrentIndex(int(shown))
 
     # -- the study and its runs ----------------------------------------------------------------------------
 
@@ -94,6 +114,33 @@ class RunTab(StudyTab):
         ended, self._run_at_work = self._run_at_work, None
         if self.run is not None and self.run.id == ended and outcome.state != "finished":
             self.open_run(self.run.id)  # it says now that it failed or was cancelled
+
+
+def settings_column(*parts: QWidget | QLayout) -> QWidget:
+    """The parts of a settings panel, one below the other."""
+    panel = QWidget()
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, SPACE, 0)
+    column.setSpacing(SPACE)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        else:
+            column.addWidget(part)
+    column.addStretch()
+    return panel
+
+
+def _vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
+    """Parts that share the height as their numbers say, until the user moves the handles."""
+    splitter = QSplitter(Qt.Orientation.Vertical)
+    splitter.setObjectName(name)
+    splitter.setChildrenCollapsible(False)
+    for index, (part, share) in enumerate(parts):
+        splitter.addWidget(part)
+        splitter.setStretchFactor(index, share)
+    splitter.setSizes([100 * share for _, share in parts])
+    return splitter
 
 
 def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget) -> QSplitter:

@@ -4,14 +4,11 @@ from typing import Final, cast, get_args
 
 from PIL import Image
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QLabel,
     QPushButton,
-    QSplitter,
-    QStackedLayout,
     QVBoxLayout,
     QWidget,
 )
@@ -21,11 +18,9 @@ from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded
 from busapp.engine.preprocessing import load_pixels
 from busapp.engine.settings import PresetName, SynthesizeSettings
 from busapp.errors import UserError
-from busapp.gui.run_tab import RunTab, scrolling, three_panels
+from busapp.gui.run_tab import RunTab, settings_column
 from busapp.gui.settings_form import SettingsForm
-from busapp.gui.theme import SPACE
 from busapp.gui.widgets.curves import CurvePlot
-from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.heat_map_view import to_pixmap
 from busapp.gui.widgets.sample_film import SampleFilm
 from busapp.gui.widgets.synthesis_result import SynthesisResult
@@ -57,21 +52,8 @@ class SynthesisTab(RunTab):
         self.film = SampleFilm()
         self.film.compare.toggled.connect(self._show_real_images)
         self.result = SynthesisResult()
-        self.empty = EmptyState(NO_RUN)
-
-        pictures = QSplitter(Qt.Orientation.Vertical)
-        pictures.setObjectName("synthesize-pictures")
-        for widget, stretch in ((self.losses, 3), (self.answers, 2), (self.film, 5)):
-            pictures.addWidget(widget)
-            pictures.setStretchFactor(pictures.count() - 1, stretch)
-        pictures.setChildrenCollapsible(False)
-        middle = QWidget()
-        self._middle = QStackedLayout(middle)
-        self._middle.addWidget(self.empty)
-        self._middle.addWidget(pictures)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
-        layout.addWidget(three_panels(self.kind, self._make_settings_panel(), middle, scrolling(self.result)))
+        pictures: list[tuple[QWidget, int]] = [(self.losses, 3), (self.answers, 2), (self.film, 5)]
+        self.arrange(self._make_settings_panel(), pictures, self.result)
         self.class_box.currentIndexChanged.connect(self._choose_basis)
         self.presets.idClicked.connect(self._choose_basis)
         self.form.changed.connect(self._look_at_settings)
@@ -99,24 +81,7 @@ class SynthesisTab(RunTab):
         self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
         self.start_button.clicked.connect(self._start)
 
-        settings = QWidget()
-        column = QVBoxLayout(settings)
-        column.setContentsMargins(0, 0, SPACE, 0)
-        column.setSpacing(SPACE)
-        column.addWidget(class_label)
-        column.addWidget(self.class_box)
-        column.addLayout(cards)
-        for widget in (self.form, self.estimate_label, self.start_button):
-            column.addWidget(widget)
-        column.addStretch()
-        panel = QSplitter(Qt.Orientation.Vertical)
-        panel.setObjectName("synthesize-settings")
-        panel.addWidget(scrolling(settings))
-        panel.addWidget(self.runs_list)
-        panel.setStretchFactor(0, 3)
-        panel.setStretchFactor(1, 2)
-        panel.setChildrenCollapsible(False)
-        return panel
+        return settings_column(class_label, self.class_box, cards, self.form, self.estimate_label, self.start_button)
 
     # -- settings ------------------------------------------------------------------------------------------
 
@@ -203,10 +168,10 @@ class SynthesisTab(RunTab):
         self.film.clear()
         if self.run is None:
             self.result.clear()
-            self._middle.setCurrentIndex(0)
+            self.show_pictures(False)
         else:
             self.result.start(self.run.info)
-            self._middle.setCurrentIndex(1)
+            self.show_pictures(True)
             if self.film.compare.isChecked():
                 self._show_real_images(True)
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note
@@ -14,11 +13,9 @@ from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.systems import LEAK_WORDS
 from busapp.errors import UserError
 from busapp.gui.job_thread import Outcome
-from busapp.gui.run_tab import RunTab, scrolling, three_panels
+from busapp.gui.run_tab import RunTab, settings_column
 from busapp.gui.settings_form import SettingsForm
-from busapp.gui.theme import SPACE
 from busapp.gui.widgets.confusion_matrix import ConfusionTabs
-from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.fold_curves import FoldCurves
 from busapp.gui.widgets.image_strip import ImageStrip, StripImage
 from busapp.gui.widgets.validation_result import ValidationResult
@@ -43,21 +40,8 @@ class ValidationTab(RunTab):
         self.strip.hide()
         self.result = ValidationResult()
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
-        self.empty = EmptyState(NO_RUN)
-
-        pictures = QSplitter(Qt.Orientation.Vertical)
-        pictures.setObjectName("validation-pictures")
-        for widget, stretch in ((self.curves, 4), (self.confusion, 5), (self.strip, 0)):
-            pictures.addWidget(widget)
-            pictures.setStretchFactor(pictures.count() - 1, stretch)
-        pictures.setChildrenCollapsible(False)
-        middle = QWidget()
-        self._middle = QStackedLayout(middle)
-        self._middle.addWidget(self.empty)
-        self._middle.addWidget(pictures)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
-        layout.addWidget(three_panels(self.kind, self._make_settings_panel(), middle, scrolling(self.result)))
+        pictures = [(self.curves, 4), (self.confusion, 5), (self.strip, 0)]
+        self.arrange(self._make_settings_panel(), pictures, self.result)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
 
@@ -72,21 +56,9 @@ class ValidationTab(RunTab):
         self.start_button = QPushButton("&Start cross-validation")
         self.start_button.clicked.connect(self._start)
 
-        settings = QWidget()
-        column = QVBoxLayout(settings)
-        column.setContentsMargins(0, 0, SPACE, 0)
-        column.setSpacing(SPACE)
-        for widget in (self.form, self.protocol_leaks, self.generators_label, self.estimate_label, self.start_button):
-            column.addWidget(widget)
-        column.addStretch()
-        panel = QSplitter(Qt.Orientation.Vertical)
-        panel.setObjectName("validation-settings")
-        panel.addWidget(scrolling(settings))
-        panel.addWidget(self.runs_list)
-        panel.setStretchFactor(0, 3)
-        panel.setStretchFactor(1, 2)
-        panel.setChildrenCollapsible(False)
-        return panel
+        return settings_column(
+            self.form, self.protocol_leaks, self.generators_label, self.estimate_label, self.start_button
+        )
 
     # -- settings ------------------------------------------------------------------------------------------
 
@@ -138,12 +110,12 @@ class ValidationTab(RunTab):
         if self.run is None:
             self.result.clear()
             self.confusion.start([])
-            self._middle.setCurrentIndex(0)
+            self.show_pictures(False)
         else:
             assert self.workspace is not None
             self.result.start(self.run.info, phantoms=self.workspace.phantoms)
             self.confusion.start((self.run.result() or {}).get("classes") or self.workspace.catalog.classes())
-            self._middle.setCurrentIndex(1)
+            self.show_pictures(True)
 
     def draw_event(self, event: Event) -> None:
         if isinstance(event, EpochEnded):

@@ -37,7 +37,9 @@ EXAMPLES = [
 
 
 def test_every_event_has_an_example() -> None:
-    assert {type(event).__name__ for event in EXAMPLES} == {cls.__name__ for cls in Event.__subclasses__()}
+    assert {type(event).__name__ for event in EXAMPLES} == {
+        cls.__name__ for cls in Event.__subclasses__() if cls.__module__ == Event.__module__
+    }
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)

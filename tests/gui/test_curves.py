@@ -104,3 +104,24 @@ def test_cleared_curves_leave_nothing(plot: CurvePlot) -> None:
     plot.define("g", "G", "#56B4E9")
     plot.put("g", 5, 0.1)
     assert plot.values("g")[0].tolist() == [5]
+
+
+def test_a_single_point_is_seen(qtbot: QtBot) -> None:
+    plot = CurvePlot("Accuracy", "Epoch", "Accuracy (%)")
+    qtbot.addWidget(plot)
+    plot.resize(400, 300)
+    plot.define("test", "Test", "#ff0000")
+    plot.show()
+    qtbot.waitExposed(plot)
+
+    def red_pixels_of_the_curve() -> int:
+        # The legend's own line is left out by clearing its words.
+        plot._legend.setText("")
+        image = plot.grab().toImage()
+        colours = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
+        return sum(colour.red() > 200 and colour.green() < 80 and colour.blue() < 80 for colour in colours)
+
+    assert red_pixels_of_the_curve() == 0
+    plot.put("test", 1, 66.5)
+    plot.draw()
+    assert red_pixels_of_the_curve() > 10

@@ -126,6 +126,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         pen.setAlpha(70 if faint else 255)
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
         item.setPen(pg.mkPen(pen, width=1 if faint else 2, style=style))
+        item.setSymbolPen(None)
+        item.setSymbolBrush(pen)
+        item.setSymbolSize(5 if faint else 9)
         self._curves[key] = _Curve(name, colour, faint, dashed, item)
         self._show_legend()
 
@@ -154,7 +157,10 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         """Draw the points that came since the last time."""
         for key in self._changed:
             curve = self._curves[key]
-            curve.item.setData(curve.points.x[: curve.points.n], curve.points.y[: curve.points.n])
+            points = curve.points
+            # A line needs two points; the first epoch alone would not be seen.
+            curve.item.setSymbol("o" if points.n == 1 else None)
+            curve.item.setData(points.x[: points.n], points.y[: points.n])
         self._changed.clear()
 
     def clear_curves(self) -> None:
