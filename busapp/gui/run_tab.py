@@ -8,9 +8,12 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QStackedLayout, Q
 
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.runs import Run
+from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
+from busapp.gui import user_settings
 from busapp.gui.job_thread import Outcome
+from busapp.gui.settings_form import SettingsForm
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.empty_state import EmptyState
@@ -25,6 +28,7 @@ class RunTab(StudyTab):
     through `draw_event`; a run that is opened while another is at work does not disturb it."""
 
     kind: ClassVar[str]
+    form: SettingsForm
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,12 +66,23 @@ class RunTab(StudyTab):
         """Show the pictures, or the sentence that says what to do."""
         self._middle.setCurrentIndex(int(shown))
 
+    def offer_weights(self) -> None:
+        """Put the file of ImageNet weights that the user pointed to last into the form."""
+        self.form.set_values({"weights_file": user_settings.weights_file()})
+
+    def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
+        """Ask for a new run with these settings."""
+        if settings.weights_file is not None:
+            user_settings.remember_weights(settings.weights_file)
+        self.start_requested.emit(settings)
+
     # -- the study and its runs ----------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
         self.run, self._run_at_work = None, None
         self.clear_run()
         self.runs_list.open_study(workspace)
+        self.offer_weights()
         super().open_study(workspace)
         self._open_newest()
 

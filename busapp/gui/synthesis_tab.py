@@ -122,6 +122,7 @@ class SynthesisTab(RunTab):
     def _choose_basis(self) -> None:
         """Another class or preset: its numbers, and as many images as the class lacks."""
         self.form.set_values({"class_name": self.class_name, "preset": self.preset})
+        self.offer_weights()
         if self.workspace is not None:
             self.form.set_values({"count": self._lacks().get(self.class_name, 0)})
         self._tell_presets()
@@ -154,7 +155,7 @@ class SynthesisTab(RunTab):
     def _start(self) -> None:
         settings = self._settings()
         if settings is not None:
-            self.start_requested.emit(settings)
+            self.start(settings)
 
     # -- the run -------------------------------------------------------------------------------------------
 

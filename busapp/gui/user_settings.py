@@ -1,4 +1,4 @@
-"""What the window remembers of this user between two starts: sizes, the open study, recent studies, folders."""
+"""What the window remembers of this user between two starts: sizes, the open and recent studies, folders, weights."""
 
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,17 @@ def last_folder() -> Path:
 def remember_folder(folder: Path) -> None:
     """Start the next file dialog here."""
     _store().setValue("last_folder", str(folder))
+
+
+def weights_file() -> Path | None:
+    """The file of ImageNet weights that the user pointed to last, if it is still there."""
+    path = _path("weights_file")
+    return path if path is not None and path.is_file() else None
+
+
+def remember_weights(path: Path) -> None:
+    """Offer this file of ImageNet weights from now on."""
+    _store().setValue("weights_file", str(path.absolute()))
 
 
 def open_study() -> Path | None:

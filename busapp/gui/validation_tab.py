@@ -99,7 +99,7 @@ class ValidationTab(RunTab):
     def _start(self) -> None:
         settings = self._settings()
         if settings is not None:
-            self.start_requested.emit(settings)
+            self.start(settings)
 
     # -- the run -------------------------------------------------------------------------------------------
 

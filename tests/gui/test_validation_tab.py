@@ -15,6 +15,7 @@ from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import NotEnoughImages
 from busapp.gui.job_thread import JobThread, Outcome
+from busapp.gui.synthesis_tab import SynthesisTab
 from busapp.gui.validation_tab import ValidationTab
 
 SMALL = ValidateSettings(folds=2, epochs=3)
@@ -180,3 +181,17 @@ def test_a_real_cross_validation_is_watched_live(qtbot: QtBot, tab: ValidationTa
     assert sum(map(sum, tab.confusion.total())) == 24
     assert tab.curves.loss.values("train 2")[0].tolist() == [1]
     assert "24 simulated phantoms" in tab.result.circumstances.text()
+
+
+def test_the_weights_file_is_asked_for_once(qtbot: QtBot, phantom_study: Workspace, tmp_path: Path) -> None:
+    weights = tmp_path / "mobilenet_v2.pth"
+    weights.touch()
+    first = ValidationTab()
+    qtbot.addWidget(first)
+    first.open_study(phantom_study)
+    first.form.set_values({"weights_file": weights})
+    first._start()
+    for tab in (ValidationTab(), SynthesisTab()):
+        qtbot.addWidget(tab)
+        tab.open_study(phantom_study)
+        assert tab.form.settings().weights_file == weights
