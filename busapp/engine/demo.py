@@ -37,10 +37,10 @@ class DemoPlan:
     counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 54, "malignant": 30, "normal": 54})
     rarest: str = "malignant"
     phantom_size: int = 128
-    image_size: int = 96
-    width: float = 0.35
+    image_size: int = 128
+    width: float = 0.25
     folds: int = 3
-    epochs: int = 20
+    epochs: int = 18
     generator_epochs: int | None = None
     """None means the preset's."""
     seed: int = 7
@@ -54,7 +54,7 @@ class DemoPlan:
                 "folds": self.folds,
                 "epochs": self.epochs,
                 "batch_size": 8,
-                "learning_rate": 3e-3,
+                "learning_rate": 2e-3,
                 "image_size": self.image_size,
                 "width": self.width,
                 "pretrained": False,
