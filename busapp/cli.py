@@ -33,6 +33,15 @@ JsonOption = Annotated[
 ResumeOption = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped, with its settings.")
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Let a Ray cluster do it: host:port, ray://host:port, auto or local. It must see the study's folder under "
+        "the same path.",
+    ),
+]
 
 app = typer.Typer(
     name="busapp",
@@ -88,21 +97,22 @@ def open_window(workspace: Path | None) -> int:
 # -- the jobs: one command each, its options made from the settings ------------------------------------------------
 
 
-def _add_job(kind: str, arguments: Sequence[str] = (), resumable: bool = False) -> None:
+def _add_job(kind: str, arguments: Sequence[str] = (), resumable: bool = False, remote: bool = False) -> None:
     model = SETTINGS[kind]
 
     def command(context: typer.Context, workspace: Path | None, json_file: Path | None, **given: Any) -> int:
-        resumed_run = given.pop("resume", None)
+        resumed_run, cluster = given.pop("resume", None), given.pop("cluster", None)
         root = workspace or context.obj or paths.default_workspace()
         if resumed_run:
-            return _resume(kind, resumed_run, root, json_file, given)
+            return _resume(kind, resumed_run, root, json_file, cluster, given)
         settings = options.settings_from(model, given, arguments)
-        return _start(settings, root, json_file)
+        return _start(settings, root, json_file, cluster)
 
     own = [
         _keyword("context", typer.Context, inspect.Parameter.empty),
         *options.parameters(model, arguments),
         *([_keyword("resume", ResumeOption)] if resumable else []),
+        *([_keyword("cluster", ClusterOption)] if remote else []),
         _keyword("workspace", WorkspaceOption),
         _keyword("json_file", JsonOption),
     ]
@@ -118,21 +128,26 @@ def _keyword(name: str, annotation: Any, default: Any = None) -> inspect.Paramet
 _add_job("import", arguments=("sources",))
 _add_job("curate")
 _add_job("synthesize", resumable=True)
-_add_job("validate", resumable=True)
+_add_job("validate", resumable=True, remote=True)
 _add_job("diagnose", arguments=("images",))
 _add_job("export", arguments=("run",))
 
 
-def _start(settings: JobSettings, root: Path, json_file: Path | None) -> int:
+def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: str | None) -> int:
+    from busapp.engine import cluster as clusters
     from busapp.engine import jobs
     from busapp.engine.workspace import Workspace
 
     workspace = Workspace.create(root) if settings.kind == "import" else Workspace.open(root)
-    outcome = follow(jobs.start(workspace, settings))
+    job = clusters.start(workspace, settings, cluster) if cluster else jobs.start(workspace, settings)
+    outcome = follow(job)
     return _report(settings.kind, outcome, root, json_file)
 
 
-def _resume(kind: str, run_id: str, root: Path, json_file: Path | None, given: Mapping[str, Any]) -> int:
+def _resume(
+    kind: str, run_id: str, root: Path, json_file: Path | None, cluster: str | None, given: Mapping[str, Any]
+) -> int:
+    from busapp.engine import cluster as clusters
     from busapp.engine import jobs
     from busapp.engine.workspace import Workspace
 
@@ -145,7 +160,8 @@ def _resume(kind: str, run_id: str, root: Path, json_file: Path | None, given: M
     workspace = Workspace.open(root)
     if workspace.run(run_id).info.kind != kind:
         raise BadInput(f"The run is not one of `busapp {kind}`", file=run_id, remedy="Resume it with its own command.")
-    return _report(kind, follow(jobs.resume(workspace, run_id)), root, json_file)
+    job = clusters.resume(workspace, run_id, cluster) if cluster else jobs.resume(workspace, run_id)
+    return _report(kind, follow(job), root, json_file)
 
 
 def _report(kind: str, outcome: Outcome, root: Path, json_file: Path | None) -> int:

@@ -4,8 +4,10 @@ Everything that a user can cause or mend is raised as one of these; the command 
 the window shows it as a strip. Any other exception is a defect: its traceback goes to the log.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class UserError(Exception):
@@ -23,6 +25,10 @@ class UserError(Exception):
         self.remedy = remedy
         where = f" ({self.file})" if self.file else ""
         super().__init__(f"{what}{where}.{' ' + remedy if remedy else ''}")
+
+    def __reduce__(self) -> tuple[Callable[[str], Self], tuple[str]]:
+        # An error comes back from a cluster in pickled form; Exception would hand the whole sentence to `what`.
+        return partial(type(self), file=self.file, remedy=self.remedy), (self.what,)
 
 
 class BadInput(UserError):
