@@ -8,6 +8,7 @@ diagnoses FILE (by default the study's first malignant image). No screen is need
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -35,11 +36,11 @@ def work_events(app: QApplication, seconds: float, until: Callable[[], bool] = l
         time.sleep(0.01)
 
 
-def first_malignant(study: Workspace) -> Path:
-    """The study's first malignant image, else its first image."""
+def first_malignant(study: Workspace, folder: Path) -> Path:
+    """A copy of the study's first malignant image, else of its first image, under the name it came with."""
     images = study.catalog.images(kind="real")
     chosen = next((image for image in images if image.class_name == "malignant"), images[0])
-    return study.image_path(chosen)
+    return Path(shutil.copy(study.image_path(chosen), folder / Path(chosen.file).name))
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
             window.tabs.setCurrentIndex(index)
             work_events(app, SETTLE_SECONDS)
             if tab is window.diagnosis and study.models():
-                window.diagnosis.diagnose(arguments.image or first_malignant(study))
+                window.diagnosis.diagnose(arguments.image or first_malignant(study, Path(settings)))
                 work_events(app, 2 * SETTLE_SECONDS)
             window.grab().save(str(arguments.out / f"{name.lower()}.png"))
         window.close()

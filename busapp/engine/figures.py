@@ -40,17 +40,23 @@ def image_to_png(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis, size: tuple[float, float] = (9.0, 3.4)) -> Figure:
-    """The picture, its heat map with a bar, and the probabilities of all classes, side by side; size in inches."""
-    figure = Figure(figsize=size, layout="constrained")
-    picture, heat, bars = figure.subplots(1, 3, width_ratios=(1, 1.15, 1.1))
+def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis, *, page: bool = False) -> Figure:
+    """The picture, its heat map with a bar, and the probabilities of all classes: side by side, or with the
+    probabilities below on a `page` of A4."""
+    figure = Figure(figsize=A4 if page else (9.0, 3.4), layout="constrained")
+    if page:
+        axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat"], ["bars", "bars"]], height_ratios=(2.4, 1))
+    else:
+        axes = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
+    picture, heat, bars = (axes[name] for name in ("picture", "heat", "bars"))
     picture.imshow(image)
     picture.set_title("image", fontsize=9)
     shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
     heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9)
-    figure.colorbar(shown, ax=heat, shrink=0.7).ax.tick_params(labelsize=7)
-    for axes in (picture, heat):
-        axes.set_axis_off()
+    bar = figure.colorbar(shown, ax=[picture, heat], location="bottom", shrink=0.5, aspect=40, ticks=[0, 1])
+    bar.ax.set_xticklabels(["none", "strongest"], fontsize=7)
+    for shown_in in (picture, heat):
+        shown_in.set_axis_off()
     _draw_probabilities(bars, diagnosis)
     return figure
 
@@ -144,8 +150,8 @@ class DiagnosisPages:
 
     def add(self, image: Image.Image, diagnosis: Diagnosis) -> None:
         """One page: picture, heat map, probabilities, and what they rest on."""
-        figure = diagnosis_figure(image, diagnosis, size=A4)
-        figure.set_layout_engine("constrained", rect=(0.06, 0.36, 0.88, 0.46))
+        figure = diagnosis_figure(image, diagnosis, page=True)
+        figure.set_layout_engine("constrained", rect=(0.06, 0.32, 0.88, 0.52))
         answer = "No answer" if diagnosis.abstained else f"{diagnosis.predicted}"
         figure.text(0.08, 0.93, answer, fontsize=18, weight="bold")
         figure.text(
@@ -158,7 +164,7 @@ class DiagnosisPages:
             va="top",
         )
         figure.text(0.08, 0.86, "\n".join(diagnosis.reasons), fontsize=10, parse_math=False)
-        figure.text(0.08, 0.34, "\n".join(self._foundation()), fontsize=9, va="top", parse_math=False)
+        figure.text(0.08, 0.29, "\n".join(self._foundation()), fontsize=9, va="top", parse_math=False)
         figure.text(0.08, 0.05, RESEARCH_USE, fontsize=11, weight="bold")
         self._pages.savefig(figure)
 

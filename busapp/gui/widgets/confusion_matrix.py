@@ -1,6 +1,7 @@
 """The confusion matrix: counts large, row per cent small and as colour, sensitivity beside the rows."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
@@ -23,6 +24,9 @@ from busapp.gui.theme import colours, theme
 SHARE = Qt.ItemDataRole.UserRole
 Counts = Sequence[Sequence[int]]
 """`counts[true][predicted]`, in the order of the classes."""
+
+
+_READING: Final = "Rows: true class. Columns: predicted class. Choose a cell to see its images."
 
 
 class _CellPainter(QStyledItemDelegate):
@@ -110,7 +114,7 @@ class ConfusionMatrix(QTableWidget):
             for predicted, other in enumerate(classes):
                 count = counts[true][predicted]
                 share = count / total if total else 0.0
-                item = QTableWidgetItem(f"{count}\n{100 * share:.1f} %")
+                item = QTableWidgetItem(f"{count}\n{100 * share:.1f} %" if total else "–")
                 item.setData(SHARE, share)
                 words = f"{count} of {total} images of class {name} were called {other}"
                 item.setToolTip(words)
@@ -152,7 +156,7 @@ class ConfusionTabs(QWidget):
         self.tabs.setUsesScrollButtons(True)
         self.tabs.setAccessibleName("Fold of the confusion matrix")
         self.matrix = ConfusionMatrix()
-        self._corner = QLabel("Rows: true class. Columns: predicted class. Choose a cell to see its images.")
+        self._corner = QLabel()
         self._corner.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -199,3 +203,5 @@ class ConfusionTabs(QWidget):
 
     def _show_tab(self) -> None:
         self.matrix.show_counts(self.classes, self._by_fold.get(self.fold) or self.total())
+        self.matrix.setEnabled(bool(self._by_fold))
+        self._corner.setText(_READING if self._by_fold else "It fills when the first fold is finished.")

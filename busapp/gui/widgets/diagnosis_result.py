@@ -1,5 +1,7 @@
 """What a model says about one image, and who is speaking: the model's card in three lines."""
 
+from pathlib import Path
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -63,7 +65,8 @@ class DiagnosisResult(QWidget):
 
     def show_diagnosis(self, diagnosis: Diagnosis, model: Model) -> None:
         """Class and probabilities, or why there is no class, and the model's card."""
-        self.file.setText(diagnosis.file)
+        self.file.setText(Path(diagnosis.file).name)
+        self.file.setToolTip(diagnosis.file)
         self.answer.setText("No answer" if diagnosis.abstained else f"● {diagnosis.predicted}")
         colour = "" if diagnosis.abstained else class_colour(diagnosis.predicted, model.classes).name()
         self.answer.setStyleSheet(f"color: {colour};" if colour else "")
