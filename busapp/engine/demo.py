@@ -41,8 +41,9 @@ class DemoPlan:
     width: float = 0.25
     folds: int = 3
     epochs: int = 18
-    generator_epochs: int | None = None
-    """None means the preset's."""
+    generator_epochs: int = 150
+    fold_generator_epochs: int = 90
+    """Of the generators that `system2` trains, one for each fold."""
     seed: int = 7
 
     def validation(self, system: str) -> ValidateSettings:
@@ -58,7 +59,7 @@ class DemoPlan:
                 "image_size": self.image_size,
                 "width": self.width,
                 "pretrained": False,
-                "generator_epochs": self.generator_epochs,
+                "generator_epochs": self.fold_generator_epochs,
                 "seed": self.seed,
             }
         )
@@ -120,13 +121,13 @@ class _Demo:
         yield Note("All images of this study are simulated phantoms: they stand for no patient.")
         sources = ImportSettings(sources=(self.out / "phantoms",))
         if self._finished(sources) is None:
-            yield from self._draw_phantoms(50)
+            yield from self._draw_phantoms(55)
         yield from self._job(sources, 5, "import")
         yield from self._job(CurateSettings(), 10, "curation")
-        yield from self._job(self.plan.synthesis, 195, "DCGAN")
-        system1 = yield from self._job(self.plan.validation("system1"), 155, "without synthetic images")
-        system2 = yield from self._job(self.plan.validation("system2"), 475, "with synthetic images")
-        exported = yield from self._job(ExportSettings(run=system1.id), 100, "model")
+        yield from self._job(self.plan.synthesis, 165, "DCGAN")
+        system1 = yield from self._job(self.plan.validation("system1"), 220, "without synthetic images")
+        system2 = yield from self._job(self.plan.validation("system2"), 385, "with synthetic images")
+        exported = yield from self._job(ExportSettings(run=system1.id), 150, "model")
         model = Path(_result(exported)["model"])
         case = self._new_case()
         settings = DiagnoseSettings(

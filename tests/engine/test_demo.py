@@ -17,6 +17,7 @@ TINY = DemoPlan(
     folds=2,
     epochs=1,
     generator_epochs=1,
+    fold_generator_epochs=1,
 )
 
 
