@@ -75,6 +75,7 @@ def _is_below(module: str, package: str) -> bool:
         (("torch", "torchvision"), "engine/classifiers"),
         (("keras", "tensorflow"), "engine/gan"),
         (("PySide6", "pyqtgraph"), "gui"),
+        (("ray",), "engine/cluster.py"),
     ],
 )
 def test_each_framework_lives_in_one_place(libraries: tuple[str, ...], home: str) -> None:
