@@ -4,11 +4,11 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from busapp.errors import NoSpace
 
@@ -36,10 +36,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with space_is_needed(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        aside = Path(name)
+        # Not tempfile's: that gives files which nobody but this user may read, and studies are shared.
+        aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with aside.open("xb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
