@@ -40,9 +40,9 @@ class DemoPlan:
     image_size: int = 128
     width: float = 0.25
     folds: int = 3
-    epochs: int = 18
+    epochs: int = 16
     generator_epochs: int = 150
-    fold_generator_epochs: int = 90
+    fold_generator_epochs: int = 75
     """Of the generators that `system2` trains, one for each fold."""
     seed: int = 7
 
