@@ -10,7 +10,7 @@ _MOST_RECENT: Final = 8
 
 
 def _store() -> QSettings:
-    return QSettings("busapp", "busapp")
+    return QSettings(QSettings.defaultFormat(), QSettings.Scope.UserScope, "busapp", "busapp")
 
 
 def _path(key: str) -> Path | None:

@@ -1,6 +1,7 @@
 """The Validation tab as a user meets it: protocols and their leaks, curves, matrix, numbers, and the way on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_start_asks_for_a_job_with_the_forms_values(qtbot: QtBot, tab: Validatio
     assert asked.args[0] == ValidateSettings(folds=3, epochs=2, protocol="published")
 
 
+def test_the_papers_numbers_stand_beside_those_of_real_images_alone(
+    tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    assert not tab.result.paper_heading.isVisible()
+    tab.open_study(replace(phantom_study, phantoms=False))
+    assert tab.result.paper_heading.isVisible()
+    assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
+
+
 def test_an_old_run_is_shown_as_it_was(tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
@@ -77,7 +89,6 @@ def test_an_old_run_is_shown_as_it_was(tab: ValidationTab, phantom_study: Worksp
     words = tab.result.circumstances.text()
     assert "81.0 to 96.0" in words and "protocol strict" in words and "24 simulated phantoms in 23 groups" in words
     assert not tab.result.leaks.isVisible()
-    assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
     tab.curves.view.setCurrentIndex(1)
     assert tab.curves.accuracy.values("test")[0].tolist() == [1, 2, 3, 4, 5, 6]
 

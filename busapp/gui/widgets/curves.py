@@ -322,7 +322,11 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             for curve in self._curves.values()
             if not curve.faint
         ]
-        self._legend.setText("&nbsp;&nbsp; ".join(entries), size="9pt", color=plot_colours().foreground)
+        words = "&nbsp;&nbsp; ".join(entries)
+        ground = plot_colours().background
+        self._legend.setText(
+            f'<span style="background-color: {ground}">{words}</span>', size="9pt", color=plot_colours().foreground
+        )
         corner = (1, 1) if self._legend_is_low else (1, 0)
         self._legend.anchor(corner, corner, offset=(-8, -8 if self._legend_is_low else 4))
 

@@ -89,7 +89,7 @@ class ValidationResult(QWidget):
         self.name.setText(info.name)
         self.accuracy.setText("…")
         self._show_circumstances(f"{settings.system}, protocol {settings.protocol}. {_state(info)}")
-        self._show_paper(settings.system)
+        self._show_paper(settings.system if not phantoms else None)
 
     def add_note(self, text: str) -> None:
         """A warning of the job."""
@@ -128,7 +128,12 @@ class ValidationResult(QWidget):
     def _show_circumstances(self, words: str) -> None:
         self.circumstances.setText(words)
 
-    def _show_paper(self, system: str) -> None:
+    def _show_paper(self, system: str | None) -> None:
+        """The published numbers of a system; None where they are no reference, as for phantoms."""
+        for widget in (self.paper_heading, self.paper_table):
+            widget.setVisible(system is not None)
+        if system is None:
+            return
         accuracy, sensitivity, specificity = _PAPER[system]
         self.paper_heading.setText(
             f"⚠ The paper's {system} (Table 1): test accuracy {accuracy:.2f} %. Published, leaks; for reference."
@@ -141,8 +146,6 @@ class ValidationResult(QWidget):
             },
             decimals=2,
         )
-        self.paper_heading.show()
-        self.paper_table.show()
 
 
 def _folds(count: int) -> str:
