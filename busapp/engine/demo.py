@@ -37,12 +37,12 @@ class DemoPlan:
     counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 54, "malignant": 30, "normal": 54})
     rarest: str = "malignant"
     phantom_size: int = 128
-    image_size: int = 128
-    width: float = 0.25
+    image_size: int = 96
+    width: float = 0.35
     folds: int = 3
-    epochs: int = 16
-    generator_epochs: int = 150
-    fold_generator_epochs: int = 75
+    epochs: int = 18
+    generator_epochs: int = 120
+    fold_generator_epochs: int = 60
     """Of the generators that `system2` trains, one for each fold."""
     seed: int = 7
 
