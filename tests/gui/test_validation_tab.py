@@ -68,9 +68,7 @@ def test_start_asks_for_a_job_with_the_forms_values(qtbot: QtBot, tab: Validatio
     assert asked.args[0] == ValidateSettings(folds=3, epochs=2, protocol="published")
 
 
-def test_the_papers_numbers_stand_beside_real_images_alone(
-    tab: ValidationTab, phantom_study: Workspace
-) -> None:
+def test_the_papers_numbers_stand_beside_real_images_alone(tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
     assert not tab.result.paper_heading.isVisible()
