@@ -17,7 +17,7 @@ from busapp.engine.events import EpochEnded, SamplesDrawn
 from busapp.engine.files import write_atomically
 from busapp.engine.preprocessing import read_image
 from busapp.engine.runs import Run
-from busapp.engine.systems import LEAK_WORDS
+from busapp.engine.systems import Leaks, leaks_in_words
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, UnreadableImage
 
@@ -146,7 +146,7 @@ def _validation(run: Run) -> dict[str, Any]:
         "run": run.info,
         "result": result,
         "leaks": {name.replace("_", " "): count for name, count in result["leaks"].items()},
-        "let_through": [LEAK_WORDS[name] for name, is_on in result["switches"].items() if is_on],
+        "let_through": leaks_in_words(result["system"], Leaks(**result["switches"])),
         "confusion": figures.to_png(figures.confusion_figure(result["confusion"], result["classes"])),
         "curves": figures.to_png(figures.curves_figure(epochs)) if epochs else None,
     }

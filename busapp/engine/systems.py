@@ -35,9 +35,20 @@ PROTOCOLS: dict[ProtocolName, Leaks] = {
     "strict": Leaks(carry_weights=False, split_duplicates=False, keep_conflicts=False, generator_sees_test=False),
 }
 
-LEAK_WORDS: dict[str, str] = {
+_LEAK_WORDS: dict[str, str] = {
     "carry_weights": "weights are carried from fold to fold",
     "split_duplicates": "near-duplicates fall on both sides of a fold",
     "keep_conflicts": "near-duplicates with contradicting labels stay in",
     "generator_sees_test": "the generator has seen the test images",
 }
+
+
+def leaks_in_words(system: SystemName, leaks: Leaks) -> list[str]:
+    """What leaks, a phrase each; without what a system cannot leak: `existing` has one fold to train, and
+    `system2` alone has a generator."""
+    cannot = set()
+    if system == "existing":
+        cannot.add("carry_weights")
+    if system != "system2":
+        cannot.add("generator_sees_test")
+    return [_LEAK_WORDS[name] for name, leaking in leaks if leaking and name not in cannot]

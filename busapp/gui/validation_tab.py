@@ -10,7 +10,7 @@ from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note
 from busapp.engine.predictions import read_predictions
 from busapp.engine.settings import ExportSettings, ValidateSettings
-from busapp.engine.systems import LEAK_WORDS
+from busapp.engine.systems import leaks_in_words
 from busapp.errors import UserError
 from busapp.gui.job_thread import Outcome
 from busapp.gui.run_tab import RunTab, settings_column
@@ -80,8 +80,7 @@ class ValidationTab(RunTab):
         if settings is None:
             self.estimate_label.setText("Estimate: after the marked field is mended.")
             return
-        leaks = [LEAK_WORDS[name] for name, leaks in settings.leaks if leaks]
-        self.protocol_leaks.show_list("This protocol leaks:", leaks)
+        self.protocol_leaks.show_list("This protocol leaks:", leaks_in_words(settings.system, settings.leaks))
         self._tell_generators(settings, lacking(counts))
         expected = estimate(settings, self.workspace) if self.workspace and counts else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")

@@ -43,11 +43,14 @@ def test_strict_is_the_default_and_published_lists_its_leaks(tab: ValidationTab,
     assert tab.form.values()["protocol"] == "strict"
     assert not tab.protocol_leaks.isVisible()
     assert "Estimate: " in tab.estimate_label.text()
-    tab.form.set_values({"protocol": "published"})
+    tab.form.set_values({"protocol": "published", "system": "system2"})
     assert "⚠" in tab.protocol_leaks.label.text()
     assert tab.protocol_leaks.label.text().count("•") == 4
     tab.form.set_values({"carry_weights": False})
     assert tab.protocol_leaks.label.text().count("•") == 3
+    assert "generator" in tab.protocol_leaks.label.text()
+    tab.form.set_values({"system": "system1"})
+    assert "generator" not in tab.protocol_leaks.label.text()
 
 
 def test_system2_says_which_generators_it_trains(tab: ValidationTab, phantom_study: Workspace) -> None:
