@@ -1,5 +1,7 @@
 """Importing folders: what comes in, what is left out and why, and what a kill leaves behind."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -173,6 +175,45 @@ def test_what_cannot_come_in_is_listed_and_the_rest_comes(empty_study: Workspace
     assert {event.file: event.reason for event in events if isinstance(event, Skipped)} == reasons
     assert result["counts"] == {"benign": 3, "malignant": 2}
     assert all(image.mask is None for image in empty_study.catalog.images())
+
+
+def not_text(path: Path, name: bytes) -> Path:
+    """The path of a name as an old archive leaves it, in Latin-1."""
+    named = path / os.fsdecode(name)
+    try:
+        named.touch()
+    except (OSError, UnicodeError):
+        pytest.skip("the file system refuses names that are not UTF-8")
+    named.unlink()
+    return named
+
+
+def test_names_that_are_not_text_are_skipped_and_the_rest_comes(empty_study: Workspace, folder: Path) -> None:
+    shutil.copy(folder / "benign" / "benign (1).png", not_text(folder / "benign", b"gutartig_\xe4.png"))
+    shutil.copytree(folder / "benign", not_text(folder, b"gutartig_\xe4"))
+    reason = "Its name is not valid text; rename it"
+    expected = [("data/gutartig_\N{REPLACEMENT CHARACTER}", reason)]
+    expected.append(("benign/gutartig_\N{REPLACEMENT CHARACTER}.png", reason))
+    seen = preview([folder], None, set())
+    assert [(left.file, left.reason) for left in seen.skipped] == expected
+    result = imported(empty_study, folder)
+    assert [(left["file"], left["reason"]) for left in result["skipped"]] == expected
+    assert result["counts"] == seen.counts == {"benign": 3, "malignant": 2}
+    json.dumps(result, ensure_ascii=False).encode()
+
+
+def test_a_source_whose_name_is_not_text_is_bad_input(folder: Path) -> None:
+    source = not_text(folder, b"gutartig_\xe4")
+    shutil.copytree(folder / "benign", source)
+    with pytest.raises(BadInput, match="not valid text") as caught:
+        preview([source], None, set())
+    str(caught.value).encode()
+
+
+def test_a_folder_of_nothing_but_such_names_says_so(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "a.png").rename(not_text(tmp_path / "data", b"gutartig_\xe4.png"))
+    with pytest.raises(BadInput, match="Rename"):
+        preview([tmp_path / "data"], None, set())
 
 
 def test_images_beside_the_folders_of_classes_have_no_class(empty_study: Workspace, folder: Path) -> None:

@@ -32,6 +32,8 @@ _MASK: Final = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
 _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE)
 """What operating systems leave in folders; nobody needs to be told that it is left out."""
 
+_NOT_TEXT: Final = "Its name is not valid text; rename it"
+
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
@@ -218,6 +220,8 @@ def _folders_of(
     single: dict[Path, list[Path]] = {}
     for given in sources:
         source = given.expanduser().resolve()
+        if not _is_text(str(source)):
+            raise BadInput("The name is not valid text", file=_as_text(source), remedy="Rename it, then import it.")
         if source.is_dir():
             yield from _classes_below(source, class_name, skipped)
         elif not source.is_file():
@@ -242,18 +246,22 @@ def _classes_below(source: Path, class_name: str | None, skipped: list[Skipped])
     def cannot_list(error: OSError) -> None:
         skipped.append(Skipped(str(error.filename), "The folder cannot be opened"))
 
+    def usable(root: str, names: list[str]) -> list[str]:
+        unusable = [f"{Path(root).name}/{_as_text(name)}" for name in names if not _is_text(name)]
+        skipped.extend(Skipped(name, _NOT_TEXT) for name in sorted(unusable))
+        return sorted(filter(_is_text, names), key=_in_order)
+
     for root, subfolders, names in os.walk(source, onerror=cannot_list):
-        subfolders[:] = sorted((name for name in subfolders if not _is_hidden(name)), key=_in_order)
-        paths = [Path(root, name) for name in sorted(names, key=_in_order) if not _CLUTTER.fullmatch(name)]
+        subfolders[:] = [name for name in usable(root, subfolders) if not _is_hidden(name)]
+        paths = [Path(root, name) for name in usable(root, names) if not _CLUTTER.fullmatch(name)]
         if paths:
             folders.append((Path(root), paths))
     with_images = [folder for folder, paths in folders if any(_is_image(p) and not _is_mask(p) for p in paths)]
     if not with_images:
-        raise BadInput(
-            "There are no images in the folder",
-            file=source,
-            remedy="Choose a folder of images, or one with a folder of images for each class.",
-        )
+        remedy = "Choose a folder of images, or one with a folder of images for each class."
+        if any(left.reason == _NOT_TEXT for left in skipped):
+            remedy = "Rename the files and folders in it whose names are not valid text."
+        raise BadInput("There are no images in the folder", file=source, remedy=remedy)
     beside_classes = class_name is None and len(with_images) > 1
     for folder, paths in folders:
         if folder == source and beside_classes:
@@ -294,6 +302,21 @@ def _is_mask(path: Path) -> re.Match[str] | None:
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(path.name) and path.is_file()
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8. Old archives leave names in other encodings, which Python reads as
+    surrogates: neither the catalog nor JSON can hold those."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_text(name: str | Path) -> str:
+    """A name for people to read, with � for what is not text."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _is_hidden(name: str) -> bool:
