@@ -5,7 +5,8 @@ two classes (Pawłowska et al. 2023, Data in Brief 48:109247). Whoever splits su
 measures memory, so `strict` keeps groups whole and sets conflicts aside.
 """
 
-from collections.abc import Generator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final
 
 import imagehash
@@ -67,7 +68,8 @@ def group_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
 
     Returns:
         `n_images`, `n_groups` (single images too), `n_pairs`, `groups` (those of several images), `conflicts` and
-        `flags`, as in the contract of `busapp curate --json`.
+        `flags`, as in the contract of `busapp curate --json`; images of one name share its flags. `settings` are the
+        thresholds, `max_distance` in bits and `min_correlation`.
 
     Raises:
         NotEnoughImages: the study has no real image.
@@ -98,7 +100,8 @@ def group_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
         "n_pairs": len(pairs),
         **_described(images, groups),
         "conflicts": [[first.file, second.file] for first, second in conflicts],
-        "flags": {image.file: flags[image.id] for image in images if image.id in flags},
+        "flags": _flags_by_file(images, flags),
+        "settings": settings.model_dump(mode="json"),
     }
 
 
@@ -173,6 +176,15 @@ def _described(images: Sequence[ImageRecord], groups: dict[int, int]) -> dict[st
         if len(group) > 1
     ]
     return {"n_groups": len(members), "groups": several}
+
+
+def _flags_by_file(images: Sequence[ImageRecord], flags: Mapping[int, list[str]]) -> dict[str, list[str]]:
+    """Flags by file name, in the alphabet's order. Images of different contents can carry one name."""
+    by_file: defaultdict[str, set[str]] = defaultdict(set)
+    for image in images:
+        if image.id in flags:
+            by_file[image.file].update(flags[image.id])
+    return {file: sorted(found) for file, found in by_file.items()}
 
 
 def quality_flags(picture: Image.Image) -> list[str]:

@@ -122,6 +122,18 @@ def test_blank_images_resemble_nothing_but_their_own_bytes(phantom_study: Worksp
     assert result["flags"] == {f"normal/{name}.png": ["blank"] for name in ("black", "black again", "white")}
 
 
+def test_images_of_one_name_keep_the_flags_of_each(phantom_study: Workspace) -> None:
+    add(phantom_study, "normal/a.png", NOISE.resize((63, 200)))
+    add(phantom_study, "normal/a.png", Image.new("RGB", (128, 128), "grey"))
+    add(phantom_study, "normal/a.png", NOISE)
+    assert curated(phantom_study)["flags"] == {"normal/a.png": ["blank", "tiny"]}
+
+
+def test_the_result_names_its_thresholds(phantom_study: Workspace) -> None:
+    result = curated(phantom_study, max_distance=20, min_correlation=0.9)
+    assert result["settings"] == {"max_distance": 20, "min_correlation": 0.9}
+
+
 def test_an_image_that_cannot_be_read_is_skipped_and_stays_alone(phantom_study: Workspace) -> None:
     image = phantom_study.catalog.images()[3]
     phantom_study.image_path(image).write_bytes(b"bit rot")
