@@ -77,12 +77,12 @@ def select(workspace: Workspace, settings: ValidateSettings) -> Selection:
     records = workspace.catalog.images(kind="real", with_excluded=False)
     used = {record.id for record in records}
     conflicts = [pair for pair in workspace.catalog.conflicts() if used.issuperset(pair)]
-    classes = tuple(workspace.catalog.classes())
-    if settings.leaks.keep_conflicts:
-        return Selection(tuple(records), classes, set_aside=0, conflicts=len(conflicts))
-    contradicted = {image_id for pair in conflicts for image_id in pair}
+    keeps = settings.leaks.keep_conflicts
+    contradicted = set() if keeps else {image_id for pair in conflicts for image_id in pair}
     kept = tuple(record for record in records if record.id not in contradicted)
-    return Selection(kept, classes, set_aside=len(contradicted), conflicts=0)
+    # Not the catalog's classes: one whose images are all set aside takes no part.
+    classes = tuple(sorted({record.class_name for record in kept}))
+    return Selection(kept, classes, set_aside=len(contradicted), conflicts=len(conflicts) if keeps else 0)
 
 
 def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
@@ -143,6 +143,11 @@ def groups_split(folds: Sequence[Fold], groups: npt.NDArray[np.int64]) -> int:
     """How many groups have images both in the training and in the test part of one fold or more."""
     split = [np.intersect1d(groups[fold.train], groups[fold.test]) for fold in folds]
     return len(np.unique(np.concatenate(split)))
+
+
+def fingerprint_of_groups(everything: Sequence[ImageRecord]) -> str:
+    """A hash of all real images of the study and their groups, also of those that are set aside."""
+    return hashlib.sha256(repr(sorted((r.sha256, r.group) for r in everything)).encode()).hexdigest()
 
 
 def forbidden_hashes(selection: Selection, fold: Fold, everything: Sequence[ImageRecord]) -> frozenset[str]:

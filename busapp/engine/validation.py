@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.estimates import (
     Estimate,
@@ -38,7 +39,16 @@ from busapp.engine.predictions import Prediction, write_predictions
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
-from busapp.engine.splits import Fold, Indices, Selection, forbidden_hashes, groups_split, make_folds, select
+from busapp.engine.splits import (
+    Fold,
+    Indices,
+    Selection,
+    fingerprint_of_groups,
+    forbidden_hashes,
+    groups_split,
+    make_folds,
+    select,
+)
 from busapp.engine.training_data import Synthetic, balance, in_progress, load_selection
 from busapp.engine.workspace import Workspace
 from busapp.errors import CannotResume
@@ -70,7 +80,8 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
 
     learner = Learner(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.image_size)
-    study = Study(workspace, settings, run, selection, make_folds(selection, settings))
+    everything = tuple(workspace.catalog.images(kind="real"))
+    study = Study(workspace, settings, run, selection, make_folds(selection, settings), everything)
     for text in study.notes():
         yield Note(text)
     state = State.of(study, learner)
@@ -86,9 +97,17 @@ def _curated(workspace: Workspace, run: Run) -> Job:
 
     if not is_curated(workspace):
         yield Note("The study is curated first: near-duplicates have to be known.")
-        for event in curate(workspace, CurateSettings(), run):
+        for event in curate(workspace, _last_curation(workspace), run):
             if not isinstance(event, Finished):
                 yield event
+
+
+def _last_curation(workspace: Workspace) -> CurateSettings:
+    """The thresholds that the user chose last: new images are no reason to group the old ones by others."""
+    for run in workspace.runs("curate"):
+        if run.info.state == "finished":
+            return CurateSettings.model_validate(run.info.settings)
+    return CurateSettings()
 
 
 @dataclass(frozen=True)
@@ -100,6 +119,13 @@ class Study:
     run: Run
     selection: Selection
     folds: list[Fold]
+    everything: tuple[ImageRecord, ...]
+    """All real images, also those that are set aside, as they were when the run (or its resumption) began."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything that the folds, and what generators must not have seen, depend on."""
+        return f"{self.selection.fingerprint()} {fingerprint_of_groups(self.everything)}"
 
     @property
     def lacks(self) -> dict[str, int]:
@@ -108,7 +134,7 @@ class Study:
 
     def forbidden(self, fold: Fold) -> frozenset[str]:
         """Content hashes of a fold's test images and their group mates."""
-        return forbidden_hashes(self.selection, fold, self.workspace.catalog.images(kind="real"))
+        return forbidden_hashes(self.selection, fold, self.everything)
 
     def images_of(self, fold: Fold) -> int:
         """Images that one epoch of a fold trains and tests on."""
@@ -187,6 +213,7 @@ class Study:
             "n_synthetic": sum(self.lacks.values()),
             "n_set_aside": selection.set_aside,
             "counts": selection.counts,
+            "images_fingerprint": selection.fingerprint(),
             "synthetic_counts": self.lacks,
             "seed": settings.seed,
             "epochs": settings.epochs,
@@ -227,7 +254,7 @@ class State:
     @classmethod
     def of(cls, study: Study, learner: Learner) -> State:
         """The state in the run's checkpoint, with the learner as it was then, else a new one."""
-        fingerprint, n = study.selection.fingerprint(), len(study.selection.records)
+        fingerprint, n = study.fingerprint, len(study.selection.records)
         if not study.run.checkpoint.exists():
             logits = np.zeros((n, len(study.selection.classes)), dtype=np.float32)
             return cls(fingerprint, logits, np.zeros(n, dtype=np.int64))
@@ -238,11 +265,13 @@ class State:
                 file=study.run.id,
                 remedy="Undo the changes, or start a new run.",
             )
+        stages = header.pop("stages")
         state = cls(
             **{**header, "leaky_generators": set(header["leaky_generators"])},
             logits=arrays.pop("logits"),
             fold_of=arrays.pop("fold_of"),
         )
+        learner.freeze(stages)
         learner.restore(arrays)
         return state
 
@@ -256,6 +285,7 @@ class State:
             "seconds": self.elapsed(),
             "finished": self.finished,
             "leaky_generators": sorted(self.leaky_generators),
+            "stages": learner.stages,  # another machine might choose otherwise
         }
         arrays = {**learner.arrays(), "logits": self.logits, "fold_of": self.fold_of}
         save_checkpoint(run.checkpoint, arrays, header)

@@ -199,6 +199,8 @@ def test_a_loss_that_is_not_a_number_ends_the_training_with_a_remedy() -> None:
         learner.network.get_parameter("classifier.1.bias").fill_(float("inf"))
     with pytest.raises(TrainingDiverged, match="learning rate below 1"):
         finish(learner.train_one_epoch(store, np.arange(8) % 2, np.arange(8), (0, 1, 1)))
+    with pytest.raises(TrainingDiverged, match="finite"):
+        finish(learner.evaluate(store, np.arange(8) % 2, np.arange(8)))
 
 
 def test_a_learner_goes_on_from_its_arrays_with_the_same_numbers() -> None:

@@ -294,3 +294,41 @@ def test_predictions_that_are_not_there_are_said(study: Workspace, tmp_path: Pat
     pull(jobs.start(study, tiny()), until=lambda event: isinstance(event, EpochEnded))
     with pytest.raises(BadInput, match="no readable predictions"):
         read_predictions(the_run(study))
+
+
+def test_a_class_that_is_set_aside_as_a_whole_takes_no_part(study: Workspace) -> None:
+    study.catalog.exclude([image.id for image in study.catalog.images(class_name="normal")], "not this time")
+    result = result_of(pull(jobs.start(study, tiny(epochs=1))))
+    assert result["classes"] == ["benign", "malignant"]
+    assert len(result["confusion"]) == 2
+
+
+def test_a_run_begun_on_another_device_keeps_its_frozen_stages(
+    study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny()
+    whole = result_of(pull(jobs.start(study, settings)))
+    pull(jobs.start(study, settings), until=lambda event: isinstance(event, CheckpointSaved) and event.epoch == 1)
+    monkeypatch.setattr("busapp.engine.classifiers.training.frozen_stages", lambda *_: 7)
+    resumed = result_of(pull(jobs.resume(study, the_run(study).id)))
+    assert resumed["frozen_stages"] == 0
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_a_model_is_not_made_from_other_images_than_those_it_was_measured_on(study: Workspace) -> None:
+    pull(jobs.start(study, tiny(epochs=1)))
+    study.catalog.exclude([study.catalog.images(class_name="normal")[0].id], "blurred")
+    with pytest.raises(BadInput, match="images of the study have changed"):
+        pull(train_final(study, the_run(study)))
+    study.catalog.undo()
+    pull(train_final(study, the_run(study)))
+
+
+def test_new_images_are_grouped_by_the_thresholds_that_were_chosen_last(phantom_study: Workspace) -> None:
+    pull(jobs.start(phantom_study, CurateSettings(min_correlation=0.5, max_distance=128)))
+    chosen = [image.group for image in phantom_study.catalog.images()]
+    assert len(set(chosen)) < 24
+    phantom_study.catalog.set_curation({}, [], {})
+    with pytest.raises(NotEnoughImages):
+        pull(jobs.start(phantom_study, tiny(folds=8, epochs=1)))
+    assert [image.group for image in phantom_study.catalog.images()] == chosen

@@ -27,7 +27,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     second call takes it. Its logits stand in the order of the run's classes.
 
     Raises:
-        BadInput: the run is no finished validation, or the study's classes are no longer the run's.
+        BadInput: the run is no finished validation, or the study's images are no longer the run's.
         What the job `validate` raises.
     """
     result = run.result()
@@ -38,9 +38,11 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     if kept is not None:
         return kept
     selection, pixels = yield from load_selection(workspace, select(workspace, settings), settings.image_size)
-    if list(selection.classes) != classes:
+    if selection.fingerprint() != result["images_fingerprint"]:
         raise BadInput(
-            "The classes of the study have changed since the run", file=run.id, remedy="Validate again, then export."
+            "The images of the study have changed since the run, so that its numbers are not this model's",
+            file=run.id,
+            remedy="Undo the changes, or validate again, then export.",
         )
     labels = selection.labels
     if settings.system == "system2":

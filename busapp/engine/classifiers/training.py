@@ -66,9 +66,14 @@ class Learner:
         self.settings = settings
         self.device = find_device()
         self.network = build(n_classes, settings, settings.seed).to(self.device)
-        self.stages = frozen_stages(settings, self.device)
-        self.stem, self.rest = divide(self.network, self.stages)
+        self.freeze(frozen_stages(settings, self.device))
         self._first = {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def freeze(self, stages: int) -> None:
+        """Freeze so many of the first stages, with a new Adam for the rest."""
+        self.stages = stages
+        self.network.requires_grad_(True)
+        self.stem, self.rest = divide(self.network, stages)
         self.optimizer = self._adam()
 
     def _adam(self) -> torch.optim.Adam:
@@ -139,11 +144,7 @@ class Learner:
             logits = self.rest(self._fed(store[batch]))
             loss = cross_entropy(logits, target)
             if not math.isfinite(loss.item()):
-                raise TrainingDiverged(
-                    "The loss is no longer a finite number",
-                    remedy=f"Choose a learning rate below {self.settings.learning_rate:g} and start anew; the folds "
-                    "that were finished are kept in predictions.csv.",
-                )
+                raise self._diverged()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -154,10 +155,21 @@ class Learner:
             yield done
         return Score(loss_sum / done, right / done, seconds)
 
+    def _diverged(self) -> TrainingDiverged:
+        return TrainingDiverged(
+            "The loss is no longer a finite number",
+            remedy=f"Choose a learning rate below {self.settings.learning_rate:g} and start anew; the folds that were "
+            "finished are kept in predictions.csv.",
+        )
+
     def evaluate(
         self, store: Tensor, labels: Indices, chosen: Indices
     ) -> Generator[int, None, tuple[np.ndarray, Score]]:
-        """Logits, float32 (len(chosen), classes), of the `chosen` images, and their score; yields how many are done."""
+        """Logits, float32 (len(chosen), classes), of the `chosen` images, and their score; yields how many are done.
+
+        Raises:
+            TrainingDiverged: a logit is not a finite number.
+        """
         self.rest.eval()
         logits, done, seconds = [], 0, 0.0
         for begin in range(0, len(chosen), 32):
@@ -169,6 +181,8 @@ class Learner:
             seconds += time.perf_counter() - began
             yield done
         all_logits, target = torch.cat(logits), torch.from_numpy(labels[chosen])
+        if not torch.isfinite(all_logits).all():
+            raise self._diverged()
         right = int((all_logits.argmax(1) == target).sum()) / len(target)
         return all_logits.numpy(), Score(cross_entropy(all_logits, target).item(), right, seconds)
 
