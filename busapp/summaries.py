@@ -87,7 +87,8 @@ def comparison_lines(result: Result) -> list[str]:
         if test["n_common"]:
             lines.append(
                 f"{test['second']} against {test['first']}: {100 * test['difference']:+.1f} points on "
-                f"{test['n_common']} common images, p = {test['p_value']:.3g} (McNemar, exact)"
+                f"{test['n_common']} common images in {many(test['n_groups_common'], 'group')}, "
+                f"p = {test['p_value']:.3g} (McNemar on groups, exact)"
             )
         else:
             lines.append(f"{test['second']} and {test['first']} have no tested image in common.")

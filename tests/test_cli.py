@@ -13,7 +13,6 @@ import pytest
 import busapp
 from busapp import cli, options
 from busapp.engine import jobs
-from busapp.engine.comparison import mcnemar
 from busapp.engine.files import write_json
 from busapp.engine.predictions import Prediction, write_predictions
 from busapp.engine.runs import Run
@@ -215,7 +214,11 @@ def test_compare_tests_the_common_images(empty_study: Workspace, capsys: pytest.
     assert test["difference"] == pytest.approx(0.8) and test["p_value"] == pytest.approx(2 / 2**8)
     assert run_cli("compare", first.id, second.id, "--workspace", empty_study.root) == 0
     out = capsys.readouterr().out
-    assert "+80.0 points on 10 common images" in out and "leaks" in out
+    assert (
+        "+80.0 points on 10 common images in 10 groups" in out
+        and "(McNemar on groups, exact)" in out
+        and "leaks" in out
+    )
 
 
 def test_compare_needs_two_finished_runs(empty_study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,9 +228,3 @@ def test_compare_needs_two_finished_runs(empty_study: Workspace, capsys: pytest.
     other = empty_study.new_run("validate", {})
     assert run_cli("compare", run.id, other.id, "--workspace", empty_study.root) == 2
     assert other.id in the_line(capsys)
-
-
-def test_mcnemar_of_equal_or_disjoint_runs() -> None:
-    same = {("a", "0"): True, ("b", "0"): False}
-    assert mcnemar(same, same)["p_value"] == 1.0
-    assert mcnemar(same, {("c", "0"): True})["p_value"] is None

@@ -1,10 +1,11 @@
-"""Validation runs side by side: their accuracies, and whether they differ on the images that both were tested on."""
+"""Validation runs side by side: their accuracies, and whether they differ on the images that both were tested on
+(McNemar's exact test on groups of near-duplicates)."""
 
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from busapp.engine.predictions import read_predictions
+from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.runs import Run
 from busapp.errors import BadInput
 
@@ -28,8 +29,10 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
 
     Returns:
         `runs`: one entry each, with `run`, `name` and the contract's `system` to `leaks`. `tests`: `first`,
-        `second`, `n_common` images tested in both, `only_first_right`, `only_second_right`, `difference` of the
-        accuracies on the common images (second minus first), and `p_value` of McNemar's exact test.
+        `second`, `n_common` images tested in both with the same true class, `n_groups_common` groups they are in,
+        `only_first_right` and `only_second_right` images, `groups_first_better` and `groups_second_better`,
+        `difference` of the accuracies on the common images (second minus first), and `p_value` of McNemar's exact
+        test on the groups.
 
     Raises:
         BadInput: fewer than two runs, or one is no finished validation.
@@ -37,9 +40,9 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
     if len(runs) < 2:
         raise BadInput("One run cannot be compared", remedy="Name two or more finished validation runs.")
     results = [finished_validation(run) for run in runs]
-    right = [_right_by_image(run) for run in runs]
+    tested = [read_predictions(run) for run in runs]
     tests = [
-        {"first": runs[a].id, "second": runs[b].id, **mcnemar(right[a], right[b])}
+        {"first": runs[a].id, "second": runs[b].id, **mcnemar(tested[a], tested[b])}
         for a, b in combinations(range(len(runs)), 2)
     ]
     columns = [
@@ -59,23 +62,57 @@ def finished_validation(run: Run) -> dict[str, Any]:
     return result
 
 
-def _right_by_image(run: Run) -> dict[tuple[str, str], bool]:
-    """Whether each tested image, by name and content, was classified rightly."""
-    return {(row.file, row.sha256): row.true == row.predicted for row in read_predictions(run)}
+def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Any]:
+    """McNemar's exact test on groups, since near-duplicates are no independent evidence.
 
-
-def mcnemar(first: dict[tuple[str, str], bool], second: dict[tuple[str, str], bool]) -> dict[str, Any]:
-    """McNemar's exact test on the images in both: the two-sided binomial test of those that only one got right."""
+    Images are paired if name, content and true class are the same in both runs. A group votes for the run that got
+    more of its common images right, or for none; the p-value is the two-sided binomial test of these votes. What is
+    one group in either run is one here. Returns a test as in `compare_runs`, without `first` and `second`.
+    """
     from scipy.stats import binomtest
 
-    common = first.keys() & second.keys()
-    only_first = sum(first[image] and not second[image] for image in common)
-    only_second = sum(second[image] and not first[image] for image in common)
-    differing = only_first + only_second
+    before, after = _by_image(first), _by_image(second)
+    pairs = [(before[image], after[image]) for image in before.keys() & after.keys()]
+    gains = [_is_right(later) - _is_right(earlier) for earlier, later in pairs]
+    groups = _joined_groups(pairs)
+    votes = [0] * len(set(groups))
+    for group, gain in zip(groups, gains, strict=True):
+        votes[group] += gain
+    first_better = sum(vote < 0 for vote in votes)
+    second_better = sum(vote > 0 for vote in votes)
+    differing = first_better + second_better
     return {
-        "n_common": len(common),
-        "only_first_right": only_first,
-        "only_second_right": only_second,
-        "difference": (only_second - only_first) / len(common) if common else None,
-        "p_value": float(binomtest(only_first, differing).pvalue) if differing else (1.0 if common else None),
+        "n_common": len(pairs),
+        "n_groups_common": len(votes),
+        "only_first_right": gains.count(-1),
+        "only_second_right": gains.count(1),
+        "groups_first_better": first_better,
+        "groups_second_better": second_better,
+        "difference": sum(gains) / len(pairs) if pairs else None,
+        "p_value": float(binomtest(first_better, differing).pvalue) if differing else (1.0 if pairs else None),
     }
+
+
+def _by_image(predictions: Sequence[Prediction]) -> dict[tuple[str, str, str], Prediction]:
+    return {(row.file, row.sha256, row.true): row for row in predictions}
+
+
+def _is_right(row: Prediction) -> bool:
+    return row.true == row.predicted
+
+
+def _joined_groups(pairs: Sequence[tuple[Prediction, Prediction]]) -> list[int]:
+    """The group of each pair, numbered from 0: pairs that share a group in either run are in one."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not pairs:
+        return []
+    # Both runs' groups are nodes, and each image is an edge between its two groups.
+    rows = np.unique([earlier.group for earlier, _ in pairs], return_inverse=True)[1]
+    columns = np.unique([later.group for _, later in pairs], return_inverse=True)[1] + rows.max() + 1
+    size = int(columns.max()) + 1
+    graph = coo_array((np.ones(len(pairs), bool), (rows, columns)), shape=(size, size))
+    labels: list[int] = connected_components(graph, directed=False)[1][rows].tolist()
+    return labels
