@@ -98,7 +98,7 @@ def balance(
         )
         pixels.append(_resized(drawn.pixels, settings.image_size))
         labels.append(np.full(count, selection.classes.index(class_name), dtype=np.intp))
-        trained_on[f"{class_name}: {drawn.generator}"] = drawn.trained_on
+        trained_on[f"{class_name}: {drawn.generator.name}"] = drawn.generator.trained_on
     empty = np.empty((0, settings.image_size, settings.image_size, 3), np.uint8)
     synthetic = Synthetic(np.concatenate([empty, *pixels]), np.concatenate([np.empty(0, np.intp), *labels]), trained_on)
     _keep(run, label, synthetic)

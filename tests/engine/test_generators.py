@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from busapp.engine.catalog import ImageRecord
+from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.events import Progress, Skipped
 from busapp.engine.gan import generators
 from busapp.engine.gan.generators import (
@@ -77,18 +77,24 @@ def test_damaged_description_is_told(tmp_path: Path) -> None:
         GeneratorRecord.load(tmp_path)
 
 
-def test_generator_qualifies_if_it_saw_nothing_forbidden(tmp_path: Path) -> None:
+def add_images(study: Workspace, hashes: str, class_name: str = "malignant") -> None:
+    """Images that nobody opens, named by their content hashes of one letter."""
+    study.catalog.add([NewImage(f"{name}.png", name, ".png", class_name, 64, 64) for name in hashes], "images")
+
+
+def test_generator_qualifies_if_all_it_saw_is_allowed(tmp_path: Path) -> None:
     record = made_up(tmp_path, {"a", "b"})
-    assert qualifies(record, frozenset())
-    assert qualifies(record, frozenset({"c"}))
-    assert not qualifies(record, frozenset({"b", "c"}))
+    assert qualifies(record, frozenset("abc"))
+    assert not qualifies(record, frozenset("ac"))
+    assert not qualifies(made_up(tmp_path, set()), frozenset("abc")), "nobody knows what it saw"
 
 
 def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
-    def to_train(*forbidden: str, n_training: int = 2) -> int:
+    def to_train(*forbidden: str) -> int:
         folds = [frozenset(fold) for fold in forbidden]
-        return plan(empty_study, "malignant", folds, SETTINGS, n_training).to_train
+        return plan(empty_study, "malignant", folds, SETTINGS, 2 if forbidden[0] else 3).to_train
 
+    add_images(empty_study, "abc")
     assert to_train("", "", "") == 1, "one generator serves all folds of `published`"
     assert to_train("a", "b", "c") == 3
     two = plan(empty_study, "malignant", [frozenset("a"), frozenset("b")], SETTINGS, 100)
@@ -98,13 +104,74 @@ def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
     validation = new_run(empty_study, "validate").folder / "generators"
     made_up(validation / "fold-1", {"b", "c"})
     assert to_train("a", "b", "c") == 2
-    assert to_train("", n_training=3) == 1, "it did not see the whole class"
-    made_up(validation / "fold-2", {"a", "c"}, OTHER)
-    assert to_train("a", "b", "c") == 2, "it was trained otherwise"
-    made_up(new_run(empty_study, "synthesize").folder, {"c"}, OTHER)
+    assert to_train("") == 1, "it did not see the whole class"
+    for folder in (validation / "fold-2", new_run(empty_study, "synthesize").folder):
+        made_up(folder, {"a", "c"}, OTHER)
+        assert to_train("a", "b", "c") == 2, "it was trained otherwise, by whomever"
+    made_up(new_run(empty_study, "synthesize").folder, {"a", "c"})
     assert to_train("a", "b", "c") == 1, "what the user trained may serve where it saw nothing forbidden"
-    assert to_train("", n_training=3) == 0
+    made_up(new_run(empty_study, "synthesize").folder, {"a", "b", "x"})
+    assert to_train("a", "b", "c") == 1, "x is no image of the study any more, and may be a copy of c"
+    assert to_train("") == 1
+    made_up(new_run(empty_study, "synthesize").folder, {"a", "b", "c"})
+    assert to_train("") == 0
     assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 2).estimate.seconds == 0
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is trained or drawn: what was chosen is all that counts, and what had to be trained is an error."""
+    monkeypatch.setattr(generators, "draw_in_parts", lambda *_: iter([np.zeros((2, 16, 16, 3), np.uint8)]))
+
+    def never(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(generators, "_train", never)
+
+
+def chosen(study: Workspace, training: list[ImageRecord], forbidden: str = "") -> str | None:
+    """The name of the generator that serves; None where one has to be trained."""
+    run = new_run(study, "validate")
+    job = fold_images(study, run, "malignant", training, frozenset(forbidden), 2, SETTINGS, "fold 1, malignant")
+    try:
+        return gather(job)[1].generator.name
+    except LookupError:
+        return None
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_generator_that_saw_an_image_that_is_gone_serves_no_strict_fold(empty_study: Workspace) -> None:
+    add_images(empty_study, "abc")
+    record = made_up(new_run(empty_study, "synthesize").folder, {"b", "c", "x"})
+    training = [image for image in images(empty_study) if image.sha256 in "bc"]
+    assert chosen(empty_study, training, "a") is None, "x may be a copy of a that was imported, seen and removed"
+    add_images(empty_study, "x")
+    assert chosen(empty_study, training, "a") == record.name
+    empty_study.catalog.undo()
+    assert chosen(empty_study, training, "a") is None
+    add_images(empty_study, "x", "normal")
+    assert chosen(empty_study, training, "ax") is None
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_shared_generator_was_trained_as_asked_for_on_exactly_the_images(empty_study: Workspace) -> None:
+    add_images(empty_study, "abc")
+    whole = made_up(new_run(empty_study, "synthesize").folder, {"a", "b", "c"})
+    made_up(new_run(empty_study, "synthesize").folder, {"a", "b", "c"}, OTHER)
+    made_up(new_run(empty_study, "synthesize").folder, {"a", "b"})
+    assert chosen(empty_study, images(empty_study)) == whole.name, "what the user trained, though not the newest"
+    assert chosen(empty_study, images(empty_study)[:1]) is None
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_same_content_twice_is_one_image_that_was_seen(empty_study: Workspace) -> None:
+    add_images(empty_study, "abc")
+    empty_study.catalog.add([NewImage("again.png", "b", ".png", "malignant", 64, 64)], "a second name")
+    fold = made_up(new_run(empty_study, "validate").folder / "generators" / "fold-1", {"b", "c"})
+    training = [image for image in images(empty_study) if image.sha256 in "bc"]
+    assert len(training) == 3
+    assert chosen(empty_study, training, "a") == fold.name
+    assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 3).to_train == 0
 
 
 def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace) -> None:
@@ -115,8 +182,8 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     events, drawn = gather(fold_images(*arguments))
     assert drawn.pixels.shape == (5, 16, 16, 3)
     assert drawn.pixels.dtype == np.uint8
-    assert drawn.trained_on == frozenset(image.sha256 for image in training)
-    assert drawn.generator == f"{run.id}/fold-3-malignant"
+    assert drawn.generator.trained_on == frozenset(image.sha256 for image in training)
+    assert drawn.generator.name.startswith(f"{run.id}/fold-3-malignant")
     assert all(isinstance(event, Progress) for event in events)
     words = [event.what for event in events if isinstance(event, Progress)]
     assert any(what.startswith("generator for fold 3, malignant: epoch 1 of 1 · ") for what in words)
@@ -132,16 +199,6 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     assert [len(part) for part in parts] == [32, 8]
     np.testing.assert_array_equal(np.concatenate(parts)[:5], drawn.pixels)
     assert draw(record, 0, seed=0).shape == (0, 16, 16, 3)
-
-
-def test_generator_with_the_same_settings_goes_first(phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = made_up(new_run(phantom_study, "synthesize").folder, {"a"})
-    made_up(new_run(phantom_study, "synthesize").folder, {"b"}, OTHER)
-    monkeypatch.setattr(generators, "draw_in_parts", lambda *_: iter([np.zeros((2, 16, 16, 3), np.uint8)]))
-    job = fold_images(
-        phantom_study, new_run(phantom_study, "validate"), "malignant", [], frozenset(), 2, SETTINGS, "all images"
-    )
-    assert gather(job)[1].generator == wanted.name
 
 
 def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:

@@ -109,9 +109,17 @@ def find_generators(workspace: Workspace, class_name: str) -> list[GeneratorReco
     return found
 
 
-def qualifies(record: GeneratorRecord, forbidden: frozenset[str]) -> bool:
-    """Whether the generator saw none of the `forbidden` images (content hashes)."""
-    return record.trained_on.isdisjoint(forbidden)
+def qualifies(record: GeneratorRecord, allowed: frozenset[str]) -> bool:
+    """Whether it is known what the generator saw, and all of it is `allowed` (content hashes).
+
+    An image that the study does not have any more counts as seen, and nobody can tell whose copy it was.
+    """
+    return bool(record.trained_on) and record.trained_on <= allowed
+
+
+def real_hashes(workspace: Workspace, class_name: str | None = None) -> frozenset[str]:
+    """Content hashes of the study's real images, of one class or all, those that are set aside among them."""
+    return frozenset(image.sha256 for image in workspace.catalog.images(class_name=class_name, kind="real"))
 
 
 def png(pixels: Pixels) -> bytes:
@@ -165,11 +173,10 @@ def load_images(
 
 @dataclass(frozen=True, slots=True)
 class FoldImages:
-    """What a fold gets: uint8 (count, size, size, 3), which images the generator saw (content hashes), its name."""
+    """What a fold gets: uint8 (count, size, size, 3), and the generator that drew them."""
 
     pixels: Pixels
-    trained_on: frozenset[str]
-    generator: str
+    generator: GeneratorRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +187,17 @@ class Plan:
     estimate: Estimate
 
 
-def _choose(
-    workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings, n_training: int
-) -> GeneratorRecord | None:
-    """A generator of the study that may serve: it saw no forbidden image, and either the user trained it, or a
-    validation run did, with these settings and no fewer images. Those with these settings go first, then the newest.
-    """
-    able = [
+def _able(
+    workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings
+) -> list[GeneratorRecord]:
+    """The study's generators, whoever had them trained, that were trained with these settings and saw nothing but
+    real images of the study as it is now, none of them forbidden. The newest first."""
+    allowed = real_hashes(workspace) - forbidden
+    return [
         record
         for record in find_generators(workspace, class_name)
-        if qualifies(record, forbidden)
-        and (
-            not record.is_of_validation
-            or (same_training(record.settings, settings) and len(record.trained_on) >= n_training)
-        )
+        if same_training(record.settings, settings) and qualifies(record, allowed)
     ]
-    return next((record for record in able if same_training(record.settings, settings)), able[0] if able else None)
 
 
 def plan(
@@ -206,13 +208,17 @@ def plan(
     n_training: int,
 ) -> Plan:
     """What `fold_images` will have to train for these folds, each with about `n_training` images of the class."""
-    # Folds that leave images out differ in size, as groups are kept whole; `n_training` is their mean.
-    missing = {
-        forbidden
-        for forbidden in forbidden_per_fold
-        if _choose(workspace, class_name, forbidden, settings, int(0.9 * n_training) if forbidden else n_training)
-        is None
-    }
+    of_class = real_hashes(workspace, class_name)
+
+    def is_served(forbidden: frozenset[str]) -> bool:
+        n_distinct = min(n_training, len(of_class - forbidden))
+        able = [record.trained_on for record in _able(workspace, class_name, forbidden, settings)]
+        if not forbidden:
+            return any(seen <= of_class and len(seen) == n_distinct for seen in able)
+        # Folds that leave images out differ in size, as groups are kept whole; `n_training` is their mean.
+        return any(len(seen) >= int(0.9 * n_distinct) for seen in able)
+
+    missing = {forbidden for forbidden in forbidden_per_fold if not is_served(forbidden)}
     units = len(missing) * settings.epochs * n_training
     return Plan(len(missing), estimates.expect(estimates.gan_key(settings.image_size), units))
 
@@ -229,10 +235,19 @@ def fold_images(
 ) -> Generator[Event, None, FoldImages]:
     """`count` images for the training of one fold, from a generator that saw none of the `forbidden` images.
 
-    Uses a generator of the study that qualifies, else trains one on `training`, in a folder of its own in the run;
-    that training is gone on with if it was stopped before. `label` is words: `fold 3, malignant`.
+    Uses a generator of the study, also one that the user trained, where it was trained with equal settings
+    (`same_training`): with nothing forbidden on exactly the `training` images; else on no fewer, all of them real
+    images of the study and none forbidden, one trained on exactly these before any other. Where there is none, one is
+    trained on `training`, in a folder of its own in the run; that training is gone on with if it was stopped before.
+    `label` is words: `fold 3, malignant`.
     """
-    record = _choose(workspace, class_name, forbidden, settings, len(training))
+    wanted = frozenset(image.sha256 for image in training)
+    able = [
+        record
+        for record in _able(workspace, class_name, forbidden, settings)
+        if record.trained_on == wanted or (forbidden and len(record.trained_on) >= len(wanted))
+    ]
+    record = max(able, key=lambda record: record.trained_on == wanted, default=None)
     if record is None:
         record = yield from _train(workspace, run, training, settings, label)
     size = record.settings.image_size
@@ -240,7 +255,7 @@ def fold_images(
     for part in draw_in_parts(record, count, settings.seed):
         parts.append(part)
         yield Progress(sum(map(len, parts)), count, f"images for {label}")
-    return FoldImages(np.concatenate(parts), record.trained_on, record.name)
+    return FoldImages(np.concatenate(parts), record)
 
 
 def _train(
