@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -57,15 +57,20 @@ def load_selection(
 @dataclass(frozen=True)
 class Synthetic:
     """Drawn images: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the selection, and by the name of
-    each generator the content hashes of the images it was trained on."""
+    each generator the content hashes of the images it was trained on. `known` are those of all real images of the
+    study, `generators` what a result says of each (`GeneratorRecord.summary`)."""
 
     pixels: Pixels
     labels: Indices
     trained_on: dict[str, frozenset[str]]
+    known: frozenset[str]
+    generators: list[dict[str, Any]] = field(default_factory=list)
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
-        """The names of the generators that were trained on one of these images."""
-        return {name for name, seen in self.trained_on.items() if seen & hashes}
+        """The names of the generators that were trained on one of these images, or on nobody knows which: an image
+        that the study does not have any more may have been a copy of one of these."""
+        allowed = self.known - hashes
+        return {name for name, seen in self.trained_on.items() if not (seen and seen <= allowed)}
 
 
 def balance(
@@ -84,12 +89,13 @@ def balance(
     are for: `fold 3`. What was drawn is kept in the
     run's folder under its `label` until the next is drawn, so that a resumed run goes on with the same images.
     """
-    from busapp.engine.gan.generators import fold_images
+    from busapp.engine.gan.generators import fold_images, real_hashes
 
-    kept = _kept(run, label)
+    known = real_hashes(workspace)
+    kept = _kept(run, label, known)
     if kept is not None:
         return kept
-    pixels, labels, trained_on = [], [], {}
+    pixels, labels, trained_on, generators = [], [], {}, []
     for class_name, count in lacking(selection.counts).items():
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
@@ -99,8 +105,10 @@ def balance(
         pixels.append(_resized(drawn.pixels, settings.image_size))
         labels.append(np.full(count, selection.classes.index(class_name), dtype=np.intp))
         trained_on[f"{class_name}: {drawn.generator.name}"] = drawn.generator.trained_on
+        generators.append(drawn.generator.summary())
     empty = np.empty((0, settings.image_size, settings.image_size, 3), np.uint8)
-    synthetic = Synthetic(np.concatenate([empty, *pixels]), np.concatenate([np.empty(0, np.intp), *labels]), trained_on)
+    all_labels = np.concatenate([np.empty(0, np.intp), *labels])
+    synthetic = Synthetic(np.concatenate([empty, *pixels]), all_labels, trained_on, known, generators)
     _keep(run, label, synthetic)
     return synthetic
 
@@ -115,11 +123,15 @@ _FILE = "synthetic.safetensors"
 
 
 def _keep(run: Run, label: str, synthetic: Synthetic) -> None:
-    header = {"label": label, "trained_on": {name: sorted(seen) for name, seen in synthetic.trained_on.items()}}
+    header = {
+        "label": label,
+        "trained_on": {name: sorted(seen) for name, seen in synthetic.trained_on.items()},
+        "generators": synthetic.generators,
+    }
     save_checkpoint(run.folder / _FILE, {"pixels": synthetic.pixels, "labels": synthetic.labels}, header)
 
 
-def _kept(run: Run, label: str) -> Synthetic | None:
+def _kept(run: Run, label: str, known: frozenset[str]) -> Synthetic | None:
     try:
         arrays, header = load_checkpoint(run.folder / _FILE)
     except CannotResume:
@@ -127,4 +139,5 @@ def _kept(run: Run, label: str) -> Synthetic | None:
     if header["label"] != label:
         return None
     trained_on = {name: frozenset(seen) for name, seen in header["trained_on"].items()}
-    return Synthetic(arrays["pixels"], arrays["labels"].astype(np.intp), trained_on)
+    labels = arrays["labels"].astype(np.intp)
+    return Synthetic(arrays["pixels"], labels, trained_on, known, header.get("generators", []))

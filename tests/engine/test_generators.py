@@ -1,12 +1,14 @@
 """Which generators of a study may serve which fold, and what is trained where none may."""
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.events import Progress, Skipped
+from busapp.engine.events import Note, Progress, Skipped
 from busapp.engine.gan import generators
 from busapp.engine.gan.generators import (
     FoldImages,
@@ -21,6 +23,7 @@ from busapp.engine.gan.generators import (
 )
 from busapp.engine.runs import Run
 from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.training_data import Synthetic
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadModel
 
@@ -184,7 +187,9 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     assert drawn.pixels.dtype == np.uint8
     assert drawn.generator.trained_on == frozenset(image.sha256 for image in training)
     assert drawn.generator.name.startswith(f"{run.id}/fold-3-malignant")
-    assert all(isinstance(event, Progress) for event in events)
+    assert all(
+        isinstance(event, Progress) or (isinstance(event, Note) and event.level == "warning") for event in events
+    )
     words = [event.what for event in events if isinstance(event, Progress)]
     assert any(what.startswith("generator for fold 3, malignant: epoch 1 of 1 · ") for what in words)
 
@@ -209,7 +214,7 @@ def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:
         if isinstance(event, Progress) and event.what.startswith("generator for fold 1"):
             break
     job.close()
-    assert (run.folder / "generators" / "fold-1" / "checkpoint.safetensors").exists()
+    assert list(run.folder.glob("generators/fold-1-*/checkpoint.safetensors"))
     events, _ = gather(fold_images(*arguments))
     steps = [e.done for e in events if isinstance(e, Progress) and e.what.startswith("generator for fold 1")]
     assert steps == [2], "the first of the two steps is not done again"
@@ -222,3 +227,47 @@ def test_unreadable_image_is_skipped(phantom_study: Workspace) -> None:
     assert [event.file for event in events if isinstance(event, Skipped)] == [broken.file]
     assert pixels.shape == (len(whole), 16, 16, 3)
     assert hashes == [image.sha256 for image in whole]
+
+
+def test_every_class_has_a_folder_of_its_own(phantom_study: Workspace) -> None:
+    run, records = new_run(phantom_study, "validate"), images(phantom_study)
+    class_names = ["her2+", "her2-", "x" * 300]
+    for class_name in class_names:
+        label, settings = f"fold 1, {class_name}", SETTINGS.model_copy(update={"class_name": class_name})
+        gather(fold_images(phantom_study, run, class_name, records, frozenset(), 1, settings, label))
+    for class_name in class_names:
+        [record] = find_generators(phantom_study, class_name)
+        assert record.class_name == class_name
+        assert len(record.folder.name) < 64
+
+
+def test_training_for_a_fold_is_closed_with_it_and_its_warnings_are_passed_on(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from busapp.engine.gan import training
+
+    started, train = [], training.train_generator
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        def warned() -> Any:
+            yield Note("The samples look alike.", "warning")
+            return (yield from train(*arguments, **named))
+
+        started.append(warned())
+        return started[-1]
+
+    monkeypatch.setattr(training, "train_generator", watched)
+    run = new_run(phantom_study, "validate")
+    job = fold_images(phantom_study, run, "malignant", images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
+    warning = next(event for event in job if isinstance(event, Note))
+    assert warning == Note("generator for fold 1: The samples look alike.", "warning")
+    job.close()
+    assert inspect.getgeneratorstate(started[0]) == inspect.GEN_CLOSED
+
+
+def test_generator_of_which_nobody_knows_what_it_saw_counts_as_a_leak() -> None:
+    nothing = np.empty((0, 16, 16, 3), np.uint8)
+    trained_on = {"clean": "a", "saw a test image": "ab", "saw one that is gone": "ax", "says nothing": ""}
+    seen = {name: frozenset(hashes) for name, hashes in trained_on.items()}
+    synthetic = Synthetic(nothing, np.empty(0, np.intp), seen, known=frozenset("abc"))
+    assert synthetic.generators_that_saw(frozenset("b")) == seen.keys() - {"clean"}

@@ -3,12 +3,14 @@
 A generator is a folder with `generator.keras` and `generator.json`. Keras is loaded by what trains or draws alone.
 """
 
+import hashlib
 import io
 import re
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from busapp.engine import estimates
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.estimates import Estimate
-from busapp.engine.events import Event, Progress, Skipped
+from busapp.engine.events import Event, Note, Progress, Skipped
 from busapp.engine.files import write_atomically
 from busapp.engine.preprocessing import Pixels, load_pixels
 from busapp.engine.runs import Run
@@ -29,6 +31,8 @@ _NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpo
 _DESCRIPTION: Final = "generator.json"
 _FOLDER: Final = "generators"
 """Where a validation run keeps the generators that it trains for its folds."""
+_LONGEST_WORDS: Final = 40
+"""Characters of a label in a folder's name; a label begins with its fold."""
 _AT_ONCE: Final = 32
 """Images loaded or drawn between two events."""
 
@@ -67,6 +71,17 @@ class GeneratorRecord:
         if self.is_of_validation:
             return f"{self.folder.parent.parent.name}/{self.folder.name}"
         return self.folder.name
+
+    def summary(self) -> dict[str, Any]:
+        """What a validation's result says of a generator that it used."""
+        return {
+            "class": self.class_name,
+            "generator": self.name,
+            "preset": self.settings.preset,
+            "epochs": self.settings.epochs,
+            "image_size": self.settings.image_size,
+            "n_trained_on": len(self.trained_on),
+        }
 
     def save(self) -> None:
         """Write `generator.json`; with it the generator counts as finished."""
@@ -263,14 +278,22 @@ def _train(
 ) -> Generator[Event, None, GeneratorRecord]:
     from busapp.engine.gan.training import train_generator
 
-    folder = run.folder / _FOLDER / re.sub(r"[^\w-]+", "-", label)
+    folder = run.folder / _FOLDER / _folder_name(label, settings.class_name)
     pixels, hashes = yield from load_images(workspace, training, settings.image_size)
-    trained = train_generator(pixels, settings, folder, trained_on=hashes)
-    while True:
-        try:
-            event = next(trained)
-        except StopIteration as end:
-            record: GeneratorRecord = end.value.record
-            return record
-        if isinstance(event, Progress):
-            yield Progress(event.done, event.total, f"generator for {label}: {event.what}")
+    with closing(train_generator(pixels, settings, folder, trained_on=hashes)) as trained:
+        while True:
+            try:
+                event = next(trained)
+            except StopIteration as end:
+                record: GeneratorRecord = end.value.record
+                return record
+            if isinstance(event, Progress):
+                yield Progress(event.done, event.total, f"generator for {label}: {event.what}")
+            elif isinstance(event, Note):
+                yield Note(f"generator for {label}: {event.text}", event.level)
+
+
+def _folder_name(label: str, class_name: str) -> str:
+    """A short name that can be read, and that no other class has: `her2+` and `her2-` differ in their hashes."""
+    words = re.sub(r"[^\w-]+", "-", label)[:_LONGEST_WORDS]
+    return f"{words}-{hashlib.sha256(class_name.encode()).hexdigest()[:8]}"
