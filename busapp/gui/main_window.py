@@ -34,6 +34,7 @@ from busapp.gui.help import About, Guide, self_test
 from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.job_thread import Outcome
 from busapp.gui.machine import graphics, processor
+from busapp.gui.run_tab import RunTab
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.synthesis_tab import SynthesisTab
 from busapp.gui.theme import SPACE
@@ -180,6 +181,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.strip.clear()
             page.tab.open_study(workspace)
+        self._follow_job_at_work()
         if former is not None and former is not workspace:
             former.close()
         user_settings.remember_study(workspace.root)
@@ -284,6 +286,14 @@ class MainWindow(QMainWindow):
 
     def _is_of_open_study(self, job: QueuedJob) -> bool:
         return self.workspace is not None and job.study == self.workspace.root
+
+    def _follow_job_at_work(self) -> None:
+        """Let the tab of the job at work go on listening, where the study that is opened is the job's."""
+        job = self.queue.current
+        if job is not None and job.run_id and self._is_of_open_study(job):
+            tab = self._page_of(job.kind).tab
+            if isinstance(tab, RunTab):
+                tab.follow_run(job.run_id)
 
     def _on_event(self, job: QueuedJob, event: Event) -> None:
         if self._is_of_open_study(job):

@@ -113,13 +113,17 @@ class RunTab(StudyTab):
 
     # -- the job at work -----------------------------------------------------------------------------------
 
+    def follow_run(self, run_id: str) -> None:
+        """Show a run that is being executed, from its beginning, and go on with its events as they arrive."""
+        self._run_at_work = run_id
+        self.runs_list.refresh()
+        self.open_run(run_id)
+
     def job_event(self, kind: str, event: Event) -> None:
         if kind != self.kind:
             return
         if isinstance(event, RunStarted):
-            self._run_at_work = event.run
-            self.runs_list.refresh()
-            self.open_run(event.run)
+            self.follow_run(event.run)
         elif self.run is not None and self.run.id == self._run_at_work:
             self.draw_event(event)
 

@@ -1,4 +1,5 @@
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from gates import Gate
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
+from recorded_runs import validation_events
 
 from busapp import paths
 from busapp.engine import demo, jobs
@@ -19,6 +21,8 @@ from busapp.gui import user_settings
 from busapp.gui.job_queue import QueuedJob
 from busapp.gui.main_window import MainWindow
 from busapp.gui.widgets.import_preview import ImportPreview
+
+SMALL = ValidateSettings(folds=2, epochs=3)
 
 
 @pytest.fixture
@@ -292,4 +296,34 @@ def test_opening_a_study_with_an_unfinished_import_leaves_no_offer(qtbot: QtBot,
     job.close()
     window = MainWindow(empty_study)
     assert all(not page.strip.messages for page in window.pages)
+    window.close()
+
+
+def test_a_validation_goes_on_in_its_tab_after_a_look_at_another_study(
+    qtbot: QtBot, phantom_study: Workspace, empty_study: Workspace
+) -> None:
+    run, may_end = phantom_study.new_run("validate", SMALL.model_dump(mode="json")), threading.Event()
+    *before, finished = validation_events(phantom_study, run, SMALL)
+
+    def job() -> Job:
+        yield from before
+        while not may_end.wait(0.005):
+            yield Progress(1, 2, "held")
+        yield finished
+
+    window = MainWindow(phantom_study)
+    window.show()
+    window.tabs.setCurrentIndex(2)
+    with qtbot.waitSignal(window.queue.event_arrived, check_params_cb=lambda _job, event: isinstance(event, Progress)):
+        window.queue.add(QueuedJob("validate", "Validation", lambda: record(run, job()), phantom_study.root))
+    window.open_study(Workspace.open(empty_study.root))
+    with qtbot.waitSignal(window.queue.event_arrived):
+        pass
+    assert window.validation.run is None
+    window.open_study(Workspace.open(phantom_study.root))
+    assert window.validation.run is not None and window.validation.run.id == run.id
+    assert window.validation.result.accuracy.text() == "90.0 % so far"
+    with qtbot.waitSignal(window.queue.ended):
+        may_end.set()
+    qtbot.waitUntil(lambda: "so far" not in window.validation.result.accuracy.text())
     window.close()
