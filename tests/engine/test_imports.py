@@ -340,3 +340,9 @@ def test_busi_as_downloaded_joins_its_masks(empty_study: Workspace, busi_origina
         merged = np.asarray(Image.open(empty_study.mask_path(image.mask)))
         assert merged.shape == (image.height, image.width)
         assert (merged.max() > 0) == (image.class_name != "normal")
+
+
+def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path) -> None:
+    answers = iter([False, False, True])
+    seen = preview([phantom_folder], None, set(), lambda: next(answers))
+    assert sum(seen.counts.values()) == 2

@@ -1,13 +1,15 @@
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QThread, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
+from busapp.engine.imports import folders
 from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.dataset_tab import DatasetTab
@@ -79,6 +81,31 @@ def test_what_is_skipped_is_listed_and_cancel_imports_nothing(
     assert preview.skipped.topLevelItemCount() == 2
     with qtbot.assertNotEmitted(tab.start_requested):
         preview.reject()
+
+
+def test_cancel_does_not_wait_for_all_files(
+    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, phantom_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    first_is_open, go_on = threading.Event(), threading.Event()
+    read_size = folders.read_size
+
+    def slow(path: Path) -> tuple[int, int]:
+        opened.append(path)
+        first_is_open.set()
+        go_on.wait()
+        return read_size(path)
+
+    monkeypatch.setattr(folders, "read_size", slow)
+    tab.open_study(empty_study)
+    _drop(tab, phantom_folder)
+    preview = tab.findChildren(ImportPreview)[-1]
+    assert first_is_open.wait(10)
+    look = preview._look
+    assert look is not None
+    monkeypatch.setattr(look, "wait", lambda: (go_on.set(), QThread.wait(look)))
+    preview.reject()
+    assert len(opened) == 1
 
 
 def test_single_images_are_asked_for_their_class(

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,12 @@ class Preview:
     skipped: list[Skipped]
 
 
-def preview(sources: Sequence[Path], class_name: str | None, known: AbstractSet[tuple[str, str]]) -> Preview:
+def preview(
+    sources: Sequence[Path],
+    class_name: str | None,
+    known: AbstractSet[tuple[str, str]],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Preview:
     """What `import_images` would do, from names and headers: some ten thousand files a second. Only files whose name
     the study knows are read in full, to see whether they are the same image.
 
@@ -64,6 +69,7 @@ def preview(sources: Sequence[Path], class_name: str | None, known: AbstractSet[
         sources: as in `ImportSettings`.
         class_name: the class of all images; None where each folder's name is the class.
         known: `Catalog.known()`.
+        should_stop: asked before each file is opened; once it says so, only what was seen until then comes back.
 
     Raises:
         BadInput: as `find_images`.
@@ -73,6 +79,8 @@ def preview(sources: Sequence[Path], class_name: str | None, known: AbstractSet[
     counts: Counter[str] = Counter()
     already_present = masks = 0
     for image in found:
+        if should_stop():
+            break
         try:
             read_size(image.path)
             present = image.file in names and (image.file, sha256_of(read_content(image.path))) in known

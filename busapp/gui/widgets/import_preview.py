@@ -39,10 +39,14 @@ class _Look(QThread):
         self._workspace, self._sources, self._class_name = workspace, sources, class_name
 
     def run(self) -> None:
+        seen: Preview | str
         try:
-            self.seen.emit(preview(self._sources, self._class_name, self._workspace.catalog.known()))
+            known = self._workspace.catalog.known()
+            seen = preview(self._sources, self._class_name, known, self.isInterruptionRequested)
         except UserError as error:
-            self.seen.emit(str(error))
+            seen = str(error)
+        if not self.isInterruptionRequested():
+            self.seen.emit(seen)
 
 
 class ImportPreview(QDialog):
@@ -102,10 +106,11 @@ class ImportPreview(QDialog):
         return ImportSettings(sources=self._sources, class_name=self.class_name)
 
     def done(self, result: int) -> None:
-        """Close, and wait for the look at the files to end."""
+        """Close; a look at the files ends with the file at hand."""
         self.hide()
         self._look_again = False
         if self._look is not None:
+            self._look.requestInterruption()
             self._look.wait()
         super().done(result)
 
@@ -113,6 +118,7 @@ class ImportPreview(QDialog):
         self.import_button.setEnabled(False)
         if self._look is not None:
             self._look_again = True
+            self._look.requestInterruption()
             return
         if self._needs_class and self.class_name is None:
             self._show_nothing("Which class are these images? Choose one, or type a new one.")
