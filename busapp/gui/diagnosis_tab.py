@@ -129,6 +129,7 @@ class DiagnosisTab(StudyTab):
         self.model_box = QComboBox()
         self.model_box.setAccessibleName("Model")
         self.model_box.setMinimumWidth(220)
+        self.model_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.model_box.activated.connect(self._ask_again)
         label = QLabel("&Model")
         label.setBuddy(self.model_box)
@@ -172,7 +173,8 @@ class DiagnosisTab(StudyTab):
         for run in workspace.runs("diagnose"):
             if run.info.settings["pdf"] is None:
                 self.open_run(run.id)
-                break
+            if self.batch.total:
+                break  # a run that failed before its first image hides no older table
         self._show_page(self.empty)
 
     def open_run(self, run_id: str) -> None:

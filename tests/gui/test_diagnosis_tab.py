@@ -16,6 +16,7 @@ from busapp import paths
 from busapp.engine import jobs
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
+from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
 
 SIZE = 32
@@ -240,3 +241,30 @@ def test_closing_waits_for_the_image_at_hand(tab: DiagnosisTab, study: Workspace
     tab.diagnose(picture(tmp_path, 1, "a.png"))
     tab.close()
     assert tab._thread is None
+
+
+def test_a_failed_run_does_not_hide_the_table_before_it(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    model = study.models_dir / "r1.onnx"
+    images = tuple(picture(tmp_path, channel, f"{channel}.png") for channel in (0, 1))
+    for _ in jobs.start(study, DiagnoseSettings(images=images, model=model)):
+        pass
+    torn = tmp_path / "torn.onnx"
+    torn.write_bytes(b"no model")
+    with pytest.raises(UserError):
+        for _ in jobs.start(study, DiagnoseSettings(images=images, model=torn)):
+            pass
+    tab.open_study(study)
+    assert len(tab.batch.entries()) == 2
+    qtbot.mouseClick(tab.table_button, Qt.MouseButton.LeftButton)
+    assert tab.batch.isVisible()
+
+
+def test_the_models_name_is_not_cut(tab: DiagnosisTab, study: Workspace) -> None:
+    tab.open_study(study)
+    long = "a model with a rather long name, as people give them to their studies"
+    write_model(study.models_dir / f"{long}.onnx")
+    tab.refresh()
+    tab.open_model(study.models_dir / f"{long}.onnx")
+    assert tab.model_box.sizeHint().width() > tab.model_box.fontMetrics().horizontalAdvance(long)
