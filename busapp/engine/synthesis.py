@@ -199,7 +199,10 @@ def _score(
         for name, pixels in (("real", real), ("drawn", drawn)):
             features.append((yield from _embed(pixels, name, settings.weights_file)))
     except BadInput as error:  # the weights are missing, or are not those of a MobileNetV2
-        yield Note(f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.")
+        yield Note(
+            f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.",
+            "warning",
+        )
         return None, None
     return kid(features[0], features[1], seed=settings.seed), kid_floor(features[0], seed=settings.seed)
 

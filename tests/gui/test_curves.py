@@ -115,9 +115,8 @@ def test_a_single_point_is_seen(qtbot: QtBot) -> None:
     qtbot.waitExposed(plot)
 
     def red_pixels_of_the_curve() -> int:
-        # The legend's own line is left out by clearing its words.
-        plot._legend.setText("")
-        image = plot.grab().toImage()
+        view = plot.getPlotItem().getViewBox()
+        image = plot.grab(plot.mapFromScene(view.sceneBoundingRect()).boundingRect()).toImage()
         colours = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
         return sum(colour.red() > 200 and colour.green() < 80 and colour.blue() < 80 for colour in colours)
 
@@ -125,3 +124,20 @@ def test_a_single_point_is_seen(qtbot: QtBot) -> None:
     plot.put("test", 1, 66.5)
     plot.draw()
     assert red_pixels_of_the_curve() > 10
+
+
+def test_small_numbers_keep_their_scale_when_the_colours_change(plot: CurvePlot) -> None:
+    for epoch in (1, 2):
+        plot.put("g", epoch, 0.4 / epoch)
+    plot.draw()
+    plot.grab()
+    axis = plot.getPlotItem().getAxis("left")
+    before = axis.tickStrings([0.2, 0.4], axis.autoSIPrefixScale * axis.scale, 0.2)
+    plot._restyle()
+    assert axis.tickStrings([0.2, 0.4], axis.autoSIPrefixScale * axis.scale, 0.2) == before == ["0.2", "0.4"]
+
+
+def test_epochs_are_whole_numbers(plot: CurvePlot) -> None:
+    for span in (0.5, 2.0, 7.0, 4000.0):
+        spacings = plot.getPlotItem().getAxis("bottom").tickSpacing(1.0, 1.0 + span, 400.0)
+        assert all(spacing >= 1 for spacing, _ in spacings)

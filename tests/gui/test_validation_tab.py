@@ -75,7 +75,8 @@ def test_the_papers_numbers_stand_beside_real_images_alone(tab: ValidationTab, p
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
     assert not tab.result.paper_heading.isVisible()
-    tab.open_study(replace(phantom_study, phantoms=False))
+    real = replace(phantom_study, phantoms=False)
+    tab.open_study(real)
     assert tab.result.paper_heading.isVisible()
     assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
 

@@ -61,6 +61,14 @@ class _Curve:
     points: _Points = field(default_factory=_Points)
 
 
+class _WholeNumbers(pg.AxisItem):  # type: ignore[misc]
+    """Epochs: no tick between two of them."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        levels = [(spacing, offset) for spacing, offset in super().tickSpacing(low, high, size) if spacing >= 1]
+        return levels or [(1.0, 0.0)]
+
+
 class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     """Curves over epochs. Wheel zooms, double-click resets, hover or the arrow keys read the values, a right
     click exports PNG, SVG or CSV. Checkpoints are ticks on the lower edge."""
@@ -72,12 +80,11 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         y_axis: str,
         *,
         y_range: tuple[float, float] | None = None,
-        legend_is_low: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)". `y_range` is what is shown
-        before anybody zooms (all points, if not given); `legend_is_low` is for curves that rise."""
-        super().__init__(parent)
+        before anybody zooms (all points, if not given)."""
+        super().__init__(parent, axisItems={"bottom": _WholeNumbers("bottom")})
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
         self._y_range = y_range
         self._curves: dict[str, _Curve] = {}
@@ -96,9 +103,6 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.12)
-        self._legend = pg.LabelItem()
-        self._legend.setParentItem(plot.getViewBox())
-        self._legend_is_low = legend_is_low
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
         plot.addItem(self._cursor, ignoreBounds=True)
@@ -163,6 +167,11 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             curve.item.setData(points.x[: points.n], points.y[: points.n])
         self._changed.clear()
 
+    def close(self) -> bool:
+        """Let go of the items; points that still wait are not drawn any more."""
+        self._redraw.stop()
+        return bool(super().close())
+
     def clear_curves(self) -> None:
         """Take all curves and ticks away, and the zoom with them."""
         # Items are used again: as garbage they might be collected in a job's thread, where Qt does not bear it.
@@ -206,7 +215,10 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._cursor.setVisible(bool(words))
         if x is not None:
             self._cursor.setPos(x)
-        self._show_title(words or self.title)
+        if words:
+            self._show_title(words)
+        else:
+            self._show_legend()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
@@ -308,13 +320,13 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(colours.foreground)
             axis.setLabel(words)
             axis.enableAutoSIPrefix(False)
+            axis.autoSIPrefixScale = 1.0  # setLabel has just scaled small numbers by 1000, and the line above kept it
         muted = QColor(colours.foreground)
         muted.setAlpha(110)
         self._cursor.setPen(pg.mkPen(muted, width=1))
         self._tick_marks.setBrush(pg.mkBrush(muted))
         self._tick_marks.setPen(pg.mkPen(None))
         self._show_legend()
-        self._show_title(self.title)
 
     def _show_legend(self) -> None:
         entries = [
@@ -322,13 +334,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             for curve in self._curves.values()
             if not curve.faint
         ]
-        words = "&nbsp;&nbsp; ".join(entries)
-        ground = plot_colours().background
-        self._legend.setText(
-            f'<span style="background-color: {ground}">{words}</span>', size="9pt", color=plot_colours().foreground
-        )
-        corner = (1, 1) if self._legend_is_low else (1, 0)
-        self._legend.anchor(corner, corner, offset=(-8, -8 if self._legend_is_low else 4))
+        # Beside the title and not inside the plot, where it would lie over one curve or the other.
+        self._show_title("&nbsp;&nbsp; ".join([escape(self.title), *entries]))
 
     def _show_title(self, words: str) -> None:
         self.getPlotItem().setTitle(words, color=plot_colours().foreground, size="9pt")

@@ -18,7 +18,7 @@ class FoldCurves(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._events: dict[tuple[int, int], EpochEnded] = {}
-        self.accuracy = CurvePlot("Accuracy", "Epoch", "Accuracy (%)", legend_is_low=True)
+        self.accuracy = CurvePlot("Accuracy", "Epoch", "Accuracy (%)")
         self.loss = CurvePlot("Loss", "Epoch", "Cross-entropy (nats)")
         self.view = QComboBox()
         self.view.addItems(["Folds over their epochs, mean strong", "All folds end to end (paper, Figure 13)"])

@@ -207,7 +207,7 @@ def _item(run: Run) -> QTreeWidgetItem:
         when_in_words(info.created),
         settings_in_words(info),
         f"{info.state}, can be resumed" if run.can_resume else info.state,
-        result_in_brief(info.kind, run.result()),
+        result_in_brief(info.kind, run.result()) or info.state,
     )
     item = QTreeWidgetItem(list(words))
     item.setData(0, _ID, run.id)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import ValidateSettings
@@ -89,7 +89,8 @@ class ValidationResult(QWidget):
         self.name.setText(info.name)
         self.accuracy.setText("…")
         self._show_circumstances(f"{settings.system}, protocol {settings.protocol}. {_state(info)}")
-        self._show_paper(settings.system if not phantoms else None)
+        self._phantoms = phantoms
+        self._show_paper(None)
 
     def add_note(self, text: str) -> None:
         """A warning of the job."""
@@ -124,6 +125,8 @@ class ValidationResult(QWidget):
         self.table.show_measures(result["classes"], result)
         self.table.show()
         self.use_button.show()
+        # Only beside the run's own: before, they would be taken for it.
+        self._show_paper(result["system"] if not self._phantoms else None)
 
     def _show_circumstances(self, words: str) -> None:
         self.circumstances.setText(words)
@@ -146,6 +149,7 @@ class ValidationResult(QWidget):
             },
             decimals=2,
         )
+        self.paper_table.setHorizontalHeaderItem(0, QTableWidgetItem("Paper"))
 
 
 def _folds(count: int) -> str:
