@@ -215,6 +215,7 @@ class Study:
             "counts": selection.counts,
             "images_fingerprint": selection.fingerprint(),
             "synthetic_counts": self.lacks,
+            "generators": state.generators,
             "seed": settings.seed,
             "epochs": settings.epochs,
             "seconds": round(state.elapsed(), 3),
@@ -245,6 +246,7 @@ class State:
     seconds: float = 0.0
     finished: list[dict[str, Any]] = field(default_factory=list)
     leaky_generators: set[str] = field(default_factory=set)
+    generators: list[dict[str, Any]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
@@ -285,6 +287,7 @@ class State:
             "seconds": self.elapsed(),
             "finished": self.finished,
             "leaky_generators": sorted(self.leaky_generators),
+            "generators": self.generators,
             "stages": learner.stages,  # another machine might choose otherwise
         }
         arrays = {**learner.arrays(), "logits": self.logits, "fold_of": self.fold_of}
@@ -307,6 +310,7 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
             store, labels = yield from _joined(study, learner, real, synthetic)
         if synthetic is not None:
             state.leaky_generators |= synthetic.generators_that_saw(study.forbidden(fold))
+            state.generators += [used for used in synthetic.generators if used not in state.generators]
         if state.epoch == 0:
             learner.begin_fold(carry_weights=study.settings.leaks.carry_weights and number > 1)
         yield from _train_fold(study, state, learner, store, labels)

@@ -249,6 +249,10 @@ def test_system2_under_strict_trains_generators_on_training_images_alone(unbalan
     }
     generators = find_generators(unbalanced, "malignant")
     assert len(generators) == 2
+    used = [one for one in result["generators"] if one["class"] == "malignant"]
+    assert [one["generator"] for one in used] == sorted(generator.name for generator in generators)
+    assert {(one["preset"], one["epochs"], one["image_size"]) for one in used} == {("quick", 1, 64)}
+    assert [one["n_trained_on"] for one in used] == [len(generator.trained_on) for generator in reversed(generators)]
     for generator in generators:
         assert generator.trained_on
         assert sum(generator.trained_on.isdisjoint(hashes) for hashes in tested.values()) == 1
@@ -262,6 +266,7 @@ def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_imag
     assert len(find_generators(unbalanced, "malignant")) == 1
     assert result["leaks"]["generators_that_saw_test_images"] == 1
     assert result["synthetic_counts"] == {"malignant": 4}
+    assert [(one["class"], one["n_trained_on"]) for one in result["generators"]] == [("malignant", 4)]
 
     again = pull(jobs.start(unbalanced, settings))
     assert any(isinstance(event, Note) and "has the generators" in event.text for event in again)
