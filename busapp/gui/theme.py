@@ -177,6 +177,8 @@ def _palette(c: Colours) -> QPalette:
 
 
 def _stylesheet(c: Colours) -> str:
+    # A button keeps its size when it comes into focus: its border and padding together are what Fusion leaves around
+    # the words, or they would be clipped.
     return f"""
     QToolTip {{ color: {c.text}; background: {c.base}; border: 1px solid {c.border}; padding: 4px; }}
     QLabel[role="muted"] {{ color: {c.muted}; }}
@@ -186,6 +188,6 @@ def _stylesheet(c: Colours) -> str:
     QFrame[level="error"] {{ background: {c.error_strip}; border: 1px solid {c.error}; border-radius: 4px; }}
     QFrame[level="warning"] {{ background: {c.warning_strip}; border: 1px solid {c.warning}; border-radius: 4px; }}
     QFrame[level="info"] {{ background: {c.info_strip}; border: 1px solid {c.accent}; border-radius: 4px; }}
-    QPushButton:focus, QToolButton:focus {{ border: 2px solid {c.accent}; border-radius: 4px; padding: 3px 8px; }}
+    QPushButton:focus, QToolButton:focus {{ border: 2px solid {c.accent}; border-radius: 4px; padding: 2px 5px; }}
     QToolButton:focus {{ padding: 1px 2px; }}
     """

@@ -2,8 +2,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionButton
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.workspace import Workspace
@@ -11,6 +11,7 @@ from busapp.errors import BadInput
 from busapp.gui import app as gui_app
 from busapp.gui import theme
 from busapp.gui.main_window import MainWindow
+from busapp.gui.widgets.empty_state import EmptyState
 
 
 def _window() -> MainWindow:
@@ -86,3 +87,20 @@ def test_classes_have_their_colours(qapp: QApplication) -> None:
     assert named["malignant"] == "#d55e00"
     assert named["normal"] == "#009e73"
     assert len(set(named.values())) == 5
+
+
+def test_a_button_in_focus_has_room_for_its_words(qtbot: QtBot, qapp: QApplication) -> None:
+    theme.apply(qapp, "light")
+    empty = EmptyState("No study is open.", "New study…", "Open a study…")
+    qtbot.addWidget(empty)
+    empty.show()
+    qtbot.waitExposed(empty)
+    button = empty.button
+    button.setFocus()
+    option = QStyleOptionButton()
+    button.initStyleOption(option)
+    option.state |= QStyle.StateFlag.State_HasFocus
+    room = button.style().subElementRect(QStyle.SubElement.SE_PushButtonContents, option, button)
+    words = button.fontMetrics().size(Qt.TextFlag.TextShowMnemonic.value, button.text())
+    assert room.width() >= words.width()
+    assert room.height() >= words.height()
