@@ -4,6 +4,7 @@ from typing import Final, cast, get_args
 
 from PIL import Image
 from pydantic import ValidationError
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -17,6 +18,7 @@ from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.preprocessing import load_pixels
 from busapp.engine.settings import PresetName, SynthesizeSettings
+from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.run_tab import RunTab, settings_column
 from busapp.gui.settings_form import SettingsForm
@@ -47,6 +49,7 @@ class SynthesisTab(RunTab):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._suggested_count: int | None = None
         self.losses = CurvePlot("Losses", "Epoch", "Cross-entropy (nats)")
         self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability", y_range=(0, 1))
         self.film = SampleFilm()
@@ -85,6 +88,13 @@ class SynthesisTab(RunTab):
 
     # -- settings ------------------------------------------------------------------------------------------
 
+    def open_study(self, workspace: Workspace) -> None:
+        self._suggested_count = None
+        self.class_box.blockSignals(True)
+        self.class_box.clear()
+        self.class_box.blockSignals(False)
+        super().open_study(workspace)
+
     def refresh(self) -> None:
         super().refresh()
         assert self.workspace is not None
@@ -99,9 +109,12 @@ class SynthesisTab(RunTab):
         self.class_box.setCurrentIndex(max(0, self.class_box.findData(chosen)))
         self.class_box.blockSignals(False)
         self.empty.set_sentence(NO_RUN if counts else NO_IMAGES)
-        if self.form.values()["class_name"] != self.class_name:
+        if self._suggested_count is None or self.form.values()["class_name"] != self.class_name:
             self._choose_basis()
         else:
+            if self.form.values()["count"] == self._suggested_count:
+                self._suggest_count()
+            self._tell_presets()
             self._look_at_settings()
 
     @property
@@ -123,11 +136,16 @@ class SynthesisTab(RunTab):
         """Another class or preset: its numbers, and as many images as the class lacks."""
         self.form.set_values({"class_name": self.class_name, "preset": self.preset})
         self.offer_weights()
-        if self.workspace is not None:
-            self.form.set_values({"count": self._lacks().get(self.class_name, 0)})
+        self._suggest_count()
         self._tell_presets()
         if self.film.compare.isChecked():
             self._show_real_images(True)
+
+    def _suggest_count(self) -> None:
+        """As many images as the class lacks now."""
+        if self.workspace is not None:
+            self._suggested_count = self._lacks().get(self.class_name, 0)
+            self.form.set_values({"count": self._suggested_count})
 
     def _tell_presets(self) -> None:
         for number, preset in enumerate(get_args(PresetName)):
@@ -146,6 +164,8 @@ class SynthesisTab(RunTab):
     def _look_at_settings(self) -> None:
         settings = self._settings()
         self.start_button.setEnabled(settings is not None and bool(self.class_name))
+        draws_none = settings is not None and settings.count == 0
+        self.start_button.setText("&Start: train only" if draws_none else "&Start: train, then draw")
         if settings is None:
             self.estimate_label.setText("Estimate: after the marked field is mended.")
             return
@@ -193,11 +213,14 @@ class SynthesisTab(RunTab):
             self.result.show_result(event.result)
 
     def _show_real_images(self, wanted: bool) -> None:
-        """Real images of the run's class, side by side like the samples."""
+        """Real images of the run's class, side by side like the samples; nothing where the study has none."""
+        self.film.real.show_pixmap(QPixmap())
         if not wanted or self.workspace is None or self.run is None:
             return
         class_name = self.run.info.settings["class_name"]
         images = self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
+        if not images:
+            return
         paths = [self.workspace.image_path(image) for image in images[: REAL_ROWS * REAL_COLUMNS]]
         try:
             pixels = load_pixels(paths, REAL_SIDE)

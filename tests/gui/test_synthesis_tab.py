@@ -1,6 +1,7 @@
 """The Synthesis tab as a user meets it: settings, a live run, an old run, and what stands there before any."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -9,7 +10,7 @@ from recorded_runs import synthesis_run
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, GanEpochEnded, RunStarted
-from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.job_thread import JobThread, Outcome
 from busapp.gui.synthesis_tab import SynthesisTab
@@ -39,6 +40,51 @@ def test_the_rarest_class_is_chosen_and_lacks_are_told(tab: SynthesisTab, phanto
     assert tab.class_name == "normal"
     assert "5 images, lacks 3" in tab.class_box.currentText()
     assert tab.form.values()["count"] == 3
+
+
+def test_the_images_to_draw_follow_what_the_class_lacks(
+    qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace
+) -> None:
+    catalog = phantom_study.catalog
+    benign = [image.id for image in catalog.images(class_name="benign")]
+    catalog.exclude([image.id for image in catalog.images(class_name="normal")][:3], "test")
+    tab.open_study(phantom_study)
+    assert tab.start_button.text() == "&Start: train, then draw"
+    for name in ("benign", "malignant"):
+        catalog.exclude([image.id for image in catalog.images(class_name=name)][:3], "test")
+    tab.refresh()
+    assert tab.class_name == "normal"
+    assert tab.form.values()["count"] == 0
+    assert tab.start_button.text() == "&Start: train only"
+    assert tab.start_button.isEnabled()
+    tab.form.set_values({"count": 7})
+    assert tab.start_button.text() == "&Start: train, then draw"
+    catalog.exclude(benign, None)
+    tab.refresh()
+    assert tab.form.values()["count"] == 7  # the user's number stays
+
+
+def test_another_study_has_its_own_class_and_times(
+    tab: SynthesisTab, phantom_study: Workspace, tmp_path: Path, phantom_folder: Path
+) -> None:
+    other = Workspace.create(tmp_path / "other")
+    for _ in jobs.start(other, ImportSettings(sources=(phantom_folder,))):
+        pass
+    tab.open_study(phantom_study)
+    tab.class_box.setCurrentIndex(tab.class_box.findData("malignant"))
+    tab.form.set_values({"count": 7})
+    few, many = "normal", ("benign", "malignant")
+    other.catalog.exclude([image.id for image in other.catalog.images(class_name=few)][:6], "test")
+    before = tab.presets.button(0).text()
+    tab.open_study(other)
+    assert tab.class_name == few
+    assert tab.form.values()["count"] == 6
+    assert tab.presets.button(0).text() != before
+    before = tab.presets.button(0).text()
+    for name in (few, *many):
+        other.catalog.exclude([image.id for image in other.catalog.images(class_name=name)], None)
+    tab.refresh()
+    assert tab.presets.button(0).text() != before
 
 
 def test_presets_fill_the_form_and_say_how_long(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
@@ -81,6 +127,22 @@ def test_an_old_run_is_shown_as_it_was(qtbot: QtBot, tab: SynthesisTab, phantom_
     assert tab.film.epoch == 2
     tab.film.compare.click()
     assert not tab.film.real.pixmap.isNull()
+
+
+def test_a_failed_run_shows_no_black_square_as_real(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    synthesis_run(phantom_study, epochs=2)
+    tab.open_study(phantom_study)
+    tab.film.compare.click()
+    assert not tab.film.real.pixmap.isNull()
+    settings = SynthesizeSettings.model_validate({"class_name": "cyst"}).model_dump(mode="json")
+    failed = phantom_study.new_run("synthesize", settings, "Failed")
+    tab.open_run(failed.id)
+    assert tab.film.real.pixmap.isNull()
+    assert not tab.film.play.isEnabled()
+    assert not tab.film.slider.isEnabled()
+    qtbot.mouseClick(tab.film.compare, Qt.MouseButton.LeftButton)
+    assert not tab.film.compare.isChecked()
+    assert tab.film.real.isHidden()
 
 
 def test_the_film_plays_to_its_end(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:

@@ -107,18 +107,23 @@ class SampleFilm(QWidget):
         self._frames.clear()
         self.play.setChecked(False)
         self.slider.setRange(0, 0)
-        self.setEnabled(False)
+        self._set_film_enabled(False)
         self._show_frame()
 
     def add(self, epoch: int, file: Path) -> None:
         """Samples of an epoch were drawn into an image file."""
         follows = self.slider.value() == self.slider.maximum()
         self._frames[epoch] = file
-        self.setEnabled(True)
+        self._set_film_enabled(True)
         self.slider.setMaximum(len(self._frames) - 1)
         if follows and not self.play.isChecked():
             self.slider.setValue(self.slider.maximum())
         self._show_frame()
+
+    def _set_film_enabled(self, enabled: bool) -> None:
+        """Comparing needs no samples: it can be switched off at any time."""
+        self.play.setEnabled(enabled)
+        self.slider.setEnabled(enabled)
 
     def _show_frame(self) -> None:
         epoch = self.epoch
