@@ -181,6 +181,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.strip.clear()
             page.tab.open_study(workspace)
+        self.job_bar.open_study(workspace.root)
         self._follow_job_at_work()
         if former is not None and former is not workspace:
             former.close()
@@ -310,11 +311,16 @@ class MainWindow(QMainWindow):
         if self._is_closing:
             self.close()
 
-    def _show_result(self, kind: str, run_id: str) -> None:
-        page = self._page_of(kind)
+    def _show_result(self, job: QueuedJob) -> None:
+        """Show what a job found, in its own study: that is opened first where another one is open."""
+        if job.study is not None and not self._is_of_open_study(job):
+            self._open_folder(job.study, Workspace.open)
+            if not self._is_of_open_study(job):
+                return
+        page = self._page_of(job.kind)
         self.tabs.setCurrentWidget(page)
-        if run_id:
-            page.tab.open_run(run_id)
+        if job.run_id:
+            page.tab.open_run(job.run_id)
 
     def _diagnose_with(self, model: Path) -> None:
         self.tabs.setCurrentWidget(self.pages[_TAB_OF_KIND["diagnose"]])

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def imported(count: int, *skipped: dict[str, str]) -> dict[str, Any]:
 
 def test_a_finished_job_leaves_a_line_with_a_link_and_what_was_skipped(qtbot: QtBot, bar: Bar) -> None:
     skipped = {"file": "a.png", "reason": "torn"}
-    bar.queue.add(_job(Skipped("a.png", "torn"), Note("A note."), Finished(imported(3, skipped))))
+    job = bar.queue.add(_job(Skipped("a.png", "torn"), Note("A note."), Finished(imported(3, skipped))))
     qtbot.waitUntil(lambda: bar.queue.current is None)
     strip = bar.bar.strip
     assert strip.label.text() == "Import: 3 images imported, 0 already there, 1 skipped."
@@ -95,7 +96,7 @@ def test_a_finished_job_leaves_a_line_with_a_link_and_what_was_skipped(qtbot: Qt
     assert "Skipped a.png: torn" in strip.details.toPlainText()
     with qtbot.waitSignal(bar.bar.result_requested) as asked:
         qtbot.mouseClick(strip.action_button, Qt.MouseButton.LeftButton)
-    assert asked.args == ["import", ""]
+    assert asked.args == [job]
     assert not strip.isVisible()
 
 
@@ -168,3 +169,16 @@ def test_the_waiting_jobs_are_seen_moved_and_removed(qtbot: QtBot, bar: Bar) -> 
     qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)
     assert [job.title for job in bar.queue.waiting] == ["two", "three"]
     dialog.reject()
+
+
+def test_a_job_of_a_study_that_is_not_open_is_named_with_it(bar: Bar, tmp_path: Path) -> None:
+    gate = Gate("Import")
+    gate.queued.study = tmp_path / "first"
+    bar.bar.open_study(tmp_path / "first")
+    bar.queue.add(gate.queued)
+    assert bar.bar.title.text() == "Import"
+    bar.bar.open_study(tmp_path / "second")
+    assert bar.bar.title.text() == "Import in “first”"
+    assert bar.bar.title.toolTip() == str(tmp_path / "first")
+    bar.bar.open_study(tmp_path / "first")
+    assert (bar.bar.title.text(), bar.bar.title.toolTip()) == ("Import", "")

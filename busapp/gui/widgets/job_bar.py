@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -63,10 +64,10 @@ class JobBar(QWidget):
     """Shows the queue's job at work, and the last ones' ends. Hidden when there is nothing to say.
 
     Signals:
-        result_requested: kind and run id of the job whose result the user wants to see.
+        result_requested: the `QueuedJob` whose result the user wants to see.
     """
 
-    result_requested = Signal(str, str)
+    result_requested = Signal(object)
 
     def __init__(
         self, queue: JobQueue, parent: QWidget | None = None, clock: Callable[[], float] = time.monotonic
@@ -79,6 +80,7 @@ class JobBar(QWidget):
         self._has_checkpoint = False
         self._asides: list[str] = []
         self._follows_another = False
+        self._open_study: Path | None = None
         self.strip = MessageStrip()
         self.title = QLabel()
         self.title.setProperty("role", "heading")
@@ -120,6 +122,22 @@ class JobBar(QWidget):
         queue.paused_changed.connect(self._on_paused)
         self._on_queue()
 
+    def open_study(self, root: Path) -> None:
+        """Another study is open now: the jobs of the others are named with theirs."""
+        self._open_study = root
+        if self._queue.current is not None:
+            self._show_title(self._queue.current)
+
+    def _title_of(self, job: QueuedJob) -> str:
+        if job.study is None or job.study == self._open_study:
+            return job.title
+        return f"{job.title} in “{job.study.name}”"
+
+    def _show_title(self, job: QueuedJob) -> None:
+        title = self._title_of(job)
+        self.title.setText(title)
+        self.title.setToolTip(str(job.study) if title != job.title else "")
+
     # -- what arrives --------------------------------------------------------------------------------------
 
     def _on_started(self, job: QueuedJob) -> None:
@@ -129,7 +147,7 @@ class JobBar(QWidget):
         self._asides = []
         if not self._follows_another:
             self.strip.remove_infos()
-        self.title.setText(job.title)
+        self._show_title(job)
         self.what.setText("starting …")
         self.what.setToolTip("")
         self.left.setText("")
@@ -162,19 +180,20 @@ class JobBar(QWidget):
     def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
         self._working.hide()
         self._follows_another = bool(self._queue.waiting)
+        title = self._title_of(job)
         if outcome.state == "failed":
-            self.strip.add(f"{job.title} failed. {outcome.error}", outcome.details)
+            self.strip.add(f"{title} failed. {outcome.error}", outcome.details)
         elif outcome.state == "cancelled":
             kept = " It can be resumed." if self._has_checkpoint else ""
-            self.strip.add(f"{job.title} was cancelled.{kept}", level="info")
+            self.strip.add(f"{title} was cancelled.{kept}", level="info")
         else:
             skipped = any(line.startswith("Skipped") for line in self._asides)
             self.strip.add(
-                f"{job.title}: {headline(job.kind, outcome.result)}",
+                f"{title}: {headline(job.kind, outcome.result)}",
                 "\n".join(self._asides),
                 level="warning" if skipped else "info",
                 action="Show",
-                on_action=lambda: self.result_requested.emit(job.kind, job.run_id),
+                on_action=lambda: self.result_requested.emit(job),
             )
 
     def _on_queue(self) -> None:
