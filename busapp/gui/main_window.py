@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
         }
         self._guide: Guide | None = None
         self._is_closing = False
+        self._offers: dict[str, tuple[MessageStrip, str]] = {}
         self._refresh_later = QTimer(self, singleShot=True, interval=0)
         self._refresh_later.timeout.connect(self._refresh)
         self._lay_out()
@@ -268,6 +269,7 @@ class MainWindow(QMainWindow):
         if self.workspace is not None:
             for page in self.pages:
                 page.tab.refresh()
+            self._withdraw_stale_offers(self.workspace)
 
     # -- jobs ----------------------------------------------------------------------------------------------
 
@@ -284,6 +286,7 @@ class MainWindow(QMainWindow):
             self.queue.resume(self.workspace, run_id)
         except UserError as error:
             self.tell(str(error))
+        self._withdraw_offer(run_id)
 
     def _is_of_open_study(self, job: QueuedJob) -> bool:
         return self.workspace is not None and job.study == self.workspace.root
@@ -327,6 +330,7 @@ class MainWindow(QMainWindow):
         self.diagnosis.open_model(model)
 
     def _offer_to_resume(self, workspace: Workspace) -> None:
+        self._offers.clear()
         stopped = [run for run in workspace.runs() if run.info.state in ("interrupted", "cancelled") and run.can_resume]
         for run in reversed(stopped):
             self._offer_run(run)
@@ -334,12 +338,23 @@ class MainWindow(QMainWindow):
     def _offer_run(self, run: Run) -> None:
         at = datetime.fromisoformat(run.info.created).astimezone()
         words = {"interrupted": "was interrupted", "cancelled": "was stopped"}[run.info.state]
-        self._page_of(run.info.kind).strip.add(
-            f"{SETTINGS[run.info.kind].label}: {run.info.name}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on.",
-            level="info",
-            action="Resume",
-            on_action=lambda: self._resume(run.id),
+        strip = self._page_of(run.info.kind).strip
+        sentence = (
+            f"{SETTINGS[run.info.kind].label}: {run.info.name}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on."
         )
+        strip.add(sentence, level="info", action="Resume", on_action=lambda: self._resume(run.id))
+        self._offers[run.id] = (strip, sentence)
+
+    def _withdraw_offer(self, run_id: str) -> None:
+        if run_id in self._offers:
+            strip, sentence = self._offers.pop(run_id)
+            strip.remove(sentence)
+
+    def _withdraw_stale_offers(self, workspace: Workspace) -> None:
+        """A run that was offered may have been deleted, or resumed elsewhere, since."""
+        resumable = {run.id for run in workspace.runs() if run.can_resume} if self._offers else set()
+        for run_id in set(self._offers) - resumable:
+            self._withdraw_offer(run_id)
 
     # -- help and the end ----------------------------------------------------------------------------------
 

@@ -327,3 +327,72 @@ def test_a_validation_goes_on_in_its_tab_after_a_look_at_another_study(
         may_end.set()
     qtbot.waitUntil(lambda: "so far" not in window.validation.result.accuracy.text())
     window.close()
+
+
+def test_the_link_of_a_job_of_another_study_opens_that_study(
+    qtbot: QtBot, phantom_study: Workspace, empty_study: Workspace
+) -> None:
+    run, may_go_on = phantom_study.new_run("validate", SMALL.model_dump(mode="json")), threading.Event()
+    events = list(validation_events(phantom_study, run, SMALL))
+
+    def job() -> Job:
+        while not may_go_on.wait(0.005):
+            yield Progress(0, 2, "held")
+        yield from events
+
+    window = MainWindow(phantom_study)
+    window.show()
+    with qtbot.waitSignal(window.queue.event_arrived):
+        window.queue.add(QueuedJob("validate", "Validation", lambda: record(run, job()), phantom_study.root))
+    assert window.job_bar.title.text() == "Validation"
+    window.open_study(Workspace.open(empty_study.root))
+    assert window.job_bar.title.text() == f"Validation in “{phantom_study.root.name}”"
+    with qtbot.waitSignal(window.queue.ended):
+        may_go_on.set()
+    strip = window.job_bar.strip
+    assert strip.label.text().startswith(f"Validation in “{phantom_study.root.name}”: ")
+    qtbot.mouseClick(strip.action_button, Qt.MouseButton.LeftButton)
+    assert window.workspace is not None and window.workspace.root == phantom_study.root
+    assert window.tabs.currentIndex() == 2
+    assert window.validation.run is not None and window.validation.run.id == run.id
+    assert not window.pages[2].strip.messages
+    window.close()
+
+
+def test_the_link_of_a_job_whose_study_is_gone_says_so_and_leaves_the_open_one(
+    qtbot: QtBot, window: MainWindow, empty_study: Workspace, tmp_path: Path
+) -> None:
+    gone = QueuedJob("validate", "Validation", Gate("").job, tmp_path / "gone", "20200101-000000-validate")
+    window.job_bar.result_requested.emit(gone)
+    assert "There is no study in this folder" in window.strip.label.text()
+    assert window.workspace is empty_study
+    assert not window.pages[2].strip.messages
+
+
+def test_an_offer_to_go_on_ends_with_its_run(qtbot: QtBot, phantom_study: Workspace) -> None:
+    run_id = _interrupted_run(phantom_study)
+    window = MainWindow(phantom_study)
+    window.show()
+    window.tabs.setCurrentIndex(2)
+    strip, runs_list = window.pages[2].strip, window.validation.runs_list
+    assert strip.isVisible()
+    runs_list.select(run_id)
+    runs_list.delete_action.trigger()
+    qtbot.waitUntil(lambda: not strip.isVisible())
+    window.close()
+
+
+def test_an_offer_to_go_on_ends_when_its_run_is_resumed_from_the_list(qtbot: QtBot, phantom_study: Workspace) -> None:
+    run_id = _interrupted_run(phantom_study)
+    window = MainWindow(phantom_study)
+    window.show()
+    window.tabs.setCurrentIndex(2)
+    gate = Gate("first")
+    window.queue.add(gate.queued)
+    window.validation.runs_list.select(run_id)
+    window.validation.runs_list.resume_action.trigger()
+    assert [job.run_id for job in window.queue.waiting] == [run_id]
+    assert not window.pages[2].strip.isVisible()
+    window.queue.shut_down()
+    qtbot.waitUntil(lambda: window.queue.current is None)
+    window.close()
