@@ -184,6 +184,11 @@ class DiagnosisTab(StudyTab):
         except UserError as error:
             self.problem.emit(str(error), "")
             return
+        if run.info.kind == "export":
+            exported = run.result()
+            if exported is not None:
+                self.open_model(Path(exported["model"]))
+            return
         for event in run.events():
             self._fill_table(event)
 

@@ -14,7 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from busapp import paths
 from busapp.engine import jobs
-from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.events import Finished, Job
+from busapp.engine.runs import record
+from busapp.engine.settings import DiagnoseSettings, ExportSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
@@ -268,3 +270,17 @@ def test_the_models_name_is_not_cut(tab: DiagnosisTab, study: Workspace) -> None
     tab.refresh()
     tab.open_model(study.models_dir / f"{long}.onnx")
     assert tab.model_box.sizeHint().width() > tab.model_box.fontMetrics().horizontalAdvance(long)
+
+
+def test_the_run_of_an_export_shows_its_model(tab: DiagnosisTab, study: Workspace) -> None:
+    older = write_model(study.models_dir / "r0.onnx")
+    run = study.new_run("export", ExportSettings(run="r0").model_dump(mode="json"))
+
+    def exported() -> Job:
+        yield Finished({"model": str(older)})
+
+    list(record(run, exported()))
+    tab.open_study(study)
+    tab._select_model(study.models_dir / "r1.onnx")
+    tab.open_run(run.id)
+    assert tab.model_path == older
