@@ -15,9 +15,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from busapp.engine.diagnosis import COLOURS, RESEARCH_USE, Diagnosis, Model, overlay
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnosis, Model
 from busapp.engine.events import EpochEnded
 from busapp.engine.files import space_is_needed, write_atomically
+from busapp.engine.heat_map import COLOURS, overlay
 
 # Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
 BLUE: Final = "#0072B2"

@@ -1,84 +1,28 @@
 """Diagnosis with real ONNX files: a tiny network built node by node, whose answer is the brightest channel."""
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_model import CLASSES, PROVENANCE, SIZE, write_model
 
 from busapp.engine import jobs
 from busapp.engine.diagnosis import (
-    COLOURS,
     RESEARCH_USE,
     Diagnoser,
     Model,
     default_model,
     diagnose_one,
     find_images,
-    overlay,
 )
 from busapp.engine.events import Event, Finished, ImageDiagnosed, Note, Skipped
+from busapp.engine.heat_map import COLOURS, overlay
 from busapp.engine.metrics import softmax
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, BadModel, UnreadableImage
-
-CLASSES = ["benign", "malignant", "normal"]
-SIZE = 32
-PROVENANCE = {
-    "run": "r1",
-    "study": "Phantoms",
-    "phantoms": True,
-    "system": "system1",
-    "protocol": "strict",
-    "epochs": 2,
-    "n_images": 24,
-    "n_groups": 20,
-    "n_synthetic": 0,
-    "class_counts": {"benign": 8, "malignant": 8, "normal": 8},
-    "accuracy": 0.75,
-    "accuracy_ci95": [0.55, 0.88],
-    "leaks": {"groups_split": 0},
-    "busapp": "0.1.0",
-    "created": "2026-01-01T00:00:00+00:00",
-}
-
-
-def write_model(path: Path, **changes: object) -> Path:
-    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])
-    maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 3, 4, 4])
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["float"], ["channels"], perm=[0, 3, 1, 2]),
-        helper.make_node("AveragePool", ["channels"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Mul", ["cells", "scale"], ["maps"]),
-        helper.make_node("ReduceMean", ["maps", "axes"], ["logits"], keepdims=0),
-    ]
-    constants = [
-        helper.make_tensor("scale", TensorProto.FLOAT, [1], [0.02]),
-        helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3]),
-    ]
-    graph = helper.make_graph(nodes, "channels", [pixels], [logits, maps], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    about = {
-        "format": 1,
-        "classes": CLASSES,
-        "image_size": SIZE,
-        "temperature": 1.0,
-        "provenance": PROVENANCE,
-        **changes,
-    }
-    helper.set_model_props(model, {"busapp": json.dumps(about)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
-    return path
 
 
 @pytest.fixture(scope="module")

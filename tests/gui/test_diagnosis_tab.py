@@ -1,6 +1,5 @@
 """The Diagnosis tab as a user meets it, with a real tiny ONNX model: one image, many images, the clipboard."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
+from tiny_model import CLASSES, PROVENANCE, write_model
 
 from busapp import paths
 from busapp.engine import jobs
@@ -21,53 +21,7 @@ from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
 
-SIZE = 32
-CLASSES = ["benign", "malignant", "normal"]
-
-
-def write_model(path: Path, leaks: int = 0) -> Path:
-    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])
-    maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 3, 4, 4])
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["float"], ["channels"], perm=[0, 3, 1, 2]),
-        helper.make_node("AveragePool", ["channels"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Mul", ["cells", "scale"], ["maps"]),
-        helper.make_node("ReduceMean", ["maps", "axes"], ["logits"], keepdims=0),
-    ]
-    constants = [
-        helper.make_tensor("scale", TensorProto.FLOAT, [1], [0.02]),
-        helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3]),
-    ]
-    graph = helper.make_graph(nodes, "channels", [pixels], [logits, maps], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    provenance = {
-        "run": "r1",
-        "study": "Phantoms",
-        "phantoms": True,
-        "system": "system1",
-        "protocol": "published" if leaks else "strict",
-        "epochs": 2,
-        "n_images": 24,
-        "n_groups": 20,
-        "n_synthetic": 0,
-        "class_counts": {"benign": 8, "malignant": 8, "normal": 8},
-        "accuracy": 0.75,
-        "accuracy_ci95": [0.55, 0.88],
-        "leaks": {"groups_split": leaks},
-        "busapp": "0.1.0",
-        "created": "2026-01-01T00:00:00+00:00",
-    }
-    about = {"format": 1, "classes": CLASSES, "image_size": SIZE, "temperature": 1.0, "provenance": provenance}
-    helper.set_model_props(model, {"busapp": json.dumps(about)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
-    return path
+LEAKY = {"protocol": "published", "leaks": {"groups_split": 3}}
 
 
 def picture(folder: Path, channel: int, name: str) -> Path:
@@ -135,7 +89,7 @@ def test_a_model_whose_accuracy_leaks_is_marked(
     tab.open_study(study)
     tab.diagnose(picture(tmp_path, 0, "a.png"))
     qtbot.waitUntil(lambda: tab.single.isVisible())
-    leaky = write_model(study.models_dir / "leaky.onnx", leaks=3)
+    leaky = write_model(study.models_dir / "leaky.onnx", provenance={**PROVENANCE, **LEAKY})
     tab.open_model(leaky)
     assert tab.model_path == leaky
     qtbot.waitUntil(lambda: "leaks" in tab.result.cautions.label.text())

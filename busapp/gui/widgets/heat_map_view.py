@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.diagnosis import COLOURS, HeatMap, colour_heat_map
+from busapp.engine.heat_map import COLOURS, HeatMap, colour_heat_map
 from busapp.gui.theme import colours
 
 
