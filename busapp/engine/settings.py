@@ -4,7 +4,7 @@ both made from these, and they are saved with the run. A default stands here and
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName
 
@@ -27,6 +27,15 @@ class JobSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
     kind: ClassVar[str]
     label: ClassVar[str]
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_written_down(cls, value: Any) -> Any:
+        """Settings are kept with the run; old archives leave names that are no text."""
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path) and str(path) != str(path).encode(errors="replace").decode():
+                raise ValueError("its name is not valid text; rename it")
+        return value
 
     @property
     def subject(self) -> str:

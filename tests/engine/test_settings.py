@@ -87,3 +87,9 @@ def test_settings_cannot_be_changed_after_they_were_validated() -> None:
     settings = ImportSettings(sources=(Path("folder"),))
     with pytest.raises(ValidationError, match="frozen"):
         settings.class_name = "benign"  # type: ignore[misc]
+
+
+def test_a_path_whose_name_is_no_text_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ValidationError, match="rename it"):
+        ImportSettings(sources=(Path("gutartig_\udce4"),))
+    assert ImportSettings(sources=(Path("gutartig_ä"),)).sources == (Path("gutartig_ä"),)
