@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from live_runs import watch
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from recorded_runs import synthesis_run
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, GanEpochEnded, RunStarted
+from busapp.engine.events import GanEpochEnded, RunStarted
 from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.workspace import Workspace
-from busapp.gui.job_thread import JobThread, Outcome
 from busapp.gui.synthesis_tab import SynthesisTab
 
 
@@ -183,20 +183,7 @@ def test_a_real_training_is_watched_live(qtbot: QtBot, tab: SynthesisTab, phanto
     settings = SynthesizeSettings.model_validate(
         {"class_name": "normal", "epochs": 2, "count": 2, "batch_size": 4, "image_size": 16, "sample_every": 1}
     )
-    outcomes: list[Outcome] = []
-    thread = JobThread(lambda: jobs.start(phantom_study, settings))
-
-    def on_event(event: Event) -> None:
-        tab.job_event("synthesize", event)
-
-    thread.event_arrived.connect(on_event)
-    thread.ended.connect(outcomes.append)
-    thread.start()
-    qtbot.waitUntil(lambda: bool(outcomes), timeout=60_000)
-    thread.wait()
-    assert outcomes[0].state == "finished", outcomes[0]
-    tab.job_ended("synthesize", outcomes[0])
-    tab.refresh()
+    watch(qtbot, tab, phantom_study, settings)
     assert tab.losses.values("g")[0].tolist() == [1, 2]
     assert tab.film.epoch == 2
     assert "images" in tab.result.added.text()

@@ -5,17 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from live_runs import watch
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from recorded_runs import validation_events, validation_run
 
-from busapp.engine import jobs
-from busapp.engine.events import Event, FoldEnded, Job, Progress
+from busapp.engine.events import FoldEnded, Job, Progress
 from busapp.engine.runs import record
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import NotEnoughImages
-from busapp.gui.job_thread import JobThread, Outcome
+from busapp.gui.job_thread import Outcome
 from busapp.gui.synthesis_tab import SynthesisTab
 from busapp.gui.validation_tab import ValidationTab
 
@@ -177,20 +177,7 @@ def test_a_real_cross_validation_is_watched_live(qtbot: QtBot, tab: ValidationTa
     settings = ValidateSettings(
         folds=2, epochs=1, image_size=32, width=0.25, pretrained=False, frozen_stages=0, batch_size=8
     )
-    outcomes: list[Outcome] = []
-    thread = JobThread(lambda: jobs.start(phantom_study, settings))
-
-    def on_event(event: Event) -> None:
-        tab.job_event("validate", event)
-
-    thread.event_arrived.connect(on_event)
-    thread.ended.connect(outcomes.append)
-    thread.start()
-    qtbot.waitUntil(lambda: bool(outcomes), timeout=60_000)
-    thread.wait()
-    assert outcomes[0].state == "finished", outcomes[0]
-    tab.job_ended("validate", outcomes[0])
-    tab.refresh()
+    watch(qtbot, tab, phantom_study, settings)
     assert sum(map(sum, tab.confusion.total())) == 24
     assert tab.curves.loss.values("train 2")[0].tolist() == [1]
     assert "24 simulated phantoms" in tab.result.circumstances.text()
