@@ -1,23 +1,19 @@
 """Small pictures of the study's images: made once, kept in the study's cache, loaded off the window's thread."""
 
-import io
 import threading
 from collections import OrderedDict
-from pathlib import Path
 from typing import Final
 
-from PIL import Image
 from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.files import write_atomically
 from busapp.engine.preprocessing import read_image
+from busapp.engine.thumbnails import make_thumbnail, thumbnail_path
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 
-LONGEST_SIDE: Final = 224
-"""Pixels; the largest size that the grid shows."""
 _KEPT_IN_MEMORY: Final = 1500
 _MOST_WAITING: Final = 400
 """Whoever scrolls past more than these does not wait for the first of them."""
@@ -25,24 +21,16 @@ _MOST_WAITING: Final = 400
 
 def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
     """The small picture, from the cache or made now; a null picture where the image cannot be read."""
-    cached = workspace.root / "cache" / "thumbnails" / image.sha256[:2] / f"{image.sha256}.jpg"
+    cached = thumbnail_path(workspace, image.sha256)
     small = QImage(str(cached)) if cached.exists() else QImage()
     if not small.isNull():
         return small
     try:
-        content = _small_jpeg(workspace.image_path(image))
+        content = make_thumbnail(read_image(workspace.image_path(image)))
         write_atomically(cached, content)
     except (UserError, OSError):
         return QImage()
     return QImage.fromData(content)
-
-
-def _small_jpeg(path: Path) -> bytes:
-    picture = read_image(path)
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=90)
-    return stream.getvalue()
 
 
 class Thumbnails(QObject):
