@@ -17,7 +17,7 @@ from scipy.ndimage import laplace
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from busapp.engine.catalog import ImageRecord
+from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.preprocessing import read_image
 from busapp.engine.runs import Run
@@ -48,7 +48,7 @@ lowest is 0.033; blurred by a Gaussian of 2 pixels, 19 of 20 of its images fall 
 
 def is_curated(workspace: Workspace) -> bool:
     """Whether curation has seen every real image of the study, so that its groups can be relied on."""
-    return all(image.group_id is not None for image in workspace.catalog.images(kind="real"))
+    return all(image.checked for image in workspace.catalog.images(kind="real"))
 
 
 def curate(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:
@@ -94,7 +94,8 @@ def group_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
     pairs = yield from _near_duplicates(images, signatures, settings)
     groups = _groups(images, pairs)
     conflicts = [(images[a], images[b]) for a, b in pairs if images[a].class_name != images[b].class_name]
-    workspace.catalog.set_curation(groups, [(images[a].id, images[b].id) for a, b in pairs], flags)
+    alike = [FoundPair(images[a].id, images[b].id, 1.0, "looks alike") for a, b in pairs]
+    workspace.catalog.set_curation(groups, alike, flags, {})
     return {
         "n_images": len(images),
         "n_pairs": len(pairs),

@@ -22,7 +22,8 @@ PROGRESS_INTERVAL = 1.0
 
 
 class RunInfo(BaseModel):
-    """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's fingerprint at the start."""
+    """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's
+    fingerprint at the start, `revision` the number of its newest change."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -32,6 +33,7 @@ class RunInfo(BaseModel):
     created: str
     settings: dict[str, Any]
     dataset: str
+    revision: int | None = None
     busapp: str
     platform: str
     note: str = ""
@@ -52,7 +54,15 @@ class Run:
         return self.info.id
 
     @classmethod
-    def create(cls, parent: Path, kind: str, settings: dict[str, object], dataset: str, name: str) -> "Run":
+    def create(
+        cls,
+        parent: Path,
+        kind: str,
+        settings: dict[str, object],
+        dataset: str,
+        name: str,
+        revision: int | None = None,
+    ) -> "Run":
         """Make the folder. The id starts with the time, so that ids sort by age."""
         parent.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)
@@ -71,6 +81,7 @@ class Run:
             created=now.isoformat(timespec="seconds"),
             settings=settings,
             dataset=dataset,
+            revision=revision,
             busapp=busapp.__version__,
             platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         )

@@ -125,7 +125,16 @@ class Workspace:
 
     def new_run(self, kind: str, settings: dict[str, object], name: str = "") -> Run:
         """A folder for one execution of a job, with its settings and the dataset's fingerprint."""
-        return Run.create(self.root / "runs", kind, settings, self.catalog.fingerprint(), name)
+        catalog = self.catalog
+        return Run.create(self.root / "runs", kind, settings, catalog.fingerprint(), name, catalog.revision())
+
+    def changed_since(self, run: Run) -> list[str]:
+        """What has changed in the dataset since a run began, in words, the oldest first; nothing where the images,
+        classes and groups are again as they were."""
+        if run.info.dataset == self.catalog.fingerprint():
+            return []
+        changes = [] if run.info.revision is None else self.catalog.changes_since(run.info.revision)
+        return changes or ["The dataset was changed; how is not known"]
 
     def run(self, run_id: str) -> Run:
         """A run by its id. Raises `BadInput` where there is none."""

@@ -246,7 +246,7 @@ class DatasetTab(StudyTab):
         contested = f"{conflicts:,} pairs of them have different classes"
         real = [image for image in self._images if image.kind == "real"]
         parts = [f"{len(real):,} real images"]
-        if any(image.group_id is not None for image in real):
+        if any(image.checked for image in real):
             parts += [alike, contested]
         elif real:
             parts.append("near-duplicates were not looked for yet")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from busapp.engine.catalog import Catalog, ImageRecord, NewImage
+from busapp.engine.catalog import Catalog, FoundPair, ImageRecord, Measures, NewImage, Pair
 from busapp.errors import DamagedStudy, NoSpace
 
 
@@ -76,7 +76,7 @@ def test_every_change_can_be_taken_back_one_after_the_other(catalog: Catalog) ->
 
 def test_an_image_whose_import_was_undone_comes_back_by_importing(catalog: Catalog) -> None:
     catalog.undo()
-    assert catalog.known() == set()
+    assert catalog.known() == {}
     assert catalog.add([new_image(1)], "again") == 1
     assert ids(catalog.images()) == [1]
 
@@ -94,20 +94,169 @@ def test_undo_gives_each_image_its_own_value_back(catalog: Catalog) -> None:
     assert [image.excluded for image in catalog.images()] == ["first", None, None]
 
 
+def alike(first: int, second: int, how: str = "looks alike") -> FoundPair:
+    return FoundPair(first, second, 0.98, how)
+
+
+def curate(catalog: Catalog, *pairs: FoundPair, flags: dict[int, list[str]] | None = None) -> None:
+    catalog.set_curation([image.id for image in catalog.images()], pairs, flags or {}, {})
+
+
+def groups(catalog: Catalog) -> list[int]:
+    return [image.group for image in catalog.images()]
+
+
 def test_curation_replaces_what_was_found_before(catalog: Catalog) -> None:
-    catalog.set_curation({1: 1, 2: 1, 3: 3}, [(3, 1)], {1: ["blur", "tiny"]})
-    assert [image.group for image in catalog.images()] == [1, 1, 3]
-    assert catalog.pairs() == [(1, 3)]
+    measured = {1: Measures(1.0, 90.5, 40.0, 0.0, 7.5)}
+    catalog.set_curation([1, 2, 3], [alike(2, 1)], {1: ["blur", "tiny"]}, measured)
+    assert groups(catalog) == [1, 1, 3]
+    assert catalog.pairs() == [Pair(1, 2, 0.98, "looks alike", None)]
     assert catalog.flags() == {1: ["blur", "tiny"]}
-    catalog.set_curation({1: 1, 2: 2}, [], {2: ["blank"]})
-    assert [image.group_id for image in catalog.images()] == [1, 2, None]
-    assert catalog.pairs() == []
-    assert catalog.flags() == {2: ["blank"]}
+    assert catalog.measures() == measured
+    assert [image.checked for image in catalog.images()] == [True, True, True]
+    catalog.set_curation([1, 2], [], {2: ["blank"]}, {})
+    assert groups(catalog) == [1, 2, 3]
+    assert [image.checked for image in catalog.images()] == [True, True, False]
+    assert (catalog.pairs(), catalog.flags(), catalog.measures()) == ([], {2: ["blank"]}, {})
+
+
+def test_what_curation_found_can_be_taken_back_and_made_again(catalog: Catalog) -> None:
+    curate(catalog, alike(1, 2), flags={3: ["blur"]})
+    assert catalog.history()[0].what == "3 images checked"
+    assert catalog.undo() == "3 images checked"
+    assert (groups(catalog), catalog.pairs(), catalog.flags()) == ([1, 2, 3], [], {})
+    assert not any(image.checked for image in catalog.images())
+    assert catalog.redo() == "3 images checked"
+    assert (groups(catalog), len(catalog.pairs()), catalog.flags()) == ([1, 1, 3], 1, {3: ["blur"]})
+
+
+def test_finding_the_same_again_is_no_change(catalog: Catalog) -> None:
+    curate(catalog, alike(1, 2), flags={3: ["blur"]})
+    curate(catalog, alike(2, 1), flags={3: ["blur"]})
+    assert len(catalog.history()) == 2
+
+
+def test_pairs_connect_groups_until_one_is_judged_different(catalog: Catalog) -> None:
+    curate(catalog, alike(1, 2), alike(2, 3))
+    assert groups(catalog) == [1, 1, 1]
+    catalog.judge([(3, 2)], "different")
+    assert groups(catalog) == [1, 1, 3]
+    assert catalog.conflicts() == []
+    curate(catalog, alike(1, 2), alike(2, 3))
+    assert groups(catalog) == [1, 1, 3], "what the user said holds when curation looks again"
+    assert catalog.undo() == "1 pair: different pictures"
+    assert groups(catalog) == [1, 1, 1]
+    assert catalog.conflicts() == [(2, 3)]
+
+
+def test_images_joined_by_hand_are_a_group_and_stay_one(catalog: Catalog) -> None:
+    catalog.join([3, 1])
+    assert groups(catalog) == [1, 2, 1]
+    curate(catalog)
+    assert groups(catalog) == [1, 2, 1]
+    assert catalog.pairs() == [Pair(1, 3, 0.0, "joined by hand", "same")]
+    catalog.undo()
+    catalog.undo()
+    assert (groups(catalog), catalog.pairs()) == ([1, 2, 3], [])
+
+
+def test_images_are_taken_out_of_their_group_together(catalog: Catalog) -> None:
+    catalog.add([new_image(4)], "one more")
+    curate(catalog, alike(1, 2), alike(2, 3), alike(3, 4))
+    assert catalog.split([3, 4]) == 1
+    assert groups(catalog) == [1, 1, 3, 3]
+    catalog.undo()
+    assert groups(catalog) == [1, 1, 1, 1]
+
+
+def test_images_of_a_patient_are_one_group_from_the_start(catalog: Catalog) -> None:
+    catalog.add([new_image(4, patient="p"), new_image(5, patient="q")], "first")
+    catalog.add([new_image(6, patient="p")], "second")
+    assert groups(catalog) == [1, 2, 3, 4, 5, 4]
+    assert catalog.split([4]) == 0
+    curate(catalog, alike(1, 6))
+    assert groups(catalog) == [1, 2, 3, 1, 5, 1]
+
+
+def test_an_addition_in_many_steps_is_one_change(catalog: Catalog) -> None:
+    addition = catalog.addition(lambda n: f"{n} images imported")
+    assert addition.add([new_image(4), new_image(5)]) == 2
+    assert addition.add([new_image(5), new_image(6)]) == 1
+    assert catalog.history()[0].what == "3 images imported"
+    assert catalog.undo() == "3 images imported"
+    assert len(catalog.images()) == 3
+    assert catalog.redo() == "3 images imported"
+    assert len(catalog.images()) == 6
+
+
+def test_an_addition_can_be_taken_back_as_if_it_had_never_been(catalog: Catalog) -> None:
+    before = (catalog.images(), catalog.history())
+    addition = catalog.addition(lambda n: f"{n} images imported")
+    addition.add([new_image(4, mask="m"), new_image(1, mask="m")])
+    assert catalog.images()[0].mask == "m"
+    addition.take_back()
+    assert (catalog.images(), catalog.history()) == before
+
+
+def test_a_mask_that_comes_later_is_joined_to_its_image(catalog: Catalog) -> None:
+    assert catalog.add([new_image(1, mask="m")], "0 images imported") == 0
+    assert catalog.images()[0].mask == "m"
+    assert catalog.history()[0].what == "0 images imported, 1 masks joined to their images"
+    catalog.undo()
+    assert catalog.images()[0].mask is None
+
+
+def test_a_covered_image_is_still_known_by_what_was_imported(catalog: Catalog) -> None:
+    curate(catalog, flags={1: ["text"]})
+    catalog.cover(catalog.images()[0], "c" * 64, ".png", [], "text covered")
+    image = catalog.images()[0]
+    assert (image.sha256, image.original, catalog.flags()) == ("c" * 64, f"{1:064x}", {})
+    assert catalog.add([new_image(1)], "again") == 0
+    catalog.undo()
+    assert (catalog.images()[0].sha256, catalog.images()[0].original) == (f"{1:064x}", None)
+    assert catalog.flags() == {1: ["text"]}
+
+
+def test_what_was_taken_back_can_be_made_again_until_something_else_is_done(catalog: Catalog) -> None:
+    catalog.exclude([1], "blurred")
+    catalog.reclassify([1], "malignant")
+    assert catalog.redo() is None
+    catalog.undo()
+    catalog.undo()
+    assert catalog.redo() == "1 images set aside: blurred"
+    assert catalog.redo() == "1 images are now malignant"
+    assert catalog.redo() is None
+    assert (catalog.images()[0].excluded, catalog.images()[0].class_name) == ("blurred", "malignant")
+    catalog.undo()
+    catalog.exclude([2], "callipers")
+    assert catalog.redo() is None
+
+
+def test_what_has_changed_since_is_told(catalog: Catalog) -> None:
+    catalog.exclude([1], "blurred")
+    then = catalog.revision()
+    assert catalog.changes_since(then) == []
+    catalog.reclassify([2], "malignant")
+    assert catalog.changes_since(then) == ["1 images are now malignant"]
+    catalog.undo()
+    assert catalog.changes_since(then) == []
+    catalog.undo()
+    assert catalog.changes_since(then) == ["Taken back: 1 images set aside: blurred"]
+    catalog.redo()
+    assert catalog.changes_since(0) == ["3 images imported", "1 images set aside: blurred"]
+
+
+def test_forty_thousand_images_change_at_once(catalog: Catalog) -> None:
+    catalog.add([new_image(number) for number in range(100, 40_100)], "many")
+    catalog.exclude([image.id for image in catalog.images()], "a trial")
+    assert all(image.excluded == "a trial" for image in catalog.images())
+    catalog.undo()
+    assert not any(image.excluded for image in catalog.images())
 
 
 def test_a_pair_is_a_conflict_as_long_as_its_classes_differ(catalog: Catalog) -> None:
     catalog.reclassify([1, 2, 3], "benign")
-    catalog.set_curation({1: 1, 2: 1, 3: 1}, [(1, 2), (1, 3)], {})
+    curate(catalog, alike(1, 2), alike(1, 3))
     assert catalog.conflicts() == []
     catalog.reclassify([3], "malignant")
     assert catalog.conflicts() == [(1, 3)]
@@ -120,7 +269,9 @@ def test_the_fingerprint_follows_what_a_run_depends_on(catalog: Catalog) -> None
     assert catalog.fingerprint() == first
     catalog.exclude([1], "callipers")
     second = catalog.fingerprint()
-    catalog.set_curation({1: 1, 2: 1, 3: 3}, [], {})
+    curate(catalog)
+    assert catalog.fingerprint() == second, "finding nothing changes nothing"
+    curate(catalog, alike(1, 2))
     assert len({first, second, catalog.fingerprint()}) == 3
 
 
@@ -185,3 +336,41 @@ def test_a_full_disk_is_told_and_changes_nothing(catalog: Catalog) -> None:
         catalog.add([new_image(number) for number in range(100, 2000)], "too many")
     assert len(catalog.images()) == 3
     assert len(catalog.history()) == 1
+
+
+_VERSION_1 = """
+CREATE TABLE image (id INTEGER PRIMARY KEY, file VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, suffix VARCHAR NOT NULL,
+  class_name VARCHAR NOT NULL, kind VARCHAR NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, mask VARCHAR,
+  source VARCHAR NOT NULL, run VARCHAR, group_id INTEGER, excluded VARCHAR, removed BOOLEAN NOT NULL,
+  UNIQUE (file, sha256));
+CREATE TABLE flag (image_id INTEGER NOT NULL, flag VARCHAR NOT NULL, PRIMARY KEY (image_id, flag));
+CREATE TABLE pair (first INTEGER NOT NULL, second INTEGER NOT NULL, PRIMARY KEY (first, second));
+CREATE TABLE change (id INTEGER PRIMARY KEY, at VARCHAR NOT NULL, what VARCHAR NOT NULL, undo VARCHAR NOT NULL,
+  undone BOOLEAN NOT NULL);
+INSERT INTO image VALUES (1, 'benign/1.png', 'a', '.png', 'benign', 'real', 64, 48, NULL, 's', NULL, 1, 'blurred', 0);
+INSERT INTO image VALUES (2, 'benign/2.png', 'b', '.png', 'benign', 'real', 64, 48, NULL, 's', NULL, 1, NULL, 0);
+INSERT INTO flag VALUES (1, 'blur');
+INSERT INTO pair VALUES (1, 2);
+INSERT INTO change VALUES (1, '2026-01-01', '2 images imported', '[[1, "removed", true], [2, "removed", true]]', 0);
+INSERT INTO change VALUES (2, '2026-01-02', '1 images set aside: blurred', '[[1, "excluded", null]]', 0);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_catalog_of_the_first_version_is_read_and_keeps_its_history(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(_VERSION_1)
+    connection.close()
+    catalog = Catalog(path)
+    assert groups(catalog) == [1, 1]
+    assert [image.checked for image in catalog.images()] == [True, True]
+    assert catalog.pairs() == [Pair(1, 2, 1.0, "looks alike", None)]
+    assert catalog.undo() == "1 images set aside: blurred"
+    assert catalog.images()[0].excluded is None
+    catalog.add([new_image(3)], "one more")
+    assert [change.what for change in catalog.history() if not change.undone] == ["one more", "2 images imported"]
+    catalog.undo()
+    assert catalog.undo() == "2 images imported"
+    assert catalog.images() == []
+    catalog.close()

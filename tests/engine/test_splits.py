@@ -1,11 +1,9 @@
 """How images fall into folds under both protocols."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from busapp.engine.catalog import ImageRecord
+from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Selection, forbidden_hashes, groups_split, make_folds, select
 from busapp.engine.workspace import Workspace
@@ -104,14 +102,14 @@ def test_published_needs_images_not_groups() -> None:
 
 def test_a_synthetic_image_is_never_in_a_selection() -> None:
     with pytest.raises(ValueError, match="synthetic"):
-        Selection((replace(record(1, "benign"), kind="synthetic"),), ("benign",), 0, 0)
+        Selection((record(1, "benign")._replace(kind="synthetic"),), ("benign",), 0, 0)
 
 
 def test_conflicting_and_excluded_images_are_set_aside(phantom_study: Workspace) -> None:
     catalog = phantom_study.catalog
     images = catalog.images()
     benign, malignant = (next(i for i in images if i.class_name == name) for name in ("benign", "malignant"))
-    catalog.set_curation({}, [(benign.id, malignant.id)], {})
+    catalog.set_curation([], [FoundPair(benign.id, malignant.id, 0.99, "looks alike")], {}, {})
     catalog.exclude([next(i for i in images if i.class_name == "normal").id], "blurred")
 
     strict = select(phantom_study, ValidateSettings(protocol="strict"))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from busapp.engine import jobs
+from busapp.engine.catalog import FoundPair
 from busapp.engine.classifiers.final_model import train_final
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.gan.generators import find_generators
@@ -67,11 +68,9 @@ def study(phantom_study: Workspace) -> Workspace:
     images = phantom_study.catalog.images()
     benign = [image for image in images if image.class_name == "benign"]
     malignant = [image for image in images if image.class_name == "malignant"]
-    groups = {image.id: image.id for image in images}
-    groups[malignant[0].id] = benign[0].id
-    for first, second in zip(benign[1:7:2], benign[2:8:2], strict=True):
-        groups[second.id] = first.id
-    phantom_study.catalog.set_curation(groups, [(benign[0].id, malignant[0].id)], {})
+    alike = [(benign[0], malignant[0]), *zip(benign[1:7:2], benign[2:8:2], strict=True)]
+    pairs = [FoundPair(first.id, second.id, 0.99, "looks alike") for first, second in alike]
+    phantom_study.catalog.set_curation([image.id for image in images], pairs, {}, {})
     return phantom_study
 
 
@@ -333,7 +332,7 @@ def test_new_images_are_grouped_by_the_thresholds_that_were_chosen_last(phantom_
     pull(jobs.start(phantom_study, CurateSettings(min_correlation=0.5, max_distance=128)))
     chosen = [image.group for image in phantom_study.catalog.images()]
     assert len(set(chosen)) < 24
-    phantom_study.catalog.set_curation({}, [], {})
+    phantom_study.catalog.set_curation([], [], {}, {})
     with pytest.raises(NotEnoughImages):
         pull(jobs.start(phantom_study, tiny(folds=8, epochs=1)))
     assert [image.group for image in phantom_study.catalog.images()] == chosen

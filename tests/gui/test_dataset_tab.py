@@ -9,6 +9,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
+from busapp.engine.catalog import FoundPair
 from busapp.engine.imports import folders
 from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
@@ -140,7 +141,7 @@ def test_what_is_no_image_is_told_in_the_preview(
 def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
     images = phantom_study.catalog.images()
     phantom_study.catalog.exclude([images[0].id], "poor image")
-    phantom_study.catalog.set_curation({image.id: image.id for image in images}, [], {images[3].id: ["blank"]})
+    phantom_study.catalog.set_curation([image.id for image in images], [], {images[3].id: ["blank"]}, {})
     tab.open_study(phantom_study)
     assert tab.count_label.text() == "24 of 24 images, 0 selected"
     tab.filters.class_box.setCurrentText("normal")
@@ -163,9 +164,8 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     images = phantom_study.catalog.images()
     benign = [image.id for image in images if image.class_name == "benign"]
     normal = [image.id for image in images if image.class_name == "normal"]
-    groups = {image.id: image.id for image in images}
-    groups |= {benign[4]: benign[1], normal[5]: benign[3]}
-    phantom_study.catalog.set_curation(groups, [(benign[3], normal[5])], {})
+    pairs = [FoundPair(*ids, 0.99, "looks alike") for ids in ((benign[1], benign[4]), (benign[3], normal[5]))]
+    phantom_study.catalog.set_curation([image.id for image in images], pairs, {}, {})
     tab.open_study(phantom_study)
     assert tab.banner.label.text() == ("4 images look alike, in 2 groups; 1 pairs of them have different classes.")
     qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)

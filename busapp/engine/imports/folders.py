@@ -9,8 +9,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,7 +58,7 @@ class Preview:
 def preview(
     sources: Sequence[Path],
     class_name: str | None,
-    known: AbstractSet[tuple[str, str]],
+    known: Mapping[tuple[str, str], bool],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Preview:
     """What `import_images` would do, from names and headers: some ten thousand files a second. Only files whose name
@@ -126,7 +125,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
                 continue
             stored, left = _store(workspace, image, content)
             new.append(stored)
-            known.add(key)
+            known[key] = stored.mask is not None
         except UnreadableImage as error:
             left = [Skipped(image.file, error.what)]
         skipped += left

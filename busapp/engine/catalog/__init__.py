@@ -1,0 +1,18 @@
+"""The catalog of a study."""
+
+from busapp.engine.catalog.addition import Addition
+from busapp.engine.catalog.catalog import Catalog
+from busapp.engine.catalog.records import Change, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
+
+__all__ = [
+    "Addition",
+    "Catalog",
+    "Change",
+    "FoundPair",
+    "ImageRecord",
+    "Kind",
+    "Measures",
+    "NewImage",
+    "Pair",
+    "Verdict",
+]

@@ -1,0 +1,94 @@
+"""How images come into a catalog: in many steps, as one change."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from busapp.engine.catalog import history as steps
+from busapp.engine.catalog.groups import group_new, regroup
+from busapp.engine.catalog.history import chunks
+from busapp.engine.catalog.records import NewImage
+from busapp.engine.catalog.tables import ImageRow
+
+CONTENT = func.coalesce(ImageRow.original, ImageRow.sha256)
+"""The content hash that an image was imported with."""
+
+
+class Addition:
+    """Images that come in as one change, in as many steps as there are; an empty one leaves no change behind."""
+
+    def __init__(self, writing: Callable[[], AbstractContextManager[Session]], in_words: Callable[[int], str]) -> None:
+        self._writing = writing
+        self._in_words = in_words
+        self._change: int | None = None
+        self.count = 0
+        """New images so far."""
+        self.masks = 0
+        """Masks so far that were joined to images which the study had without."""
+
+    def add(self, images: Sequence[NewImage]) -> int:
+        """Add some more; how many were new. Those undone earlier come back; an image that the study has without a
+        mask takes the mask."""
+        with self._writing() as session:
+            present = _present(session, {new.file for new in images})
+            fresh: list[NewImage] = []
+            back: list[int] = []
+            masks: dict[int, dict[str, Any]] = {}
+            for new in {(new.file, new.sha256): new for new in images}.values():
+                found = present.get((new.file, new.sha256))
+                if found is None:
+                    fresh.append(new)
+                elif found.removed:
+                    back.append(found.id)
+                elif new.mask is not None and found.mask is None:
+                    masks[found.id] = {"mask": new.mask}
+            if fresh or back or masks:
+                self._write(session, fresh, back, masks)
+        return len(fresh) + len(back)
+
+    def _write(
+        self, session: Session, fresh: list[NewImage], back: list[int], masks: dict[int, dict[str, Any]]
+    ) -> None:
+        joined = steps.set_columns(session, masks)
+        self.count += len(fresh) + len(back)
+        self.masks += len(masks)
+        what = self._in_words(self.count) + (f", {self.masks} masks joined to their images" if self.masks else "")
+        if self._change is None:
+            self._change = steps.record_addition(session, what)
+        steps.extend(session, self._change, what, joined)
+        if fresh:
+            names = NewImage.__slots__
+            rows = [{name: getattr(new, name) for name in names} | {"change": self._change} for new in fresh]
+            session.execute(insert(ImageRow), rows)
+        for some in chunks(back):
+            values = {"removed": False, "change": self._change}
+            session.execute(update(ImageRow).where(ImageRow.id.in_(some)).values(values))
+        if back:
+            regroup(session)
+        elif any(new.patient is not None for new in fresh):
+            group_new(session, self._change)
+
+    def take_back(self) -> None:
+        """Leave the dataset as it was before."""
+        if self._change is not None:
+            with self._writing() as session:
+                steps.forget_addition(session, self._change)
+            self._change = None
+
+
+class _Present(NamedTuple):
+    id: int
+    mask: str | None
+    removed: bool
+
+
+def _present(session: Session, files: Iterable[str]) -> dict[tuple[str, str], _Present]:
+    found = {}
+    for some in chunks(sorted(files)):
+        query = select(ImageRow.file, CONTENT, ImageRow.id, ImageRow.mask, ImageRow.removed)
+        for file, content, image_id, mask, removed in session.execute(query.where(ImageRow.file.in_(some))):
+            found[file, content] = _Present(image_id, mask, removed)
+    return found

@@ -1,0 +1,335 @@
+"""The catalog of a study: which images there are, what they are, and every change made to that. SQLite.
+
+An image is known by its name as imported (`benign/benign (1).png`) together with its content hash, so that
+importing the same folder twice adds nothing, and two names for the same bytes stay two images.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, create_engine, delete, event, func, insert, select, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.orm import Session, aliased
+
+from busapp.engine.catalog import history as steps
+from busapp.engine.catalog.addition import CONTENT, Addition
+from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
+from busapp.engine.catalog.records import Change, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
+from busapp.engine.catalog.tables import (
+    FORMAT,
+    ChangeRow,
+    FlagRow,
+    ImageRow,
+    MeasureRow,
+    PairRow,
+    make_tables,
+    prepare_connection,
+)
+from busapp.errors import DamagedStudy, NoSpace
+
+_RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]
+_FIRST, _SECOND = aliased(ImageRow), aliased(ImageRow)
+
+
+def _pairs_of_present() -> Select[Any]:
+    return (
+        select(*PairRow.__table__.columns)
+        .join(_FIRST, _FIRST.id == PairRow.first)
+        .join(_SECOND, _SECOND.id == PairRow.second)
+        .where(IS_PAIR, _FIRST.removed.is_(False), _SECOND.removed.is_(False))
+        .order_by(PairRow.first, PairRow.second)
+    )
+
+
+class Catalog:
+    """The images of one study. Safe to use from several threads: each call has its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the catalog, making it if there is none.
+
+        Raises:
+            DamagedStudy: the file is not a catalog of this program; it is left as it is.
+        """
+        self._path = path
+        self._engine: Engine = create_engine(f"sqlite:///{path}")
+        event.listen(self._engine, "connect", prepare_connection)
+        try:
+            with self._engine.connect() as connection:
+                version = connection.execute(text("PRAGMA user_version")).scalar_one()
+                if path.stat().st_size and connection.execute(text("PRAGMA quick_check")).scalar_one() != "ok":
+                    raise DatabaseError("quick_check", None, ValueError("damaged"))
+            if version > FORMAT:
+                raise DamagedStudy(
+                    "The study was made by a newer version of busapp",
+                    file=path,
+                    remedy="Open it with that version.",
+                )
+            if version < FORMAT:
+                with self._engine.begin() as connection:
+                    make_tables(connection, version)
+        except DatabaseError as error:
+            self._engine.dispose()
+            raise DamagedStudy(
+                "The catalog of the study is damaged; it was left as it is",
+                file=path,
+                remedy="Restore it from a copy, or start a new study and import the images again.",
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            if "disk is full" in str(error):
+                raise NoSpace(
+                    "The disk is full", file=self._path, remedy="Free some space; nothing stored was changed."
+                ) from error
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that alone may write until it ends."""
+        with self._session() as session:
+            # Read and write as one: a number that another thread took meanwhile would be taken twice.
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def images(
+        self,
+        *,
+        class_name: str | None = None,
+        kind: Kind | None = None,
+        run: str | None = None,
+        with_excluded: bool = True,
+    ) -> list[ImageRecord]:
+        """The images, in the order in which they came in."""
+        query = select(*_RECORD_COLUMNS).where(ImageRow.removed.is_(False)).order_by(ImageRow.id)
+        if class_name is not None:
+            query = query.where(ImageRow.class_name == class_name)
+        if kind is not None:
+            query = query.where(ImageRow.kind == kind)
+        if run is not None:
+            query = query.where(ImageRow.run == run)
+        if not with_excluded:
+            query = query.where(ImageRow.excluded.is_(None))
+        with self._session() as session:
+            return [ImageRecord(*row) for row in session.execute(query)]
+
+    def classes(self) -> list[str]:
+        """The class names in their fixed order, the alphabet's."""
+        query = select(ImageRow.class_name).where(ImageRow.removed.is_(False)).distinct().order_by(ImageRow.class_name)
+        with self._session() as session:
+            return list(session.scalars(query))
+
+    def counts(self, kind: Kind | None = "real", *, with_excluded: bool = False) -> dict[str, int]:
+        """Images per class, every class of the study named even where it has none of this kind."""
+        query = (
+            select(ImageRow.class_name, func.count()).where(ImageRow.removed.is_(False)).group_by(ImageRow.class_name)
+        )
+        if kind is not None:
+            query = query.where(ImageRow.kind == kind)
+        if not with_excluded:
+            query = query.where(ImageRow.excluded.is_(None))
+        found = dict.fromkeys(self.classes(), 0)
+        with self._session() as session:
+            found.update((name, count) for name, count in session.execute(query))
+        return found
+
+    def flags(self) -> dict[int, list[str]]:
+        """Quality flags by image id; images without any are absent."""
+        found: dict[int, list[str]] = {}
+        with self._session() as session:
+            for image_id, flag in session.execute(select(FlagRow.image_id, FlagRow.flag).order_by(FlagRow.flag)):
+                found.setdefault(image_id, []).append(flag)
+        return found
+
+    def measures(self) -> dict[int, Measures]:
+        """What curation measured, by image id."""
+        columns = [getattr(MeasureRow, name) for name in Measures._fields]
+        with self._session() as session:
+            return {
+                image_id: Measures(*rest) for image_id, *rest in session.execute(select(MeasureRow.image_id, *columns))
+            }
+
+    def pairs(self) -> list[Pair]:
+        """Pairs of images of the study that look alike or were joined by hand, those judged different too."""
+        with self._session() as session:
+            return [Pair(*row) for row in session.execute(_pairs_of_present())]
+
+    def conflicts(self) -> list[tuple[int, int]]:
+        """Those pairs of near-duplicates that have different classes now, but for those judged different."""
+        query = _pairs_of_present().where(IS_SAME, _FIRST.class_name != _SECOND.class_name)
+        with self._session() as session:
+            return [(row.first, row.second) for row in session.execute(query)]
+
+    def fingerprint(self) -> str:
+        """A hash of everything that a run depends on: contents, classes, kinds, groups, what is set aside."""
+        digest = hashlib.sha256()
+        for row in sorted(
+            (r.file, r.sha256, r.class_name, r.kind, str(r.group), str(r.excluded)) for r in self.images()
+        ):
+            digest.update("\x1f".join(row).encode() + b"\x1e")
+        return digest.hexdigest()
+
+    # -- bringing in ---------------------------------------------------------------------------------------
+
+    def known(self) -> dict[tuple[str, str], bool]:
+        """(file, content hash as imported) of every image of the study, and whether it has a mask."""
+        query = select(ImageRow.file, CONTENT, ImageRow.mask.is_not(None)).where(ImageRow.removed.is_(False))
+        with self._session() as session:
+            return {(file, content): has_mask for file, content, has_mask in session.execute(query)}
+
+    def addition(self, in_words: Callable[[int], str]) -> Addition:
+        """Images to come in step by step, as one change that can be undone; `in_words` says what so many are called
+        in the history (`lambda n: f"{n} images imported"`)."""
+        return Addition(self.writing, in_words)
+
+    def add(self, images: Sequence[NewImage], what: str) -> int:
+        """Add images in one change that can be undone; how many were new. Those undone earlier come back."""
+        addition = self.addition(lambda _: what)
+        return addition.add(images)
+
+    # -- changing ------------------------------------------------------------------------------------------
+
+    def exclude(self, ids: Iterable[int], reason: str | None) -> None:
+        """Set images aside with a reason, or bring them back (None). Nothing is deleted; can be undone."""
+        say = f"set aside: {reason}" if reason else "brought back"
+        self._change(ids, {"excluded": reason}, lambda n: f"{n} images {say}")
+
+    def reclassify(self, ids: Iterable[int], class_name: str) -> None:
+        """Give images another class; can be undone."""
+        self._change(ids, {"class_name": class_name}, lambda n: f"{n} images are now {class_name}")
+
+    def _change(self, ids: Iterable[int], values: dict[str, Any], in_words: Callable[[int], str]) -> None:
+        with self.writing() as session:
+            back = steps.set_columns(session, dict.fromkeys(ids, values))
+            if back:
+                steps.record(session, in_words(len(back)), back)
+
+    def cover(self, image: ImageRecord, sha256: str, suffix: str, flags: Iterable[str], what: str) -> None:
+        """Let an image have another content, stored under `sha256`, with the flags found in it; can be undone.
+
+        The image is still known by the content that was imported, so that importing it again adds nothing."""
+        values = {"sha256": sha256, "suffix": suffix, "original": image.original or image.sha256}
+        with self.writing() as session:
+            back = steps.set_columns(session, {image.id: values}) + steps.set_flags(session, {image.id: list(flags)})
+            if back:
+                steps.record(session, f"{image.file}: {what}", back)
+
+    def judge(self, pairs: Iterable[tuple[int, int]], verdict: Verdict | None) -> None:
+        """Say of pairs that they show the same picture, or different ones, or take that back (None); groups follow.
+        Can be undone, and holds when curation looks again."""
+        say = {"same": "the same picture", "different": "different pictures", None: "not decided"}[verdict]
+        self._judge({_ordered(pair): verdict for pair in pairs}, lambda n: f"{_many(n, 'pair')}: {say}")
+
+    def join(self, ids: Sequence[int]) -> None:
+        """Make images one group, whether or not they look alike; can be undone."""
+        first, *others = sorted(ids)
+        verdicts: dict[tuple[int, int], Verdict | None] = {(first, other): "same" for other in others}
+        self._judge(verdicts, lambda _: f"{len(ids)} images joined to one group")
+
+    def split(self, ids: Iterable[int]) -> int:
+        """Take images out of their groups, together: they are different pictures from those that stay. Can be undone.
+        How many pairs that parted; 0 where it is not pairs that hold the group together, but the patient."""
+        out = set(ids)
+        crossing = [pair for pair in self.pairs() if (pair.first in out) != (pair.second in out)]
+        parted: dict[tuple[int, int], Verdict | None] = {
+            (pair.first, pair.second): "different" for pair in crossing if pair.verdict != "different"
+        }
+        self._judge(parted, lambda _: f"{_many(len(out), 'image')} taken out of their groups")
+        return len(parted)
+
+    def _judge(self, verdicts: dict[tuple[int, int], Verdict | None], in_words: Callable[[int], str]) -> None:
+        with self.writing() as session:
+            back = steps.set_verdicts(session, dict(verdicts))
+            if back:
+                steps.record(session, in_words(len(back)), back)
+                regroup(session)
+
+    def set_curation(
+        self,
+        seen: Iterable[int],
+        pairs: Iterable[FoundPair],
+        flags: Mapping[int, Iterable[str]],
+        measures: Mapping[int, Measures],
+    ) -> None:
+        """Replace what curation found: the ids of the images that it saw, pairs of near-duplicates, flags, measures.
+        The groups follow from the pairs. What the user said of pairs, and pairs joined by hand, stay."""
+        with self.writing() as session:
+            judged = {
+                (row.first, row.second): row
+                for row in session.execute(select(*PairRow.__table__.columns).where(PairRow.verdict.is_not(None)))
+            }
+            rows = {
+                (row.first, row.second): [row.first, row.second, row.similarity, row.how, row.verdict]
+                for row in judged.values()
+            }
+            for pair in pairs:
+                key = _ordered((pair.first, pair.second))
+                verdict = judged[key].verdict if key in judged else None
+                rows[key] = [*key, pair.similarity, pair.how, verdict]
+            found: dict[str, list[Any]] = {
+                "pairs": list(rows.values()),
+                "flags": [[image_id, name] for image_id, names in flags.items() for name in names],
+                "checked": sorted(seen),
+            }
+            back = steps.set_curation(session, found)
+            if back:
+                steps.record(session, f"{_many(len(found['checked']), 'image')} checked", back)
+            session.execute(delete(MeasureRow))
+            if measures:
+                session.execute(
+                    insert(MeasureRow), [{"image_id": i, **values._asdict()} for i, values in measures.items()]
+                )
+            regroup(session)
+
+    # -- history -------------------------------------------------------------------------------------------
+
+    def history(self) -> list[Change]:
+        """Every change, the newest first."""
+        query = select(ChangeRow.id, ChangeRow.at, ChangeRow.what, ChangeRow.undone_in.is_not(None))
+        with self._session() as session:
+            return [Change(*row) for row in session.execute(query.order_by(ChangeRow.id.desc()))]
+
+    def undo(self) -> str | None:
+        """Take back the newest change that still holds; what it was, or None where there is none."""
+        with self.writing() as session:
+            undone = steps.undo(session)
+            regroup(session)
+            return undone
+
+    def redo(self) -> str | None:
+        """Make the change again that was taken back last, if nothing was changed since; what it was, or None."""
+        with self.writing() as session:
+            redone = steps.redo(session)
+            regroup(session)
+            return redone
+
+    def revision(self) -> int:
+        """The number of the newest change or undoing: with it a run can say later what has changed since."""
+        with self._session() as session:
+            return steps.revision(session)
+
+    def changes_since(self, revision: int) -> list[str]:
+        """What has changed since a revision, in words, the oldest first; changes of it that were taken back, too."""
+        with self._session() as session:
+            return steps.since(session, revision)
+
+
+def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
+    return min(pair), max(pair)
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

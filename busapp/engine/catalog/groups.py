@@ -1,0 +1,56 @@
+"""Which images must never be split between training and test."""
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from busapp.engine.catalog.history import chunks
+from busapp.engine.catalog.tables import BY_HAND, ImageRow, PairRow
+
+IS_PAIR = or_(PairRow.how != BY_HAND, PairRow.verdict == "same")
+IS_SAME = and_(IS_PAIR, PairRow.verdict.is_distinct_from("different"))
+
+
+def regroup(session: Session) -> None:
+    """Write the group of each real image: the smallest id among those that pairs or a patient connect it with."""
+    query = select(ImageRow.id, ImageRow.patient, ImageRow.group_id)
+    images = session.execute(query.where(ImageRow.kind == "real", ImageRow.removed.is_(False))).all()
+    root = {image.id: image.id for image in images}
+
+    def find(image_id: int) -> int:
+        while root[image_id] != image_id:
+            root[image_id] = image_id = root[root[image_id]]
+        return image_id
+
+    def join(one: int, other: int) -> None:
+        if one in root and other in root:
+            smaller, larger = sorted((find(one), find(other)))
+            root[larger] = smaller
+
+    for first, second in session.execute(select(PairRow.first, PairRow.second).where(IS_SAME)):
+        join(first, second)
+    of_patient: dict[str, int] = {}
+    for image in images:
+        if image.patient is not None:
+            join(of_patient.setdefault(image.patient, image.id), image.id)
+    rows = [{"id": image.id, "group_id": find(image.id)} for image in images if find(image.id) != image.group_id]
+    if rows:
+        session.execute(update(ImageRow), rows)
+
+
+def group_new(session: Session, change: int) -> None:
+    """Put the images of a change that have a patient, and no group yet, into their patient's group."""
+    of_patient: dict[str, int] = {}
+    new = session.execute(
+        select(ImageRow.id, ImageRow.patient)
+        .where(ImageRow.change == change, ImageRow.group_id.is_(None), ImageRow.patient.is_not(None))
+        .order_by(ImageRow.id)
+    ).all()
+    for some in chunks(sorted({image.patient for image in new if image.patient is not None})):
+        present = select(ImageRow.patient, func.min(ImageRow.group_id)).where(
+            ImageRow.patient.in_(some), ImageRow.removed.is_(False), ImageRow.group_id.is_not(None)
+        )
+        for patient, group in session.execute(present.group_by(ImageRow.patient)):
+            of_patient[str(patient)] = group
+    rows = [{"id": image.id, "group_id": of_patient.setdefault(str(image.patient), image.id)} for image in new]
+    if rows:
+        session.execute(update(ImageRow), rows)

@@ -1,0 +1,123 @@
+"""The tables of a study's catalog (SQLite), and how a catalog of an earlier version becomes one of this."""
+
+import json
+from typing import Any, Final
+
+from sqlalchemy import Connection, ForeignKey, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+FORMAT: Final = 2
+BY_HAND: Final = "joined by hand"
+"""How a pair came about that the user made; without the verdict "same" it is no pair."""
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class ImageRow(Base):
+    """`sha256` is the content that is used, `original` the one that was imported where that was covered since.
+    `change` is the change that brought the image in, `removed` says that it was undone."""
+
+    __tablename__ = "image"
+    __table_args__ = (UniqueConstraint("file", "sha256"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    suffix: Mapped[str]
+    class_name: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    mask: Mapped[str | None]
+    source: Mapped[str]
+    run: Mapped[str | None]
+    group_id: Mapped[int | None]
+    excluded: Mapped[str | None]
+    removed: Mapped[bool] = mapped_column(default=False)
+    original: Mapped[str | None]
+    patient: Mapped[str | None]
+    spacing_mm: Mapped[float | None]
+    checked: Mapped[bool] = mapped_column(default=False)
+    change: Mapped[int | None] = mapped_column(index=True)
+
+
+class FlagRow(Base):
+    __tablename__ = "flag"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    flag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class MeasureRow(Base):
+    __tablename__ = "measure"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    coverage: Mapped[float]
+    brightness: Mapped[float]
+    contrast: Mapped[float]
+    colour: Mapped[float]
+    texture: Mapped[float]
+
+
+class PairRow(Base):
+    """Near-duplicates, the smaller id first. `verdict` is the user's: "same", "different" or not given."""
+
+    __tablename__ = "pair"
+    first: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    second: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    similarity: Mapped[float]
+    how: Mapped[str]
+    verdict: Mapped[str | None]
+
+
+class ChangeRow(Base):
+    """`undo` is JSON, a list of steps (see `history.py`), empty where the change was undone for good. Changes and undoings are numbered together, so that
+    `id` and `undone_in` say what came after what."""
+
+    __tablename__ = "change"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[str]
+    what: Mapped[str]
+    undo: Mapped[str]
+    undone_in: Mapped[int | None]
+
+
+def prepare_connection(connection: Any, _record: Any) -> None:
+    """Settings of every connection to a catalog."""
+    cursor = connection.cursor()
+    # WAL lets the window read while a job writes, and survives a kill -9 at any moment.
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.close()
+
+
+_FROM_1_TO_2: Final = (
+    "ALTER TABLE image ADD COLUMN original VARCHAR",
+    "ALTER TABLE image ADD COLUMN patient VARCHAR",
+    "ALTER TABLE image ADD COLUMN spacing_mm FLOAT",
+    "ALTER TABLE image ADD COLUMN checked BOOLEAN NOT NULL DEFAULT 0",
+    "ALTER TABLE image ADD COLUMN change INTEGER",
+    "CREATE INDEX ix_image_change ON image (change)",
+    "UPDATE image SET checked = (group_id IS NOT NULL)",
+    "ALTER TABLE pair ADD COLUMN similarity FLOAT NOT NULL DEFAULT 1",
+    "ALTER TABLE pair ADD COLUMN how VARCHAR NOT NULL DEFAULT 'looks alike'",
+    "ALTER TABLE pair ADD COLUMN verdict VARCHAR",
+    "ALTER TABLE change ADD COLUMN undone_in INTEGER",
+    "UPDATE change SET undone_in = (SELECT max(id) FROM change) WHERE undone",
+    "ALTER TABLE change DROP COLUMN undone",
+)
+
+
+def make_tables(connection: Connection, version: int) -> None:
+    """Make the tables, or bring those of version 1 up to this one; all of it or, in a crash, nothing."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if version == 1:
+        for statement in _FROM_1_TO_2:
+            connection.exec_driver_sql(statement)
+        for change_id, undo in connection.execute(text("SELECT id, undo FROM change")).all():
+            steps = [["image", image_id, {column: value}] for image_id, column, value in json.loads(undo)]
+            connection.execute(
+                text("UPDATE change SET undo = :undo WHERE id = :id"), {"id": change_id, "undo": json.dumps(steps)}
+            )
+    Base.metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
