@@ -56,7 +56,8 @@ def validation_lines(result: Result) -> list[str]:
     lines = [
         f"{result['system']}, protocol {result['protocol']}: accuracy "
         f"{per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
-        f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic."
+        f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
+        f"{equalised(result)}."
     ]
     for name in result["classes"]:
         area = result["auc"][name]
@@ -70,6 +71,11 @@ def validation_lines(result: Result) -> list[str]:
     return lines
 
 
+def equalised(result: Result) -> str:
+    """What to say of the images of a validation that were equalised; older results do not speak of it."""
+    return ", adaptively equalised" if result.get("equalise") else ""
+
+
 def leaks(result: Result) -> bool:
     """Whether a validation's numbers have to be read as leaking: by its protocol, or by what was counted."""
     return result["protocol"] == "published" or any(result["leaks"].values())
@@ -80,7 +86,7 @@ def comparison_lines(result: Result) -> list[str]:
     lines = [
         f"{column['run']}  {column['system']}, {column['protocol']}: accuracy "
         f"{per_cent(column['accuracy'], column['accuracy_ci95'])}, {column['n_images']} images in "
-        f"{column['n_groups']} groups{', leaks' if leaks(column) else ''}"
+        f"{column['n_groups']} groups{equalised(column)}{', leaks' if leaks(column) else ''}"
         for column in result["runs"]
     ]
     for test in result["tests"]:

@@ -24,7 +24,7 @@ from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, 
 from busapp.engine.files import write_atomically
 from busapp.engine.heat_map import HeatMap, overlay, to_heat_map
 from busapp.engine.metrics import softmax
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, Pixels, read_image, to_square
+from busapp.engine.preprocessing import IMAGE_SUFFIXES, Pixels, Preprocessing, read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -62,15 +62,21 @@ class Provenance(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """The metadata property `busapp` of a model file, as JSON."""
+    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     format: Literal[1] = 1
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     image_size: Annotated[int, Field(ge=16, le=4096)]
+    equalise: bool = False
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes what the model takes."""
+        return Preprocessing(self.image_size, self.equalise)
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ class Model:
         low, high = about.accuracy_ci95 or (0.0, 1.0)  # one group alone says nothing about others
         return [
             f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
-            f"synthetic ones; study {about.study}",
+            f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
             f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
             f"{about.system}, protocol {about.protocol}",
             f"Made {about.created} by busapp {about.busapp}, run {about.run}",
@@ -205,11 +211,11 @@ class Diagnoser:
             file = file or str(image)
             image = read_image(image)
         started = time.perf_counter()
-        pixels = to_square(image.convert("RGB"), self.model.description.image_size)
-        logits, maps = self.run(pixels[None])
+        image, preprocessing = image.convert("RGB"), self.model.description.preprocessing
+        logits, maps = self.run(preprocessing.pixels(image)[None])
         probabilities = softmax(logits / self.model.description.temperature)[0]
         milliseconds = (time.perf_counter() - started) * 1000
-        reasons = reasons_to_abstain(pixels)
+        reasons = reasons_to_abstain(Preprocessing(preprocessing.size).pixels(image))  # equalised, noise is a picture
         return Diagnosis(
             file=file,
             predicted=self.model.classes[int(probabilities.argmax())],

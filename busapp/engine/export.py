@@ -17,7 +17,7 @@ from busapp.engine.comparison import finished_validation
 from busapp.engine.diagnosis import Diagnoser, Model, ModelDescription, Provenance
 from busapp.engine.events import Finished, Job, Note, Progress
 from busapp.engine.predictions import Prediction, read_predictions
-from busapp.engine.preprocessing import Pixels, load_pixels
+from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
@@ -54,6 +54,7 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
     description = ModelDescription(
         classes=tuple(result["classes"]),
         image_size=recipe.image_size,
+        equalise=recipe.equalise,
         temperature=_temperature(rows, result["classes"]),
         provenance=_provenance(workspace, validated, result),
     )
@@ -61,7 +62,7 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
     yield Progress(1, 3, "writing the model")
     write_onnx(network, aside, recipe.image_size, description.model_dump(mode="json"))
     yield Progress(2, 3, "comparing the file with the network")
-    pixels = _some_pixels(workspace, rows, recipe.image_size)
+    pixels = _some_pixels(workspace, rows, description.preprocessing)
     agreement = compare(aside, pixels, logits_of(network, pixels))
     if agreement["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel("The model does not answer as the network it came from", file=aside, remedy="Export it again.")
@@ -103,12 +104,12 @@ def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) ->
     )
 
 
-def _some_pixels(workspace: Workspace, rows: list[Prediction], size: int) -> Pixels:
+def _some_pixels(workspace: Workspace, rows: list[Prediction], preprocessing: Preprocessing) -> Pixels:
     """Images of the run, evenly over all of them: uint8 (n, size, size, 3)."""
     known = {record.id: record for record in workspace.catalog.images()}
     step = max(1, len(rows) // COMPARED_IMAGES)
     files = [workspace.image_path(known[row.image_id]) for row in rows[::step] if row.image_id in known]
-    return load_pixels([path for path in files if path.exists()][:COMPARED_IMAGES], size)
+    return preprocessing.load([path for path in files if path.exists()][:COMPARED_IMAGES])
 
 
 def compare(path: Path, pixels: Pixels, logits: npt.NDArray[np.float32]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The one definition of what a picture is to a network: training, diagnosis and export share it.
 
 Source: Samrin 2024, section 3.1: resized to 224×224, three channels, scaled to [0, 1], then normalised with
-ImageNet's mean and standard deviation.
+ImageNet's mean and standard deviation. Adaptive equalisation is a choice of Zion and Tripathy, section 1 ("datasets
+that experienced adaptive equalization preprocessing and those that did not").
 """
 
 import io
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -25,6 +27,13 @@ STD: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 MAX_PIXELS: Final = 64_000_000
 MAX_BYTES: Final = 512 * 2**20
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+
+TILES: Final = 8
+"""Along each side. Pizer et al. 1987 found 8×8 contextual regions to suit medical images; scikit-image's default."""
+CLIP_LIMIT: Final = 0.01
+"""The share of a tile's pixels that one of its 256 grey levels may hold: 2.56 times an even share, so that a tile's
+contrast grows by about that factor at most and its speckle is not blown up. scikit-image's default; the paper names
+none."""
 
 
 def decode(content: bytes, *, file: Path | str) -> Image.Image:
@@ -121,15 +130,46 @@ def read_image(path: Path) -> Image.Image:
     return decode(read_content(path), file=path)
 
 
-def to_square(image: Image.Image, size: int) -> Pixels:
-    """Resize to `size`×`size`, whatever the aspect, bilinear with antialiasing: uint8 (size, size, 3)."""
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
+def equalise(image: Image.Image) -> Image.Image:
+    """Contrast-limited adaptive histogram equalisation of an RGB image: the same size, RGB.
+
+    Only the luma changes, and grey stays grey. An image of one grey level is given back as it is. A core takes about
+    4 ms for 224×224 pixels, 5 ms for 256×256, 17 ms for 500×500 and 0.4 s for 2048×2048, with 50 bytes a pixel.
+
+    Source: Pizer et al. 1987, Zuiderveld 1994, by scikit-image, which stretches the luma to its full range first.
+    """
+    from skimage.exposure import equalize_adapthist  # SciPy comes with it; what does not equalise starts without
+
+    luma, blue, red = image.convert("YCbCr").split()
+    darkest, brightest = luma.getextrema()
+    if darkest == brightest:
+        return image
+    tile = [max(1, side // TILES) for side in (image.height, image.width)]
+    levels = equalize_adapthist(np.asarray(luma), kernel_size=tile, clip_limit=CLIP_LIMIT)
+    luma = Image.fromarray(np.rint(levels * 255).astype(np.uint8))
+    return Image.merge("YCbCr", (luma, blue, red)).convert("RGB")
 
 
-def load_pixels(paths: Iterable[Path], size: int) -> Pixels:
-    """All images decoded and resized: uint8 (n, size, size, 3). Raises `UnreadableImage`."""
-    squares = [to_square(read_image(path), size) for path in paths]
-    return np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8)
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How images become the pixels of a run, in training, test and diagnosis alike, real or synthetic.
+
+    `size` is that of the square. An image is resized first and equalised then: it costs the same however large the
+    image is stored, and a tile holds as many pixels of a small drawn image as of a large real one.
+    """
+
+    size: int
+    equalise: bool = False
+
+    def pixels(self, image: Image.Image) -> Pixels:
+        """An RGB image resized, whatever its aspect, bilinear with antialiasing: uint8 (size, size, 3)."""
+        square = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
+        return np.asarray(equalise(square) if self.equalise else square, dtype=np.uint8)
+
+    def load(self, paths: Iterable[Path]) -> Pixels:
+        """The pixels of all these files: uint8 (n, size, size, 3). Raises `UnreadableImage`."""
+        squares = [self.pixels(read_image(path)) for path in paths]
+        return np.stack(squares) if squares else np.empty((0, self.size, self.size, 3), np.uint8)
 
 
 def normalise(pixels: Pixels) -> npt.NDArray[np.float32]:

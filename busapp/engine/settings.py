@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName
 
 PresetName = Literal["published", "quick"]
@@ -269,6 +270,16 @@ class ValidateSettings(JobSettings):
         Field(ge=32, le=512, multiple_of=32),
         setting("Image size", "Images are resized to this square.", unit="px", paper="224.", more=True),
     ] = 224
+    equalise: Annotated[
+        bool,
+        setting(
+            "Adaptive equalisation",
+            "Raise the contrast of every image tile by tile (CLAHE) before the network sees it, in training, test and "
+            "diagnosis alike; generators learn from plain images, and what they draw is equalised like the real ones.",
+            paper="none. Zion and Tripathy set out to compare histopathology images with and without it.",
+            more=True,
+        ),
+    ] = False
     width: Annotated[
         float,
         Field(ge=0.1, le=2.0),
@@ -326,7 +337,12 @@ class ValidateSettings(JobSettings):
 
     @property
     def subject(self) -> str:
-        return f"{self.system}, {self.protocol}"
+        return f"{self.system}, {self.protocol}{', equalised' if self.equalise else ''}"
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images become the pixels of the run."""
+        return Preprocessing(self.image_size, self.equalise)
 
     @property
     def leaks(self) -> Leaks:

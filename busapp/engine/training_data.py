@@ -12,7 +12,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.estimates import lacking
 from busapp.engine.events import Event, Progress, Skipped
-from busapp.engine.preprocessing import Pixels, load_pixels, to_square
+from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices, Selection
@@ -34,7 +34,7 @@ def in_progress(steps: Generator[int, None, T], before: int, total: int, what: s
 
 
 def load_selection(
-    workspace: Workspace, selection: Selection, size: int
+    workspace: Workspace, selection: Selection, preprocessing: Preprocessing
 ) -> Generator[Event, None, tuple[Selection, Pixels]]:
     """The pixels of a selection, uint8 (n, size, size, 3), and the selection without the images that cannot be read,
     which are reported as skipped."""
@@ -43,22 +43,22 @@ def load_selection(
     reported = 0.0
     for position, record in enumerate(selection.records):
         try:
-            loaded.append(load_pixels([workspace.image_path(record)], size)[0])
+            loaded.append(preprocessing.pixels(read_image(workspace.image_path(record))))
         except UnreadableImage as error:
             unreadable.add(record.id)
             yield Skipped(record.file, str(error))
         if time.monotonic() - reported > 0.1:
             reported = time.monotonic()
             yield Progress(position, len(selection.records), f"loading image {position + 1}")
-    pixels = np.stack(loaded) if loaded else np.empty((0, size, size, 3), np.uint8)
+    pixels = np.stack(loaded) if loaded else preprocessing.load([])
     return selection.without(unreadable), pixels
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Drawn images: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the selection, and by the name of
-    each generator the content hashes of the images it was trained on. `known` are those of all real images of the
-    study, `generators` what a result says of each (`GeneratorRecord.summary`)."""
+    """Drawn images, prepared as the real ones are: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the
+    selection, and by the name of each generator the content hashes of the images it was trained on. `known` are those
+    of all real images of the study, `generators` what a result says of each (`GeneratorRecord.summary`)."""
 
     pixels: Pixels
     labels: Indices
@@ -102,21 +102,24 @@ def balance(
         drawn = yield from fold_images(
             workspace, run, class_name, of_class, forbidden, count, settings.generator(class_name), words
         )
-        pixels.append(_resized(drawn.pixels, settings.image_size))
+        pixels.append((yield from _prepared(drawn.pixels, settings.preprocessing, words)))
         labels.append(np.full(count, selection.classes.index(class_name), dtype=np.intp))
         trained_on[f"{class_name}: {drawn.generator.name}"] = drawn.generator.trained_on
         generators.append(drawn.generator.summary())
-    empty = np.empty((0, settings.image_size, settings.image_size, 3), np.uint8)
+    all_pixels = np.concatenate([settings.preprocessing.load([]), *pixels])
     all_labels = np.concatenate([np.empty(0, np.intp), *labels])
-    synthetic = Synthetic(np.concatenate([empty, *pixels]), all_labels, trained_on, known, generators)
+    synthetic = Synthetic(all_pixels, all_labels, trained_on, known, generators)
     _keep(run, label, synthetic)
     return synthetic
 
 
-def _resized(pixels: Pixels, size: int) -> Pixels:
-    if pixels.shape[1] == size:
-        return pixels
-    return np.stack([to_square(Image.fromarray(image), size) for image in pixels])
+def _prepared(drawn: Pixels, preprocessing: Preprocessing, words: str) -> Generator[Event, None, Pixels]:
+    prepared = [preprocessing.load([])]
+    for position, image in enumerate(drawn):
+        prepared.append(preprocessing.pixels(Image.fromarray(image))[None])
+        if position % 16 == 0:
+            yield Progress(position, len(drawn), f"preparing images for {words}")
+    return np.concatenate(prepared)
 
 
 _FILE = "synthetic.safetensors"

@@ -79,7 +79,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     from busapp.engine.classifiers.training import Learner
 
     learner = Learner(len(chosen.classes), settings)
-    selection, pixels = yield from load_selection(workspace, chosen, settings.image_size)
+    selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)
     everything = tuple(workspace.catalog.images(kind="real"))
     study = Study(workspace, settings, run, selection, make_folds(selection, settings), everything)
     for text in study.notes():
@@ -218,6 +218,7 @@ class Study:
             "generators": state.generators,
             "seed": settings.seed,
             "epochs": settings.epochs,
+            "equalise": settings.equalise,
             "seconds": round(state.elapsed(), 3),
             "folds": state.finished,
             "train_accuracy": float(np.mean(train_accuracies)),

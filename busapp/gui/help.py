@@ -27,6 +27,7 @@ _PARTS = (
     "keras",
     "tensorflow",
     "onnxruntime",
+    "scikit-image",
     "scikit-learn",
     "matplotlib",
 )

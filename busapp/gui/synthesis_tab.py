@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
-from busapp.engine.preprocessing import load_pixels
+from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
@@ -223,7 +223,7 @@ class SynthesisTab(RunTab):
             return
         paths = [self.workspace.image_path(image) for image in images[: REAL_ROWS * REAL_COLUMNS]]
         try:
-            pixels = load_pixels(paths, REAL_SIDE)
+            pixels = Preprocessing(REAL_SIDE).load(paths)
         except UserError as error:
             self.problem.emit(str(error), "")
             return

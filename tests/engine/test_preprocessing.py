@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from busapp.engine import preprocessing
-from busapp.engine.preprocessing import decode, load_pixels, normalise, read_content, read_image, read_size, to_square
+from busapp.engine.preprocessing import (
+    Preprocessing,
+    decode,
+    equalise,
+    normalise,
+    read_content,
+    read_image,
+    read_size,
+)
 from busapp.errors import UnreadableImage
 
 RAMP = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
@@ -148,15 +156,57 @@ def test_the_size_comes_from_the_header(tmp_path: Path) -> None:
 
 
 def test_any_aspect_becomes_a_square() -> None:
-    square = to_square(Image.new("RGB", (300, 20), (10, 20, 30)), 32)
+    square = Preprocessing(32).pixels(Image.new("RGB", (300, 20), (10, 20, 30)))
     assert square.shape == (32, 32, 3) and square.dtype == np.uint8
     assert square[0, 0].tolist() == [10, 20, 30]
 
 
 def test_loading_several_and_none(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(RAMP)))
-    assert load_pixels([tmp_path / "a.png"] * 3, 16).shape == (3, 16, 16, 3)
-    assert load_pixels([], 16).shape == (0, 16, 16, 3)
+    for choice in (Preprocessing(16), Preprocessing(16, equalise=True)):
+        assert choice.load([tmp_path / "a.png"] * 3).shape == (3, 16, 16, 3)
+        assert choice.load([]).shape == (0, 16, 16, 3)
+
+
+def tissue(size: int = 128, *, tinted: bool = False) -> Image.Image:
+    """Speckle that is dim at the top and brighter at the bottom."""
+    depth = np.linspace(10, 120, size)[:, None]
+    grey = np.random.default_rng(0).normal(depth, 6, (size, size)).clip(0, 255)
+    return Image.fromarray(
+        np.stack([grey * (1.0, 0.7, 0.8)[c if tinted else 0] for c in range(3)], -1).astype(np.uint8)
+    )
+
+
+def test_equalising_brings_out_what_is_dim_and_keeps_grey_grey() -> None:
+    before, after = np.asarray(tissue()).astype(int), np.asarray(equalise(tissue())).astype(int)
+    assert after.shape == before.shape
+    assert np.ptp(after, axis=2).max() == 0
+    for quarter in (slice(0, 32), slice(32, 64), slice(64, 96), slice(96, 128)):
+        assert after[quarter].std() > 2 * before[quarter].std()
+
+
+def test_equalising_keeps_the_colour() -> None:
+    before, after = (
+        np.asarray(image.convert("YCbCr")) for image in (tissue(tinted=True), equalise(tissue(tinted=True)))
+    )
+    assert after[..., 0].std() > 1.3 * before[..., 0].std()
+    np.testing.assert_allclose(after[..., 1:].mean((0, 1)), before[..., 1:].mean((0, 1)), atol=1.5)
+
+
+def test_equalising_neither_invents_a_picture_nor_fails_on_a_small_one() -> None:
+    for value in (0, 7, 255):
+        blank = Image.new("RGB", (40, 30), (value, value, value))
+        assert equalise(blank).getextrema() == blank.getextrema()
+    for size in ((1, 1), (1, 300), (9, 2), (33, 31)):
+        assert equalise(tissue().resize(size)).size == size
+
+
+def test_equalising_comes_after_resizing() -> None:
+    image = tissue(300)
+    prepared = Preprocessing(64, equalise=True).pixels(image)
+    plain = Preprocessing(64).pixels(image)
+    np.testing.assert_array_equal(prepared, np.asarray(equalise(Image.fromarray(plain))))
+    assert prepared.std() > 1.2 * plain.std()
 
 
 def test_normalising_is_the_papers() -> None:

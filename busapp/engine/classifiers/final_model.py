@@ -37,7 +37,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     kept = _kept(run, settings, classes)
     if kept is not None:
         return kept
-    selection, pixels = yield from load_selection(workspace, select(workspace, settings), settings.image_size)
+    selection, pixels = yield from load_selection(workspace, select(workspace, settings), settings.preprocessing)
     if selection.fingerprint() != result["images_fingerprint"]:
         raise BadInput(
             "The images of the study have changed since the run, so that its numbers are not this model's",

@@ -21,7 +21,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.estimates import Estimate
 from busapp.engine.events import Event, Note, Progress, Skipped
 from busapp.engine.files import write_atomically
-from busapp.engine.preprocessing import Pixels, load_pixels
+from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
@@ -169,12 +169,16 @@ def draw(record: GeneratorRecord, count: int, seed: int) -> Pixels:
 def load_images(
     workspace: Workspace, images: Sequence[ImageRecord], size: int
 ) -> Generator[Event, None, tuple[Pixels, list[str]]]:
-    """The images resized to `size`, uint8 (n, size, size, 3), and their content hashes; unreadable ones are skipped."""
-    parts = [np.empty((0, size, size, 3), np.uint8)]
+    """The images resized to `size`, uint8 (n, size, size, 3), and their content hashes; unreadable ones are skipped.
+
+    Generators learn to draw plain images, so that one serves runs with and without equalisation.
+    """
+    plain = Preprocessing(size)
+    parts = [plain.load([])]
     hashes = []
     for number, image in enumerate(images):
         try:
-            parts.append(load_pixels([workspace.image_path(image)], size))
+            parts.append(plain.pixels(read_image(workspace.image_path(image)))[None])
             hashes.append(image.sha256)
         except UnreadableImage as error:
             yield Skipped(image.file, str(error))

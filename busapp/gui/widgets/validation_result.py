@@ -10,6 +10,7 @@ from busapp.engine.settings import ValidateSettings
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+from busapp.summaries import equalised
 
 _CLASSES: Final = ("benign", "malignant", "normal")
 # Samrin 2024, Table 1: test accuracy in per cent; sensitivity and specificity of benign, malignant, normal.
@@ -116,7 +117,7 @@ class ValidationResult(QWidget):
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
             f"{' (leaks)' if mark else ' (leaks nothing)'}. "
-            f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}. "
+            f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}{equalised(result)}. "
             f"{_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
         )
         if is_published and not leaks:
