@@ -50,7 +50,8 @@ def group_new(session: Session, change: int) -> None:
             ImageRow.patient.in_(some), ImageRow.removed.is_(False), ImageRow.group_id.is_not(None)
         )
         for patient, group in session.execute(present.group_by(ImageRow.patient)):
-            of_patient[str(patient)] = group
+            if patient is not None and group is not None:
+                of_patient[patient] = group
     rows = [{"id": image.id, "group_id": of_patient.setdefault(str(image.patient), image.id)} for image in new]
     if rows:
         session.execute(update(ImageRow), rows)
