@@ -1,27 +1,23 @@
-"""One image, large: its lesion mask, what is known of it, and arrow keys to walk to the next."""
+"""One image, large: its lesion mask, its adaptive equalisation, what is known of it, and arrow keys to walk on."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent
+from PySide6.QtWidgets import QCheckBox, QDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.preprocessing import read_image
 from busapp.engine.workspace import Workspace
 from busapp.errors import UnreadableImage
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.equaliser import Equaliser
+from busapp.gui.widgets.image_canvas import ImageCanvas, to_qimage
 
 _MASK_COLOUR = (240, 228, 66)
 """Okabe and Ito's yellow: no class wears it where there are three."""
-
-
-def to_qimage(image: Image.Image) -> QImage:
-    """A Pillow image as Qt's, with its own copy of the bytes."""
-    rgb = image.convert("RGB")
-    return QImage(rgb.tobytes(), rgb.width, rgb.height, 3 * rgb.width, QImage.Format.Format_RGB888).copy()
 
 
 def mask_overlay(mask: Image.Image) -> QImage:
@@ -36,35 +32,8 @@ def mask_overlay(mask: Image.Image) -> QImage:
     return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
 
-class _Canvas(QWidget):
-    """Paints the picture as large as it fits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.picture = QImage()
-        self.overlay = QImage()
-        self.sentence = ""
-        self.setMinimumSize(320, 320)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("black"))
-        if self.picture.isNull():
-            painter.setPen(QColor("#e4e7ea"))
-            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self.sentence)
-        else:
-            size = self.picture.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            place = QRect(0, 0, size.width(), size.height())
-            place.moveCenter(self.rect().center())
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(place, self.picture)
-            if not self.overlay.isNull():
-                painter.drawImage(place, self.overlay)
-        painter.end()
-
-
 class ImageViewer(QDialog):
-    """Left and right walk, M shows the mask, Esc or Space leaves.
+    """Left and right walk, M shows the mask, E equalises, S puts both side by side, Esc or Space leaves.
 
     Signals:
         walked: the row that is shown now.
@@ -86,39 +55,76 @@ class ImageViewer(QDialog):
         self._images = images
         self._facts = facts
         self.row = row
-        self.canvas = _Canvas()
-        self.canvas.setAccessibleName("Image")
+        self._picture: Image.Image | None = None
+        self._plain, self._equalised = QImage(), QImage()
+        self._equaliser = Equaliser(self)
+        self._equaliser.made.connect(self._show_equalised)
+        self.canvas, self.second_canvas = self._panes()
         self.about = QLabel()
         self.about.setWordWrap(True)
         self.about.setTextFormat(Qt.TextFormat.PlainText)
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.about.setFixedWidth(260)
-        self.mask_box = QCheckBox("Lesion mask (M)")
-        self.mask_box.toggled.connect(lambda _wanted: self._show())
-        self.previous_button = self._button("← Previous", -1)
-        self.next_button = self._button("Next →", 1)
-        close = QPushButton("Close (Esc)")
-        close.setAutoDefault(False)
-        close.clicked.connect(self.reject)
+        self.mask_box = self._box("Lesion mask (M)", self._show_mask)
+        self.equalise_box = self._box("Adaptive equalisation (E)", self._on_equalise)
+        self.equalise_box.setToolTip(
+            "As a validation with adaptive equalisation prepares images, but here at the image's own size"
+        )
+        self.side_box = self._box("Side by side (S)", self._on_side_by_side)
+        self.side_box.setToolTip("The plain image beside the equalised one; both zoom and move together")
+        self.previous_button = self._button("← Previous", lambda: self.walk(-1))
+        self.next_button = self._button("Next →", lambda: self.walk(1))
+        self._lay_out(self._button("Close (Esc)", self.reject))
+        if parent is not None:
+            self.resize(parent.window().size() * 0.9)
+        self.canvas.setFocus()
+        self._show()
 
+    def _panes(self) -> tuple[ImageCanvas, ImageCanvas]:
+        first, second = ImageCanvas(), ImageCanvas()
+        first.moved.connect(lambda: second.look_like(first))
+        second.moved.connect(lambda: first.look_like(second))
+        for canvas in (first, second):
+            canvas.setFrameShape(QFrame.Shape.NoFrame)
+            canvas.setMinimumSize(320, 320)
+            canvas.installEventFilter(self)
+        second.setAccessibleName("Equalised image")
+        second.hide()
+        return first, second
+
+    def _box(self, text: str, on_toggled: Callable[[bool], None]) -> QCheckBox:
+        box = QCheckBox(text)
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the arrow keys still walk
+        box.toggled.connect(on_toggled)
+        return box
+
+    def _button(self, text: str, on_clicked: Callable[[], None]) -> QPushButton:
+        button = QPushButton(text)
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda: on_clicked())
+        return button
+
+    def _lay_out(self, close: QPushButton) -> None:
+        hint = QLabel("The wheel zooms, dragging moves, a double-click fits.")
+        hint.setProperty("role", "muted")
+        hint.setWordWrap(True)
         side = QVBoxLayout()
         side.setContentsMargins(0, SPACE, 0, SPACE)
         side.setSpacing(SPACE)
-        side.addWidget(self.about)
-        side.addWidget(self.mask_box)
+        upper: tuple[QWidget, ...] = (self.about, self.mask_box, self.equalise_box, self.side_box)
+        lower: tuple[QWidget, ...] = (hint, self.previous_button, self.next_button, close)
+        for widget in upper:
+            side.addWidget(widget)
         side.addStretch()
-        for button in (self.previous_button, self.next_button, close):
-            side.addWidget(button)
-        row_layout = QHBoxLayout(self)
-        row_layout.setContentsMargins(0, 0, SPACE, 0)
-        row_layout.setSpacing(2 * SPACE)
-        row_layout.addWidget(self.canvas, 1)
-        row_layout.addLayout(side)
-        if parent is not None:
-            self.resize(parent.window().size() * 0.9)
-        self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.canvas.setFocus()
-        self._show()
+        for widget in lower:
+            side.addWidget(widget)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, SPACE, 0)
+        row.setSpacing(2)
+        row.addWidget(self.canvas, 1)
+        row.addWidget(self.second_canvas, 1)
+        row.addSpacing(2 * SPACE)
+        row.addLayout(side)
 
     @property
     def image(self) -> ImageRecord:
@@ -133,27 +139,69 @@ class ImageViewer(QDialog):
             self._show()
             self.walked.emit(row)
 
-    def _button(self, text: str, steps: int) -> QPushButton:
-        button = QPushButton(text)
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda: self.walk(steps))
-        return button
+    def done(self, result: int) -> None:
+        self._equaliser.stop()
+        super().done(result)
+
+    # -- what is shown -------------------------------------------------------------------------------------
 
     def _show(self) -> None:
         image = self.image
         self.setWindowTitle(f"{image.file}, {self.row + 1} of {len(self._images)}")
-        self.canvas.setAccessibleDescription(f"{image.file}, {image.class_name}")
+        self.canvas.sentence = ""
         try:
-            self.canvas.picture = to_qimage(read_image(self._workspace.image_path(image)))
+            self._picture = read_image(self._workspace.image_path(image))
         except UnreadableImage as error:
-            self.canvas.picture, self.canvas.sentence = QImage(), str(error)
+            self._picture, self.canvas.sentence = None, str(error)
+        self._plain, self._equalised = to_qimage(self._picture) if self._picture else QImage(), QImage()
+        self._equaliser.ask(self._picture if self.equalise_box.isChecked() else None)
+        self._show_pictures()
+        self.canvas.fit()
         self.mask_box.setEnabled(image.mask is not None)
-        self.canvas.overlay = self._overlay(image)
-        self.canvas.update()
+        self._show_mask()
         provenance = [f"Drawn by run {image.run}" if image.run else f"From {image.source}"]
         self.about.setText("\n".join([*self._facts(image), *provenance, f"SHA-256 {image.sha256[:16]}…"]))
         self.previous_button.setEnabled(self.row > 0)
         self.next_button.setEnabled(self.row < len(self._images) - 1)
+
+    def _show_pictures(self) -> None:
+        """Plain, equalised or both. Until it is equalised the plain picture stands there, and is called so."""
+        wanted, both = self.equalise_box.isChecked(), self.side_box.isChecked()
+        if self._equalised.isNull():
+            equalised, caption = self._plain, "Plain, is being equalised…"
+        else:
+            equalised, caption = self._equalised, "Adaptive equalisation"
+        if both or not wanted:
+            self.canvas.show_picture(self._plain, "Plain" if both else "")
+        else:
+            self.canvas.show_picture(equalised, caption)
+        self.second_canvas.show_picture(equalised if both else QImage(), caption)
+        for canvas in (self.canvas, self.second_canvas):
+            words = f", {canvas.caption}" if canvas.caption else ""
+            canvas.setAccessibleDescription(f"{self.image.file}, {self.image.class_name}{words}")
+
+    def _show_equalised(self, picture: QImage) -> None:
+        self._equalised = picture
+        self._show_pictures()
+
+    def _on_equalise(self, wanted: bool) -> None:
+        if not wanted:
+            self.side_box.setChecked(False)
+        elif self._equalised.isNull():
+            self._equaliser.ask(self._picture)
+        self._show_pictures()
+
+    def _on_side_by_side(self, wanted: bool) -> None:
+        if wanted:
+            self.equalise_box.setChecked(True)
+        self._show_pictures()
+        self.second_canvas.look_like(self.canvas)
+        self.second_canvas.setVisible(wanted)
+
+    def _show_mask(self, _wanted: bool = False) -> None:
+        overlay = self._overlay(self.image)
+        for canvas in (self.canvas, self.second_canvas):
+            canvas.show_overlay(overlay)
 
     def _overlay(self, image: ImageRecord) -> QImage:
         if image.mask is None or not self.mask_box.isChecked():
@@ -163,20 +211,34 @@ class ImageViewer(QDialog):
         except UnreadableImage:
             return QImage()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    # -- keys ----------------------------------------------------------------------------------------------
+
+    def _on_key(self, key: int) -> bool:
+        """Do what a key is for; whether it is for anything."""
+        far = len(self._images)
         steps = {
             Qt.Key.Key_Left: -1,
             Qt.Key.Key_Up: -1,
             Qt.Key.Key_Right: 1,
             Qt.Key.Key_Down: 1,
-            Qt.Key.Key_Home: -len(self._images),
-            Qt.Key.Key_End: len(self._images),
+            Qt.Key.Key_Home: -far,
+            Qt.Key.Key_End: far,
         }
-        if event.key() in steps:
-            self.walk(steps[Qt.Key(event.key())])
-        elif event.key() == Qt.Key.Key_M and self.mask_box.isEnabled():
-            self.mask_box.toggle()
-        elif event.key() == Qt.Key.Key_Space:
+        boxes = {Qt.Key.Key_M: self.mask_box, Qt.Key.Key_E: self.equalise_box, Qt.Key.Key_S: self.side_box}
+        if key in steps:
+            self.walk(steps[Qt.Key(key)])
+        elif key in boxes and boxes[Qt.Key(key)].isEnabled():
+            boxes[Qt.Key(key)].toggle()
+        elif key == Qt.Key.Key_Space:
             self.reject()
         else:
+            return False
+        return True
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A canvas would take the arrow keys to move its picture."""
+        return isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and self._on_key(event.key())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._on_key(event.key()):
             super().keyPressEvent(event)
