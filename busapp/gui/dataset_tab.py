@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
@@ -31,7 +32,8 @@ from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.class_balance import ClassBalance, ClassCount
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.image_filters import ImageFilters
-from busapp.gui.widgets.image_grid import LARGEST, SMALLEST, ImageGrid, facts
+from busapp.gui.widgets.image_grid import LARGEST, SMALLEST, ImageGrid
+from busapp.gui.widgets.image_model import facts
 from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
 from busapp.gui.widgets.message_strip import Level, MessageStrip
@@ -136,8 +138,8 @@ class DatasetTab(StudyTab):
         self.grid = ImageGrid()
         self.grid.opened.connect(self._view)
         self.grid.selection_changed.connect(self._on_selection)
-        for action in (self.open_action, self.exclude_action, self.bring_back_action, self.reclassify_action):
-            self.grid.addAction(action)
+        actions = [self.open_action, self.exclude_action, self.bring_back_action, self.reclassify_action]
+        self.grid.insertActions(self.grid.masks_action, actions)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.empty = EmptyState(
             "No images yet. Import a folder, or open the sample study.", "Import a folder…", "Open the sample study"
@@ -159,7 +161,13 @@ class DatasetTab(StudyTab):
         self.hint.setProperty("role", "muted")
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout()
+        self.masks_box = QCheckBox("Lesion masks (M)")
+        self.masks_box.setToolTip(self.grid.masks_action.toolTip())
+        self.masks_box.toggled.connect(self.grid.masks_action.setChecked)
+        self.grid.masks_action.toggled.connect(self.masks_box.setChecked)
+        self.grid.masks_action.enabledChanged.connect(self.masks_box.setEnabled)
         row.addWidget(self.hint, 1)
+        row.addWidget(self.masks_box)
         row.addWidget(QLabel("Size"))
         row.addWidget(self.size_slider)
         middle = QWidget()
@@ -189,7 +197,7 @@ class DatasetTab(StudyTab):
     # -- content -------------------------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        self.grid.images.open_study(workspace)
+        self.grid.open_study(workspace)
         self.banner.clear()
         self._told = ""
         super().open_study(workspace)
@@ -201,7 +209,7 @@ class DatasetTab(StudyTab):
             self.filters.review_duplicates()
 
     def shut_down(self) -> None:
-        self.grid.images.thumbnails.stop()
+        self.grid.thumbnails.stop()
 
     def refresh(self) -> None:
         if self.workspace is None:
@@ -269,7 +277,8 @@ class DatasetTab(StudyTab):
             return
         shown = self.filters.choose(self._images, self._flags, self._conflicts)
         in_conflict = frozenset(image_id for pair in self._open_conflicts() for image_id in pair)
-        self.grid.show_images(shown, self._classes(), self._flags, in_conflict)
+        is_sorted_by_group = self.filters.alike_box.currentIndex() > 0
+        self.grid.show_images(shown, self._classes(), self._flags, in_conflict, by_class=not is_sorted_by_group)
         self._stack.setCurrentWidget(self.grid if shown else self.no_match if self._images else self.empty)
         self.curate_button.setEnabled(bool(self._images))
         self._on_selection()

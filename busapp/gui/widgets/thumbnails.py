@@ -1,22 +1,33 @@
-"""Small pictures of the study's images: made once, kept in the study's cache, loaded off the window's thread."""
+"""Gives the grid its small pictures: loaded, scaled and tinted by their masks off the window's thread."""
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
+from PIL import Image
 from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPainter
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.files import write_atomically
 from busapp.engine.preprocessing import read_image
-from busapp.engine.thumbnails import make_thumbnail, thumbnail_path
+from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
+from busapp.gui.widgets.image_viewer import mask_overlay
 
-_KEPT_IN_MEMORY: Final = 1500
+_KEPT_BYTES: Final = 128 * 2**20
 _MOST_WAITING: Final = 400
 """Whoever scrolls past more than these does not wait for the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How pictures are wanted: `side` pixels at most, and with the lesion tinted where there is a mask."""
+
+    side: int
+    with_mask: bool
 
 
 def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
@@ -33,6 +44,49 @@ def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
     return QImage.fromData(content)
 
 
+def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
+    """The small mask, from the cache or made now; None where it cannot be read."""
+    cached = mask_thumbnail_path(workspace, sha256)
+    try:
+        if not cached.exists():
+            write_atomically(cached, make_mask_thumbnail(read_image(workspace.mask_path(sha256))))
+        return read_image(cached)
+    except (UserError, OSError):
+        return None
+
+
+def picture(workspace: Workspace, image: ImageRecord, look: Look) -> QImage:
+    """The small picture as it is wanted; null where the image cannot be read."""
+    small = thumbnail(workspace, image)
+    if small.isNull():
+        return small
+    scaled = fitted(small, QSize(look.side, look.side))
+    if look.with_mask and image.mask is not None:
+        mask = mask_thumbnail(workspace, image.mask)
+        if mask is not None:
+            scaled = _tinted(scaled, mask)
+    return scaled
+
+
+def _tinted(scaled: QImage, mask: Image.Image) -> QImage:
+    fitting = mask.convert("L").resize((scaled.width(), scaled.height()), Image.Resampling.BILINEAR)
+    tinted = scaled.convertToFormat(QImage.Format.Format_RGB32)
+    painter = QPainter(tinted)
+    painter.drawImage(0, 0, mask_overlay(fitting.point(lambda value: 255 if value >= 128 else 0)))
+    painter.end()
+    return tinted
+
+
+_Key = tuple[str, str | None]
+"""Content hashes of an image and its mask: the same picture may have been outlined twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    look: Look
+    picture: QImage
+
+
 class Thumbnails(QObject):
     """Gives small pictures: at once where they are in memory, else by `loaded` a little later.
 
@@ -41,13 +95,14 @@ class Thumbnails(QObject):
     """
 
     loaded = Signal(str)
-    _made = Signal(object, str, object)
+    _made = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workspace: Workspace | None = None
-        self._memory: OrderedDict[str, QImage] = OrderedDict()
-        self._waiting: OrderedDict[str, ImageRecord] = OrderedDict()
+        self._memory: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._bytes = 0
+        self._waiting: OrderedDict[_Key, tuple[ImageRecord, Look]] = OrderedDict()
         self._lock = threading.Lock()
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
@@ -58,23 +113,30 @@ class Thumbnails(QObject):
         with self._lock:
             self._waiting.clear()
         self._memory.clear()
+        self._bytes = 0
         self._workspace = workspace
 
-    def get(self, image: ImageRecord) -> QImage | None:
-        """The small picture (null where the image cannot be read), or None while it is being loaded."""
-        found = self._memory.get(image.sha256)
+    def get(self, image: ImageRecord, look: Look) -> tuple[QImage | None, bool]:
+        """The small picture and whether it looks as wanted.
+
+        It is null where the image cannot be read, None while it is being loaded, and of another look while it is
+        being made anew.
+        """
+        key = image.sha256, image.mask
+        found = self._memory.get(key)
         if found is not None:
-            self._memory.move_to_end(image.sha256)
-            return found
+            self._memory.move_to_end(key)
+            if found.look == look:
+                return found.picture, True
         with self._lock:
-            is_new = image.sha256 not in self._waiting
-            self._waiting[image.sha256] = image
-            self._waiting.move_to_end(image.sha256)
+            is_new = key not in self._waiting
+            self._waiting[key] = image, look
+            self._waiting.move_to_end(key)
             if len(self._waiting) > _MOST_WAITING:
                 self._waiting.popitem(last=False)
         if is_new and self._workspace is not None:
             self._pool.start(_Load(self, self._workspace))
-        return None
+        return found.picture if found is not None else None, False
 
     def stop(self) -> None:
         """Forget what waits, and wait for what is being loaded."""
@@ -87,16 +149,18 @@ class Thumbnails(QObject):
         with self._lock:
             if not self._waiting or workspace is not self._workspace:
                 return
-            sha256, image = self._waiting.popitem()
-        self._made.emit(workspace, sha256, thumbnail(workspace, image))
+            key, (image, look) = self._waiting.popitem()
+        self._made.emit(workspace, key, _Kept(look, picture(workspace, image, look)))
 
-    def _keep(self, workspace: Workspace, sha256: str, small: QImage) -> None:
+    def _keep(self, workspace: Workspace, key: _Key, made: _Kept) -> None:
         if workspace is not self._workspace:
             return
-        self._memory[sha256] = small
-        if len(self._memory) > _KEPT_IN_MEMORY:
-            self._memory.popitem(last=False)
-        self.loaded.emit(sha256)
+        before = self._memory.pop(key, None)
+        self._memory[key] = made
+        self._bytes += made.picture.sizeInBytes() - (before.picture.sizeInBytes() if before else 0)
+        while self._bytes > _KEPT_BYTES:
+            self._bytes -= self._memory.popitem(last=False)[1].picture.sizeInBytes()
+        self.loaded.emit(key[0])
 
 
 class _Load(QRunnable):
