@@ -1,6 +1,7 @@
-"""Bars of how many images each class has, real and synthetic stacked, with their numbers on them."""
+"""Bars of how many images each class has, real and synthetic stacked, with their numbers on them, and as an empty
+frame how many synthetic ones would balance it. The count plot of Figure 7 of the GAN-ResNet paper."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
@@ -20,12 +21,16 @@ class ClassCount:
     real: int
     synthetic: int
     set_aside: int = 0
+    lacking: int = 0
+    """How many more would make it as large as the largest class."""
 
     def in_words(self) -> str:
-        """`437 real + 20 synthetic, 3 set aside`"""
+        """`210 real + 20 synthetic, lacks 207, 3 set aside`"""
         words = f"{self.real:,} real"
         if self.synthetic:
             words += f" + {self.synthetic:,} synthetic"
+        if self.lacking:
+            words += f", lacks {self.lacking:,}"
         return f"{words}, {self.set_aside:,} set aside" if self.set_aside else words
 
 
@@ -45,8 +50,9 @@ class ClassBalance(QWidget):
         return list(self._counts)
 
     def show_counts(self, counts: list[ClassCount]) -> None:
-        """Show other numbers."""
-        self._counts = counts
+        """Show other numbers; what each class lacks is found from them."""
+        largest = max((count.real + count.synthetic for count in counts), default=0)
+        self._counts = [replace(count, lacking=largest - count.real - count.synthetic) for count in counts]
         words = "; ".join(f"{count.name}: {count.in_words()}" for count in counts)
         self.setAccessibleName("Class balance")
         self.setAccessibleDescription(words)
@@ -62,35 +68,47 @@ class ClassBalance(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        now = colours()
         largest = max((count.real + count.synthetic for count in self._counts), default=0) or 1
-        names = [count.name for count in self._counts]
         for row, count in enumerate(self._counts):
-            top = row * _ROW
-            colour = class_colour(count.name, names)
-            line = QRect(0, top, self.width(), 22)
-            painter.setPen(QColor(now.text))
+            line = QRect(0, row * _ROW, self.width(), 22)
+            painter.setPen(QColor(colours().text))
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, count.name)
-            width = self.width() - 1
-            real = round(width * count.real / largest)
-            synthetic = round(width * count.synthetic / largest)
-            bar = QRect(0, top + 22, real, _BAR)
-            painter.fillRect(bar, colour)
-            if synthetic:
-                drawn = QRect(bar.right() + 1, bar.top(), synthetic, _BAR)
-                painter.fillRect(drawn, QBrush(colour, Qt.BrushStyle.BDiagPattern))
-                painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRect(drawn.adjusted(0, 0, -1, -1))
-            self._paint_words(painter, line, count)
+            if count.set_aside:
+                painter.setPen(QColor(colours().muted))
+                right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+                painter.drawText(line, right, f"{count.set_aside:,} set aside")
+            self._paint_bar(painter, line.bottom() + 1, count, (self.width() - 1) / largest)
         painter.end()
 
-    def _paint_words(self, painter: QPainter, line: QRect, count: ClassCount) -> None:
-        words = count.in_words()
-        room = line.width() - painter.fontMetrics().horizontalAdvance(count.name) - SPACE
-        painter.setPen(QColor(colours().muted))
-        painter.drawText(
-            line,
-            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-            painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room),
-        )
+    def _paint_bar(self, painter: QPainter, top: int, count: ClassCount, scale: float) -> None:
+        """Real images solid, synthetic ones hatched in a dashed frame, what is lacking as an empty dotted frame."""
+        now = colours()
+        colour = class_colour(count.name, [other.name for other in self._counts])
+        real = QRect(0, top, round(count.real * scale), _BAR)
+        synthetic = QRect(real.right() + 1, top, round(count.synthetic * scale), _BAR)
+        lacking = QRect(synthetic.right() + 1, top, round(count.lacking * scale), _BAR)
+        painter.fillRect(real, colour)
+        painter.fillRect(synthetic, QBrush(colour, Qt.BrushStyle.BDiagPattern))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for part, pen in ((synthetic, Qt.PenStyle.DashLine), (lacking, Qt.PenStyle.DotLine)):
+            if part.width():
+                painter.setPen(QPen(colour, 1, pen))
+                painter.drawRect(part.adjusted(0, 0, -1, -1))
+        words = [
+            (real, f"{count.real:,}" if count.real else "", "#ffffff"),
+            (synthetic, f"{count.synthetic:,} S" if count.synthetic else "", now.text),
+            (lacking, f"lacks {count.lacking:,}" if count.lacking else "", now.muted),
+        ]
+        for part, text, ink in words:
+            if painter.fontMetrics().horizontalAdvance(text) + SPACE <= part.width():
+                if part is synthetic:
+                    painter.fillRect(self._behind(painter, part, text), QColor(now.window))
+                painter.setPen(QColor(ink))
+                painter.drawText(part, Qt.AlignmentFlag.AlignCenter, text)
+
+    @staticmethod
+    def _behind(painter: QPainter, part: QRect, text: str) -> QRect:
+        """The ground of a number that would not be read on hatching."""
+        ground = painter.fontMetrics().boundingRect(text).adjusted(-3, -1, 3, 1)
+        ground.moveCenter(part.center())
+        return ground

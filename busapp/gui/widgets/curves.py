@@ -11,13 +11,24 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
-from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QMouseEvent, QPaintDevice, QPainter
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPaintDevice,
+    QPainter,
+    QResizeEvent,
+)
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from busapp.gui.theme import plot_colours, theme
 
 PNG_SCALE = 2
+NARROW = 360
+"""Pixels; a narrower plot has room for its legend only, not for its title."""
 REDRAW_MS = 100
 """Points that arrive within this time are drawn together."""
 
@@ -80,11 +91,12 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         y_axis: str,
         *,
         y_range: tuple[float, float] | None = None,
+        whole_x: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)". `y_range` is what is shown
-        before anybody zooms (all points, if not given)."""
-        super().__init__(parent, axisItems={"bottom": _WholeNumbers("bottom")})
+        before anybody zooms (all points, if not given). `whole_x`: there is nothing between 1 and 2 on x."""
+        super().__init__(parent, axisItems={"bottom": _WholeNumbers("bottom") if whole_x else pg.AxisItem("bottom")})
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
         self._y_range = y_range
         self._curves: dict[str, _Curve] = {}
@@ -102,6 +114,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
+        # A title asks for the width of its words, which would push the plot's right edge out of a narrow widget.
+        plot.titleLabel.updateMin = lambda: None
         plot.showGrid(x=True, y=True, alpha=0.12)
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
@@ -120,8 +134,17 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     # -- what is drawn -------------------------------------------------------------------------------------
 
-    def define(self, key: str, name: str, colour: str, *, faint: bool = False, dashed: bool = False) -> None:
-        """Make a curve ready; faint ones stay out of the legend and of what hover reads. Twice is once."""
+    def name_axes(self, title: str, x_axis: str, y_axis: str) -> None:
+        """Say that something else is drawn from now on."""
+        self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
+        self.setAccessibleName(title)
+        self._restyle()
+
+    def define(
+        self, key: str, name: str, colour: str, *, faint: bool = False, dashed: bool = False, steps: bool = False
+    ) -> None:
+        """Make a curve ready; faint ones stay out of the legend and of what hover reads. `steps` holds each value
+        until the next x and fills what is below, as in a histogram. Twice is once."""
         if key in self._curves:
             return
         item = self._spare.pop() if self._spare else self._new_item()
@@ -133,6 +156,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         item.setSymbolPen(None)
         item.setSymbolBrush(pen)
         item.setSymbolSize(5 if faint else 9)
+        ground = QColor(colour)
+        ground.setAlpha(40)
+        item.setData([], [], stepMode="right" if steps else None, fillLevel=0.0 if steps else None, fillBrush=ground)
         self._curves[key] = _Curve(name, colour, faint, dashed, item)
         self._show_legend()
 
@@ -335,10 +361,16 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             if not curve.faint
         ]
         # Beside the title and not inside the plot, where it would lie over one curve or the other.
-        self._show_title("&nbsp;&nbsp; ".join([escape(self.title), *entries]))
+        title = [escape(self.title)] if self.width() > NARROW else []
+        self._show_title("&nbsp;&nbsp; ".join([*title, *entries]))
 
     def _show_title(self, words: str) -> None:
         self.getPlotItem().setTitle(words, color=plot_colours().foreground, size="9pt")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.getPlotItem() is not None and self._cursor_x is None:  # there is none before the start and at the end
+            self._show_legend()
 
     def _place_ticks(self) -> None:
         bottom = self.getPlotItem().getViewBox().viewRange()[1][0]
