@@ -84,6 +84,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     """Curves over epochs. Wheel zooms, double-click resets, hover or the arrow keys read the values, a right
     click exports PNG, SVG or CSV. Checkpoints are ticks on the lower edge."""
 
+    _is_laid_out = False
+    """Qt also resizes a plot whose items are not there yet, or not any more."""
+
     def __init__(
         self,
         title: str,
@@ -131,6 +134,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         theme.changed.connect(self._restyle)
         self._restyle()
         self.reset_zoom()
+        self._is_laid_out = True
 
     # -- what is drawn -------------------------------------------------------------------------------------
 
@@ -196,6 +200,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     def close(self) -> bool:
         """Let go of the items; points that still wait are not drawn any more."""
         self._redraw.stop()
+        self._is_laid_out = False
         return bool(super().close())
 
     def clear_curves(self) -> None:
@@ -369,7 +374,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self.getPlotItem() is not None and self._cursor_x is None:  # there is none before the start and at the end
+        if self._is_laid_out and self._cursor_x is None:
             self._show_legend()
 
     def _place_ticks(self) -> None:
