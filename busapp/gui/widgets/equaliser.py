@@ -3,7 +3,7 @@
 import threading
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageOps
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
@@ -11,13 +11,14 @@ from busapp.engine.preprocessing import equalise
 from busapp.gui.widgets.image_canvas import to_qimage
 
 LONGEST_SIDE: Final = 2048
-"""Pixels; a larger image is equalised at this size, in half a second rather than ten, and enlarged again."""
+"""Pixels; a larger image is equalised at this size and enlarged again, or it would take seconds and gigabytes."""
 
 
 def equalised(image: Image.Image) -> QImage:
     """The image as large as it is, equalised."""
-    small = image.copy()
-    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
+    if max(image.size) <= LONGEST_SIDE:
+        return to_qimage(equalise(image))
+    small = ImageOps.contain(image, (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
     return to_qimage(equalise(small).resize(image.size, Image.Resampling.BILINEAR))
 
 
