@@ -131,6 +131,7 @@ _add_job("synthesize", resumable=True)
 _add_job("validate", resumable=True, remote=True)
 _add_job("diagnose", arguments=("images",))
 _add_job("export", arguments=("run",))
+_add_job("share", arguments=("out",))
 
 
 def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: str | None) -> int:

@@ -28,6 +28,11 @@ def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def megabytes(size: float) -> str:
+    """`0.4 MB`, `12 MB`, `1,204 MB`, of 1,000,000 bytes each."""
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"
+
+
 def _import(result: Result) -> list[str]:
     return [
         f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
@@ -121,6 +126,22 @@ def _export(result: Result) -> list[str]:
     ]
 
 
+def _share(result: Result) -> list[str]:
+    lines = [f"{many(result['images'], 'image')} exported to {result['out']} ({megabytes(result['bytes'])})."]
+    if result["counts"]:
+        lines.append(f"Real and in use: {counts_in_words(result['counts'])}; {many(result['masks'], 'mask')}.")
+    left = {"set aside": result["left_set_aside"], "synthetic": result["left_synthetic"]}
+    if any(left.values()):
+        lines.append(f"Left out: {counts_in_words({name: count for name, count in left.items() if count})}.")
+    if result["skipped"]:
+        lines.append(f"Not readable: {many(len(result['skipped']), 'file')}.")
+    if result["with_text"]:
+        lines.append(
+            f"Look at {many(result['with_text'], 'image')} that may have text burned in before you pass it on."
+        )
+    return lines
+
+
 def demo_lines(result: Result) -> list[str]:
     """Where the report and the study are."""
     return [
@@ -143,4 +164,5 @@ SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "validate": validation_lines,
     "diagnose": _diagnose,
     "export": _export,
+    "share": _share,
 }

@@ -14,17 +14,15 @@ from busapp.errors import NoSpace
 
 
 @contextmanager
-def space_is_needed(where: Path) -> Iterator[None]:
+def space_is_needed(
+    where: Path, remedy: str = "Free some space and resume; everything finished so far is kept."
+) -> Iterator[None]:
     """Turn "no space left on device" into a sentence for people."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(
-                "The disk is full",
-                file=where,
-                remedy="Free some space and resume; everything finished so far is kept.",
-            ) from error
+            raise NoSpace("The disk is full", file=where, remedy=remedy) from error
         raise
 
 

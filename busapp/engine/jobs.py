@@ -22,6 +22,7 @@ _JOBS: dict[str, str] = {
     "validate": "busapp.engine.validation:validate",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",
+    "share": "busapp.engine.sharing:share",
 }
 
 

@@ -385,6 +385,34 @@ class ExportSettings(JobSettings):
     format: Annotated[Literal["onnx"], setting("Format", "onnx: what this program diagnoses with.")] = "onnx"
 
 
+class ShareSettings(JobSettings):
+    """Write the images of the study into a folder or a ZIP for others, without anything that names a patient."""
+
+    kind = "share"
+    label = "Export of the images"
+    out: Path = Field(title="Out", description="A new or empty folder; with --format zip, a new file.")
+    format: Annotated[
+        Literal["folders", "coco", "zip"],
+        setting(
+            "Format",
+            "folders: one folder for each class. coco: with annotations.json. zip: the folders in one file.",
+        ),
+    ] = "folders"
+    synthetic: Annotated[
+        bool, setting("Synthetic images too", "They come in a folder of their own, and are marked in the table.")
+    ] = False
+    set_aside: Annotated[
+        bool, setting("Images set aside too", "They come in a folder of their own, with the reason in the table.")
+    ] = False
+    new_names: Annotated[
+        bool, setting("New file names", "Class and number, for files whose names could name a patient.")
+    ] = False
+
+    @property
+    def subject(self) -> str:
+        return self.format
+
+
 SETTINGS: dict[str, type[JobSettings]] = {
     model.kind: model
     for model in (
@@ -394,5 +422,6 @@ SETTINGS: dict[str, type[JobSettings]] = {
         ValidateSettings,
         DiagnoseSettings,
         ExportSettings,
+        ShareSettings,
     )
 }

@@ -1,0 +1,239 @@
+"""The job `share`."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, Final
+
+import busapp
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
+from busapp.engine.files import sha256_of
+from busapp.engine.runs import Run
+from busapp.engine.settings import ShareSettings
+from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
+from busapp.engine.sharing.coco import dataset
+from busapp.engine.sharing.names import Places
+from busapp.engine.sharing.pictures import WORKERS, Encoded, encode_ahead
+from busapp.engine.sharing.readme import readme
+from busapp.engine.sharing.targets import Target, new_target
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput, NotEnoughImages, UnreadableImage
+
+COLUMNS: Final = (
+    "file",
+    "class",
+    "kind",
+    "group",
+    "patient",
+    "set_aside",
+    "flags",
+    "width",
+    "height",
+    "spacing_mm",
+    "mask",
+    "sha256",
+    "run",
+    "preset",
+)
+"""Of `images.csv`, one row for each image."""
+
+_TICK: Final = 0.2
+"""Seconds between two events while a large image is at work."""
+
+
+def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
+    """Write the chosen images with `images.csv` and `README.txt`; the study stays as it is.
+
+    Everything is written beside its place and moved there at the end, so that a cancelled export leaves nothing
+    behind. The same study gives the same bytes, but for the date in `README.txt`. An image that cannot be read is
+    `Skipped`; one whose mask cannot be read goes without it.
+
+    The result holds `out`, `format`, `images`, `counts` (real images in use per class), `synthetic`, `set_aside`,
+    `masks`, `groups`, `patients`, `with_text`, `left_set_aside`, `left_synthetic`, `bytes` (of all images and masks)
+    and `skipped` ([{file, reason}]).
+
+    Raises:
+        BadInput: as `target_of`; or nothing can be written there.
+        NotEnoughImages: there is no image to export, or none can be read.
+        NoSpace: the disk is full; nothing is left of the export.
+    """
+    out = target_of(workspace, settings)
+    flags = workspace.catalog.flags()
+    choice = choose(workspace.catalog.images(), flags, settings)
+    if not choice.images:
+        remedy = "Import some, or have those exported too that are set aside or synthetic."
+        raise NotEnoughImages("There is no image to export", file=workspace.root, remedy=remedy)
+    yield from _warnings(choice, settings)
+    with new_target(out, as_zip=settings.format == "zip") as target:
+        export = _Export(workspace, settings, flags, target)
+        yield from _write_images(export, workspace, choice.images, settings.format == "coco")
+        if not export.rows:
+            remedy = "Look at them on the Dataset tab."
+            raise NotEnoughImages("None of the images can be read", file=workspace.root, remedy=remedy)
+        yield Progress(len(choice.images), len(choice.images), "writing the table")
+        result = export.finish(choice, run.info.created[:10])
+    yield Finished({"out": str(out), **result})
+
+
+def _warnings(choice: Choice, settings: ShareSettings) -> Generator[Event, None, None]:
+    if choice.with_text:
+        yield Note(
+            f"{choice.with_text:,} of the images may have text burned in, which could name a patient. Look at them "
+            "before you pass the export on.",
+            "warning",
+        )
+    if choice.with_patient and not settings.new_names:
+        yield Note(
+            "File names stay as they were imported. Where they could name a patient, export with new names.", "warning"
+        )
+
+
+def _write_images(
+    export: "_Export", workspace: Workspace, images: list[ImageRecord], with_regions: bool
+) -> Generator[Event, None, None]:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for number, (image, future) in enumerate(encode_ahead(pool, workspace, images, with_regions)):
+            progress = Progress(number, len(images), f"{number:,} of {len(images):,} images")
+            yield progress
+            while not wait([future], _TICK).done:
+                yield progress
+            try:
+                yield from export.add(image, future.result())
+            except UnreadableImage as error:
+                yield export.skip(image, error.what)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Export:
+    """Writes images one by one and remembers what the table and the description say of them."""
+
+    def __init__(
+        self, workspace: Workspace, settings: ShareSettings, flags: dict[int, list[str]], target: Target
+    ) -> None:
+        self._workspace, self._settings, self._flags, self._target = workspace, settings, flags, target
+        self._places = Places(new_names=settings.new_names, apart=settings.format == "coco")
+        self._groups: dict[int, int] = {}
+        self._patients: dict[str, int] = {}
+        self._presets: dict[str, str] = {}
+        self._annotations: list[dict[str, Any]] = []
+        self._skipped: list[Skipped] = []
+        self._bytes = 0
+        self.rows: list[dict[str, Any]] = []
+
+    def skip(self, image: ImageRecord, reason: str) -> Skipped:
+        """Note that something of an image was left out."""
+        self._skipped.append(Skipped(image.file, reason))
+        return self._skipped[-1]
+
+    def add(self, image: ImageRecord, encoded: Encoded) -> Generator[Event, None, None]:
+        """Write an image and its mask."""
+        if encoded.mask_problem:
+            yield self.skip(image, f"Its mask was left out: {encoded.mask_problem}")
+        file, mask = self._places.of(image)
+        self._write(file, encoded.png)
+        if encoded.mask is not None:
+            self._write(mask, encoded.mask)
+        for region in encoded.regions:
+            self._annotations.append({"image_id": len(self.rows) + 1, "class": image.class_name, **region})
+        self.rows.append(
+            {
+                "file": file,
+                "class": image.class_name,
+                "kind": image.kind,
+                "group": self._groups.setdefault(image.group, len(self._groups) + 1),
+                "patient": self._patient(image),
+                "set_aside": image.excluded or "",
+                "flags": " ".join(self._flags.get(image.id, [])),
+                "width": encoded.width,
+                "height": encoded.height,
+                "spacing_mm": "" if image.spacing_mm is None else image.spacing_mm,
+                "mask": "" if encoded.mask is None else mask,
+                "sha256": sha256_of(encoded.png),
+                "run": image.run or "",
+                "preset": self._preset(image.run),
+            }
+        )
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._target.write(name, content)
+        self._bytes += len(content)
+
+    def _patient(self, image: ImageRecord) -> str:
+        if image.patient is None:
+            return ""
+        return f"P{self._patients.setdefault(image.patient, len(self._patients) + 1):04d}"
+
+    def _preset(self, run_id: str | None) -> str:
+        if run_id is None:
+            return ""
+        if run_id not in self._presets:
+            try:
+                self._presets[run_id] = str(self._workspace.run(run_id).info.settings.get("preset", ""))
+            except BadInput:  # the run was deleted since
+                self._presets[run_id] = ""
+        return self._presets[run_id]
+
+    def finish(self, choice: Choice, date: str) -> dict[str, Any]:
+        """Write the table and the description; what the job's result says."""
+        result = self._result(choice)
+        self._target.write("images.csv", self._table())
+        if self._settings.format == "coco":
+            self._target.write("annotations.json", self._coco())
+        checked = all(image.checked for image in choice.images if image.kind == "real")
+        written = readme(self._workspace, date, checked, self.rows, result)
+        self._target.write("README.txt", written.encode())
+        return result
+
+    def _result(self, choice: Choice) -> dict[str, Any]:
+        in_use = Counter(row["class"] for row in self.rows if row["kind"] == "real" and not row["set_aside"])
+        return {
+            "format": self._settings.format,
+            "images": len(self.rows),
+            "counts": dict(sorted(in_use.items())),
+            "synthetic": sum(row["kind"] == "synthetic" for row in self.rows),
+            "set_aside": sum(bool(row["set_aside"]) for row in self.rows),
+            "masks": sum(bool(row["mask"]) for row in self.rows),
+            "groups": len(self._groups),
+            "patients": len(self._patients),
+            "with_text": sum(TEXT in row["flags"].split() for row in self.rows),
+            "left_set_aside": choice.left_set_aside,
+            "left_synthetic": choice.left_synthetic,
+            "bytes": self._bytes,
+            "skipped": [{"file": left.file, "reason": left.reason} for left in self._skipped],
+        }
+
+    def _table(self) -> bytes:
+        stream = io.StringIO(newline="")
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return stream.getvalue().encode()
+
+    def _coco(self) -> bytes:
+        classes = sorted({row["class"] for row in self.rows})
+        ids = {name: number for number, name in enumerate(classes, start=1)}
+        images = [
+            {
+                "id": number,
+                # Relative to the folder `images`, as torchvision's root and FiftyOne's data_path want it.
+                "file_name": row["file"].removeprefix("images/"),
+                "width": row["width"],
+                "height": row["height"],
+                "category_id": ids[row["class"]],
+                **{name: row[name] or None for name in ("class", "kind", "group", "patient", "set_aside", "mask")},
+            }
+            for number, row in enumerate(self.rows, start=1)
+        ]
+        annotations = [
+            {"id": number, "category_id": ids[annotation.pop("class")], **annotation}
+            for number, annotation in enumerate(self._annotations, start=1)
+        ]
+        about = f"{self._workspace.name}, exported by busapp {busapp.__version__}. Research use only."
+        text = json.dumps(dataset(about, classes, images, annotations), ensure_ascii=False, separators=(",", ":"))
+        return text.encode()

@@ -1,0 +1,73 @@
+"""Where an exported image lies: names that Windows, macOS and Linux all take, none of them twice."""
+
+import re
+import unicodedata
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Final
+
+from busapp.engine.catalog import ImageRecord
+
+SYNTHETIC: Final = "synthetic"
+SET_ASIDE: Final = "set-aside"
+"""Folders that hold folders of classes, so that nobody takes these images for real ones, or for good ones."""
+
+LONGEST: Final = 100
+"""Bytes in UTF-8. A number and an ending still fit into the 143 bytes that the strictest common file system takes."""
+_FORBIDDEN: Final = frozenset('<>:"/\\|?*')
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, whatever ending they have."""
+_LIKE_A_MASK: Final = re.compile(r".+_mask(_\d+)?", re.IGNORECASE)
+
+
+def safe_name(name: str) -> str:
+    """The name of a file, without its ending, or of a folder: as near to `name` as every system allows."""
+    composed = unicodedata.normalize("NFC", name)
+    # Category C: what cannot be seen, such as control characters and marks that turn the direction of reading.
+    allowed = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in composed)
+    # A dot in front hides a file; one at the end, or a space, gets lost on Windows.
+    short = allowed.strip(". ").encode()[:LONGEST].decode(errors="ignore").rstrip(". ")
+    return f"_{short}" if not short or _RESERVED.fullmatch(short) else short
+
+
+class Places:
+    """Gives each image its place: `class/name.png`, after the name that it was imported with.
+
+    `new_names` gives class and number instead. `apart` puts images into `images/` and masks into `masks/`; otherwise
+    a mask lies beside its image, as in BUSI.
+    """
+
+    def __init__(self, *, new_names: bool, apart: bool) -> None:
+        self._new_names, self._apart = new_names, apart
+        self._taken: set[str] = set()
+        self._folders: dict[str, str] = {}
+        self._numbers: Counter[str] = Counter()
+        for name in (SYNTHETIC, SET_ASIDE):
+            self._unique("", name)
+
+    def of(self, image: ImageRecord) -> tuple[str, str]:
+        """The place of the image and that of its mask, relative to the export, with `/` between the parts."""
+        if image.class_name not in self._folders:
+            self._folders[image.class_name] = self._unique("", image.class_name)
+        above = [SET_ASIDE] * (image.excluded is not None) + [SYNTHETIC] * (image.kind == "synthetic")
+        folder = "/".join([*above, self._folders[image.class_name]])
+        name = f"{folder}/{self._unique(folder, self._name(image, folder))}"
+        return (f"images/{name}.png", f"masks/{name}.png") if self._apart else (f"{name}.png", f"{name}_mask.png")
+
+    def _name(self, image: ImageRecord, folder: str) -> str:
+        if self._new_names:
+            self._numbers[folder] += 1
+            return f"{image.class_name} {self._numbers[folder]:04d}"
+        stem = PurePosixPath(image.file).stem
+        return f"{stem}-image" if _LIKE_A_MASK.fullmatch(stem) else stem
+
+    def _unique(self, folder: str, name: str) -> str:
+        """The name made safe, with a number behind it where the folder has it already. Names that differ only in upper
+        and lower case are one name on Windows and macOS."""
+        safe = safe_name(name)
+        given, number = safe, 1
+        while (key := f"{folder}/{given}".casefold()) in self._taken:
+            number += 1
+            given = f"{safe}-{number}"
+        self._taken.add(key)
+        return given
