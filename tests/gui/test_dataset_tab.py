@@ -227,3 +227,14 @@ def test_the_slider_changes_the_size(qtbot: QtBot, tab: DatasetTab, phantom_stud
     qtbot.keyClick(tab.size_slider, Qt.Key.Key_End)
     assert tab.grid.side == 224
     assert tab.grid.visualRect(tab.grid.images.index(0)).width() > 224
+
+
+def test_lesion_masks_are_switched_by_the_box_or_the_key(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    tab.open_study(phantom_study)
+    tab.grid.setFocus()
+    qtbot.keyClick(tab.grid, Qt.Key.Key_M)
+    assert tab.masks_box.isChecked()
+    qtbot.keyClick(tab.masks_box, Qt.Key.Key_Space)
+    assert not tab.grid.masks_action.isChecked()

@@ -132,6 +132,7 @@ class ImageGrid(QListView):
         self.doItemsLayout()
         self._select_again(selected, current_id)
         self.verticalScrollBar().setValue(position)
+        self._top_row = self._first_in_view()
         self.selection_changed.emit()
 
     def _select_again(self, selected: set[int], current_id: int | None) -> None:
@@ -169,10 +170,12 @@ class ImageGrid(QListView):
             yield
             return
         self._is_laying_out = True
-        yield
-        if self._top_row < self._layout.count:
-            self.verticalScrollBar().setValue(self._layout.rect(self._top_row).top() - self._layout.header)
-        self._is_laying_out = False
+        try:
+            yield
+            if self._top_row < self._layout.count:
+                self.verticalScrollBar().setValue(self._layout.rect(self._top_row).top() - self._layout.header)
+        finally:
+            self._is_laying_out = False
 
     def updateGeometries(self) -> None:
         QAbstractItemView.updateGeometries(self)
