@@ -45,12 +45,15 @@ def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
     """Where an export goes, in full.
 
     Raises:
-        BadInput: something is there already, or it lies inside the study.
+        BadInput: something is there already, nothing can be there, or it lies inside the study.
     """
     out = settings.out.expanduser().resolve()
     if out.is_relative_to(workspace.root):
         raise BadInput("The export would lie inside the study", file=out, remedy="Choose a place outside of it.")
     try:
+        above = next(folder for folder in out.parents if folder.exists())
+        if not above.is_dir():
+            raise BadInput("This is not a folder", file=above, remedy="Choose another place.")
         if settings.format == "zip":
             if out.suffix.lower() != ".zip":
                 raise BadInput("The name of a ZIP file ends in .zip", file=out, remedy="Let it end so.")
