@@ -3,7 +3,7 @@ from itertools import cycle
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAction, QColor, QContextMenuEvent, QCursor, QImage, QWheelEvent
+from PySide6.QtGui import QAccessible, QAction, QColor, QContextMenuEvent, QCursor, QImage, QPainter, QWheelEvent
 from PySide6.QtWidgets import QAbstractSlider, QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
@@ -13,6 +13,7 @@ from busapp.engine.workspace import Workspace
 from busapp.gui import theme
 from busapp.gui.widgets.class_balance import ClassBalance, ClassCount
 from busapp.gui.widgets.grid_layout import GridLayout
+from busapp.gui.widgets.image_card import GAP, Card, card_size, paint_card
 from busapp.gui.widgets.image_grid import ImageGrid
 from busapp.gui.widgets.image_model import facts
 from busapp.gui.widgets.thumbnails import Look, Thumbnails, picture
@@ -433,3 +434,20 @@ def test_bars_carry_their_numbers_in_words(qtbot: QtBot) -> None:
     )
     balance.show()
     balance.grab()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("shade", ["black", "white"])
+def test_the_dashed_frame_of_a_synthetic_image_shows_on_any_picture(
+    qapp: QApplication, phantom_study: Workspace, scheme: theme.Choice, shade: str
+) -> None:
+    theme.apply(qapp, scheme)
+    shown = QImage(128, 128, QImage.Format.Format_RGB32)
+    shown.fill(QColor(shade))
+    image = phantom_study.catalog.images()[0]._replace(kind="synthetic")
+    painted = QImage(card_size(128), QImage.Format.Format_RGB32)
+    painter = QPainter(painted)
+    paint_card(painter, QPoint(0, 0), Card(image, shown, QColor("blue"), False, False, False), 128)
+    painter.end()
+    edge = {painted.pixelColor(GAP + 1, y).lightness() > 128 for y in range(GAP + 30, GAP + 120)}
+    assert edge == {True, False}

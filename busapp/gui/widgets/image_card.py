@@ -74,9 +74,11 @@ def paint_card(painter: QPainter, corner: QPoint, card: Card, side: int) -> None
         painter.fillRect(QRect(corner, card_size(side)).adjusted(half, half, -half, -half), QColor(now.accent))
     _paint_picture(painter, square, card, now)
     if card.image.kind == "synthetic":
-        painter.setPen(QPen(QColor(now.text), 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(square.adjusted(1, 1, -1, -1))
+        # Dark dashes alone are lost on a dark picture, light ones on a light one.
+        for pen in (QPen(QColor(now.base), 2), QPen(QColor(now.text), 2, Qt.PenStyle.DashLine)):
+            painter.setPen(pen)
+            painter.drawRect(square.adjusted(1, 1, -1, -1))
         _badge(painter, square.topLeft() + QPoint(4, 4), "S", now.text, now.base)
     if card.is_in_conflict:
         _badge(painter, square.topRight() - QPoint(22, -4), "≠", now.on_accent, now.error)

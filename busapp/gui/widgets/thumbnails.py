@@ -105,7 +105,8 @@ class Thumbnails(QObject):
         self._waiting: OrderedDict[_Key, tuple[ImageRecord, Look]] = OrderedDict()
         self._lock = threading.Lock()
         self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(2)
+        # A second thread fills a page no sooner, and doubles the time of the window's frames on two cores.
+        self._pool.setMaxThreadCount(1)
         self._made.connect(self._keep)
 
     def open_study(self, workspace: Workspace) -> None:
@@ -145,7 +146,7 @@ class Thumbnails(QObject):
         self._pool.waitForDone()
 
     def load_newest(self, workspace: Workspace) -> None:
-        """Load what was asked for last: that is what the user looks at. Called in the pool's threads."""
+        """Load what was asked for last: that is what the user looks at. Called in the pool's thread."""
         with self._lock:
             if not self._waiting or workspace is not self._workspace:
                 return
