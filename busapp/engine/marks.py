@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Grey = npt.NDArray[np.uint8]
+"""uint8 (height, width), 0 black to 255 white."""
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are the first column and row outside."""
 Boxes = npt.NDArray[np.intp]
@@ -148,19 +149,23 @@ def _lines(grey: Grey, strokes: Boxes, crosses: Sequence[_Cross]) -> list[Box]:
     left, top, right, bottom = strokes.T
     height = bottom - top
     fits = (height >= LETTER_HEIGHT[0]) & (height <= LETTER_HEIGHT[1]) & (right - left <= LETTER_WIDTH * height)
-    for cross in crosses:
-        fits &= (cross.x < left) | (cross.x >= right) | (cross.y < top) | (cross.y >= bottom)
     letters = strokes[fits]
     if not 2 <= len(letters) <= MAX_LETTERS:
         return []
     count, line_of = connected_components(_beside(letters, _brightness(grey, letters)))
     lines = [letters[line_of == number] for number in range(count)]
-    return _joined([_grown(line, strokes) for line in lines if len(line) >= 2 and _has_upright(line)])
+    return _joined([_grown(line, strokes) for line in lines if _is_text(line, crosses)])
 
 
-def _has_upright(letters: Boxes) -> bool:
-    """Whether one is higher than wide; bright layers of tissue never are."""
-    return bool((letters[:, 3] - letters[:, 1] > letters[:, 2] - letters[:, 0]).any())
+def _is_text(line: Boxes, crosses: Sequence[_Cross]) -> bool:
+    """Whether one letter is higher than wide, as bright layers of tissue never are, and at least two and half of them
+    hold no cross: a t does, and so does a calliper beside its number."""
+    left, top, right, bottom = line.T
+    crossed = np.zeros(len(line), bool)
+    for cross in crosses:
+        crossed |= (left <= cross.x) & (cross.x < right) & (top <= cross.y) & (cross.y < bottom)
+    plain = int(np.count_nonzero(~crossed))
+    return plain >= 2 and 2 * plain >= len(line) and bool((bottom - top > right - left).any())
 
 
 def _brightness(grey: Grey, boxes: Boxes) -> npt.NDArray[np.intp]:

@@ -1,6 +1,7 @@
 """What is measured of each image, and why an image may be unfit: its quality flags.
 
-Each threshold stands beside the flag that it decides, with what it was measured on.
+Each threshold stands beside the flag that it decides, with what it was measured on. `text` and `callipers` are what
+`marks.py` finds, and have theirs there; `channels` is read from the header and has none.
 """
 
 import io
@@ -13,13 +14,16 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageStat
 
 from busapp.engine.catalog import Measures
+from busapp.engine.marks import Grey, find_marks
 
 FLAGS: Final = {
     "blank": "Nearly blank: there is no picture to speak of.",
     "blur": "Blurred: speckle and edges are washed out.",
+    "callipers": "Measuring crosses are drawn over the picture.",
     "channels": "Stored with other channels or another depth than 8-bit grey or RGB.",
     "colour": "Colour: Doppler, or coloured marks.",
     "margins": "Much of the picture is empty: a frame around the scan, or nothing but black below it.",
+    "text": "Letters or numbers are burned in: they may name the patient.",
     "tiny": "Tiny: a side has fewer than 64 pixels.",
     "unreadable": "The file cannot be read as an image.",
 }
@@ -49,9 +53,6 @@ MARGIN_COVERAGE: Final = 0.75
 GREY_LEVELS: Final = 32
 """Grey levels of the co-occurrence matrix behind `texture`, whose entropy is therefore at most 10 bits."""
 
-Grey = npt.NDArray[np.uint8]
-"""uint8 (height, width), 0 black to 255 white."""
-
 
 class Examined(NamedTuple):
     """What `examine` found: flags, of `FLAGS`, in the alphabet's order, and the measures."""
@@ -68,23 +69,25 @@ def examine(content: bytes, picture: Image.Image) -> Examined:
         picture: what `preprocessing.decode` made of them: 8-bit RGB, any size.
     """
     grey = picture.convert("L")
-    small = picture.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
-    small_grey = np.asarray(small.convert("L"))
+    small_grey = np.asarray(_reduced(grey))
+    spread = _channel_spread(picture)
     statistics = ImageStat.Stat(grey)
     measures = Measures(
         coverage=_coverage(small_grey),
         brightness=statistics.mean[0],
         contrast=statistics.stddev[0],
-        colour=_colourfulness(small),
+        colour=_colourfulness(_reduced(picture)) if spread.getbbox() else 0.0,
         texture=_texture(small_grey),
     )
+    marks = {mark.kind for mark in find_marks(np.asarray(grey))}
     found = {
         "blank": measures.contrast < BLANK_DEVIATION,
         "blur": _is_blurred(small_grey),
+        "callipers": "calliper" in marks,
         "channels": _has_odd_channels(content),
-        "colour": _has_colour(picture),
+        "colour": sum(spread.histogram()[COLOUR_SPREAD + 1 :]) > COLOUR_SHARE * picture.width * picture.height,
         "margins": measures.coverage < MARGIN_COVERAGE,
+        "text": "text" in marks,
         "tiny": min(picture.size) < TINY_SIDE,
     }
     if found["blank"]:
@@ -93,22 +96,31 @@ def examine(content: bytes, picture: Image.Image) -> Examined:
 
 
 def _has_odd_channels(content: bytes) -> bool:
-    with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoding has spoken of whatever is odd in the file
-        if image.mode == "P":
-            palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
-            return bool(np.ptp(palette, axis=1).any()) or "transparency" in image.info
-        # Pillow hands channels of 2, 4, 5 and 16 bits out as 8-bit ones; only its decoder's arguments tell ("RGB;16B").
-        other_depth = re.search(r";(2|4|15|16)(?!\d)", str(image.tile))
-        return image.mode not in ("L", "RGB") or "transparency" in image.info or other_depth is not None
+        image = Image.open(io.BytesIO(content))
+    if "transparency" in image.info:
+        return True
+    if image.mode == "P":
+        palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
+        return bool(np.ptp(palette, axis=1).any())
+    # Pillow hands channels of 2, 4, 5 and 16 bits out as 8-bit ones; only its decoder's arguments tell ("RGB;16B").
+    other_depth = re.search(r";(2|4|15|16)(?!\d)", str(image.tile))
+    return image.mode not in ("L", "RGB") or other_depth is not None
 
 
-def _has_colour(picture: Image.Image) -> bool:
+def _reduced(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return small
+
+
+def _channel_spread(picture: Image.Image) -> Image.Image:
+    """How far the largest and the smallest of the three channels lie apart: 8-bit, black where the picture is grey."""
     red, green, blue = picture.split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     smallest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    spread = ImageChops.subtract(largest, smallest).histogram()
-    return sum(spread[COLOUR_SPREAD + 1 :]) > COLOUR_SHARE * sum(spread)
+    return ImageChops.subtract(largest, smallest)
 
 
 def _coverage(grey: Grey) -> float:

