@@ -1,19 +1,15 @@
-"""The Dataset tab: bring images in, look at them, set aside or reclassify them, see the balance of the classes."""
+"""The Dataset tab: bring images in, look at them, find what is wrong with them and set it right."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
-    QMenu,
-    QPushButton,
     QSizePolicy,
     QSlider,
     QSplitter,
@@ -23,28 +19,23 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.preprocessing import IMAGE_SUFFIXES
+from busapp.engine.review import Review
 from busapp.engine.settings import CurateSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
-from busapp.gui.user_settings import last_folder, remember_folder
-from busapp.gui.widgets.class_balance import ClassBalance, ClassCount
+from busapp.gui.user_settings import remember_folder
+from busapp.gui.widgets.dataset_overview import DatasetOverview
+from busapp.gui.widgets.dataset_sidebar import DatasetSidebar
+from busapp.gui.widgets.duplicate_review import DuplicateReview
 from busapp.gui.widgets.empty_state import EmptyState
-from busapp.gui.widgets.image_filters import ImageFilters
+from busapp.gui.widgets.image_actions import ImageActions
 from busapp.gui.widgets.image_grid import LARGEST, SMALLEST, ImageGrid
 from busapp.gui.widgets.image_model import facts
 from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
 from busapp.gui.widgets.message_strip import Level, MessageStrip
-
-_REASONS = (
-    "near-duplicate",
-    "contradicting labels",
-    "poor image",
-    "marks or text in the image",
-    "not breast ultrasound",
-)
+from busapp.gui.widgets.share_dialog import ShareDialog
 
 
 class DatasetTab(StudyTab):
@@ -59,218 +50,190 @@ class DatasetTab(StudyTab):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._images: list[ImageRecord] = []
+        self._classes: list[str] = []
         self._flags: dict[int, list[str]] = {}
         self._conflicts: list[tuple[int, int]] = []
-        self._told = ""
+        self._state: object = None
+        self._told: list[str] = []
         self.setAcceptDrops(True)
-        self._make_actions()
-        splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.setObjectName("dataset")
-        splitter.addWidget(self._left_panel())
-        splitter.addWidget(self._middle())
-        splitter.addWidget(self._right_panel())
-        splitter.setStretchFactor(1, 1)
-        splitter.setSizes([260, 800, 240])
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
-        column.addWidget(splitter)
+        self.grid = ImageGrid()
+        self.actions_on_images = ImageActions(self.grid.selected, self)
+        self.open_action = QAction("Show large", self)
+        self.sidebar = DatasetSidebar(self.actions_on_images)
+        self.filters = self.sidebar.filters
+        self.overview = DatasetOverview()
+        self.review = DuplicateReview()
+        self._lay_out()
+        self._connect()
         self._on_selection()
 
     # -- layout --------------------------------------------------------------------------------------------
 
-    def _make_actions(self) -> None:
-        self.open_action = self._action("Show large", None, lambda: self._view(self.grid.currentIndex().row()))
-        self.exclude_action = self._action("Set aside…", "X", self._exclude)
-        self.bring_back_action = self._action("Bring back", "B", self._bring_back)
-        self.reclassify_action = self._action("Change class…", "C", self._reclassify)
-
-    def _action(self, text: str, keys: str | None, slot: Callable[[], None]) -> QAction:
-        action = QAction(text, self)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(slot)
-        return action
-
-    def _left_panel(self) -> QWidget:
-        self.import_button = QPushButton("Import…")
-        menu = QMenu(self.import_button)
-        menu.addAction("Folder…", self._choose_folder)
-        menu.addAction("Images…", self._choose_files)
-        self.import_button.setMenu(menu)
-        self.import_button.setToolTip("Folders of classes, BUSI as downloaded, or single images. Dropping works too.")
-        self.curate_button = QPushButton("Find duplicates")
-        self.curate_button.setToolTip("Finds near-duplicates, contradicting labels and doubtful images")
-        self.curate_button.clicked.connect(lambda: self.start_requested.emit(CurateSettings()))
-
-        self.filters = ImageFilters()
-        self.filters.changed.connect(self._apply_filters)
-        self.count_label = QLabel()
-        self.count_label.setWordWrap(True)
-        self.count_label.setProperty("role", "muted")
-
-        panel = QWidget()
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(0, 0, SPACE, 0)
-        column.setSpacing(SPACE)
-        column.addWidget(self.import_button)
-        column.addWidget(self.curate_button)
-        column.addSpacing(SPACE)
-        column.addWidget(_heading("Show"))
-        column.addWidget(self.filters)
-        column.addWidget(self.count_label)
-        column.addSpacing(SPACE)
-        column.addWidget(_heading("Selected images"))
-        for action in (self.exclude_action, self.bring_back_action, self.reclassify_action):
-            column.addWidget(self._button_of(action))
-        column.addStretch()
-        return panel
-
-    def _button_of(self, action: QAction) -> QPushButton:
-        """A button that does what the action does; the action keeps the key."""
-        button = QPushButton(f"{action.text()}  ({action.shortcut().toString()})")
-        button.clicked.connect(action.trigger)
-        action.enabledChanged.connect(button.setEnabled)
-        return button
+    def _lay_out(self) -> None:
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setObjectName("dataset")
+        for part in (self.sidebar, self._middle(), self.overview):
+            splitter.addWidget(part)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([250, 730, 300])
+        for side in (0, 2):
+            splitter.setCollapsible(side, True)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        column.addWidget(splitter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(page)
+        self._pages.addWidget(self.review)
 
     def _middle(self) -> QWidget:
         self.banner = MessageStrip()
-        self.grid = ImageGrid()
-        self.grid.opened.connect(self._view)
-        self.grid.selection_changed.connect(self._on_selection)
-        actions = [self.open_action, self.exclude_action, self.bring_back_action, self.reclassify_action]
-        self.grid.insertActions(self.grid.masks_action, actions)
+        self.grid.insertActions(self.grid.masks_action, [self.open_action, *self.actions_on_images.all])
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.empty = EmptyState(
             "No images yet. Import a folder, or open the sample study.", "Import a folder…", "Open the sample study"
         )
-        self.empty.clicked.connect(self._choose_folder)
-        self.empty.second_clicked.connect(self.sample_requested)
         self.no_match = EmptyState("No image matches these filters.", "Show all")
-        self.no_match.clicked.connect(self.filters.clear)
         self._stack = QStackedLayout()
         for widget in (self.empty, self.no_match, self.grid):
             self._stack.addWidget(widget)
-        self.size_slider = QSlider(Qt.Orientation.Horizontal)
-        self.size_slider.setRange(SMALLEST, LARGEST)
-        self.size_slider.setValue(self.grid.side)
-        self.size_slider.setFixedWidth(160)
-        self.size_slider.setAccessibleName("Size of the pictures")
-        self.size_slider.valueChanged.connect(self.grid.set_side)
-        self.hint = QLabel("Space shows large · X sets aside · C changes the class · Ctrl+Z undoes")
-        self.hint.setProperty("role", "muted")
-        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        row = QHBoxLayout()
-        self.masks_box = QCheckBox("Lesion masks (M)")
-        self.masks_box.setToolTip(self.grid.masks_action.toolTip())
-        self.masks_box.toggled.connect(self.grid.masks_action.setChecked)
-        self.grid.masks_action.toggled.connect(self.masks_box.setChecked)
-        self.grid.masks_action.enabledChanged.connect(self.masks_box.setEnabled)
-        row.addWidget(self.hint, 1)
-        row.addWidget(self.masks_box)
-        row.addWidget(QLabel("Size"))
-        row.addWidget(self.size_slider)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(SPACE, 0, SPACE, 0)
         column.setSpacing(SPACE)
         column.addWidget(self.banner)
         column.addLayout(self._stack, 1)
-        column.addLayout(row)
+        column.addLayout(self._bottom_row())
         return middle
 
-    def _right_panel(self) -> QWidget:
-        self.balance = ClassBalance()
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.summary.setProperty("role", "muted")
-        panel = QWidget()
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addWidget(_heading("Class balance"))
-        column.addWidget(self.balance)
-        column.addWidget(self.summary)
-        column.addStretch()
-        return panel
+    def _bottom_row(self) -> QHBoxLayout:
+        self.hint = QLabel("Space shows large · X sets aside · C changes the class · Ctrl+Z undoes")
+        self.hint.setProperty("role", "muted")
+        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.masks_box = QCheckBox("Lesion masks (M)")
+        self.masks_box.setToolTip(self.grid.masks_action.toolTip())
+        self.size_slider = QSlider(Qt.Orientation.Horizontal)
+        self.size_slider.setRange(SMALLEST, LARGEST)
+        self.size_slider.setValue(self.grid.side)
+        self.size_slider.setFixedWidth(160)
+        self.size_slider.setAccessibleName("Size of the pictures")
+        row = QHBoxLayout()
+        row.addWidget(self.hint, 1)
+        row.addWidget(self.masks_box)
+        row.addWidget(QLabel("Size"))
+        row.addWidget(self.size_slider)
+        return row
+
+    def _connect(self) -> None:
+        self.sidebar.sources_chosen.connect(self.import_from)
+        self.sidebar.check_requested.connect(self._check)
+        self.sidebar.export_requested.connect(self._export)
+        self.filters.changed.connect(self._apply_filters)
+        self.open_action.triggered.connect(lambda: self._view(self.grid.currentIndex().row()))
+        self.grid.opened.connect(self._view)
+        self.grid.selection_changed.connect(self._on_selection)
+        self.grid.masks_action.toggled.connect(self.masks_box.setChecked)
+        self.grid.masks_action.enabledChanged.connect(self.masks_box.setEnabled)
+        self.masks_box.toggled.connect(self.grid.masks_action.setChecked)
+        self.size_slider.valueChanged.connect(self.grid.set_side)
+        self.empty.clicked.connect(self.sidebar.choose_folder)
+        self.empty.second_clicked.connect(self.sample_requested)
+        self.no_match.clicked.connect(self.filters.clear)
+        self.actions_on_images.changed.connect(self.study_changed)
+        self.actions_on_images.told.connect(lambda sentence: self.problem.emit(sentence, ""))
+        self.actions_on_images.group_requested.connect(self.filters.show_group)
+        self.review.changed.connect(self.study_changed)
+        self.review.left.connect(lambda: self._pages.setCurrentIndex(0))
 
     # -- content -------------------------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
         self.grid.open_study(workspace)
+        self.actions_on_images.open_catalog(workspace.catalog)
+        self._pages.setCurrentIndex(0)
+        self.review.open_study(workspace)
         self.banner.clear()
-        self._told = ""
+        self._told, self._state = [], None
         super().open_study(workspace)
         self.filters.clear()
 
     def open_run(self, run_id: str) -> None:
-        """A search for duplicates is shown as what it found."""
+        """What a check of the images found is shown as what waits to be looked at."""
         if self.workspace is not None and self.workspace.run(run_id).info.kind == "curate":
-            self.filters.review_duplicates()
+            self.open_review()
+
+    def open_review(self) -> None:
+        """Show near-duplicates side by side."""
+        self.review.refresh()
+        self._pages.setCurrentWidget(self.review)
+        self.review.setFocus()
 
     def shut_down(self) -> None:
         self.grid.thumbnails.stop()
+        self.review.stop()
 
     def refresh(self) -> None:
         if self.workspace is None:
             return
         catalog = self.workspace.catalog
+        state = catalog.state()
+        if state == self._state:
+            return
+        self._state = state
         self._images = catalog.images()
+        self._classes = sorted({image.class_name for image in self._images})
         self._flags = catalog.flags()
         self._conflicts = catalog.conflicts()
-        self.filters.offer(self._classes(), {flag for names in self._flags.values() for flag in names})
-        self.balance.show_counts(self._counts())
-        self._tell_duplicates()
+        flags = {flag for names in self._flags.values() for flag in names}
+        self.sidebar.offer(self._classes, flags, has_images=bool(self._images))
+        self.overview.show_dataset(self._images, catalog.measures(), self._facts())
+        self._tell_what_waits(Review(catalog.pairs(), self._images, self._flags))
         self._apply_filters()
-
-    def _classes(self) -> list[str]:
-        return sorted({image.class_name for image in self._images})
-
-    def _counts(self) -> list[ClassCount]:
-        counted = Counter(
-            (image.class_name, "set aside" if image.excluded is not None else image.kind) for image in self._images
-        )
-        return [
-            ClassCount(name, counted[name, "real"], counted[name, "synthetic"], counted[name, "set aside"])
-            for name in self._classes()
-        ]
-
-    def _group_sizes(self) -> Counter[int]:
-        return Counter(image.group for image in self._images if image.excluded is None)
+        if self._pages.currentWidget() is self.review:
+            self.review.refresh()
 
     def _open_conflicts(self) -> list[tuple[int, int]]:
         """Pairs with different classes of which neither was set aside nor reclassified since."""
-        in_use = {image.id: image.class_name for image in self._images if image.excluded is None}
-        return [
-            (first, second)
-            for first, second in self._conflicts
-            if first in in_use and second in in_use and in_use[first] != in_use[second]
-        ]
+        in_use = {image.id for image in self._images if image.excluded is None}
+        return [(first, second) for first, second in self._conflicts if first in in_use and second in in_use]
 
-    def _tell_duplicates(self) -> None:
-        groups = [size for size in self._group_sizes().values() if size > 1]
-        conflicts = len(self._open_conflicts())
-        alike = f"{sum(groups):,} images look alike, in {len(groups):,} groups"
-        contested = f"{conflicts:,} pairs of them have different classes"
+    def _facts(self) -> list[str]:
+        """What is known of the images, in words."""
         real = [image for image in self._images if image.kind == "real"]
-        parts = [f"{len(real):,} real images"]
-        if any(image.checked for image in real):
-            parts += [alike, contested]
-        elif real:
-            parts.append("near-duplicates were not looked for yet")
-        if self._images and self.workspace is not None and self.workspace.phantoms:
-            parts.append("all of them simulated phantoms, not patients")
-        self.summary.setText("; ".join(parts) + "." if self._images else "")
-        self._tell(f"{alike}; {contested}." if groups else "", "warning" if conflicts else "info")
+        if not self._images:
+            return []
+        known = [f"{len(real):,} real images"]
+        groups = [
+            size for size in Counter(image.group for image in real if image.excluded is None).values() if size > 1
+        ]
+        patients = len({image.patient for image in real if image.patient is not None})
+        if patients:
+            known.append(f"{patients:,} patients")
+        if any(image.checked for image in real) or groups:
+            known.append(f"{sum(groups):,} images belong together, in {len(groups):,} groups")
+        if real and not any(image.checked for image in real):
+            known.append("near-duplicates were not looked for yet")
+        if self.workspace is not None and self.workspace.phantoms:
+            known.append("all of them simulated phantoms, not patients")
+        return known
 
-    def _tell(self, sentence: str, level: Level) -> None:
-        """The banner; a sentence that the user closed does not come back by itself."""
-        if sentence == self._told:
+    def _tell_what_waits(self, review: Review) -> None:
+        """The banner: what was not checked or reviewed; what the user closed does not come back by itself."""
+        unchecked = sum(image.kind == "real" and not image.checked for image in self._images)
+        waiting = review.waiting
+        contested = sum(map(review.contradicts, waiting))
+        told = [f"{unchecked:,} images were not checked for duplicates and quality yet."] if unchecked else []
+        if waiting:
+            told.append(f"{len(waiting):,} pairs look alike, {contested:,} of them with different classes.")
+        if told == self._told:
             return
-        self._told = sentence
+        self._told = told
         self.banner.clear()
-        if sentence:
-            self.banner.add(sentence, level=level, action="Review", on_action=self.filters.review_duplicates)
+        if unchecked:
+            self.banner.add(told[0], level="info", action="Check images", on_action=self._check)
+        if waiting:
+            level: Level = "warning" if contested else "info"
+            self.banner.add(told[-1], level=level, action="Review", on_action=self.open_review)
 
     def _apply_filters(self) -> None:
         if self.workspace is None:
@@ -278,21 +241,27 @@ class DatasetTab(StudyTab):
         shown = self.filters.choose(self._images, self._flags, self._conflicts)
         in_conflict = frozenset(image_id for pair in self._open_conflicts() for image_id in pair)
         is_sorted_by_group = self.filters.alike_box.currentIndex() > 0
-        self.grid.show_images(shown, self._classes(), self._flags, in_conflict, by_class=not is_sorted_by_group)
+        self.grid.show_images(shown, self._classes, self._flags, in_conflict, by_class=not is_sorted_by_group)
         self._stack.setCurrentWidget(self.grid if shown else self.no_match if self._images else self.empty)
-        self.curate_button.setEnabled(bool(self._images))
         self._on_selection()
 
     def _on_selection(self) -> None:
-        selected = self.grid.selected()
-        shown = self.grid.images.rowCount()
-        self.count_label.setText(f"{shown:,} of {len(self._images):,} images, {len(selected):,} selected")
-        self.open_action.setEnabled(bool(selected))
-        self.exclude_action.setEnabled(any(image.excluded is None for image in selected))
-        self.bring_back_action.setEnabled(any(image.excluded is not None for image in selected))
-        self.reclassify_action.setEnabled(bool(selected))
+        self.sidebar.say_how_many(self.grid.images.rowCount(), len(self._images), len(self.grid.selected()))
+        self.open_action.setEnabled(self.grid.currentIndex().isValid())
+        self.actions_on_images.follow_selection()
 
     # -- what the user does --------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        self.start_requested.emit(CurateSettings())
+
+    def _export(self) -> None:
+        assert self.workspace is not None
+        dialog = ShareDialog(self.workspace, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self.start_requested.emit(dialog.settings()))
+        dialog.text_requested.connect(lambda: self.filters.show_flag("text"))
+        dialog.open()
 
     def _view(self, row: int) -> None:
         assert self.workspace is not None
@@ -307,48 +276,6 @@ class DatasetTab(StudyTab):
         viewer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         viewer.walked.connect(lambda at: self.grid.setCurrentIndex(self.grid.images.index(at)))
         viewer.open()
-
-    def _exclude(self) -> None:
-        assert self.workspace is not None
-        selected = self.grid.selected()
-        reason, agreed = QInputDialog.getItem(
-            self, "Set aside", f"Why are these {len(selected):,} images set aside?", _REASONS, 0, True
-        )
-        if agreed and reason.strip():
-            self.workspace.catalog.exclude([image.id for image in selected], reason.strip())
-            self.study_changed.emit()
-
-    def _bring_back(self) -> None:
-        assert self.workspace is not None
-        self.workspace.catalog.exclude([image.id for image in self.grid.selected()], None)
-        self.study_changed.emit()
-
-    def _reclassify(self) -> None:
-        assert self.workspace is not None
-        selected = self.grid.selected()
-        classes = self.workspace.catalog.classes()
-        name, agreed = QInputDialog.getItem(
-            self,
-            "Change class",
-            f"Which class are these {len(selected):,} images?",
-            classes,
-            classes.index(selected[0].class_name),
-            True,
-        )
-        if agreed and name.strip():
-            self.workspace.catalog.reclassify([image.id for image in selected], name.strip())
-            self.study_changed.emit()
-
-    def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Import a folder of images", str(last_folder()))
-        if name:
-            self.import_from([Path(name)])
-
-    def _choose_files(self) -> None:
-        patterns = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
-        names, _ = QFileDialog.getOpenFileNames(self, "Import images", str(last_folder()), f"Images ({patterns})")
-        if names:
-            self.import_from([Path(name) for name in names])
 
     def import_from(self, sources: Sequence[Path]) -> None:
         """Show what would come in from these folders or files; what the user agrees to is imported."""
@@ -369,9 +296,3 @@ class DatasetTab(StudyTab):
         if sources:
             event.acceptProposedAction()
             self.import_from(sources)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "heading")
-    return label

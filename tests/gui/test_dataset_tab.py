@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPointF, Qt, QThread, QUrl
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QThread, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
-from busapp.engine.catalog import FoundPair
+from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.imports import folders
 from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
@@ -143,7 +143,7 @@ def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_stu
     phantom_study.catalog.exclude([images[0].id], "poor image")
     phantom_study.catalog.set_curation([image.id for image in images], [], {images[3].id: ["blank"]}, {})
     tab.open_study(phantom_study)
-    assert tab.count_label.text() == "24 of 24 images, 0 selected"
+    assert tab.sidebar.count_label.text() == "24 of 24 images, 0 selected"
     tab.filters.class_box.setCurrentText("normal")
     assert {image.class_name for image in tab.grid.images.images} == {"normal"}
     tab.filters.class_box.setCurrentIndex(0)
@@ -167,20 +167,85 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     pairs = [FoundPair(*ids, 0.99, "looks alike") for ids in ((benign[1], benign[4]), (benign[3], normal[5]))]
     phantom_study.catalog.set_curation([image.id for image in images], pairs, {}, {})
     tab.open_study(phantom_study)
-    assert tab.banner.label.text() == ("4 images look alike, in 2 groups; 1 pairs of them have different classes.")
-    qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    assert tab.banner.label.text() == "2 pairs look alike, 1 of them with different classes."
+    tab.filters.alike_box.setCurrentText("near-duplicates")
     assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5], benign[1], benign[4]]
     tab.filters.alike_box.setCurrentText("different classes")
     assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5]]
     phantom_study.catalog.exclude([normal[5]], "contradicting labels")
     tab.refresh()
-    assert "0 pairs" in tab.banner.label.text()
+    assert tab.banner.label.text() == "1 pairs look alike, 0 of them with different classes."
+    qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    assert tab.review.isVisible()
+    pair = tab.review.pair
+    assert pair is not None and (pair.first, pair.second) == (benign[1], benign[4])
+    qtbot.keyClick(tab.review, Qt.Key.Key_Escape)
+    assert tab.grid.isVisible()
+
+
+def test_images_are_joined_to_a_group_and_taken_out_by_keys(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    tab.open_study(phantom_study)
+    first, second, third = (image.id for image in tab.grid.images.images[:3])
+    for row in (0, 1):
+        tab.grid.selectionModel().select(tab.grid.images.index(row), QItemSelectionModel.SelectionFlag.Select)
+    tab.grid.setFocus()
+    qtbot.keyClick(tab.grid, Qt.Key.Key_G)
+    assert [image.group for image in phantom_study.catalog.images()[:3]] == [first, first, third]
+    qtbot.keyClick(tab.grid, Qt.Key.Key_G, Qt.KeyboardModifier.ShiftModifier)
+    assert [image.id for image in tab.grid.images.images] == [first, second]
+    assert tab.filters.clear_button.text() == f"Group {first} only: show all"
+    tab.grid.setCurrentIndex(tab.grid.images.index(1))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_T)
+    assert [image.group for image in phantom_study.catalog.images()[:2]] == [first, second]
+    phantom_study.catalog.undo()
+    assert [image.group for image in phantom_study.catalog.images()[:2]] == [first, first]
+
+
+def test_images_of_one_patient_cannot_be_taken_apart(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    known = phantom_study.catalog.images()[0]
+    of_one = [NewImage(f"benign/x{n}.png", known.sha256, ".png", "benign", 64, 64, patient="p") for n in (1, 2)]
+    phantom_study.catalog.add(of_one, "two of one patient")
+    tab.open_study(phantom_study)
+    assert "1 patients" in tab.overview.summary.text()
+    tab.filters.name_edit.setText("x1")
+    assert [image.file for image in tab.grid.images.images] == ["benign/x1.png"]
+    tab.grid.setFocus()
+    tab.grid.setCurrentIndex(tab.grid.images.index(0))
+    with qtbot.waitSignal(tab.problem) as told:
+        qtbot.keyClick(tab.grid, Qt.Key.Key_T)
+    assert "same patient" in told.args[0]
+
+
+def test_a_study_that_did_not_change_is_not_read_again(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(phantom_study)
+    read: list[int] = []
+    shown = tab.overview.show_dataset
+    monkeypatch.setattr(tab.overview, "show_dataset", lambda *args: (read.append(1), shown(*args)))
+    tab.refresh()
+    assert read == []
+    phantom_study.catalog.exclude([1], "poor image")
+    tab.refresh()
+    assert read == [1]
+
+
+def test_images_that_were_not_checked_are_told_with_what_to_do(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    tab.open_study(phantom_study)
+    assert tab.banner.label.text() == "24 images were not checked for duplicates and quality yet."
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [CurateSettings()]
 
 
 def test_find_duplicates_asks_for_the_job(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
     tab.open_study(phantom_study)
     with qtbot.waitSignal(tab.start_requested) as asked:
-        qtbot.mouseClick(tab.curate_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(tab.sidebar.check_button, Qt.MouseButton.LeftButton)
     assert asked.args == [CurateSettings()]
 
 
@@ -191,18 +256,18 @@ def test_set_aside_bring_back_and_reclassify_by_keys(
     first = tab.grid.images.images[0]
     tab.grid.setFocus()
     tab.grid.setCurrentIndex(tab.grid.images.index(0))
-    assert not tab.bring_back_action.isEnabled()
+    assert not tab.actions_on_images.bring_back.isEnabled()
     monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("poor image", True))
     qtbot.keyClick(tab.grid, Qt.Key.Key_X)
     assert phantom_study.catalog.images()[0].excluded == "poor image"
-    assert tab.balance.counts[0].in_words() == "7 real, 1 set aside"
+    assert tab.overview.balance.counts[0].in_words() == "7 real, lacks 1, 1 set aside"
     assert [image.id for image in tab.grid.selected()] == [first.id]
     qtbot.keyClick(tab.grid, Qt.Key.Key_B)
     assert phantom_study.catalog.images()[0].excluded is None
     monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("malignant", True))
     qtbot.keyClick(tab.grid, Qt.Key.Key_C)
     assert phantom_study.catalog.images()[0].class_name == "malignant"
-    assert [count.real for count in tab.balance.counts] == [7, 9, 8]
+    assert [count.real for count in tab.overview.balance.counts] == [7, 9, 8]
     monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("", False))
     qtbot.keyClick(tab.grid, Qt.Key.Key_X)
     assert phantom_study.catalog.images()[0].excluded is None

@@ -101,7 +101,7 @@ def test_an_import_shows_its_images_and_ctrl_z_takes_it_back(
 
 def test_busi_comes_in_whole(qtbot: QtBot, window: MainWindow, busi_256: Path) -> None:
     _import(qtbot, window, busi_256)
-    counts = {count.name: count.real for count in window.dataset.balance.counts}
+    counts = {count.name: count.real for count in window.dataset.overview.balance.counts}
     assert counts == {"benign": 437, "malignant": 210, "normal": 133}
 
 
@@ -109,12 +109,12 @@ def test_the_link_of_a_search_for_duplicates_shows_what_it_found(qtbot: QtBot, p
     window = MainWindow(phantom_study)
     window.show()
     with qtbot.waitSignal(window.queue.ended, timeout=60_000):
-        qtbot.mouseClick(window.dataset.curate_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(window.dataset.sidebar.check_button, Qt.MouseButton.LeftButton)
     window.tabs.setCurrentIndex(3)
     assert window.job_bar.strip.label.text().startswith("Find duplicates: ")
     qtbot.mouseClick(window.job_bar.strip.action_button, Qt.MouseButton.LeftButton)
     assert window.tabs.currentIndex() == 0
-    assert window.dataset.filters.alike_box.currentText() == "near-duplicates"
+    assert window.dataset.review.isVisible()
     window.close()
 
 
@@ -131,7 +131,7 @@ def test_two_jobs_of_the_same_study_queue_and_the_tabs_hear_both(
     for name in ("benign", "normal"):
         window.dataset.start_requested.emit(ImportSettings(sources=(phantom_folder / name,)))
     qtbot.waitUntil(lambda: window.queue.current is None)
-    assert {count.name: count.real for count in window.dataset.balance.counts} == {"benign": 8, "normal": 8}
+    assert {count.name: count.real for count in window.dataset.overview.balance.counts} == {"benign": 8, "normal": 8}
 
 
 def test_closing_during_a_job_asks_and_stops_it_cleanly(

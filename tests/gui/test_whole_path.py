@@ -61,8 +61,8 @@ def test_a_study_from_import_to_diagnosis(qtbot: QtBot, tmp_path: Path, slice_of
     preview = window.dataset.findChildren(ImportPreview)[-1]
     qtbot.waitUntil(preview.import_button.isEnabled)
     _do(qtbot, window, preview.import_button)
-    assert {count.name: count.real for count in window.dataset.balance.counts} == SLICE
-    assert _do(qtbot, window, window.dataset.curate_button)["n_images"] == 28
+    assert {count.name: count.real for count in window.dataset.overview.balance.counts} == SLICE
+    assert _do(qtbot, window, window.dataset.sidebar.check_button)["n_images"] == 28
 
     _open_tab(qtbot, window, 1)
     synthesis = window.synthesis
@@ -71,7 +71,7 @@ def test_a_study_from_import_to_diagnosis(qtbot: QtBot, tmp_path: Path, slice_of
     drawn = _do(qtbot, window, synthesis.start_button)
     assert synthesis.losses.values("g")[0].tolist() == [1, 2]
     assert synthesis.film.epoch == 2
-    by_class = {count.name: count.synthetic for count in window.dataset.balance.counts}
+    by_class = {count.name: count.synthetic for count in window.dataset.overview.balance.counts}
     assert by_class == {"benign": 0, "malignant": drawn["images"], "normal": 0}
 
     _open_tab(qtbot, window, 2)

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QPushButton, QWidget
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.quality import FLAGS
 
 ANY_FLAG: Final = "any flag"
 NEAR_DUPLICATES: Final = "near-duplicates"
@@ -57,6 +58,9 @@ class ImageFilters(QWidget):
         """What there is to choose from; a choice that is still there stays. Does not emit `changed`."""
         _offer(self.class_box, classes)
         _offer(self.flag_box, [ANY_FLAG, *sorted(flags)] if flags else [])
+        for index in range(2, self.flag_box.count()):
+            meaning = FLAGS.get(self.flag_box.itemText(index), "")
+            self.flag_box.setItemData(index, meaning, Qt.ItemDataRole.ToolTipRole)
 
     def clear(self) -> None:
         """Show all images."""
@@ -69,10 +73,6 @@ class ImageFilters(QWidget):
     def show_flag(self, flag: str) -> None:
         """Show the images with a flag that are in use, and nothing else filtered."""
         self._set({self.flag_box: flag, self.state_box: IN_USE})
-
-    def review_duplicates(self) -> None:
-        """Show the images that look alike, and nothing else filtered."""
-        self._set({self.alike_box: NEAR_DUPLICATES})
 
     def choose(
         self,

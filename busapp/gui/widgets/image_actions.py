@@ -1,0 +1,121 @@
+"""What can be done with the images that are selected in the grid. Each change can be undone."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QInputDialog, QPushButton, QWidget
+
+from busapp.engine.catalog import Catalog, ImageRecord
+
+REASONS: Final = (
+    "near-duplicate",
+    "contradicting labels",
+    "poor image",
+    "marks or text in the image",
+    "not breast ultrasound",
+)
+
+
+class ImageActions(QObject):
+    """Actions for a menu, buttons and keys; they follow the selection.
+
+    Signals:
+        changed: the catalog was changed.
+        told: a sentence on why something could not be done.
+        group_requested: the number of the group whose images are to be shown.
+    """
+
+    changed = Signal()
+    told = Signal(str)
+    group_requested = Signal(int)
+
+    def __init__(self, selected: Callable[[], Sequence[ImageRecord]], parent: QWidget) -> None:
+        """`selected` says what is selected now; keys work anywhere in `parent`."""
+        super().__init__(parent)
+        self._widget = parent
+        self._selected = selected
+        self._catalog: Catalog | None = None
+        self.exclude = self._action("Set aside…", "X", self._exclude)
+        self.bring_back = self._action("Bring back", "B", self._bring_back)
+        self.reclassify = self._action("Change class…", "C", self._reclassify)
+        self.join = self._action("Make one group", "G", self._join)
+        self.split = self._action("Take out of group", "T", self._split)
+        self.show_group = self._action("Show group only", "Shift+G", self._show_group)
+        self.all = (self.exclude, self.bring_back, self.reclassify, self.join, self.split, self.show_group)
+        self.join.setToolTip("The selected images show the same picture or patient: never split them")
+        self.split.setToolTip("The selected images are different pictures from the others of their groups")
+
+    def open_catalog(self, catalog: Catalog) -> None:
+        """Change another study."""
+        self._catalog = catalog
+
+    def follow_selection(self) -> None:
+        """Enable what makes sense for the images that are selected now."""
+        selected = self._selected()
+        of_group = {image.group for image in selected}
+        self.exclude.setEnabled(any(image.excluded is None for image in selected))
+        self.bring_back.setEnabled(any(image.excluded is not None for image in selected))
+        self.reclassify.setEnabled(bool(selected))
+        are_real = all(image.kind == "real" for image in selected)
+        self.join.setEnabled(are_real and len(of_group) > 1)
+        self.split.setEnabled(are_real and any(image.group_id is not None for image in selected))
+        self.show_group.setEnabled(len(of_group) == 1)
+
+    def button(self, action: QAction) -> QPushButton:
+        """A button that does what the action does; the action keeps the key."""
+        button = QPushButton(f"{action.text()}  ({action.shortcut().toString()})")
+        button.setToolTip(action.toolTip())
+        button.clicked.connect(action.trigger)
+        button.setEnabled(action.isEnabled())
+        action.enabledChanged.connect(button.setEnabled)
+        return button
+
+    def _action(self, text: str, keys: str, slot: Callable[[Catalog, list[int]], None]) -> QAction:
+        action = QAction(text, self._widget)
+        action.setShortcut(QKeySequence(keys))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(lambda: self._do(slot))
+        return action
+
+    def _do(self, slot: Callable[[Catalog, list[int]], None]) -> None:
+        if self._catalog is not None:
+            slot(self._catalog, [image.id for image in self._selected()])
+
+    def _exclude(self, catalog: Catalog, ids: list[int]) -> None:
+        reason = self._ask("Set aside", f"Why are these {len(ids):,} images set aside?", REASONS, 0)
+        if reason:
+            catalog.exclude(ids, reason)
+            self.changed.emit()
+
+    def _bring_back(self, catalog: Catalog, ids: list[int]) -> None:
+        catalog.exclude(ids, None)
+        self.changed.emit()
+
+    def _reclassify(self, catalog: Catalog, ids: list[int]) -> None:
+        classes = catalog.classes()
+        present = classes.index(self._selected()[0].class_name)
+        name = self._ask("Change class", f"Which class are these {len(ids):,} images?", classes, present)
+        if name:
+            catalog.reclassify(ids, name)
+            self.changed.emit()
+
+    def _join(self, catalog: Catalog, ids: list[int]) -> None:
+        catalog.join(ids)
+        self.changed.emit()
+
+    def _split(self, catalog: Catalog, ids: list[int]) -> None:
+        if catalog.split(ids):
+            self.changed.emit()
+        elif any(image.patient is not None for image in self._selected()):
+            self.told.emit("These images stay with their group: they are of the same patient.")
+        else:
+            self.told.emit("These images are alone in their groups, or they are whole groups; select a part of one.")
+
+    def _show_group(self, _catalog: Catalog, _ids: list[int]) -> None:
+        self.group_requested.emit(self._selected()[0].group)
+
+    def _ask(self, title: str, question: str, answers: Sequence[str], first: int) -> str:
+        answer, agreed = QInputDialog.getItem(self._widget, title, question, list(answers), first, True)
+        return answer.strip() if agreed else ""
