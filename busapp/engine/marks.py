@@ -22,7 +22,7 @@ Boxes = npt.NDArray[np.intp]
 Offsets = tuple[tuple[int, int], ...]
 """Steps down and to the right."""
 
-LONGEST_SIDE: Final = 1280
+LONGEST_SIDE: Final = 2048
 """Larger pictures are searched at a whole fraction of their size; marks are drawn for screens of about this width."""
 MARGIN: Final = 2
 """Pixels around a mark that its box takes in."""
@@ -55,8 +55,12 @@ SLANTED_CONTRAST: Final = 60
 UPRIGHT: Final[Offsets] = ((0, 1), (0, -1), (1, 0), (-1, 0))
 SLANTED: Final[Offsets] = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 QUADRANTS: Final[dict[Offsets, list[Offsets]]] = {
-    UPRIGHT: [((2 * y, 2 * x), (3 * y, 2 * x), (2 * y, 3 * x)) for y, x in SLANTED],
-    SLANTED: [((3 * y - x, 3 * x - y), (3 * y, 3 * x), (3 * y + x, 3 * x + y)) for y, x in UPRIGHT],
+    UPRIGHT: [
+        ((CROSS_ARM * y, CROSS_ARM * x), (REACH * y, CROSS_ARM * x), (CROSS_ARM * y, REACH * x)) for y, x in SLANTED
+    ],
+    SLANTED: [
+        ((REACH * y - x, REACH * x - y), (REACH * y, REACH * x), (REACH * y + x, REACH * x + y)) for y, x in UPRIGHT
+    ],
 }
 """Where it must be darker between the arms."""
 LONGEST_ARM: Final = 12
