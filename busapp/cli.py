@@ -127,6 +127,7 @@ def _keyword(name: str, annotation: Any, default: Any = None) -> inspect.Paramet
 
 _add_job("import", arguments=("sources",))
 _add_job("curate")
+_add_job("cover")
 _add_job("synthesize", resumable=True)
 _add_job("validate", resumable=True, remote=True)
 _add_job("diagnose", arguments=("images",))

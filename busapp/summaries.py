@@ -49,6 +49,15 @@ def _curate(result: Result) -> list[str]:
     ]
 
 
+def _cover(result: Result) -> list[str]:
+    lines = [f"Text covered in {many(result['covered'], 'image')} ({many(result['areas'], 'area')})."]
+    if result["without_text"]:
+        lines.append(f"No text found in {many(result['without_text'], 'image')}.")
+    if result["skipped"]:
+        lines.append(f"Left as they are: {many(len(result['skipped']), 'image')}.")
+    return [*lines, "Look the images through; the imported pictures stay in the study, and it can be undone."]
+
+
 def _synthesize(result: Result) -> list[str]:
     return [
         f"{many(result['images'], 'synthetic image')} of {result['class']} drawn after "
@@ -160,6 +169,7 @@ def headline(kind: str, result: Result) -> str:
 SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "import": _import,
     "curate": _curate,
+    "cover": _cover,
     "synthesize": _synthesize,
     "validate": validation_lines,
     "diagnose": _diagnose,

@@ -18,6 +18,7 @@ JobFunction = Callable[[Workspace, JobSettings, Run], Job]
 _JOBS: dict[str, str] = {
     "import": "busapp.engine.imports.folders:import_images",
     "curate": "busapp.engine.curation:curate",
+    "cover": "busapp.engine.covering:cover_text",
     "synthesize": "busapp.engine.synthesis:synthesize",
     "validate": "busapp.engine.validation:validate",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",

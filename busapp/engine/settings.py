@@ -10,6 +10,7 @@ from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName
 
 PresetName = Literal["published", "quick"]
+Fill = Literal["black", "surroundings"]
 
 
 def setting(title: str, help: str, *, unit: str = "", paper: str = "", more: bool = False) -> Any:
@@ -85,6 +86,28 @@ class CurateSettings(JobSettings):
             "much.",
         ),
     ] = 0.97
+
+
+class CoverSettings(JobSettings):
+    """Cover letters and numbers that are burned into images. What was imported is kept, and it can be undone."""
+
+    kind = "cover"
+    label = "Cover text"
+    ids: Annotated[
+        tuple[int, ...],
+        setting("Images", "Their numbers in the catalog. Left empty: all with the flag text.", more=True),
+    ] = ()
+    fill: Annotated[
+        Fill,
+        setting(
+            "Fill",
+            "black: what is covered is plainly gone. surroundings: pixels are made up from those around it.",
+        ),
+    ] = "black"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.ids):,} image{'' if len(self.ids) == 1 else 's'}" if self.ids else self.label
 
 
 # Section 3.4 gives these per class; other classes take the malignant ones.
@@ -418,6 +441,7 @@ SETTINGS: dict[str, type[JobSettings]] = {
     for model in (
         ImportSettings,
         CurateSettings,
+        CoverSettings,
         SynthesizeSettings,
         ValidateSettings,
         DiagnoseSettings,

@@ -93,6 +93,13 @@ class Workspace:
         """Where the bytes of an image are."""
         return self._stored("images", image.sha256, image.suffix)
 
+    def imported_path(self, image: ImageRecord) -> Path:
+        """Where the bytes of an image are as they were imported, whatever was covered since."""
+        if image.original is None:
+            return self.image_path(image)
+        stored = self._stored("images", image.original, "")
+        return next(stored.parent.glob(f"{image.original}*"), stored)
+
     def mask_path(self, sha256: str) -> Path:
         """Where a lesion mask is (PNG, non-zero inside the lesion)."""
         return self._stored("masks", sha256, ".png")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from busapp.engine.catalog import Catalog, FoundPair, ImageRecord, Measures, NewImage, Pair
+from busapp.engine.catalog import Catalog, Cover, FoundPair, ImageRecord, Measures, NewImage, Pair
 from busapp.errors import DamagedStudy, NoSpace
 
 
@@ -208,13 +208,42 @@ def test_a_mask_that_comes_later_is_joined_to_its_image(catalog: Catalog) -> Non
 
 def test_a_covered_image_is_still_known_by_what_was_imported(catalog: Catalog) -> None:
     curate(catalog, flags={1: ["text"]})
-    catalog.cover(catalog.images()[0], "c" * 64, ".png", [], "text covered")
+    assert catalog.cover([Cover(catalog.images()[0], "c" * 64, ".png", [])], lambda n: f"{n} covered") == {1}
+    assert catalog.history()[0].what == "1 covered"
     image = catalog.images()[0]
     assert (image.sha256, image.original, catalog.flags()) == ("c" * 64, f"{1:064x}", {})
     assert catalog.add([new_image(1)], "again") == 0
+    assert catalog.add([new_image(1, sha256="c" * 64)], "exported and back again") == 0
+    assert {("benign/1.png", f"{1:064x}"), ("benign/1.png", "c" * 64)} < catalog.known().keys()
     catalog.undo()
     assert (catalog.images()[0].sha256, catalog.images()[0].original) == (f"{1:064x}", None)
     assert catalog.flags() == {1: ["text"]}
+
+
+def test_an_image_that_was_changed_meanwhile_is_not_covered(catalog: Catalog) -> None:
+    seen = catalog.images()[:2]
+    catalog.cover([Cover(seen[0], "c" * 64, ".png", [])], lambda n: f"{n} covered")
+    both = [Cover(seen[0], "d" * 64, ".png", []), Cover(seen[1], "e" * 64, ".png", ["blur"])]
+    assert catalog.cover(both, lambda n: f"{n} covered") == {2}
+    assert [image.sha256 for image in catalog.images()[:2]] == ["c" * 64, "e" * 64]
+    assert catalog.flags() == {2: ["blur"]}
+
+
+def test_two_images_of_one_name_never_get_one_content(catalog: Catalog) -> None:
+    catalog.add([new_image(1, sha256="a" * 64)], "the same name")
+    first, other = catalog.images()[0], catalog.images()[-1]
+    covers = [Cover(image, "c" * 64, ".png", []) for image in (first, other)]
+    assert catalog.cover(covers, lambda n: f"{n} covered") == {first.id}
+    assert catalog.cover([covers[1]], lambda n: f"{n} covered") == set()
+    assert catalog.image(other.id) == other
+    assert len(catalog.history()) == 3
+
+
+def test_one_image_is_found_by_its_id(catalog: Catalog) -> None:
+    assert catalog.image(2) == catalog.images()[1]
+    assert catalog.image(99) is None
+    catalog.undo()
+    assert catalog.image(2) is None
 
 
 def test_what_was_taken_back_can_be_made_again_until_something_else_is_done(catalog: Catalog) -> None:

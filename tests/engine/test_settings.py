@@ -12,10 +12,12 @@ from busapp.engine.systems import PROTOCOLS, Leaks
 MINIMAL: dict[str, dict[str, Any]] = {
     "import": {"sources": ["folder"]},
     "curate": {},
+    "cover": {},
     "synthesize": {"class_name": "normal"},
     "validate": {},
     "diagnose": {"images": ["a.png"]},
     "export": {"run": "20250101-000000-validate"},
+    "share": {"out": "folder"},
 }
 
 

@@ -2,12 +2,13 @@
 
 from busapp.engine.catalog.addition import Addition
 from busapp.engine.catalog.catalog import Catalog
-from busapp.engine.catalog.records import Change, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
+from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
 
 __all__ = [
     "Addition",
     "Catalog",
     "Change",
+    "Cover",
     "FoundPair",
     "ImageRecord",
     "Kind",

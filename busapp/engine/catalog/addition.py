@@ -88,7 +88,8 @@ class _Present(NamedTuple):
 def _present(session: Session, files: Iterable[str]) -> dict[tuple[str, str], _Present]:
     found = {}
     for some in chunks(sorted(files)):
-        query = select(ImageRow.file, CONTENT, ImageRow.id, ImageRow.mask, ImageRow.removed)
-        for file, content, image_id, mask, removed in session.execute(query.where(ImageRow.file.in_(some))):
-            found[file, content] = _Present(image_id, mask, removed)
+        query = select(ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.id, ImageRow.mask, ImageRow.removed)
+        for file, imported, present, image_id, mask, removed in session.execute(query.where(ImageRow.file.in_(some))):
+            # A covered image that was exported and comes back is the same image, too.
+            found[file, imported] = found[file, present] = _Present(image_id, mask, removed)
     return found

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, aliased
 
 from busapp.engine.catalog import history as steps
 from busapp.engine.catalog.addition import CONTENT, Addition
+from busapp.engine.catalog.covers import fitting_covers
 from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
-from busapp.engine.catalog.records import Change, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
+from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
 from busapp.engine.catalog.tables import (
     FORMAT,
     ChangeRow,
@@ -126,6 +127,13 @@ class Catalog:
         with self._session() as session:
             return [ImageRecord(*row) for row in session.execute(query)]
 
+    def image(self, image_id: int) -> ImageRecord | None:
+        """One image, or None where the study does not have it (any more)."""
+        query = select(*_RECORD_COLUMNS).where(ImageRow.id == image_id, ImageRow.removed.is_(False))
+        with self._session() as session:
+            row = session.execute(query).one_or_none()
+            return None if row is None else ImageRecord(*row)
+
     def classes(self) -> list[str]:
         """The class names in their fixed order, the alphabet's."""
         query = select(ImageRow.class_name).where(ImageRow.removed.is_(False)).distinct().order_by(ImageRow.class_name)
@@ -182,13 +190,27 @@ class Catalog:
             digest.update("\x1f".join(row).encode() + b"\x1e")
         return digest.hexdigest()
 
+    def state(self) -> tuple[object, ...]:
+        """Something cheap to compare that is another one after any change of images, flags or measures."""
+        newest = select(ChangeRow.what).order_by(ChangeRow.id.desc()).limit(1)
+        with self._session() as session:
+            # A change grows while an import works, which its words tell.
+            measured = session.scalar(select(func.count()).select_from(MeasureRow))
+            return steps.revision(session), session.scalar(newest), measured
+
     # -- bringing in ---------------------------------------------------------------------------------------
 
     def known(self) -> dict[tuple[str, str], bool]:
-        """(file, content hash as imported) of every image of the study, and whether it has a mask."""
-        query = select(ImageRow.file, CONTENT, ImageRow.mask.is_not(None)).where(ImageRow.removed.is_(False))
+        """(file, content hash) of every image of the study, and whether it has a mask; of a covered one the hash of
+        the content that was imported and of the covered one."""
+        columns = ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.mask.is_not(None)
+        known: dict[tuple[str, str], bool] = {}
         with self._session() as session:
-            return {(file, content): has_mask for file, content, has_mask in session.execute(query)}
+            for file, imported, present, has_mask in session.execute(
+                select(*columns).where(ImageRow.removed.is_(False))
+            ):
+                known[file, imported] = known[file, present] = has_mask
+        return known
 
     def addition(self, in_words: Callable[[int], str]) -> Addition:
         """Images to come in step by step, as one change that can be undone; `in_words` says what so many are called
@@ -217,15 +239,22 @@ class Catalog:
             if back:
                 steps.record(session, in_words(len(back)), back)
 
-    def cover(self, image: ImageRecord, sha256: str, suffix: str, flags: Iterable[str], what: str) -> None:
-        """Let an image have another content, stored under `sha256`, with the flags found in it; can be undone.
+    def cover(self, covers: Sequence[Cover], in_words: Callable[[int], str]) -> set[int]:
+        """Let images have another content, in one change that can be undone; the ids of those that have it now.
 
-        The image is still known by the content that was imported, so that importing it again adds nothing."""
-        values = {"sha256": sha256, "suffix": suffix, "original": image.original or image.sha256}
+        An image stays as it is if it no longer has the content that was covered, or if another image of its name has
+        the new content. Each is still known by the content that was imported: importing that again adds nothing."""
         with self.writing() as session:
-            back = steps.set_columns(session, {image.id: values}) + steps.set_flags(session, {image.id: list(flags)})
+            fitting = fitting_covers(session, covers)
+            values = {
+                image.id: {"sha256": sha256, "suffix": suffix, "original": image.original or image.sha256}
+                for image, sha256, suffix, _ in fitting
+            }
+            flags = {cover.image.id: cover.flags for cover in fitting}
+            back = steps.set_columns(session, values) + steps.set_flags(session, flags)
             if back:
-                steps.record(session, f"{image.file}: {what}", back)
+                steps.record(session, in_words(len(fitting)), back)
+        return set(values)
 
     def judge(self, pairs: Iterable[tuple[int, int]], verdict: Verdict | None) -> None:
         """Say of pairs that they show the same picture, or different ones, or take that back (None); groups follow.

@@ -56,6 +56,16 @@ class ImageRecord(NamedTuple):
         return self.group_id if self.group_id is not None else self.id
 
 
+class Cover(NamedTuple):
+    """Another content for an image, in which something is covered: stored under `sha256`, with the flags found in it.
+    `image` is what it was when its picture was read."""
+
+    image: ImageRecord
+    sha256: str
+    suffix: str
+    flags: list[str]
+
+
 class Measures(NamedTuple):
     """What the distributions of a dataset show of each image; how each is measured stands in `quality.py`.
 
