@@ -53,7 +53,7 @@ class ClassBalance(QWidget):
         """Show other numbers; what each class lacks is found from them."""
         largest = max((count.real + count.synthetic for count in counts), default=0)
         self._counts = [replace(count, lacking=largest - count.real - count.synthetic) for count in counts]
-        words = "; ".join(f"{count.name}: {count.in_words()}" for count in counts)
+        words = "; ".join(f"{count.name}: {count.in_words()}" for count in self._counts)
         self.setAccessibleName("Class balance")
         self.setAccessibleDescription(words)
         self.setToolTip(words.replace("; ", "\n"))
