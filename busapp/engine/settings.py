@@ -428,7 +428,7 @@ class ShareSettings(JobSettings):
         bool, setting("Images set aside too", "They come in a folder of their own, with the reason in the table.")
     ] = False
     new_names: Annotated[
-        bool, setting("New file names", "Class and number, for files whose names could name a patient.")
+        bool, setting("Files named by class and number", "For files whose names could name a patient.")
     ] = False
 
     @property

@@ -244,13 +244,18 @@ def test_synthetic_images_and_those_set_aside_stay_out_or_lie_apart(phantom_stud
     assert (result["images"], result["synthetic"], result["set_aside"]) == (26, 2, 2)
     assert result["counts"] == phantom_study.catalog.counts()
     rows = {row["file"]: row for row in rows_of(tmp_path / "all")}
-    drawn = rows["synthetic/normal/1.png"]
+    drawn = rows["synthetic/normal (synthetic)/1.png"]
     assert (drawn["kind"], drawn["run"], drawn["preset"], drawn["set_aside"]) == ("synthetic", run.id, "quick", "")
-    lost = rows["set-aside/synthetic/normal/2.png"]
+    lost = rows["set-aside/synthetic/normal (set-aside, synthetic)/2.png"]
     assert (lost["run"], lost["preset"], lost["set_aside"]) == ("lost", "", "poor, blurred")
-    assert rows[f"set-aside/{images[0].file}"]["kind"] == "real"
+    assert rows[f"set-aside/benign (set-aside)/{Path(images[0].file).name}"]["kind"] == "real"
     readme = (tmp_path / "all/README.txt").read_text(encoding="utf-8")
     assert "SYNTHETIC IMAGES: 2." in readme and "Set aside: 2." in readme and "simulated phantoms" in readme
+
+    again = imported(tmp_path / "all", tmp_path / "again")
+    own = {name: count for name, count in again.catalog.counts().items() if "(" not in name}
+    assert own == phantom_study.catalog.counts()  # no synthetic image comes back as a real one of its class
+    again.close()
 
 
 def test_groups_are_numbered_anew_and_told(phantom_study: Workspace, tmp_path: Path) -> None:
@@ -467,6 +472,7 @@ def test_an_empty_folder_is_filled(phantom_study: Workspace, tmp_path: Path) -> 
         ("out", "zip", "ends in .zip"),
         ("study/out", "folders", "inside the study"),
         ("study/out.zip", "zip", "inside the study"),
+        ("/", "folders", "whole drive"),
         ("x" * 300, "folders", "cannot be"),
     ],
 )

@@ -1,6 +1,6 @@
 """What an export takes of the study, where it goes, and how large it will be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -50,6 +50,8 @@ def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
     out = settings.out.expanduser().resolve()
     if out.is_relative_to(workspace.root):
         raise BadInput("The export would lie inside the study", file=out, remedy="Choose a place outside of it.")
+    if out == out.parent:
+        raise BadInput("This is a whole drive", file=out, remedy="Choose a new folder on it.")
     try:
         above = next(folder for folder in out.parents if folder.exists())
         if not above.is_dir():
@@ -66,10 +68,15 @@ def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
     return out
 
 
-def bytes_per_pixel(workspace: Workspace, images: Sequence[ImageRecord]) -> float:
-    """About how many bytes an export takes for each pixel, from up to 12 of the images; 0 if none can be read."""
+def bytes_per_pixel(
+    workspace: Workspace, images: Sequence[ImageRecord], should_stop: Callable[[], bool] = lambda: False
+) -> float:
+    """About how many bytes an export takes for each pixel, from up to 12 of the images; 0 if none can be read. Before
+    each, `should_stop` is asked."""
     total = pixels = 0
     for image in images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE]:
+        if should_stop():
+            break
         with suppress(UnreadableImage):
             total += len(png(read_image(workspace.image_path(image))))
             pixels += image.width * image.height

@@ -10,7 +10,8 @@ from busapp.engine.catalog import ImageRecord
 
 SYNTHETIC: Final = "synthetic"
 SET_ASIDE: Final = "set-aside"
-"""Folders that hold folders of classes, so that nobody takes these images for real ones, or for good ones."""
+"""Folders of their own, whose folders of classes say it again (`synthetic/benign (synthetic)`): whoever reads folders
+as classes must not mix such images with real ones, or with those in use."""
 
 LONGEST: Final = 100
 """Bytes in UTF-8. A number and an ending still fit into the 143 bytes that the strictest common file system takes."""
@@ -49,8 +50,9 @@ class Places:
         """The place of the image and that of its mask, relative to the export, with `/` between the parts."""
         if image.class_name not in self._folders:
             self._folders[image.class_name] = self._unique("", image.class_name)
-        above = [SET_ASIDE] * (image.excluded is not None) + [SYNTHETIC] * (image.kind == "synthetic")
-        folder = "/".join([*above, self._folders[image.class_name]])
+        marks = [SET_ASIDE] * (image.excluded is not None) + [SYNTHETIC] * (image.kind == "synthetic")
+        own = self._folders[image.class_name] + (f" ({', '.join(marks)})" if marks else "")
+        folder = "/".join([*marks, own])
         name = f"{folder}/{self._unique(folder, self._name(image, folder))}"
         return (f"images/{name}.png", f"masks/{name}.png") if self._apart else (f"{name}.png", f"{name}_mask.png")
 
