@@ -34,9 +34,13 @@ def megabytes(size: float) -> str:
 
 
 def _import(result: Result) -> list[str]:
+    patients, masks = result.get("patients", 0), result.get("masks", 0)  # older results do not speak of them
     return [
         f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
-        f"{len(result['skipped']):,} skipped.",
+        f"{len(result['skipped']):,} skipped"
+        + (f", {many(masks, 'mask')} joined" if masks else "")
+        + (f"; {many(patients, 'patient')} named" if patients else "")
+        + ".",
         f"The study has {counts_in_words(result['counts'])}.",
     ]
 

@@ -4,10 +4,11 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from busapp.errors import NoSpace
@@ -26,8 +27,10 @@ def space_is_needed(
         raise
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:
     """Write `content` beside `path` and move it into place.
+
+    What may be lost or torn in a power cut, since it can be made again, need not wait for the disk.
 
     Raises:
         NoSpace: the disk is full; `path` is as it was.
@@ -39,12 +42,23 @@ def write_atomically(path: Path, content: bytes) -> None:
         try:
             with aside.open("xb") as stream:
                 stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+                if survives_power_cut:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+_ASIDE: Final = re.compile(r"\..+\.[0-9a-f]{32}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `write_atomically` left in the folders of `folder` when it was killed. Nobody may write there now."""
+    for path in folder.glob("*/.*"):
+        if _ASIDE.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,7 +16,7 @@ from busapp.errors import CannotResume
 JobFunction = Callable[[Workspace, JobSettings, Run], Job]
 
 _JOBS: dict[str, str] = {
-    "import": "busapp.engine.imports.folders:import_images",
+    "import": "busapp.engine.imports.importing:import_images",
     "curate": "busapp.engine.curation:curate",
     "cover": "busapp.engine.covering:cover_text",
     "synthesize": "busapp.engine.synthesis:synthesize",

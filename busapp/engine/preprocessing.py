@@ -102,10 +102,14 @@ def read_content(path: Path) -> bytes:
         return stream.read()
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header, without decoding. Raises `UnreadableImage`."""
-    with _opened(path) as stream, _readable(path):
-        return _open(stream, path).size
+def size_of(content: bytes, *, file: Path | str) -> tuple[int, int]:
+    """Width and height of an encoded picture from its header, without decoding; the first bytes of it may be enough.
+
+    Raises:
+        UnreadableImage: not a picture, or larger than 64 million pixels.
+    """
+    with _readable(file):
+        return _open(io.BytesIO(content), file).size
 
 
 @contextmanager

@@ -55,10 +55,33 @@ class ImportSettings(JobSettings):
 
     kind = "import"
     label = "Import"
-    sources: tuple[Path, ...] = Field(min_length=1, title="Sources", description="Folders of classes, or images.")
+    sources: tuple[Path, ...] = Field(
+        min_length=1,
+        title="Sources",
+        description="Folders of classes, ZIP archives, CSV tables (file, class, patient), DICOM files, or images.",
+    )
     class_name: Annotated[
         str | None, setting("Class", "The class of all images; without it, each folder's name is the class.")
     ] = None
+    frames: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        setting(
+            "Frames",
+            "Of a longer DICOM loop this many frames come in, evenly spaced.",
+            unit="frames",
+            more=True,
+        ),
+    ] = 10
+    crop_to_regions: Annotated[
+        bool,
+        setting(
+            "Crop to the ultrasound regions",
+            "Cut DICOM pictures to the regions that the file names, which leaves the patient's name and other text "
+            "around them out.",
+            more=True,
+        ),
+    ] = True
 
 
 class CurateSettings(JobSettings):

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Progress, Skipped
-from busapp.engine.imports.folders import find_images, preview
+from busapp.engine.imports.preview import Preview, preview
 from busapp.engine.preprocessing import read_image
 from busapp.engine.settings import ImportSettings
 from busapp.engine.workspace import Workspace
@@ -45,6 +46,13 @@ def imported(workspace: Workspace, *sources: Path, class_name: str | None = None
     return last.result
 
 
+def looked_at(workspace: Workspace, *sources: Path, class_name: str | None = None) -> Preview:
+    """What the preview says; nothing stops it."""
+    seen = preview(ImportSettings(sources=sources, class_name=class_name), workspace.catalog.known())
+    assert seen is not None
+    return seen
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two classes of three and two images, in a folder of other things."""
@@ -62,6 +70,8 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
         "already_present": 0,
         "skipped": [],
         "counts": {"benign": 3, "malignant": 2},
+        "masks": 0,
+        "patients": 0,
     }
     images = empty_study.catalog.images()
     assert [image.file for image in images if image.class_name == "benign"] == [
@@ -75,7 +85,7 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
     }
     for image in images:
         assert (image.width, image.height, image.kind, image.mask) == (20, 16, "real", None)
-        assert empty_study.image_path(image).read_bytes() == Path(image.source).read_bytes()
+        assert image.source == "data"  # the folder's own name: where it lies may name somebody
 
 
 def test_importing_twice_adds_nothing(empty_study: Workspace, folder: Path) -> None:
@@ -97,7 +107,7 @@ def test_one_undo_takes_the_whole_import_back_and_importing_brings_it_again(
 def test_a_changed_file_of_a_known_name_is_a_new_image(empty_study: Workspace, folder: Path) -> None:
     imported(empty_study, folder)
     picture(folder / "benign" / "benign (1).png", seed=55)
-    seen = preview([folder], None, empty_study.catalog.known())
+    seen = looked_at(empty_study, folder)
     assert (seen.counts, seen.already_present) == ({"benign": 1}, 4)
     result = imported(empty_study, folder)
     assert (result["imported"], result["already_present"]) == (1, 4)
@@ -128,7 +138,7 @@ def test_masks_of_an_image_are_merged_into_one(empty_study: Workspace, tmp_path:
     picture(tmp_path / "benign" / "a.png")
     mask(tmp_path / "benign" / "a_mask.png", slice(0, 4))
     mask(tmp_path / "benign" / "a_MASK_1.PNG", slice(10, 12), value=1)
-    assert preview([tmp_path / "benign"], None, set()).masks == 2
+    assert looked_at(empty_study, tmp_path / "benign").masks == 2
     assert imported(empty_study, tmp_path / "benign")["imported"] == 1
     (image,) = empty_study.catalog.images()
     assert image.mask is not None
@@ -194,7 +204,7 @@ def test_names_that_are_not_text_are_skipped_and_the_rest_comes(empty_study: Wor
     reason = "Its name is not valid text; rename it"
     expected = [("data/gutartig_\N{REPLACEMENT CHARACTER}", reason)]
     expected.append(("benign/gutartig_\N{REPLACEMENT CHARACTER}.png", reason))
-    seen = preview([folder], None, set())
+    seen = looked_at(empty_study, folder)
     assert [(left.file, left.reason) for left in seen.skipped] == expected
     result = imported(empty_study, folder)
     assert [(left["file"], left["reason"]) for left in result["skipped"]] == expected
@@ -205,34 +215,39 @@ def test_names_that_are_not_text_are_skipped_and_the_rest_comes(empty_study: Wor
 def test_a_source_whose_name_is_not_text_is_bad_input(folder: Path) -> None:
     source = not_text(folder, b"gutartig_\xe4")
     shutil.copytree(folder / "benign", source)
+    with pytest.raises(ValidationError, match="not valid text"):
+        ImportSettings(sources=(source,))
+    (folder.parent / "link").symlink_to(source)
     with pytest.raises(BadInput, match="not valid text") as caught:
-        preview([source], None, set())
+        preview(ImportSettings(sources=(folder.parent / "link",)), {})
     str(caught.value).encode()
 
 
 def test_a_folder_of_nothing_but_such_names_says_so(tmp_path: Path) -> None:
     picture(tmp_path / "data" / "a.png").rename(not_text(tmp_path / "data", b"gutartig_\xe4.png"))
-    with pytest.raises(BadInput, match="Rename"):
-        preview([tmp_path / "data"], None, set())
+    with pytest.raises(BadInput, match="rename"):
+        preview(ImportSettings(sources=(tmp_path / "data",)), {})
 
 
 def test_images_beside_the_folders_of_classes_have_no_class(empty_study: Workspace, folder: Path) -> None:
     picture(folder / "cover.png", 7)
     result = imported(empty_study, folder)
-    assert result["skipped"] == [{"file": "cover.png", "reason": "It lies beside the folders of classes, not in one"}]
+    assert result["skipped"] == [
+        {"file": "data/cover.png", "reason": "It lies beside the folders of classes, not in one"}
+    ]
     assert result["counts"] == {"benign": 3, "malignant": 2}
 
 
 def test_the_preview_says_what_the_import_then_does(empty_study: Workspace, folder: Path) -> None:
     (folder / "benign" / "zero.png").touch()
     mask(folder / "benign" / "benign (1)_mask.png", slice(0, 4))
-    seen = preview([folder], None, empty_study.catalog.known())
+    seen = looked_at(empty_study, folder)
     assert empty_study.catalog.images() == [] and not (empty_study.root / "images").exists()
     result = imported(empty_study, folder)
     assert seen.counts == result["counts"]
     assert seen.masks == 1
     assert [left.file for left in seen.skipped] == [left["file"] for left in result["skipped"]]
-    assert preview([folder], None, empty_study.catalog.known()).already_present == 5
+    assert looked_at(empty_study, folder).already_present == 5
 
 
 @pytest.mark.parametrize(
@@ -256,7 +271,7 @@ def test_bad_input_names_the_source_and_changes_nothing(
     assert caught.value.file and caught.value.remedy
     assert empty_study.catalog.images() == []
     with pytest.raises(BadInput, match=sentence):
-        preview([source], class_name, set())
+        preview(ImportSettings(sources=(source,), class_name=class_name), {})
 
 
 def test_a_cancelled_import_leaves_the_dataset_as_it_was(empty_study: Workspace, folder: Path) -> None:
@@ -322,19 +337,16 @@ def test_phantoms_come_with_their_masks(phantom_study: Workspace) -> None:
 @pytest.mark.busi
 def test_busi_is_780_images(empty_study: Workspace, busi_256: Path) -> None:
     counts = {"benign": 437, "malignant": 210, "normal": 133}
-    assert preview([busi_256], None, set()).counts == counts
+    assert looked_at(empty_study, busi_256).counts == counts
     result = imported(empty_study, busi_256)
-    assert result == {"imported": 780, "already_present": 0, "skipped": [], "counts": counts}
+    assert (result["imported"], result["already_present"], result["skipped"], result["counts"]) == (780, 0, [], counts)
     again = imported(empty_study, busi_256)
     assert (again["imported"], again["already_present"], again["counts"]) == (0, 780, counts)
 
 
 def test_busi_as_downloaded_joins_its_masks(empty_study: Workspace, busi_original: Path) -> None:
-    found, skipped = find_images([busi_original], None)
-    assert skipped == []
-    assert {image.file: len(image.masks) for image in found}["benign/benign (25).png"] == 2
     result = imported(empty_study, busi_original)
-    assert result["imported"] == 59
+    assert (result["imported"], result["masks"], result["skipped"]) == (59, 60, [])  # benign (25) has two
     for image in empty_study.catalog.images():
         assert image.mask is not None
         merged = np.asarray(Image.open(empty_study.mask_path(image.mask)))
@@ -342,7 +354,8 @@ def test_busi_as_downloaded_joins_its_masks(empty_study: Workspace, busi_origina
         assert (merged.max() > 0) == (image.class_name != "normal")
 
 
-def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path) -> None:
-    answers = iter([False, False, True])
-    seen = preview([phantom_folder], None, set(), lambda: next(answers))
-    assert sum(seen.counts.values()) == 2
+@pytest.mark.parametrize("after", [0, 1, 5, 15])
+def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path, after: int) -> None:
+    answers = iter([False] * after + [True])
+    assert preview(ImportSettings(sources=(phantom_folder,)), {}, lambda: next(answers)) is None
+    assert next(answers, None) is None  # nor was it asked again

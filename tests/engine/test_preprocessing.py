@@ -17,7 +17,7 @@ from busapp.engine.preprocessing import (
     normalise,
     read_content,
     read_image,
-    read_size,
+    size_of,
 )
 from busapp.errors import UnreadableImage
 
@@ -133,7 +133,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(
     with pytest.raises(UnreadableImage, match="more than 64 million"):
         read_image(path)
     with pytest.raises(UnreadableImage, match="more than 64 million"):
-        read_size(path)
+        size_of(path.read_bytes(), file=path)
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +150,8 @@ def test_a_missing_file_and_a_folder_cannot_be_opened(tmp_path: Path) -> None:
             read_image(path)
 
 
-def test_the_size_comes_from_the_header(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(RAMP)))
-    assert read_size(tmp_path / "a.png") == (64, 48)
+def test_the_size_comes_from_the_header() -> None:
+    assert size_of(encoded(Image.fromarray(RAMP))[:60], file="a.png") == (64, 48)
 
 
 def test_any_aspect_becomes_a_square() -> None:

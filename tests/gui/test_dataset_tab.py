@@ -1,16 +1,13 @@
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QThread, QUrl
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import FoundPair, NewImage
-from busapp.engine.imports import folders
 from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.dataset_tab import DatasetTab
@@ -59,83 +56,12 @@ def test_a_folder_is_previewed_before_it_comes_in(
     qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
     preview = _preview(qtbot, tab)
     assert preview.import_button.text() == "Import 24 images"
-    assert preview.found.topLevelItemCount() == 3
+    assert preview.found.rows.rowCount() == 3
     assert "masks are joined" in preview.summary.text()
     with qtbot.waitSignal(tab.start_requested) as asked:
         qtbot.mouseClick(preview.import_button, Qt.MouseButton.LeftButton)
     assert asked.args == [ImportSettings(sources=(phantom_folder,))]
     assert empty_study.catalog.images() == []
-
-
-def test_what_is_skipped_is_listed_and_cancel_imports_nothing(
-    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, tmp_path: Path
-) -> None:
-    folder = tmp_path / "benign"
-    folder.mkdir()
-    Image.new("L", (64, 64), 99).save(folder / "good.png")
-    (folder / "torn.png").write_bytes(b"not a picture")
-    (folder / "notes.txt").write_text("hello")
-    tab.open_study(empty_study)
-    _drop(tab, folder)
-    preview = _preview(qtbot, tab)
-    assert preview.import_button.text() == "Import 1 images"
-    assert preview.skipped.topLevelItemCount() == 2
-    with qtbot.assertNotEmitted(tab.start_requested):
-        preview.reject()
-
-
-def test_cancel_does_not_wait_for_all_files(
-    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, phantom_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[Path] = []
-    first_is_open, go_on = threading.Event(), threading.Event()
-    read_size = folders.read_size
-
-    def slow(path: Path) -> tuple[int, int]:
-        opened.append(path)
-        first_is_open.set()
-        go_on.wait()
-        return read_size(path)
-
-    monkeypatch.setattr(folders, "read_size", slow)
-    tab.open_study(empty_study)
-    _drop(tab, phantom_folder)
-    preview = tab.findChildren(ImportPreview)[-1]
-    assert first_is_open.wait(10)
-    look = preview._look
-    assert look is not None
-    monkeypatch.setattr(look, "wait", lambda: (go_on.set(), QThread.wait(look)))
-    preview.reject()
-    assert len(opened) == 1
-
-
-def test_single_images_are_asked_for_their_class(
-    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, phantom_folder: Path
-) -> None:
-    tab.open_study(empty_study)
-    files = sorted((phantom_folder / "benign").glob("*).png"))[:2]
-    _drop(tab, *files)
-    preview = _preview(qtbot, tab)
-    assert not preview.import_button.isEnabled()
-    assert "Which class" in preview.summary.text()
-    qtbot.keyClicks(preview.class_box.lineEdit(), "cyst")
-    qtbot.waitUntil(preview.import_button.isEnabled)
-    _preview(qtbot, tab)
-    with qtbot.waitSignal(tab.start_requested) as asked:
-        preview.accept()
-    assert asked.args == [ImportSettings(sources=tuple(files), class_name="cyst")]
-
-
-def test_what_is_no_image_is_told_in_the_preview(
-    qtbot: QtBot, tab: DatasetTab, empty_study: Workspace, tmp_path: Path
-) -> None:
-    tab.open_study(empty_study)
-    (tmp_path / "nothing here").mkdir()
-    _drop(tab, tmp_path / "nothing here")
-    preview = _preview(qtbot, tab)
-    assert "There are no images in the folder" in preview.summary.text()
-    assert not preview.import_button.isEnabled()
-    preview.reject()
 
 
 def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:

@@ -1,109 +1,149 @@
 """Before an import: what will come in per class, what will be skipped and why, where masks are joined."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from PySide6.QtCore import Qt, QThread, Signal
+from pydantic import ValidationError
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QThread, Signal
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
     QLabel,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from busapp.engine.imports.folders import Preview, preview
+from busapp.engine.imports.names import is_table
+from busapp.engine.imports.preview import Preview, preview
+from busapp.engine.imports.sorting import ClassUnknown
 from busapp.engine.settings import ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.editors import Editor, editor_for
+from busapp.summaries import many
 
-_BY_FOLDER = "as each folder is named"
+_BY_SOURCE: Final = "as the folders or names say"
+_Index = QModelIndex | QPersistentModelIndex
 
 
 class _Look(QThread):
     """Looks at the sources off the window's thread.
 
     Signals:
-        seen: the `Preview`, or the sentence that says why there is none.
+        seen: the `Preview`, or the error that says why there is none.
     """
 
     seen = Signal(object)
 
-    def __init__(self, workspace: Workspace, sources: Sequence[Path], class_name: str | None, parent: QDialog) -> None:
+    def __init__(self, workspace: Workspace, settings: ImportSettings, parent: QDialog) -> None:
         super().__init__(parent)
-        self._workspace, self._sources, self._class_name = workspace, sources, class_name
+        self._workspace, self._settings = workspace, settings
 
     def run(self) -> None:
-        seen: Preview | str
+        seen: Preview | UserError | None
         try:
-            known = self._workspace.catalog.known()
-            seen = preview(self._sources, self._class_name, known, self.isInterruptionRequested)
+            seen = preview(self._settings, self._workspace.catalog.known(), self.isInterruptionRequested)
         except UserError as error:
-            seen = str(error)
-        if not self.isInterruptionRequested():
+            seen = error
+        if seen is not None and not self.isInterruptionRequested():
             self.seen.emit(seen)
 
 
 class ImportPreview(QDialog):
-    """Asks whether to import what was found; for single images it asks for their class first."""
+    """Asks whether to import what was found; where nothing says of which class the images are, it asks for that first.
+
+    How DICOM loops are taken in is only asked where there are any.
+    """
 
     def __init__(self, workspace: Workspace, sources: Sequence[Path], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import images")
         self._workspace = workspace
         self._sources = tuple(sources)
-        self._needs_class = any(not source.is_dir() for source in sources)
         self._look: _Look | None = None
         self._look_again = False
-
-        self.class_box = QComboBox()
-        self.class_box.setEditable(True)
-        self.class_box.setAccessibleName("Class of the images")
-        self.class_box.addItems([*([] if self._needs_class else [_BY_FOLDER]), *workspace.catalog.classes()])
-        self.class_box.setPlaceholderText("the class of these images")
-        if self._needs_class:
-            self.class_box.setCurrentIndex(-1)
-        self.class_box.currentTextChanged.connect(self._start_looking)
+        self._make_fields()
         self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.found = _table("What will come in", ("Class", "New images"))
-        self.skipped = _table("What will be skipped", ("File", "Why it is skipped"))
+        self.notes = QLabel()
+        for label in (self.summary, self.notes):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes.setProperty("role", "warning")
+        self.found = _Table("What will come in", ("Class", "New images"))
+        self.reasons = QLabel()
+        self.reasons.setWordWrap(True)
+        self.reasons.setProperty("role", "muted")
+        self.skipped = _Table("What will be skipped", ("File", "Why it is skipped"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-
-        form = QFormLayout()
-        from_where = QLabel("\n".join(str(source) for source in self._sources[:4]))
-        from_where.setWordWrap(True)
-        if len(self._sources) > 4:
-            from_where.setText(f"{from_where.text()}\nand {len(self._sources) - 4} more")
-        form.addRow("From", from_where)
-        form.addRow("Class", self.class_box)
         column = QVBoxLayout(self)
         column.setSpacing(SPACE)
-        column.addLayout(form)
+        column.addLayout(self.form)
         column.addWidget(self.summary)
-        column.addWidget(self.found, 1)
-        column.addWidget(self.skipped, 2)
+        column.addWidget(self.notes)
+        column.addWidget(self.found, 2)
+        column.addWidget(self.reasons)
+        column.addWidget(self.skipped, 3)
         column.addWidget(self.buttons)
-        self.resize(640, 520)
+        self.resize(680, 600)
         self._start_looking()
+
+    def _make_fields(self) -> None:
+        self.from_where = QLabel()
+        self.from_where.setWordWrap(True)
+        self.from_where.setTextFormat(Qt.TextFormat.PlainText)
+        self.from_where.setToolTip("\n".join(str(source) for source in self._sources[:20]))
+        self._name_sources([source.name for source in self._sources])
+        self.class_box = QComboBox()
+        self.class_box.setEditable(True)
+        self.class_box.setAccessibleName("Class of the images")
+        self.class_box.addItems([_BY_SOURCE, *self._workspace.catalog.classes()])
+        self.class_box.setToolTip(ImportSettings.model_fields["class_name"].description or "")
+        self.class_box.currentTextChanged.connect(self._start_looking)
+        self.frames = self._editor("frames")
+        self.frames.changed.connect(self._start_looking)
+        self.crop = self._editor("crop_to_regions")
+        self.form = QFormLayout()
+        self.form.addRow("From", self.from_where)
+        self.form.addRow("Class", self.class_box)
+        self.form.addRow(_title("frames"), self.frames)
+        self.form.addRow(_title("crop_to_regions"), self.crop)
+        self.form.setRowVisible(self.class_box, not all(is_table(source.name) for source in self._sources))
+        self.form.setRowVisible(self.frames, False)
+        self.form.setRowVisible(self.crop, False)
+
+    def _editor(self, name: str) -> Editor:
+        field = ImportSettings.model_fields[name]
+        editor = editor_for(field)
+        assert editor is not None
+        editor.set_value(field.default)
+        editor.setToolTip(field.description or "")
+        (editor.focusProxy() or editor).setAccessibleName(field.title or name)
+        return editor
 
     @property
     def class_name(self) -> str | None:
-        """The class of all images; None where the folders say it."""
+        """The class of all images; None where their source says it."""
         text = self.class_box.currentText().strip()
-        return None if not text or text == _BY_FOLDER else text
+        return None if not text or text == _BY_SOURCE else text
 
     def settings(self) -> ImportSettings:
-        """What to import, as the user agreed to."""
-        return ImportSettings(sources=self._sources, class_name=self.class_name)
+        """What to import, as the user agreed to.
+
+        Raises:
+            ValidationError: a number is out of its range.
+        """
+        given: dict[str, Any] = {"frames": self.frames.value(), "crop_to_regions": self.crop.value()}
+        return ImportSettings(sources=self._sources, class_name=self.class_name, **given)
 
     def done(self, result: int) -> None:
         """Close; a look at the files ends with the file at hand."""
@@ -120,11 +160,15 @@ class ImportPreview(QDialog):
             self._look_again = True
             self._look.requestInterruption()
             return
-        if self._needs_class and self.class_name is None:
-            self._show_nothing("Which class are these images? Choose one, or type a new one.")
+        try:
+            settings = self.settings()
+        except ValidationError as error:
+            problem = error.errors()[0]
+            said = problem["msg"].removeprefix("Value error, ")
+            self._show_nothing(f"{_title(str(problem['loc'][0]))}: {said}.")
             return
         self.summary.setText("Looking at the files …")
-        self._look = _Look(self._workspace, self._sources, self.class_name, self)
+        self._look = _Look(self._workspace, settings, self)
         self._look.seen.connect(self._on_seen)
         self._look.finished.connect(self._on_looked)
         self._look.start()
@@ -135,50 +179,138 @@ class ImportPreview(QDialog):
             self._look_again = False
             self._start_looking()
 
-    def _on_seen(self, seen: Preview | str) -> None:
+    def _on_seen(self, seen: Preview | UserError) -> None:
         if self._look_again:
             return
-        if isinstance(seen, str):
-            self._show_nothing(seen)
-            return
+        if isinstance(seen, ClassUnknown):
+            self._show_nothing("Which class are these images? Choose one, or type a new one.")
+            self._ask_for_class()
+        elif isinstance(seen, UserError):
+            self._show_nothing(str(seen))
+        else:
+            self._show(seen)
+
+    def _ask_for_class(self) -> None:
+        at = self.class_box.findText(_BY_SOURCE)
+        if at >= 0:
+            self.class_box.blockSignals(True)
+            self.class_box.removeItem(at)
+            self.class_box.setCurrentIndex(-1)
+            self.class_box.blockSignals(False)
+            self.class_box.setPlaceholderText("the class of these images")
+        self.class_box.setFocus()
+
+    def _show(self, seen: Preview) -> None:
         new = sum(seen.counts.values())
-        parts = [f"{new:,} new images"]
-        if seen.already_present:
-            parts.append(f"{seen.already_present:,} are in the study already")
-        parts.append(f"{seen.masks:,} lesion masks are joined to their images" if seen.masks else "no lesion masks")
-        if seen.skipped:
-            parts.append(f"{len(seen.skipped):,} files are skipped")
-        self.summary.setText(", ".join(parts) + ".")
-        _fill(self.found, [(name, f"{count:,}") for name, count in seen.counts.items()])
-        _fill(self.skipped, [(skipped.file, skipped.reason) for skipped in seen.skipped])
-        self.skipped.setVisible(bool(seen.skipped))
-        self.import_button.setText(f"Import {new:,} images" if new else "Import")
+        self._name_sources(seen.kinds)
+        self.form.setRowVisible(self.frames, seen.loops > 0)
+        self.form.setRowVisible(self.crop, seen.dicom_files > 0)
+        self.summary.setText(_in_words(seen, new))
+        self.notes.setText("\n".join(_warnings(seen)))
+        self.notes.setVisible(bool(self.notes.text()))
+        self.found.show_rows([(name, f"{count:,}") for name, count in seen.counts.items()])
+        self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
+        self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
         self.import_button.setEnabled(bool(new or seen.already_present))
-        self.import_button.setFocus()
+        if not self.form.isRowVisible(self.frames):  # nor does the focus leave a number that is being typed
+            self.import_button.setFocus()
 
     def _show_nothing(self, sentence: str) -> None:
         self.summary.setText(sentence)
-        _fill(self.found, [])
-        _fill(self.skipped, [])
-        self.skipped.hide()
+        self.notes.hide()
+        self.found.show_rows([])
+        self._show_skipped([])
         self.import_button.setText("Import")
 
+    def _show_skipped(self, rows: list[tuple[str, str]]) -> None:
+        reasons = Counter(reason for _, reason in rows).most_common(3)
+        self.reasons.setText("Skipped: " + "; ".join(f"{count:,} × {reason}" for reason, count in reasons))
+        self.skipped.show_rows(rows)
+        for widget in (self.reasons, self.skipped):
+            widget.setVisible(bool(rows))
 
-def _table(name: str, columns: tuple[str, str]) -> QTreeWidget:
-    table = QTreeWidget()
-    table.setAccessibleName(name)
-    table.setHeaderLabels(columns)
-    table.setRootIsDecorated(False)
-    table.setUniformRowHeights(True)
-    table.setAlternatingRowColors(True)
-    table.setColumnWidth(0, 280)
-    return table
+    def _name_sources(self, names: Sequence[str]) -> None:
+        more = [f"and {len(names) - 4} more"] if len(names) > 4 else []
+        self.from_where.setText("\n".join([*names[:4], *more]))
 
 
-def _fill(table: QTreeWidget, rows: Sequence[tuple[str, str]]) -> None:
-    table.clear()
-    for row in rows:
-        item = QTreeWidgetItem(list(row))
-        if row[1].replace(",", "").isdigit():
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        table.addTopLevelItem(item)
+def _title(name: str) -> str:
+    return ImportSettings.model_fields[name].title or name
+
+
+def _in_words(seen: Preview, new: int) -> str:
+    of_patients = f" of {many(seen.patients, 'patient')}" if seen.patients else ""
+    parts = [f"{many(new, 'new image')}{of_patients}"]
+    if seen.already_present:
+        parts.append(f"{seen.already_present:,} are in the study already")
+    if seen.dicom_files:
+        loops = f", {seen.loops:,} of them loops of {seen.loop_frames:,} frames together" if seen.loops else ""
+        parts.append(f"{many(seen.dicom_files, 'DICOM file')}{loops}")
+    if seen.masks:
+        parts.append(f"{many(seen.masks, 'lesion mask')} {'is' if seen.masks == 1 else 'are'} joined to their images")
+    if seen.skipped:
+        parts.append(f"{many(len(seen.skipped), 'file')} {'is' if len(seen.skipped) == 1 else 'are'} skipped")
+    return "; ".join(parts) + "."
+
+
+def _warnings(seen: Preview) -> list[str]:
+    burned_in = (
+        f"{many(seen.burned_in, 'DICOM file')} say that text about the patient is burned into the picture. Cover it "
+        "after the import."
+    )
+    return [*seen.notes, *([burned_in] if seen.burned_in else [])]
+
+
+class _Rows(QAbstractTableModel):
+    """Rows of two texts. Only those on the screen cost anything, so that ten thousand come at once."""
+
+    def __init__(self, columns: tuple[str, str]) -> None:
+        super().__init__()
+        self._columns = columns
+        self._rows: list[tuple[str, str]] = []
+
+    def set_rows(self, rows: list[tuple[str, str]]) -> None:
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
+        return len(self._columns)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        text = self._rows[index.row()][index.column()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return text
+        if role == Qt.ItemDataRole.TextAlignmentRole and text.replace(",", "").isdigit() and index.column():
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> str | None:
+        is_title = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return self._columns[section] if is_title else None
+
+
+class _Table(QTableView):
+    def __init__(self, name: str, columns: tuple[str, str]) -> None:
+        super().__init__()
+        self.rows = _Rows(columns)
+        self.setModel(self.rows)
+        self.setAccessibleName(name)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setHighlightSections(False)
+        self.setColumnWidth(0, 300)
+
+    def show_rows(self, rows: list[tuple[str, str]]) -> None:
+        """Show these in place of what was there."""
+        self.rows.set_rows(rows)

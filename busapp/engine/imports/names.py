@@ -1,0 +1,106 @@
+"""What the names of files and folders say: class, mask, patient, order, and what is only clutter."""
+
+import os
+import re
+from pathlib import PurePath
+from typing import Final, NamedTuple
+
+from busapp.engine.preprocessing import IMAGE_SUFFIXES
+from busapp.errors import BadInput
+
+_MASK: Final = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
+_IDC: Final = re.compile(r"(?P<patient>\d+)_idx\d+_x\d+_y\d+_(?P<class_name>class[01])", re.IGNORECASE)
+_CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE)
+"""What operating systems leave in folders; nobody needs to be told that it is left out."""
+_ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
+_TABLES: Final = frozenset({".csv", ".tsv"})
+_DICOM: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+
+
+class Idc(NamedTuple):
+    """What a patch of Janowczyk and Madabhushi's IDC set (J Pathol Inform 2016, 7:29) says in its name."""
+
+    patient: str
+    class_name: str
+
+
+def idc(name: str) -> Idc | None:
+    """`10253_idx5_x1351_y1101_class0.png` is of patient 10253 and of class0; None for other names."""
+    match = _IDC.fullmatch(PurePath(name).stem)
+    return Idc(match["patient"], match["class_name"].lower()) if match else None
+
+
+def image_of_mask(name: str) -> str | None:
+    """The stem, in lower case, of the image that a mask belongs to; None for what is not called like a mask."""
+    match = _MASK.fullmatch(PurePath(name).stem)
+    return match["image"].lower() if match else None
+
+
+def class_called(name: str) -> str:
+    """The class of this name, in lower case and without blanks around it.
+
+    Raises:
+        BadInput: it cannot be the name of a class.
+    """
+    called = " ".join(name.split()).lower()
+    if not called or len(called) > 100 or "/" in called or "\\" in called or not called.isprintable():
+        raise BadInput(
+            "This cannot be the name of a class", file=name or "(empty)", remedy="Give the class with --class."
+        )
+    return called
+
+
+def suffix_of(name: str) -> str:
+    """The ending, in lower case, with its dot."""
+    return PurePath(name).suffix.lower()
+
+
+def is_image(name: str) -> bool:
+    return suffix_of(name) in IMAGE_SUFFIXES
+
+
+def is_archive(name: str) -> bool:
+    """Also of kinds that are not read."""
+    return suffix_of(name) in _ARCHIVES
+
+
+def is_table(name: str) -> bool:
+    return suffix_of(name) in _TABLES
+
+
+def is_dicom(name: str) -> bool:
+    return suffix_of(name) in _DICOM
+
+
+def may_be_dicom(name: str) -> bool:
+    """Archives export DICOM files without an ending, under numbers (`IM_0001`, `1.2.840.113619.2`)."""
+    ending = suffix_of(name)[1:]
+    return not ending or ending.isdecimal()
+
+
+def is_clutter(name: str) -> bool:
+    return bool(_CLUTTER.fullmatch(name))
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".") or is_clutter(name)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8. Old archives leave names in other encodings, which Python reads as
+    surrogates: neither the catalog nor JSON can hold those."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(name: str | PurePath) -> str:
+    """A name for people to read, with � for what is not text."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def in_order(name: str) -> list[tuple[int, str]]:
+    """Sorts numbers in names by their value (2 before 10)."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name.lower())]

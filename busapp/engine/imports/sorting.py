@@ -1,0 +1,279 @@
+"""From the files of all sources to images with their class, masks and patient, and to what is left out and why.
+
+The class of an image is the first of these that is known: the one that the user gives, the one in a table that was
+chosen as the source, the one in the name of an IDC patch, the name of the folder that it lies in. A folder that holds
+images is a class of that name wherever it lies in its source; images that lie beside such folders belong to none.
+
+A table inside a folder or an archive decides nothing about classes, so that nothing comes in twice: it only says whose
+images they are, where it has a column of patients and names the file by its path from the table.
+
+BUSI (Al-Dhabyani et al. 2020, Data in Brief 28:104863) comes as one folder for each class, with one or more lesion
+masks beside each image: `benign (25).png`, `benign (25)_mask.png`, `benign (25)_mask_1.png`.
+"""
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Final
+
+from busapp.engine.events import Skipped
+from busapp.engine.imports import names
+from busapp.engine.imports.archives import Archive, list_archive
+from busapp.engine.imports.dicom import is_dicom
+from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
+from busapp.engine.imports.tables import list_table, read_table
+from busapp.engine.preprocessing import IMAGE_SUFFIXES
+from busapp.errors import BadInput, UnreadableImage
+
+_DICOM_HEAD: Final = 512
+"""Bytes that tell a DICOM file from others."""
+
+
+class ClassUnknown(BadInput):
+    """Nothing says which class the images are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image among the sources. `source` is the name of what it came in, `name` a short one for people, and
+    `patient` who it is of as the file's name or a table says: it is hashed before anything is stored."""
+
+    entry: Entry
+    class_name: str
+    source: str
+    name: str
+    is_dicom: bool = False
+    masks: tuple[Entry, ...] = ()
+    patient: str | None = field(default=None, repr=False)
+
+    @property
+    def file(self) -> str:
+        """The name under which a picture that is not DICOM is stored: `class/file name`."""
+        return f"{self.class_name}/{self.entry.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All images of the sources in the order of people (2 before 10); what is left out, with why; what to tell."""
+
+    images: list[FoundImage]
+    skipped: list[Skipped]
+    notes: list[str]
+    kinds: list[str]
+    """What each source is: `Folder busi`, `ZIP archive busi.zip`."""
+
+
+def find_images(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[Found]:
+    """Look through the sources. Archives stay open, and their members readable, until `stack` is closed.
+
+    Raises:
+        ClassUnknown: single images, or those at the root of an archive, come without a class.
+        BadInput: a source is missing, of no known kind, not to be trusted, or holds no image.
+    """
+    given_class = None if class_name is None else names.class_called(class_name)
+    found = Found([], [], [], [])
+    seen: set[str] = set()
+    for listing in (yield from _listings(sources, given_class, stack)):
+        found.kinds.append(f"{listing.kind} {listing.name}")
+        fresh = [entry for entry in listing.entries if entry.where not in seen]
+        is_known = bool(listing.entries) and not fresh
+        listing.entries = fresh
+        seen.update(entry.where for entry in fresh)
+        images = yield from _Sorting(listing, given_class).images(found.notes)
+        if not images and not is_known:
+            raise _nothing_in(listing)
+        found.images.extend(images)
+        found.skipped.extend(listing.skipped)
+    return found
+
+
+def _listings(sources: Sequence[Path], given_class: str | None, stack: ExitStack) -> Steps[list[Listing]]:
+    listings: list[Listing] = []
+    single: list[tuple[Path, Path]] = []
+    for given in sources:
+        source = resolved(given)
+        if source.is_dir():
+            listings.append((yield from list_folder(source, given)))
+        elif names.is_table(source.name):
+            listings.append((yield from list_table(source, given, needs_classes=given_class is None)))
+        elif names.suffix_of(source.name) == ".zip":
+            archive = Archive(source, given)
+            stack.callback(archive.close)
+            listings.append((yield from list_archive(archive, given)))
+        else:
+            single.append((source, given))
+    return [*listings, *list_files(single)]
+
+
+class _Sorting:
+    """The files of one source, sorted by what they are."""
+
+    def __init__(self, listing: Listing, given_class: str | None) -> None:
+        self._listing = listing
+        self._given_class = given_class
+        self._pictures: dict[str, list[Entry]] = {}
+        """By folder: images, and DICOM files."""
+        self._dicom: set[str] = set()
+        self._masks: dict[tuple[str, str], list[Entry]] = {}
+        """By folder and the stem of their image."""
+        self._joined: set[tuple[str, str]] = set()
+        self._tables: list[Entry] = []
+        self._patients: dict[str, str] = {}
+
+    def images(self, notes: list[str]) -> Steps[list[FoundImage]]:
+        """All images of the source; what is left out is added to the listing, and what to tell to the notes."""
+        for number, entry in enumerate(self._listing.entries):
+            if number % STEP == 0:
+                yield number
+            self._sort(entry)
+        self._read_labels(notes)
+        found: list[FoundImage] = []
+        for folder, pictures in self._pictures.items():
+            yield len(found)
+            found += self._of_folder(folder, pictures)
+        for key, masks in self._masks.items():
+            if key not in self._joined:
+                for mask in masks:
+                    self._leave_out(mask, "It is a mask, and its image is missing")
+        return found
+
+    def _of_folder(self, folder: str, pictures: list[Entry]) -> Iterator[FoundImage]:
+        own_classes: dict[str, str | None] = {}
+        for entry in pictures:
+            try:
+                own_classes[entry.where] = self._own_class(entry)
+            except BadInput as error:
+                self._leave_out(entry, error.what)
+        class_of_folder = self._class_of_folder(folder) if None in own_classes.values() else None
+        for entry in pictures:
+            if entry.where in own_classes:
+                class_name = own_classes[entry.where] or class_of_folder
+                if class_name is None:
+                    self._leave_out(entry, "It lies beside the folders of classes, not in one")
+                else:
+                    yield self._found(entry, class_name)
+
+    def _leave_out(self, entry: Entry, reason: str) -> None:
+        self._listing.skipped.append(Skipped(self._listing.called(entry), reason))
+
+    def _sort(self, entry: Entry) -> None:
+        name = entry.name
+        mask_of = names.image_of_mask(name)
+        if names.is_hidden(name):
+            self._leave_out(entry, "It is a hidden file")
+        elif names.is_image(name) and mask_of is not None:
+            self._masks.setdefault((entry.folder, mask_of), []).append(entry)
+        elif names.is_image(name):
+            self._pictures.setdefault(entry.folder, []).append(entry)
+        elif names.is_table(name):
+            self._tables.append(entry)
+        elif names.is_archive(name):
+            self._leave_out(entry, "It is an archive; import it by itself")
+        elif names.is_dicom(name) or (names.may_be_dicom(name) and self._begins_as_dicom(entry)):
+            self._dicom.add(entry.where)
+            self._pictures.setdefault(entry.folder, []).append(entry)
+        else:
+            self._leave_out(entry, "It is not an image")
+
+    @staticmethod
+    def _begins_as_dicom(entry: Entry) -> bool:
+        try:
+            return is_dicom(entry.read(_DICOM_HEAD))
+        except UnreadableImage:
+            return False
+
+    # -- whose images they are, and of which class -----------------------------------------------------------
+
+    def _read_labels(self, notes: list[str]) -> None:
+        if self._listing.labels is not None:
+            labels = self._listing.labels.items()
+            self._patients = {where: label.patient for where, label in labels if label.patient}
+            return
+        by_path = {
+            posixpath.join(entry.folder, entry.name): entry for some in self._pictures.values() for entry in some
+        }
+        for table in self._tables:
+            lent = self._patients_in(table, by_path)
+            if lent:
+                self._patients.update(lent)
+                count = f"{len(lent):,} image{'' if len(lent) == 1 else 's'}"
+                notes.append(f"{self._listing.called(table)} says which patients {count} are of. It decides no class.")
+            else:
+                self._leave_out(table, "It is a table; to import what it names, import it by itself")
+
+    def _patients_in(self, table: Entry, by_path: dict[str, Entry]) -> dict[str, str]:
+        """The patients that a table names for images of this source, by `Entry.where`."""
+        try:
+            rows = read_table(table, table.name).rows
+        except BadInput:
+            return {}
+        patients: dict[str, str] = {}
+        contradicted: set[str] = set()
+        for row in rows:
+            entry = by_path.get(posixpath.normpath(posixpath.join(table.folder, row.file.replace("\\", "/"))))
+            if entry is None or not row.patient:
+                continue
+            if patients.setdefault(entry.where, row.patient).casefold() != row.patient.casefold():
+                contradicted.add(entry.where)
+                reason = f"{row.file} is of another patient in another row"
+                self._listing.skipped.append(Skipped(f"{table.name}, row {row.number}", reason))
+        return {where: patient for where, patient in patients.items() if where not in contradicted}
+
+    def _own_class(self, entry: Entry) -> str | None:
+        """The class of one file, None if it follows from its folder. Raises `BadInput` where it cannot be a class."""
+        if self._given_class is not None:
+            return self._given_class
+        patch = names.idc(entry.name)
+        label = self._listing.labels[entry.where].class_name if self._listing.labels else None
+        if label is None:
+            return patch.class_name if patch else None
+        # Tables of IDC patches say 0 for what the names call class0.
+        return patch.class_name if patch and patch.class_name == f"class{label}" else names.class_called(label)
+
+    def _class_of_folder(self, folder: str) -> str | None:
+        """The class of the files of a folder; None for the root beside folders of classes.
+
+        Raises:
+            ClassUnknown: nothing names the class of files at the root.
+        """
+        if folder:
+            return names.class_called(PurePath(folder).name)
+        if len(self._pictures) > 1:
+            return None
+        if self._listing.root_class is None:
+            raise ClassUnknown(
+                "It is not known which class the images are of",
+                file=self._listing.given,
+                remedy="Give it with --class, or import a folder that is named after the class.",
+            )
+        return names.class_called(self._listing.root_class)
+
+    def _found(self, entry: Entry, class_name: str) -> FoundImage:
+        patch = names.idc(entry.name)
+        key = (entry.folder, PurePath(entry.name).stem.lower())
+        masks = self._masks.get(key, []) if entry.where not in self._dicom else []
+        if masks:
+            self._joined.add(key)
+        return FoundImage(
+            entry,
+            class_name,
+            source=self._listing.name,
+            name=self._listing.called(entry),
+            is_dicom=entry.where in self._dicom,
+            masks=tuple(masks),
+            patient=self._patients.get(entry.where) or (patch.patient if patch else None),
+        )
+
+
+def _nothing_in(listing: Listing) -> BadInput:
+    kind = {"ZIP archive": "archive", "Folder": "folder", "Table": "table"}.get(listing.kind)
+    formats = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+    remedy = f"Images are files of these kinds: {formats}, and DICOM."
+    if kind is None:
+        return BadInput("This is not an image", file=listing.given, remedy=remedy)
+    if listing.skipped:
+        first = listing.skipped[0]
+        remedy = f"{len(listing.skipped):,} files were left out, the first of them {first.file}: {first.reason}."
+    return BadInput(f"There are no images in the {kind}", file=listing.given, remedy=remedy)

@@ -1,0 +1,177 @@
+"""Where images come from: every source lists its files as entries, which are read without being unpacked or moved."""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from busapp.engine.events import Skipped
+from busapp.engine.imports.names import as_text, in_order, is_clutter, is_hidden, is_text
+from busapp.engine.preprocessing import MAX_BYTES
+from busapp.errors import BadInput, UnreadableImage
+
+T = TypeVar("T")
+Steps = Generator[int, None, T]
+"""Work in small steps: yields how many files were looked at so far, so that whoever pulls it can stop, and returns
+what came of it."""
+
+STEP: Final = 500
+"""Files that are looked at between two yields."""
+HEAD: Final = 2**16
+"""Bytes that are read of a file to see what it is."""
+
+NOT_TEXT: Final = "Its name is not valid text; rename it"
+
+
+class Entry(Protocol):
+    """One file of a source. `folder` is where it lies in its source, with / between the parts, empty at the root;
+    `where` is the same for two entries only if they are the same file."""
+
+    @property
+    def folder(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def where(self) -> str: ...
+
+    def read(self, most: int) -> bytes:
+        """The first bytes, at most so many.
+
+        Raises:
+            UnreadableImage: it cannot be read, or it is larger than 512 MiB (looked at before reading).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file on disk."""
+
+    folder: str
+    name: str
+    path: Path
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
+    def read(self, most: int) -> bytes:
+        try:
+            with self.path.open("rb") as stream:
+                if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+                    raise too_large(self.name)
+                return stream.read(most)
+        except OSError as error:
+            raise UnreadableImage(
+                "The file cannot be opened", file=self.name, remedy="Check that it is there and that you may read it."
+            ) from error
+
+
+def too_large(name: str) -> UnreadableImage:
+    """What to say of a file of more than 512 MiB."""
+    return UnreadableImage(
+        f"The file is larger than {MAX_BYTES // 2**20} MiB", file=name, remedy="Make the image smaller first."
+    )
+
+
+def read_whole(entry: Entry) -> bytes:
+    """All bytes of an entry. Raises `UnreadableImage`, also where it is larger than 512 MiB."""
+    content = entry.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:  # it has grown since its size was looked at
+        raise too_large(entry.name)
+    return content
+
+
+def from_head(entry: Entry, look: Callable[[bytes], T]) -> T:
+    """What `look` makes of the first 64 KiB or, where it raises `UnreadableImage` over those, of all bytes."""
+    head = entry.read(HEAD)
+    try:
+        return look(head)
+    except UnreadableImage:
+        if len(head) < HEAD:
+            raise
+    return look(read_whole(entry))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a table says of a file. `patient` is as it stands there: it is hashed before anything is stored."""
+
+    class_name: str | None
+    patient: str | None = field(repr=False)
+
+
+@dataclass(slots=True)
+class Listing:
+    """The files of one source, and those left out already.
+
+    `kind` names the source for people ("Folder", "ZIP archive"), `name` is all that is stored of where images came
+    from, and `given` is what the user named. What lies at the root of a source is of `root_class`, if that has a
+    name. `labels` holds what a table says, by `Entry.where`; None where no table decides what comes in.
+    """
+
+    kind: str
+    name: str
+    given: Path
+    entries: list[Entry] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    root_class: str | None = None
+    labels: dict[str, Label] | None = None
+
+    def called(self, entry: Entry) -> str:
+        """A short name of an entry for people: the folder that it lies in, and its own name."""
+        return f"{entry.folder.rpartition('/')[2] or self.name}/{entry.name}"
+
+
+def resolved(given: Path) -> Path:
+    """The full path of what the user named. Raises `BadInput` where it is missing or its name is not text."""
+    source = given.expanduser().resolve()
+    if not is_text(str(source)):
+        raise BadInput("The name is not valid text", file=as_text(source), remedy="Rename it, then import it.")
+    if not source.exists():
+        raise BadInput("There is no such file or folder", file=given, remedy="Check the name and the path.")
+    return source
+
+
+def list_folder(source: Path, given: Path) -> Steps[Listing]:
+    """All files below a folder in the order of people (2 before 10); links to folders are not followed."""
+    listing = Listing("Folder", source.name, given, root_class=source.name)
+
+    def cannot_list(error: OSError) -> None:
+        listing.skipped.append(Skipped(as_text(str(error.filename)), "The folder cannot be opened"))
+
+    def usable(folder: str, names: list[str]) -> list[str]:
+        unusable = sorted(as_text(name) for name in names if not is_text(name))
+        listing.skipped.extend(Skipped(f"{Path(folder).name}/{name}", NOT_TEXT) for name in unusable)
+        return sorted(filter(is_text, names), key=in_order)
+
+    for folder, subfolders, names in os.walk(source, onerror=cannot_list):
+        subfolders[:] = [name for name in usable(folder, subfolders) if not is_hidden(name)]
+        inside = Path(folder).relative_to(source).as_posix()
+        inside = "" if inside == "." else inside
+        for name in usable(folder, names):
+            path = Path(folder, name)
+            if is_clutter(name):
+                continue
+            if path.is_file():  # what is neither file nor folder, such as a pipe, could be read for ever
+                listing.entries.append(FileEntry(inside, name, path))
+            else:
+                listing.skipped.append(
+                    Skipped(f"{Path(folder).name}/{name}", "It is not a file, or its link is broken")
+                )
+            if len(listing.entries) % STEP == 0:
+                yield len(listing.entries)
+        yield len(listing.entries)
+    return listing
+
+
+def list_files(sources: Sequence[tuple[Path, Path]]) -> list[Listing]:
+    """Single files (full path, as given), listed with those of the same folder."""
+    listings: dict[Path, Listing] = {}
+    for source, given in sources:
+        listing = listings.setdefault(source.parent, Listing("Files", source.parent.name, given))
+        listing.entries.append(FileEntry("", source.name, source))
+    return list(listings.values())

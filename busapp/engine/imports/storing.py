@@ -1,0 +1,180 @@
+"""One image on its way into a study: read, checked, stored under its hash, with its mask and its small picture.
+
+An image file is stored as it is, a frame of a DICOM file as PNG. Of a DICOM file neither the name is kept, which often
+is the patient's, nor anything else but pixels and their spacing: the frame is called after a keyed hash.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from busapp.engine.catalog import NewImage
+from busapp.engine.events import Skipped
+from busapp.engine.files import sha256_of, write_atomically
+from busapp.engine.imports.dicom import read_frames, read_header
+from busapp.engine.imports.names import suffix_of
+from busapp.engine.imports.sorting import FoundImage
+from busapp.engine.imports.sources import read_whole
+from busapp.engine.patients import pseudonym
+from busapp.engine.preprocessing import decode
+from busapp.engine.settings import ImportSettings
+from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
+from busapp.engine.workspace import Workspace
+from busapp.errors import UnreadableImage
+
+
+@dataclass(slots=True)
+class Stored:
+    """What became of a file: images to be added to the catalog, how many were there already, how many mask files were
+    joined, what was left out, and whether the file itself says that text is burned into its pictures."""
+
+    images: list[NewImage] = field(default_factory=list)
+    already_present: int = 0
+    masks: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    burned_in: bool = False
+
+
+class Store:
+    """Puts found images into a study; several threads may do so at once.
+
+    `known` is `Catalog.known()`: what is there already is not decoded again. Once `stop` is set, a long
+    loop ends early.
+    """
+
+    def __init__(
+        self, workspace: Workspace, settings: ImportSettings, known: Mapping[tuple[str, str], bool], stop: Flag
+    ) -> None:
+        self._workspace = workspace
+        self._settings = settings
+        self._known = known
+        self._stop = stop
+
+    def put(self, found: FoundImage) -> Stored:
+        """Read and store one file. What is wrong with the file itself is told in `Stored.skipped`.
+
+        Raises:
+            NoSpace: the disk is full.
+        """
+        stored = Stored()
+        try:
+            if found.is_dicom:
+                self._put_frames(found, stored)
+            else:
+                self._put_image(found, stored)
+        except UnreadableImage as error:
+            stored.skipped.append(Skipped(found.name, error.what))
+        return stored
+
+    def _put_image(self, found: FoundImage, stored: Stored) -> None:
+        content = read_whole(found.entry)
+        has_mask = self._known.get((found.file, sha256_of(content)))
+        if has_mask or (has_mask is not None and not found.masks):
+            stored.already_present += 1
+            return
+        picture = decode(content, file=found.name)
+        mask = self._merged_mask(found, picture.size, stored)
+        patient = None if found.patient is None else pseudonym(found.patient)
+        self._put(stored, found, found.file, content, picture, patient, mask=mask)
+
+    def _put_frames(self, found: FoundImage, stored: Stored) -> None:
+        content = read_whole(found.entry)
+        header = read_header(content, found.name)
+        stored.burned_in = header.burned_in
+        stem = dicom_stem(header.instance or sha256_of(content))
+        patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        frames = read_frames(
+            content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
+        )
+        for frame in frames:
+            if self._stop.is_set():
+                return
+            file = dicom_file(found.class_name, stem, frame.number, header.frames)
+            png = _png(frame.picture)
+            if (file, sha256_of(png)) in self._known:
+                stored.already_present += 1
+            else:
+                self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
+
+    def _put(
+        self,
+        stored: Stored,
+        found: FoundImage,
+        file: str,
+        content: bytes,
+        picture: Image.Image,
+        patient: str | None,
+        *,
+        mask: str | None = None,
+        spacing_mm: float | None = None,
+    ) -> None:
+        suffix = suffix_of(file)
+        sha256 = self._workspace.store_image(content, suffix)
+        _keep_small(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
+        stored.images.append(
+            NewImage(
+                file=file,
+                sha256=sha256,
+                suffix=suffix,
+                class_name=found.class_name,
+                width=picture.width,
+                height=picture.height,
+                mask=mask,
+                source="DICOM" if found.is_dicom else found.source,
+                patient=patient,
+                spacing_mm=spacing_mm,
+            )
+        )
+
+    def _merged_mask(self, found: FoundImage, size: tuple[int, int], stored: Stored) -> str | None:
+        """Store the union of all masks as a PNG that is 255 inside; its hash, None where there is none."""
+        union: npt.NDArray[np.bool_] | None = None
+        for entry in found.masks:
+            name = f"{found.name.rpartition('/')[0]}/{entry.name}"
+            try:
+                mask = decode(read_whole(entry), file=name)
+            except UnreadableImage as error:
+                stored.skipped.append(Skipped(name, error.what))
+                continue
+            if mask.size != size:
+                sizes = f"The mask is {mask.width}×{mask.height} pixels, its image {size[0]}×{size[1]}"
+                stored.skipped.append(Skipped(name, sizes))
+                continue
+            values = np.asarray(mask.convert("L"))
+            # Half of the largest value: masks come as 0 and 1, as 0 and 255, and with the fringes of JPEG.
+            inside = values >= max(values.max() / 2, 1)
+            union = inside if union is None else union | inside
+            stored.masks += 1
+        if union is None:
+            return None
+        merged = Image.fromarray(union.astype(np.uint8) * 255)
+        sha256 = self._workspace.store_mask(_png(merged))
+        _keep_small(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
+        return sha256
+
+
+def dicom_stem(instance: str) -> str:
+    """What the frames of a DICOM file are called, made of a keyed hash of its instance UID: 12 hexadecimal digits."""
+    return pseudonym(instance).partition(":")[2][:12]
+
+
+def dicom_file(class_name: str, stem: str, number: int, frames: int) -> str:
+    """The name under which frame `number`, from 1, of a file of so many frames is stored."""
+    return f"{class_name}/{stem}{f' frame {number}' if frames > 1 else ''}.png"
+
+
+def _keep_small(path: Path, make: Callable[[], bytes]) -> None:
+    if not path.exists():
+        write_atomically(path, make(), survives_power_cut=False)
+
+
+def _png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()

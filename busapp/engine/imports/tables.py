@@ -1,0 +1,174 @@
+"""CSV tables that say which class, and which patient, each file is of.
+
+The first line names the columns. What spreadsheets write is read: commas, semicolons or tabs; UTF-8, UTF-16 with its
+mark, or else the Western European code page of Windows.
+"""
+
+import codecs
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from busapp.engine.events import Skipped
+from busapp.engine.imports.names import image_of_mask, in_order, is_text
+from busapp.engine.imports.sources import STEP, Entry, FileEntry, Label, Listing, Steps
+from busapp.errors import BadInput, UnreadableImage
+
+MAX_TABLE_BYTES: Final = 64 * 2**20
+_FILE: Final = frozenset({"file", "filename", "filepath", "image", "imagefile", "imagename", "imagepath", "path"})
+_CLASS: Final = frozenset({"class", "classname", "label", "diagnosis", "category", "pathology"})
+_PATIENT: Final = frozenset({"patient", "patientid", "patientnumber", "subject", "subjectid", "case", "caseid"})
+_COLUMNS_REMEDY: Final = "Its first line must name the columns: file, class and, if they are known, patient."
+_ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table; what is empty or has no column is ''. `number` counts from the header, 1, as spreadsheets
+    do."""
+
+    number: int
+    file: str
+    class_name: str
+    patient: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows, and which columns there are."""
+
+    rows: list[Row]
+    has_classes: bool
+    has_patients: bool
+
+
+def read_table(entry: Entry, given: Path | str) -> Table:
+    """Read a table.
+
+    Raises:
+        BadInput: it is not a table, larger than 64 MiB, or has no column that names files.
+    """
+    try:
+        content = entry.read(MAX_TABLE_BYTES + 1)
+    except UnreadableImage as error:
+        raise BadInput(error.what, file=given, remedy="Check that it is there and that you may read it.") from error
+    if len(content) > MAX_TABLE_BYTES:
+        raise BadInput(f"The table is larger than {MAX_TABLE_BYTES // 2**20} MiB", file=given, remedy="Split it.")
+    try:
+        return _parsed(_decoded(content), given)
+    except csv.Error as error:
+        raise BadInput("The table cannot be read", file=given, remedy="Save it again as CSV.") from error
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _parsed(text: str, given: Path | str) -> Table:
+    first, _, rest = text.partition("\n")
+    has_hint = first.lower().startswith("sep=")  # from Excel to itself
+    if has_hint:
+        text, first = rest, rest.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
+    header: list[str] = next(reader, [])
+    names = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
+    file, class_name, patient = (
+        next((at for at, name in enumerate(names) if name in wanted), None) for wanted in (_FILE, _CLASS, _PATIENT)
+    )
+    if file is None:
+        raise BadInput("The table has no column that names the files", file=given, remedy=_COLUMNS_REMEDY)
+
+    def cell(row: list[str], column: int | None) -> str:
+        return row[column].strip() if column is not None and column < len(row) else ""
+
+    rows = [
+        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient))
+        for row in reader
+        if any(map(str.strip, row))
+    ]
+    return Table(rows, class_name is not None, patient is not None)
+
+
+def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listing]:
+    """The files that a table names, with what it says of them, and the masks that lie beside them.
+
+    Paths are relative to the table. One that leads out of the table's folder, names no file, has no class, or stands
+    there twice with different classes or patients is left out.
+
+    Raises:
+        BadInput: as `read_table`, or there is no column of classes where it is needed.
+    """
+    table = read_table(FileEntry("", source.name, source), given)
+    if needs_classes and not table.has_classes:
+        raise BadInput("The table has no column for the class", file=given, remedy=_COLUMNS_REMEDY)
+    listing = Listing("Table", source.name, given, labels={})
+    rows: dict[str, list[Row]] = {}
+    for number, row in enumerate(table.rows):
+        if number % STEP == 0:
+            yield number
+        path, reason = _path_of(row, source.parent)
+        if reason is None and needs_classes and not row.class_name:
+            reason = "It has no class"
+        if reason is not None:
+            listing.skipped.append(Skipped(f"{source.name}, row {row.number}", reason))
+        else:
+            rows.setdefault(str(path), []).append(row)
+    assert listing.labels is not None
+    for number, (where, same) in enumerate(rows.items()):
+        if number % STEP == 0:
+            yield number
+        if len({(row.class_name.casefold(), row.patient.casefold()) for row in same}) > 1:
+            listing.skipped += [
+                Skipped(f"{source.name}, row {row.number}", f"{row.file} has another class or patient in another row")
+                for row in same
+            ]
+            continue
+        listing.labels[where] = Label(same[0].class_name or None, same[0].patient or None)
+        listing.entries.append(_entry(Path(where), source.parent))
+    listing.entries += _masks_beside(listing, source.parent)
+    return listing
+
+
+def _path_of(row: Row, folder: Path) -> tuple[Path, str | None]:
+    """The file that a row names, and what is wrong with it."""
+    named = row.file.replace("\\", "/")
+    if not named:
+        return folder, "It names no file"
+    if "\0" in named or not is_text(named):
+        return folder, "The name of its file is not valid text"
+    path = Path(os.path.normpath(folder / named))
+    if not path.is_relative_to(folder) or (_ABSOLUTE.match(named) and not Path(named).is_absolute()):
+        return path, f"{row.file} lies outside the folder of the table"
+    try:
+        is_there = path.is_file()
+    except (OSError, ValueError):  # a name that is too long, for instance
+        is_there = False
+    return path, None if is_there else f"There is no file {row.file}"
+
+
+def _entry(path: Path, folder: Path) -> FileEntry:
+    inside = path.parent.relative_to(folder).as_posix()
+    return FileEntry("" if inside == "." else inside, path.name, path)
+
+
+def _masks_beside(listing: Listing, folder: Path) -> Iterator[FileEntry]:
+    """Masks that the table does not name, of images that it does."""
+    assert listing.labels is not None
+    images: dict[Path, set[str]] = {}
+    for where in listing.labels:
+        images.setdefault(Path(where).parent, set()).add(Path(where).stem.lower())
+    for beside, stems in images.items():
+        for name in sorted((path.name for path in beside.iterdir() if is_text(path.name)), key=in_order):
+            path = beside / name
+            if image_of_mask(name) in stems and str(path) not in listing.labels and path.is_file():
+                yield _entry(path, folder)
