@@ -107,16 +107,14 @@ def some_of_busi(busi_original: Path, tmp_path_factory: pytest.TempPathFactory) 
 # -- there and back ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", ["folders", "zip"])
+@pytest.mark.parametrize("layout", ["folders", "zip", "table"])
 def test_busi_comes_back_as_it_was_masks_included(some_of_busi: Workspace, tmp_path: Path, layout: str) -> None:
     study, before = some_of_busi, some_of_busi.catalog.fingerprint()
     out = tmp_path / ("busi.zip" if layout == "zip" else "busi")
-    result = result_of(shared(study, out, format=layout))
+    result = result_of(shared(study, out, format="zip" if layout == "zip" else "folders"))
     assert result["counts"] == study.catalog.counts() == {"benign": 6, "malignant": 6, "normal": 5}
     assert result["masks"] == 17
-    if layout == "zip":
-        zipfile.ZipFile(out).extractall(tmp_path / "busi")
-    again = imported(tmp_path / "busi", tmp_path / "again")
+    again = imported(out / "images.csv" if layout == "table" else out, tmp_path / "again")
     ours = {image.file: image for image in study.catalog.images()}
     theirs = {image.file: image for image in again.catalog.images()}
     assert ours.keys() == theirs.keys()
@@ -204,7 +202,7 @@ def test_file_names_can_be_left_behind_and_whoever_keeps_them_is_warned(empty_st
     events = shared(empty_study, tmp_path / "kept")
     assert any(isinstance(event, Note) and "new names" in event.text for event in events)
     events = shared(empty_study, tmp_path / "new", new_names=True)
-    assert not any(isinstance(event, Note) for event in events)
+    assert not any(isinstance(event, Note) and "new names" in event.text for event in events)
     assert [row["file"] for row in rows_of(tmp_path / "new")] == [
         "malignant/malignant 0001.png",
         "malignant/malignant 0002.png",
@@ -267,15 +265,15 @@ def test_groups_are_numbered_anew_and_told(phantom_study: Workspace, tmp_path: P
     assert groups[2] == groups[8] == 3
     assert sorted(set(groups)) == list(range(1, 23)) and result["groups"] == 22
     readme = " ".join((tmp_path / "out/README.txt").read_text(encoding="utf-8").split())
-    assert "22, of which 1 have several images, 2 together" in readme and "were not looked for" not in readme
+    assert "Groups: 22. 1 of them have several images, 2 together" in readme and "NOT CHECKED" not in readme
 
 
-def test_without_a_search_for_duplicates_nobody_is_told_that_there_are_none(
-    phantom_study: Workspace, tmp_path: Path
-) -> None:
-    shared(phantom_study, tmp_path / "out")
-    readme = " ".join((tmp_path / "out/README.txt").read_text(encoding="utf-8").split())
-    assert "Near-duplicates were not looked for" in readme
+def test_what_nobody_looked_for_is_not_said_to_be_absent(phantom_study: Workspace, tmp_path: Path) -> None:
+    ids = [image.id for image in phantom_study.catalog.images()]
+    phantom_study.catalog.set_curation(ids[:20], [], {}, {})
+    events = shared(phantom_study, tmp_path / "out")
+    assert [event.text[:16] for event in events if isinstance(event, Note)] == ["4 of the images "]
+    assert "NOT CHECKED: 4." in (tmp_path / "out/README.txt").read_text(encoding="utf-8")
 
 
 # -- COCO ----------------------------------------------------------------------------------------------------

@@ -53,8 +53,10 @@ def test_it_says_how_many_and_how_much_and_hands_over_what_was_chosen(
     dialog = opened(phantom_study)
     assert "24 images, about 0.1 MB: benign 8, malignant 8, normal 8." in dialog.summary.text()
     assert dialog.export_button.text() == "Export 24 images" and dialog.export_button.isEnabled()
-    for hidden in (dialog.synthetic_box, dialog.set_aside_box, dialog.left_out, dialog.names_hint, dialog.text_warning):
+    for hidden in (dialog.synthetic_box, dialog.set_aside_box, dialog.left_out, dialog.names_hint):
         assert not hidden.isVisible()
+    assert "In 24 images text was not looked for" in dialog.text_warning.label.text()
+    assert dialog.text_warning.isVisible() and not dialog.text_warning.button.isVisible()
     qtbot.keyClick(dialog.new_names_box, Qt.Key.Key_Space)
     _click(qtbot, dialog.export_button)
     assert dialog.result() == QDialog.DialogCode.Accepted
@@ -99,6 +101,7 @@ def test_images_with_text_are_told_and_can_be_shown(qtbot: QtBot, opened: Opened
     phantom_study.catalog.set_curation([image.id for image in images], [], flags, {})
     dialog = opened(phantom_study)
     assert dialog.text_warning.isVisible() and "1 image may have text" in dialog.text_warning.label.text()
+    assert "not looked for" not in dialog.text_warning.label.text()
     with qtbot.waitSignal(dialog.text_requested):
         _click(qtbot, dialog.text_warning.button)
     assert dialog.result() == QDialog.DialogCode.Rejected and not dialog.isVisible()

@@ -19,12 +19,14 @@ _SAMPLE: Final = 12
 
 class Choice(NamedTuple):
     """`images` are exported, in the order of the catalog. Counted are those left out because they are set aside or
-    synthetic, and among `images` those with text burned in and those whose patient is known."""
+    synthetic, and among `images` those with text burned in, real ones that curation has not seen, so that nobody looked
+    for text in them, and those whose patient is known."""
 
     images: list[ImageRecord]
     left_set_aside: int
     left_synthetic: int
     with_text: int
+    unchecked: int
     with_patient: int
 
 
@@ -37,6 +39,7 @@ def choose(images: Sequence[ImageRecord], flags: Mapping[int, list[str]], settin
         left_set_aside=len(wanted) - len(chosen),
         left_synthetic=len(images) - len(wanted),
         with_text=sum(TEXT in flags.get(image.id, ()) for image in chosen),
+        unchecked=sum(image.kind == "real" and not image.checked for image in chosen),
         with_patient=sum(image.patient is not None for image in chosen),
     )
 

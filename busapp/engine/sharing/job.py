@@ -53,8 +53,8 @@ def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
     `Skipped`; one whose mask cannot be read goes without it.
 
     The result holds `out`, `format`, `images`, `counts` (real images in use per class), `synthetic`, `set_aside`,
-    `masks`, `groups`, `patients`, `with_text`, `left_set_aside`, `left_synthetic`, `bytes` (of all images and masks)
-    and `skipped` ([{file, reason}]).
+    `masks`, `groups`, `patients`, `with_text`, `unchecked`, `left_set_aside`, `left_synthetic`, `bytes`
+    (of all images and masks) and `skipped` ([{file, reason}]).
 
     Raises:
         BadInput: as `target_of`; or nothing can be written there.
@@ -84,6 +84,12 @@ def _warnings(choice: Choice, settings: ShareSettings) -> Generator[Event, None,
         yield Note(
             f"{choice.with_text:,} of the images may have text burned in, which could name a patient. Look at them "
             "before you pass the export on.",
+            "warning",
+        )
+    if choice.unchecked:
+        yield Note(
+            f"{choice.unchecked:,} of the images were not checked: text and near-duplicates were not looked for in "
+            "them. Check the images first.",
             "warning",
         )
     if choice.with_patient and not settings.new_names:
@@ -185,8 +191,7 @@ class _Export:
         self._target.write("images.csv", self._table())
         if self._settings.format == "coco":
             self._target.write("annotations.json", self._coco())
-        checked = all(image.checked for image in choice.images if image.kind == "real")
-        written = readme(self._workspace, date, checked, self.rows, result)
+        written = readme(self._workspace, date, self.rows, result)
         self._target.write("README.txt", written.encode())
         return result
 
@@ -202,6 +207,7 @@ class _Export:
             "groups": len(self._groups),
             "patients": len(self._patients),
             "with_text": sum(TEXT in row["flags"].split() for row in self.rows),
+            "unchecked": choice.unchecked,
             "left_set_aside": choice.left_set_aside,
             "left_synthetic": choice.left_synthetic,
             "bytes": self._bytes,

@@ -38,17 +38,14 @@ _MADE_ANEW: Final = (
 )
 
 
-def readme(
-    workspace: Workspace, date: str, checked: bool, rows: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
-) -> str:
-    """The description. `date` is ISO 8601, `checked` says whether curation has seen every real image, `rows` are those
-    of `images.csv`, `result` is the job's."""
+def readme(workspace: Workspace, date: str, rows: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> str:
+    """The description. `date` is ISO 8601, `rows` are those of `images.csv`, `result` is the job's."""
     of_what = "simulated phantoms, not patients" if workspace.phantoms else "research use only, not for diagnosis"
     parts = [
         f"{workspace.name}\n{'=' * min(len(workspace.name), _WIDTH)}",
         f"Images of the study “{workspace.name}”, exported on {date} with busapp {busapp.__version__}: {of_what}.",
         _counts(rows),
-        _groups(rows, checked),
+        _groups(rows),
         *_cautions(result),
         _LAYOUT[result["format"]],
         _COLUMNS,
@@ -76,13 +73,16 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([*lines, f"{'all':<{widest}}" + "".join(f"{total:>14,}" for total in totals)])
 
 
-def _groups(rows: Sequence[Mapping[str, Any]], checked: bool) -> str:
+def _groups(rows: Sequence[Mapping[str, Any]]) -> str:
     sizes = Counter(row["group"] for row in rows)
     several = [size for size in sizes.values() if size > 1]
-    say = f"Groups: {len(sizes):,}, of which {len(several):,} have several images, {sum(several):,} together. "
-    say += "These are near-duplicates, or come from one patient" if checked else "These come from one patient"
-    say += ": keep the images of a group together, on one side of every split between training and test."
-    return say if checked else f"{say} Near-duplicates were not looked for among all images of the study."
+    if not several:
+        return f"Groups: {len(sizes):,}, each of one image."
+    return (
+        f"Groups: {len(sizes):,}. {len(several):,} of them have several images, {sum(several):,} together: "
+        "near-duplicates, or images of one patient. Keep the images of a group together, on one side of every split "
+        "between training and test."
+    )
 
 
 def _cautions(result: Mapping[str, Any]) -> list[str]:
@@ -101,6 +101,11 @@ def _cautions(result: Mapping[str, Any]) -> list[str]:
         parts.append(
             f"TEXT IN THE PICTURE: {result['with_text']:,}. These images, with the flag text in images.csv, may have "
             "text burned into their pixels, which could name a patient. Look at them before you pass them on."
+        )
+    if result["unchecked"]:
+        parts.append(
+            f"NOT CHECKED: {result['unchecked']:,}. In these images nobody looked for text burned in, which could name "
+            "a patient, nor for near-duplicates."
         )
     left = {"set aside": result["left_set_aside"], "synthetic": result["left_synthetic"]}
     left["not readable, or without their mask"] = len(result["skipped"])

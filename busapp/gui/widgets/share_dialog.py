@@ -93,7 +93,7 @@ class _Card(QFrame):
 
 
 class _TextWarning(QFrame):
-    """Says how many images may have text burned in. Hidden where there are none."""
+    """Says how many images may have text burned in, or were not looked at for it. Hidden where there are none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,14 +106,20 @@ class _TextWarning(QFrame):
         row.addWidget(self.label, 1)
         row.addWidget(self.button)
 
-    def show_count(self, count: int) -> None:
-        them = "it" if count == 1 else "them"
-        self.label.setText(
-            f"{many(count, 'image')} may have text burned in, which could name a patient. Look at {them} and cover the "
-            "text before you pass the export on."
-        )
-        self.button.setText(f"Show {them}")
-        self.setVisible(bool(count))
+    def show_choice(self, choice: Choice) -> None:
+        sentences = []
+        if choice.with_text:
+            sentences.append(
+                f"{many(choice.with_text, 'image')} may have text burned in, which could name a patient. Look, and "
+                "cover the text before you pass the export on."
+            )
+        if choice.unchecked:
+            sentences.append(
+                f"In {many(choice.unchecked, 'image')} text was not looked for yet: check the images first."
+            )
+        self.label.setText(" ".join(sentences))
+        self.button.setVisible(bool(choice.with_text))
+        self.setVisible(bool(sentences))
 
 
 class ShareDialog(QDialog):
@@ -257,7 +263,7 @@ class ShareDialog(QDialog):
         self.left_out.setVisible(any(left.values()))
         self.names_hint.setText("Files keep the names that they were imported with. Could one name a patient?")
         self.names_hint.setVisible(bool(choice.with_patient) and not settings.new_names)
-        self.text_warning.show_count(choice.with_text)
+        self.text_warning.show_choice(choice)
         self.problem.setText(self._problem(settings))
         self.problem.setVisible(bool(self.problem.text()))
         self.export_button.setText(f"Export {many(len(choice.images), 'image')}" if choice.images else "Export")
