@@ -55,7 +55,7 @@ def write_report(
         classes=_classes(workspace),
         dataset=_dataset(workspace),
         generators=[_generator(run) for run in _finished(workspace, "synthesize")],
-        validations=[_validation(run) for run in _finished(workspace, "validate")],
+        validations=[_validation(workspace, run) for run in _finished(workspace, "validate")],
         diagnoses=_diagnoses(model or default_model(workspace), diagnosis_images) if diagnosis_images else None,
     )
     try:
@@ -139,12 +139,13 @@ def _generator(run: Run) -> dict[str, Any]:
     }
 
 
-def _validation(run: Run) -> dict[str, Any]:
+def _validation(workspace: Workspace, run: Run) -> dict[str, Any]:
     result = run.result() or {}
     epochs = [event for event in run.events() if isinstance(event, EpochEnded)]
     return {
         "run": run.info,
         "result": result,
+        "changed_since": workspace.changed_since(run),
         "leaks": {name.replace("_", " "): count for name, count in result["leaks"].items()},
         "let_through": leaks_in_words(result["system"], Leaks(**result["switches"])),
         "confusion": figures.to_png(figures.confusion_figure(result["confusion"], result["classes"])),

@@ -28,6 +28,7 @@ from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
+from busapp.gui.dataset_history import DatasetHistory
 from busapp.gui.dataset_tab import DatasetTab
 from busapp.gui.diagnosis_tab import DiagnosisTab
 from busapp.gui.help import About, Guide, self_test
@@ -131,7 +132,8 @@ class MainWindow(QMainWindow):
         study.addSeparator()
         self._add(study, "&Quit", self.close, QKeySequence("Ctrl+Q"))
         edit = self.menuBar().addMenu("&Edit")
-        self.undo_action = self._add(edit, "&Undo dataset change", self._undo, QKeySequence("Ctrl+Z"))
+        self.history = DatasetHistory(self)
+        self.history.fill(edit)
         view = self.menuBar().addMenu("&View")
         for index, name in enumerate(self.study_tabs):
             show = lambda _checked=False, index=index: self.tabs.setCurrentIndex(index)  # noqa: E731
@@ -169,6 +171,7 @@ class MainWindow(QMainWindow):
             page.tab.problem.connect(page.strip.add)
             page.tab.diagnosis_requested.connect(self._diagnose_with)
         self.dataset.sample_requested.connect(self._open_sample)
+        self.history.changed.connect(self._refresh)
         self.queue.event_arrived.connect(self._on_event)
         self.queue.ended.connect(self._on_ended)
         self.job_bar.result_requested.connect(self._show_result)
@@ -182,6 +185,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.strip.clear()
             page.tab.open_study(workspace)
+        self.history.open_study(workspace)
         self.job_bar.open_study(workspace.root)
         self._follow_job_at_work()
         if former is not None and former is not workspace:
@@ -198,7 +202,6 @@ class MainWindow(QMainWindow):
         workspace = self.workspace
         self._stack.setCurrentWidget(self.tabs if workspace else self.no_study)
         self.copy_action.setEnabled(workspace is not None)
-        self.undo_action.setEnabled(workspace is not None)
         if workspace is None:
             self.setWindowTitle("busapp")
             return
@@ -258,12 +261,6 @@ class MainWindow(QMainWindow):
         """The sample study; made first, by a job, where it is not there yet."""
         folder = paths.user_data_dir() / "sample study"
         self.queue.add(QueuedJob("demo", "Sample study", lambda: _make_sample(folder)))
-
-    def _undo(self) -> None:
-        assert self.workspace is not None
-        undone = self.workspace.catalog.undo()
-        self.statusBar().showMessage(f"Undone: {undone}" if undone else "There is nothing to undo.", 8000)
-        self._refresh()
 
     def _refresh(self) -> None:
         if self.workspace is not None:

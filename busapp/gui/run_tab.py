@@ -16,6 +16,7 @@ from busapp.gui.job_thread import Outcome
 from busapp.gui.settings_form import SettingsForm
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.changed_since import ChangedSince
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.runs_list import RunsList
 
@@ -38,6 +39,7 @@ class RunTab(StudyTab):
         self.runs_list.opened.connect(self.open_run)
         self.runs_list.resume_requested.connect(self.resume_requested)
         self.runs_list.changed.connect(self.study_changed)
+        self.changed_since = ChangedSince()
         self.empty = EmptyState("")
 
     # -- for the subclass ----------------------------------------------------------------------------------
@@ -60,7 +62,12 @@ class RunTab(StudyTab):
         self._middle.addWidget(_vertical(f"{self.kind}-pictures", pictures))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
-        layout.addWidget(three_panels(self.kind, left, middle, scrolling(result)))
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.changed_since)
+        column.addWidget(result, 1)
+        layout.addWidget(three_panels(self.kind, left, middle, scrolling(right)))
 
     def show_pictures(self, shown: bool) -> None:
         """Show the pictures, or the sentence that says what to do."""
@@ -80,6 +87,7 @@ class RunTab(StudyTab):
 
     def open_study(self, workspace: Workspace) -> None:
         self.run, self._run_at_work = None, None
+        self.changed_since.clear()
         self.clear_run()
         self.runs_list.open_study(workspace)
         self.offer_weights()
@@ -90,8 +98,11 @@ class RunTab(StudyTab):
         self.runs_list.refresh()
         if self.run is not None and not self.run.folder.exists():
             self.run = None
+            self.changed_since.clear()
             self.clear_run()
             self._open_newest()
+        elif self.run is not None and self.workspace is not None:
+            self.changed_since.look(self.workspace, self.run)
 
     def open_run(self, run_id: str) -> None:
         """Show a run from its recorded events."""
@@ -105,6 +116,10 @@ class RunTab(StudyTab):
         for event in self.run.events():
             self.draw_event(event)
         self.runs_list.select(run_id)
+        self.changed_since.look(self.workspace, self.run)
+
+    def shut_down(self) -> None:
+        self.changed_since.stop()
 
     def _open_newest(self) -> None:
         assert self.workspace is not None

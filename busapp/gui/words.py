@@ -1,11 +1,12 @@
 """Runs in words, as lists show them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import SETTINGS
-from busapp.summaries import leaks, per_cent
+from busapp.summaries import leaks, many, per_cent
 
 
 def settings_in_words(info: RunInfo) -> str:
@@ -42,3 +43,11 @@ def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:
 def when_in_words(created: str) -> str:
     """A run's time as the user's clock shows it."""
     return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def latest_changes(changes: Sequence[str], most: int = 5) -> list[str]:
+    """Changes to the dataset, a line each, the newest last; how many more there are, where there are more than
+    `most`."""
+    hidden = len(changes) - most
+    more = [f"• {many(hidden, 'earlier change')}"] if hidden > 0 else []
+    return [*more, *(f"• {change}" for change in changes[-most:])]

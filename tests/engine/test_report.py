@@ -101,3 +101,12 @@ def test_a_place_that_cannot_be_written_to_is_named(empty_study: Workspace, tmp_
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match=r"report\.html"):
         write_report(empty_study, tmp_path / "file" / "report.html")
+
+
+def test_what_changed_since_a_run_is_told(phantom_study: Workspace, tmp_path: Path) -> None:
+    add_validation(phantom_study, leaks=0)
+    before = write_report(phantom_study, tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "the dataset has changed" not in before
+    phantom_study.catalog.reclassify([phantom_study.catalog.images()[0].id], "<b>cyst")
+    after = write_report(phantom_study, tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "Since this run began, the dataset has changed: 1 images are now &lt;b&gt;cyst." in after

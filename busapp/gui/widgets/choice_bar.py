@@ -30,6 +30,7 @@ class ChoiceBar(QFrame):
         self.question = QLabel()
         self.values = QComboBox()
         self.values.setMinimumWidth(180)
+        self.values.setAccessibleName("Answer")
         self.buttons: dict[Which, QPushButton] = {}
         self.actions_by_side: dict[Which, QAction] = {}
         row = QHBoxLayout(self)

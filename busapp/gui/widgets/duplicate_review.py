@@ -59,6 +59,7 @@ class DuplicateReview(QWidget):
         self._loader.loaded.connect(self._on_loaded)
         self._answer: Callable[[list[ImageRecord], str], None] = lambda _images, _value: None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Review of near-duplicates")
         self._make_actions()
         self._lay_out()
         self._show_pair()
