@@ -43,6 +43,12 @@ def busi_original() -> Path:
 
 
 @pytest.fixture(scope="session")
+def us_dicom() -> Path:
+    """Five ultrasound DICOM files: RGB, JPEG 2000, palettes, run lengths; skipped where they are missing."""
+    return _shared_folder("us-dicom")
+
+
+@pytest.fixture(scope="session")
 def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Phantom images in folders of classes, 64×64, with masks: benign 8, malignant 8, normal 8. Not to be changed."""
     from busapp.engine.phantoms import write_phantoms

@@ -80,7 +80,7 @@ def _make(path: Path) -> None:
     with space_is_needed(path):
         aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
                 stream.write(secrets.token_bytes(KEY_BYTES))
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -29,7 +29,7 @@ from busapp.engine.preprocessing import MAX_BYTES
 from busapp.errors import UnreadableImage
 
 # pydicom repeats the values it complains of in its log, and a value may name a patient.
-logging.getLogger("pydicom").propagate = False
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 _COLOURS: Final = ("Red", "Green", "Blue")
 _WANTED: Final = frozenset(
@@ -56,11 +56,15 @@ _MAX_READS: Final = 200_000
 
 class GuardedStream:
     """A stream that may be read a limited number of times, which limits time and memory: pydicom reads every element,
-    sequence item and fragment on its own, and makes an object of each, however small it is."""
+    sequence item and fragment on its own, and makes an object of each, however small it is.
 
-    def __init__(self, stream: BinaryIO, *, largest: int = MAX_BYTES) -> None:
+    With `whole`, a value that the stream ends in is an error: pydicom would hand over the part that is there.
+    """
+
+    def __init__(self, stream: BinaryIO, *, largest: int, whole: bool = False) -> None:
         self._stream = stream
         self._largest = largest
+        self._whole = whole
         self._reads_left = _MAX_READS
         self.seek, self.tell = stream.seek, stream.tell
 
@@ -68,7 +72,10 @@ class GuardedStream:
         self._reads_left -= 1
         if self._reads_left < 0 or size > self._largest:
             raise too_much()
-        return self._stream.read(size)
+        content = self._stream.read(size)
+        if self._whole and len(content) < size:
+            raise cut_short()
+        return content
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,12 @@ def too_much() -> UnreadableImage:
     return UnreadableImage(
         "The DICOM file claims to hold more than a file can hold",
         remedy="Export it again from the archive or from the ultrasound machine.",
+    )
+
+
+def cut_short() -> UnreadableImage:
+    return UnreadableImage(
+        "The DICOM file is cut short: pixels are missing", remedy="Copy it again from where it came from."
     )
 
 

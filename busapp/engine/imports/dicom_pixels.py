@@ -32,8 +32,8 @@ from pydicom.uid import (
 )
 
 from busapp.engine.imports.dicom_colour import to_rgb
-from busapp.engine.imports.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream
-from busapp.engine.preprocessing import MAX_PIXELS
+from busapp.engine.imports.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
+from busapp.engine.preprocessing import MAX_BYTES, MAX_PIXELS
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
@@ -200,7 +200,7 @@ def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
     tables = dicom.values.binary("ExtendedOffsetTable"), dicom.values.binary("ExtendedOffsetTableLengths")
     try:
         return get_frame(
-            GuardedStream(stream),  # type: ignore[arg-type]  # pydicom only reads, seeks and tells
+            GuardedStream(stream, largest=MAX_BYTES, whole=True),  # type: ignore[arg-type]  # pydicom only reads, seeks and tells
             index,
             number_of_frames=pixels.frames,
             extended_offsets=tables if all(tables) else None,
@@ -256,8 +256,11 @@ def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     samples = np.asarray(image)
     bits_held = 8 * samples.dtype.itemsize
     samples = samples >> max(0, bits_held - bits)  # Pillow stretches 12 bits to 16, and 5 to 8
-    if pixels.signed and pixels.samples == 1:  # and moves negative values to where none is
-        samples = samples.astype(np.int32) - (1 << (bits - 1))
+    if pixels.signed and pixels.samples == 1:
+        if encoded[start + 42] & 0x80:  # and moves negative values to where none is
+            samples = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
+        else:
+            samples = _with_sign(samples, bits)
     return samples, "RGB" if pixels.colours in ("YBR_RCT", "YBR_ICT") else pixels.colours
 
 
@@ -267,17 +270,21 @@ def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> Samples:
     kind, bits = _codestream_header(encoded, pixels)
     if kind != 55:
         raise contradiction()
-    buffer, info = jpeg_ls.decode_pixel_data(encoded)
+    # With one end marker more, since CharLS counts to two thousand million where a picture ends without any.
+    buffer, info = jpeg_ls.decode_pixel_data(encoded + b"\xff\xd9")
     samples = np.frombuffer(buffer, np.uint8 if bits <= 8 else np.uint16)
     if pixels.samples == 1:
         samples = samples.reshape(pixels.height, pixels.width)
-        if pixels.signed:  # JPEG-LS knows no sign
-            unused = 8 * samples.dtype.itemsize - bits
-            samples = (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
-        return samples
+        return _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS knows no sign
     if info["interleave_mode"] == 0:
         return samples.reshape(3, pixels.height, pixels.width).transpose(1, 2, 0)
     return samples.reshape(pixels.height, pixels.width, 3)
+
+
+def _with_sign(samples: Samples, bits: int) -> Samples:
+    """Values of `bits` bits that were stored without a sign although the highest bit is one."""
+    unused = 8 * samples.dtype.itemsize - bits
+    return (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
 
 
 def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
@@ -309,9 +316,3 @@ def _must_be(image: Image.Image, pixels: PixelFormat, modes: dict[int, tuple[str
 
 def contradiction() -> UnreadableImage:
     return UnreadableImage("The compressed picture is not what the DICOM file says of it", remedy=_ANOTHER_EXPORT)
-
-
-def cut_short() -> UnreadableImage:
-    return UnreadableImage(
-        "The DICOM file is cut short: pixels are missing", remedy="Copy it again from where it came from."
-    )
