@@ -84,7 +84,12 @@ class DatasetTab(StudyTab):
         column.addWidget(splitter)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(page)
-        self._pages.addWidget(self.review)
+        framed = QVBoxLayout()
+        framed.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        framed.addWidget(self.review)
+        self._review_page = QWidget()
+        self._review_page.setLayout(framed)
+        self._pages.addWidget(self._review_page)
 
     def _middle(self) -> QWidget:
         self.banner = MessageStrip()
@@ -107,7 +112,7 @@ class DatasetTab(StudyTab):
         return middle
 
     def _bottom_row(self) -> QHBoxLayout:
-        self.hint = QLabel("Space shows large · X sets aside · C changes the class · Ctrl+Z undoes")
+        self.hint = QLabel("Space shows large · X sets aside · Ctrl+Z undoes")
         self.hint.setProperty("role", "muted")
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.masks_box = QCheckBox("Lesion masks (M)")
@@ -142,6 +147,7 @@ class DatasetTab(StudyTab):
         self.actions_on_images.changed.connect(self.study_changed)
         self.actions_on_images.told.connect(lambda sentence: self.problem.emit(sentence, ""))
         self.actions_on_images.group_requested.connect(self.filters.show_group)
+        self.actions_on_images.cover_requested.connect(self.start_requested)
         self.review.changed.connect(self.study_changed)
         self.review.left.connect(lambda: self._pages.setCurrentIndex(0))
 
@@ -158,14 +164,17 @@ class DatasetTab(StudyTab):
         self.filters.clear()
 
     def open_run(self, run_id: str) -> None:
-        """What a check of the images found is shown as what waits to be looked at."""
-        if self.workspace is not None and self.workspace.run(run_id).info.kind == "curate":
+        """What a job found or did is shown as what is to be looked at next."""
+        kind = self.workspace.run(run_id).info.kind if self.workspace is not None else ""
+        if kind == "curate":
             self.open_review()
+        elif kind == "cover":
+            self.filters.show_covered()
 
     def open_review(self) -> None:
         """Show near-duplicates side by side."""
         self.review.refresh()
-        self._pages.setCurrentWidget(self.review)
+        self._pages.setCurrentWidget(self._review_page)
         self.review.setFocus()
 
     def shut_down(self) -> None:
@@ -189,7 +198,7 @@ class DatasetTab(StudyTab):
         self.overview.show_dataset(self._images, catalog.measures(), self._facts())
         self._tell_what_waits(Review(catalog.pairs(), self._images, self._flags))
         self._apply_filters()
-        if self._pages.currentWidget() is self.review:
+        if self._pages.currentWidget() is self._review_page:
             self.review.refresh()
 
     def _open_conflicts(self) -> list[tuple[int, int]]:
@@ -274,8 +283,13 @@ class DatasetTab(StudyTab):
             self,
         )
         viewer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        viewer.catalog_changed.connect(self._on_covered)
         viewer.walked.connect(lambda at: self.grid.setCurrentIndex(self.grid.images.index(at)))
         viewer.open()
+
+    def _on_covered(self) -> None:
+        self.refresh()  # the viewer asks at once for the flags that the image has now
+        self.study_changed.emit()
 
     def import_from(self, sources: Sequence[Path]) -> None:
         """Show what would come in from these folders or files; what the user agrees to is imported."""

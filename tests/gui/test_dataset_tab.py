@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import FoundPair, NewImage
-from busapp.engine.settings import CurateSettings, ImportSettings
+from busapp.engine.covering import cover_image
+from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.dataset_tab import DatasetTab
 from busapp.gui.widgets.image_viewer import ImageViewer
@@ -156,6 +157,32 @@ def test_a_study_that_did_not_change_is_not_read_again(
     phantom_study.catalog.exclude([1], "poor image")
     tab.refresh()
     assert read == [1]
+
+
+def test_text_is_covered_once_the_user_agrees(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(phantom_study)
+    tab.grid.setFocus()
+    tab.grid.setCurrentIndex(tab.grid.images.index(2))
+    shown = tab.grid.images.images[2]
+    monkeypatch.setattr(QMessageBox, "exec", lambda _box: QMessageBox.StandardButton.Cancel)
+    with qtbot.assertNotEmitted(tab.start_requested):
+        qtbot.keyClick(tab.grid, Qt.Key.Key_H)
+    monkeypatch.setattr(QMessageBox, "exec", lambda _box: QMessageBox.StandardButton.Ok)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.keyClick(tab.grid, Qt.Key.Key_H)
+    assert asked.args == [CoverSettings(ids=(shown.id,))]
+
+
+def test_what_was_covered_is_shown_afterwards(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    image = phantom_study.catalog.images()[4]
+    boxes = [(2, 2, 20, 10)]
+    cover_image(phantom_study, image, boxes, "black")
+    run = phantom_study.new_run("cover", {})
+    tab.open_study(phantom_study)
+    tab.open_run(run.id)
+    assert [shown.id for shown in tab.grid.images.images] == [image.id]
 
 
 def test_images_that_were_not_checked_are_told_with_what_to_do(

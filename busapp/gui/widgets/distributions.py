@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import ImageRecord, Measures
 from busapp.gui.theme import SPACE, class_colour
@@ -55,6 +55,8 @@ class Distributions(QWidget):
         self.share_box.toggled.connect(self._draw)
         self.plot = CurvePlot("Brightness", "", "Images", whole_x=False)
         self.plot.setMinimumHeight(190)
+        self.plot.setMaximumHeight(320)
+        self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setProperty("role", "muted")

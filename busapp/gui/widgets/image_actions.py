@@ -5,9 +5,10 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QInputDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QInputDialog, QMessageBox, QPushButton, QWidget
 
 from busapp.engine.catalog import Catalog, ImageRecord
+from busapp.engine.settings import CoverSettings
 
 REASONS: Final = (
     "near-duplicate",
@@ -25,11 +26,13 @@ class ImageActions(QObject):
         changed: the catalog was changed.
         told: a sentence on why something could not be done.
         group_requested: the number of the group whose images are to be shown.
+        cover_requested: `CoverSettings`: cover the text in the selected images.
     """
 
     changed = Signal()
     told = Signal(str)
     group_requested = Signal(int)
+    cover_requested = Signal(object)
 
     def __init__(self, selected: Callable[[], Sequence[ImageRecord]], parent: QWidget) -> None:
         """`selected` says what is selected now; keys work anywhere in `parent`."""
@@ -43,7 +46,16 @@ class ImageActions(QObject):
         self.join = self._action("Make one group", "G", self._join)
         self.split = self._action("Take out of group", "T", self._split)
         self.show_group = self._action("Show group only", "Shift+G", self._show_group)
-        self.all = (self.exclude, self.bring_back, self.reclassify, self.join, self.split, self.show_group)
+        self.cover = self._action("Cover text…", "H", self._cover)
+        self.all = (
+            self.exclude,
+            self.bring_back,
+            self.reclassify,
+            self.join,
+            self.split,
+            self.show_group,
+            self.cover,
+        )
         self.join.setToolTip("The selected images show the same picture or patient: never split them")
         self.split.setToolTip("The selected images are different pictures from the others of their groups")
 
@@ -62,6 +74,7 @@ class ImageActions(QObject):
         self.join.setEnabled(are_real and len(of_group) > 1)
         self.split.setEnabled(are_real and any(image.group_id is not None for image in selected))
         self.show_group.setEnabled(len(of_group) == 1)
+        self.cover.setEnabled(bool(selected))
 
     def button(self, action: QAction) -> QPushButton:
         """A button that does what the action does; the action keeps the key."""
@@ -115,6 +128,22 @@ class ImageActions(QObject):
 
     def _show_group(self, _catalog: Catalog, _ids: list[int]) -> None:
         self.group_requested.emit(self._selected()[0].group)
+
+    def _cover(self, _catalog: Catalog, ids: list[int]) -> None:
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Cover text",
+            f"Cover the letters and numbers found in these {len(ids):,} images?",
+            QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel,
+            self._widget,
+        )
+        question.setInformativeText(
+            "Not all text is found, and some of what is found is none: look through the covered images afterwards. "
+            "The imported pictures stay in the study, and it can be undone."
+        )
+        question.button(QMessageBox.StandardButton.Ok).setText("Cover it")
+        if question.exec() == QMessageBox.StandardButton.Ok:
+            self.cover_requested.emit(CoverSettings(ids=tuple(ids)))
 
     def _ask(self, title: str, question: str, answers: Sequence[str], first: int) -> str:
         answer, agreed = QInputDialog.getItem(self._widget, title, question, list(answers), first, True)

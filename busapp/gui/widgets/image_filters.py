@@ -15,6 +15,7 @@ NEAR_DUPLICATES: Final = "near-duplicates"
 DIFFERENT_CLASSES: Final = "different classes"
 IN_USE: Final = "in use"
 SET_ASIDE: Final = "set aside"
+COVERED: Final = "covered"
 
 
 class ImageFilters(QWidget):
@@ -35,7 +36,7 @@ class ImageFilters(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.class_box = _box("Class")
         self.kind_box = _box("Kind", ("real", "synthetic"))
-        self.state_box = _box("State", (IN_USE, SET_ASIDE))
+        self.state_box = _box("State", (IN_USE, SET_ASIDE, COVERED))
         self.flag_box = _box("Flags")
         self.alike_box = _box("Look alike", (NEAR_DUPLICATES, DIFFERENT_CLASSES))
         self.name_edit = QLineEdit()
@@ -69,6 +70,10 @@ class ImageFilters(QWidget):
     def show_group(self, group: int) -> None:
         """Show the images of one group, and nothing else filtered."""
         self._set({}, group)
+
+    def show_covered(self) -> None:
+        """Show the images of which parts were covered, and nothing else filtered."""
+        self._set({self.state_box: COVERED})
 
     def show_flag(self, flag: str) -> None:
         """Show the images with a flag that are in use, and nothing else filtered."""
@@ -104,7 +109,8 @@ class ImageFilters(QWidget):
         wanted: list[tuple[bool, Callable[[ImageRecord], bool]]] = [
             (class_name is not None, lambda image: image.class_name == class_name),
             (kind is not None, lambda image: image.kind == kind),
-            (state is not None, lambda image: (image.excluded is None) == (state == IN_USE)),
+            (state in (IN_USE, SET_ASIDE), lambda image: (image.excluded is None) == (state == IN_USE)),
+            (state == COVERED, lambda image: image.original is not None),
             (flag == ANY_FLAG, lambda image: image.id in flags),
             (flag not in (None, ANY_FLAG), lambda image: flag in flags.get(image.id, ())),
             (bool(part), lambda image: part in image.file.casefold()),
