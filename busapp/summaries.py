@@ -116,6 +116,8 @@ def comparison_lines(result: Result) -> list[str]:
             )
         else:
             lines.append(f"{test['second']} and {test['first']} have no tested image in common.")
+    if len({column["dataset"] for column in result["runs"]}) > 1:
+        lines.append("The dataset was changed between these runs: beyond their common images they are not comparable.")
     return lines
 
 

@@ -28,7 +28,8 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
     """The runs as columns, and a paired test for every two of them, as JSON types.
 
     Returns:
-        `runs`: one entry each, with `run`, `name`, `equalise` and the contract's `system` to `leaks`. `tests`: `first`,
+        `runs`: one entry each, with `run`, `name`, `dataset` (the fingerprint of the images that it began with),
+        `equalise` and the contract's `system` to `leaks`. `tests`: `first`,
         `second`, `n_common` images tested in both with the same true class, `n_groups_common` groups they are in,
         `only_first_right` and `only_second_right` images, `groups_first_better` and `groups_second_better`,
         `difference` of the accuracies on the common images (second minus first), and `p_value` of McNemar's exact
@@ -49,6 +50,7 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
         {
             "run": run.id,
             "name": run.info.name,
+            "dataset": run.info.dataset,
             "equalise": result.get("equalise", False),  # older results do not speak of it
             **{key: result[key] for key in _COLUMNS},
         }

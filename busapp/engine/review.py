@@ -81,11 +81,11 @@ class Review:
         unresolved = sum(map(self.is_unresolved, self.pairs))
         words = (
             f"All {len(self.pairs):,} pairs are decided: {same:,} the same picture, {different:,} different pictures, "
-            f"{aside:,} with an image set aside. A strict validation keeps the same pictures together in every fold."
+            f"{aside:,} with an image set aside.\nA strict validation keeps the same pictures together in every fold."
         )
         if unresolved:
             words += (
-                f" In {unresolved:,} of them the same picture still has two classes: strict leaves these images out "
+                f"\nIn {unresolved:,} of them the same picture still has two classes: strict leaves these images out "
                 "until a class is changed or one of them is set aside."
             )
         return words

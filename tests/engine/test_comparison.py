@@ -5,8 +5,12 @@ from collections.abc import Iterable
 import pytest
 from scipy.stats import binomtest
 
-from busapp.engine.comparison import mcnemar
-from busapp.engine.predictions import Prediction
+from busapp.engine.comparison import compare_runs, mcnemar
+from busapp.engine.files import write_json
+from busapp.engine.predictions import Prediction, write_predictions
+from busapp.engine.runs import Run
+from busapp.engine.workspace import Workspace
+from busapp.summaries import comparison_lines
 
 
 def predictions(rights: Iterable[bool], groups: Iterable[int] | None = None, true: str = "benign") -> list[Prediction]:
@@ -65,3 +69,22 @@ def test_equal_or_disjoint_runs() -> None:
     assert mcnemar(same, same)["p_value"] == 1.0
     none = mcnemar(same[:1], same[1:])
     assert (none["n_common"], none["n_groups_common"], none["difference"], none["p_value"]) == (0, 0, None, None)
+
+
+def _finished_run(study: Workspace) -> Run:
+    run = study.new_run("validate", {})
+    write_predictions(run, predictions([True, False]), [])
+    numbers = {"n_images": 2, "n_groups": 2, "n_synthetic": 0, "accuracy": 0.5, "accuracy_ci95": None, "leaks": {}}
+    measures: dict[str, dict[str, float]] = {"sensitivity": {}, "specificity": {}, "auc": {}}
+    write_json(run.folder / "result.json", {"system": "existing", "protocol": "strict", **numbers, **measures})
+    run.info.state = "finished"
+    run.save()
+    return run
+
+
+def test_runs_on_different_datasets_are_told_apart(phantom_study: Workspace) -> None:
+    first, second = _finished_run(phantom_study), _finished_run(phantom_study)
+    assert not any("dataset" in line for line in comparison_lines(compare_runs([first, second])))
+    phantom_study.catalog.exclude([phantom_study.catalog.images()[0].id], "poor image")
+    lines = comparison_lines(compare_runs([first, _finished_run(phantom_study)]))
+    assert lines[-1].startswith("The dataset was changed between these runs")

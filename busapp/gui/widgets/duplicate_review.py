@@ -118,7 +118,7 @@ class DuplicateReview(QWidget):
         self._stack.addWidget(pairs)
         self._stack.addWidget(self.empty)
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
         whole.setSpacing(SPACE)
         whole.addWidget(self.head)
         whole.addLayout(self._stack, 1)

@@ -175,6 +175,9 @@ class DifferenceScale(QWidget):
         self.setAccessibleName(f"Colours of the difference, from 0 to {STRONGEST} grey levels and more")
         self._strip = QImage(COLOURS.tobytes(), len(COLOURS), 1, 3 * len(COLOURS), QImage.Format.Format_RGB888).copy()
         self.setFixedHeight(self.sizeHint().height())
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # the picture above it stays as large as its neighbours
+        self.setSizePolicy(policy)
 
     def sizeHint(self) -> QSize:
         return QSize(160, 13 + self.fontMetrics().height())
