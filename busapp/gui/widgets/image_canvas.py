@@ -1,7 +1,7 @@
 """A picture to look at closely, with a layer over it."""
 
 from PIL import Image
-from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
@@ -21,6 +21,8 @@ def to_qimage(image: Image.Image) -> QImage:
 
 class ImageCanvas(QGraphicsView):
     """Wheel and + − zoom, dragging and arrow keys pan, double-click and 0 fit. The scene is in the image's pixels.
+
+    What takes the mouse on a layer of the scene has it first; the middle button pans all the same.
 
     Signals:
         moved: another part is seen, or it is seen at another size.
@@ -44,6 +46,7 @@ class ImageCanvas(QGraphicsView):
         self.setBackgroundBrush(QColor(_GROUND))
         self.setAccessibleName("Image")
         self.setAccessibleDescription("Plus and minus zoom, 0 fits, arrow keys move.")
+        self._panned_from: QPoint | None = None
         self.is_fitted = True
         self.sentence = ""
         """Why there is no picture; shown in its place."""
@@ -122,8 +125,32 @@ class ImageCanvas(QGraphicsView):
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.zoom(1.0015 ** event.angleDelta().y(), QGraphicsView.ViewportAnchor.AnchorUnderMouse)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = event.position().toPoint()
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._panned_from is None:
+            super().mouseMoveEvent(event)
+            return
+        place = event.position().toPoint()
+        way, self._panned_from = place - self._panned_from, place
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - way.x())
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() - way.y())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = None
+        else:
+            super().mouseReleaseEvent(event)
+
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.fit()
+        event.ignore()
+        super().mouseDoubleClickEvent(event)
+        if not event.isAccepted():
+            self.fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
