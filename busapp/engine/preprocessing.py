@@ -6,7 +6,6 @@ that experienced adaptive equalization preprocessing and those that did not").
 """
 
 import io
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from busapp.engine.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
 Pixels = npt.NDArray[np.uint8]
@@ -54,8 +54,7 @@ def decode(content: bytes, *, file: Path | str) -> Image.Image:
 def _readable(file: Path | str) -> Iterator[None]:
     """Turn whatever Pillow raises over a bad picture into a sentence for people."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata that the pixels do not depend on
+        with no_warnings():  # Pillow warns of odd metadata that the pixels do not depend on
             yield
     except UnreadableImage:
         raise

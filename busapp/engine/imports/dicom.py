@@ -1,14 +1,13 @@
 """Ultrasound pictures out of DICOM files, and nothing that says whose they are.
 
-`DicomHeader.patient` and `.instance` are the only identifiers that leave this module; a caller hashes them
-(`busapp.engine.patients`) and keeps nothing else. Sentences for people name no value of the file but its modality,
-its size and how it is compressed.
+`DicomHeader.patient`, `.instance` and `.identifiers` are the only identifiers that leave this module; a caller hashes
+the first two (`busapp.engine.patients`), looks for the others where they must not be, and keeps nothing else. Sentences
+for people name no value of the file but its modality, its size and how it is compressed.
 """
 
 import io
 import re
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from busapp.engine.preprocessing import MAX_BYTES
+from busapp.engine.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DicomHeader:
-    """What a file says before its pixels are decoded. `patient` and `instance` are identifiers: hash, never store."""
+    """What a file says before its pixels are decoded. `patient` and `instance` are identifiers: hash, never store.
+    `identifiers` are the patient's number and the parts of the name: never store."""
 
     patient: str = field(repr=False)
     instance: str = field(repr=False)
+    identifiers: tuple[str, ...] = field(repr=False)
     modality: str
     frames: int
     width: int
@@ -102,6 +104,7 @@ def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomH
         return DicomHeader(
             patient=_patient(dicom.values),
             instance=dicom.values.text("SOPInstanceUID"),
+            identifiers=_identifiers(dicom.values),
             modality=dicom.values.text("Modality"),
             frames=pixels.frames,
             width=pixels.width,
@@ -141,8 +144,8 @@ def evenly_spaced(n_frames: int, most: int) -> list[int]:
 def _readable(file: Path | str) -> Iterator[None]:
     """Turn whatever is raised over a bad file into a sentence for people that repeats none of its values."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # pydicom warns of values that break the standard, and repeats them
+        # pydicom warns of values that break the standard, and repeats them.
+        with no_warnings(), np.errstate(all="ignore"):
             yield
     # Without the first error as cause: it may repeat values too.
     except UnreadableImage as error:
@@ -193,6 +196,11 @@ def _patient(values: "Values") -> str:
         if uid := values.text(keyword):
             return f"{kind} {uid}"
     return ""
+
+
+def _identifiers(values: "Values") -> tuple[str, ...]:
+    parts = [values.text("PatientID"), *re.split(r"[\^=\s]+", values.text("PatientName"))]
+    return tuple(part for part in parts if part.casefold() not in _NOBODY)
 
 
 def _regions_box(values: "Values", pixels: "PixelFormat") -> Box | None:

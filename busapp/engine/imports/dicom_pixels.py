@@ -1,18 +1,20 @@
 """One frame of a DICOM file as an 8-bit RGB picture.
 
-pydicom decodes what is uncompressed or run-length encoded, Pillow the JPEG family and JPEG 2000, CharLS JPEG-LS.
+pydicom decodes what is uncompressed, Pillow run lengths, JPEG and JPEG 2000, CharLS JPEG-LS.
 What a codestream says of its own size is compared with the file's before it is decoded, since a decoder believes it.
 (GDCM would decode all of them, but ends the whole program over a damaged JPEG.)
 """
 
 import io
+import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
     JPEG2000,
@@ -212,14 +214,25 @@ def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
 
 
 def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
-    # A run of two takes two bytes, so a whole frame never takes much more than its uncompressed size; what does is
-    # refused, because each byte too many can become 64.
-    if len(encoded) > 64 + 2 * pixels.frame_bytes():
+    """RLE (PS3.5, annex G): each plane of bytes is packed on its own, the higher bytes of 16 bits first."""
+    n_bytes = pixels.bits_allocated // 8
+    n_segments, *starts = struct.unpack("<16L", encoded[:64])
+    if n_segments != pixels.samples * n_bytes:
         raise contradiction()
-    samples, _ = get_decoder(RLELossless).as_array(
-        encapsulate([encoded]), index=0, validate=False, raw=True, **_options(pixels, pixels.colours)
-    )
-    return samples
+    starts = [*starts[:n_segments], len(encoded)]
+    planes = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
+    if n_bytes == 2:
+        planes = [high.astype(np.uint16) << 8 | low for high, low in zip(planes[::2], planes[1::2], strict=True)]
+    if pixels.samples == 3:
+        return np.stack(planes, axis=-1)
+    return _with_sign(planes[0], pixels.bits_stored) if pixels.signed else planes[0] & ((1 << pixels.bits_stored) - 1)
+
+
+def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
+    # One long line, since runs may cross the rows. Pillow stops at its end, however far the runs would go on, and is 15
+    # times as fast as pydicom.
+    line = Image.frombytes("L", (pixels.width * pixels.height, 1), segment, "packbits", "L")
+    return np.asarray(line).reshape(pixels.height, pixels.width)
 
 
 def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:

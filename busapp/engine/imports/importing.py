@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.files import remove_leftovers
-from busapp.engine.imports.names import idc
+from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.sorting import FoundImage, find_images
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import Store, Stored
@@ -191,4 +191,4 @@ def _names_its_patient(image: FoundImage) -> bool:
     """IDC's numbers are those of a public set, and a DICOM file's name is not kept."""
     if image.patient is None or image.is_dicom or idc(image.entry.name) is not None:
         return False
-    return len(image.patient) > 2 and image.patient.casefold() in image.entry.name.casefold()
+    return stands_in(image.entry.name, image.patient)

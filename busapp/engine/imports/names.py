@@ -50,6 +50,15 @@ def class_called(name: str) -> str:
     return called
 
 
+def stands_in(text: str, identifier: str) -> bool:
+    """Whether an identifier of three letters or digits at least stands by itself in a text: `P-17` does in
+    `P-17_left.png`, and `Ben` does not in `benign`."""
+    if len(re.sub(r"[\W_]", "", identifier)) < 3:
+        return False
+    alone = rf"(?<![^\W_]){re.escape(identifier.casefold())}(?![^\W_])"
+    return re.search(alone, text.casefold()) is not None
+
+
 def suffix_of(name: str) -> str:
     """The ending, in lower case, with its dot."""
     return PurePath(name).suffix.lower()

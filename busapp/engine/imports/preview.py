@@ -11,7 +11,7 @@ from busapp.engine.files import sha256_of
 from busapp.engine.imports.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.imports.sorting import FoundImage, find_images
 from busapp.engine.imports.sources import Steps, from_head, read_whole
-from busapp.engine.imports.storing import dicom_file, dicom_stem
+from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
 from busapp.engine.preprocessing import size_of
 from busapp.engine.settings import ImportSettings
 from busapp.errors import UnreadableImage
@@ -107,6 +107,7 @@ class _Look:
         self._seen.masks += 0 if has_mask else len(image.masks)
 
     def _at_frames(self, image: FoundImage, header: DicomHeader) -> None:
+        refuse_patient_as_class(image, header)
         stem = dicom_stem(header.instance or sha256_of(read_whole(image.entry)))
         numbers = [index + 1 for index in evenly_spaced(header.frames, self._settings.frames)]
         files = {dicom_file(image.class_name, stem, number, header.frames) for number in numbers}

@@ -27,6 +27,7 @@ from busapp.engine.imports.tables import list_table, read_table
 from busapp.engine.preprocessing import IMAGE_SUFFIXES
 from busapp.errors import BadInput, UnreadableImage
 
+CLASS_NAMES_PATIENT: Final = "Its class would be called like its patient; give the class with --class"
 _DICOM_HEAD: Final = 512
 """Bytes that tell a DICOM file from others."""
 
@@ -150,8 +151,11 @@ class _Sorting:
         for entry in pictures:
             if entry.where in own_classes:
                 class_name = own_classes[entry.where] or class_of_folder
+                patient = self._patient_of(entry)
                 if class_name is None:
                     self._leave_out(entry, "It lies beside the folders of classes, not in one")
+                elif patient is not None and names.stands_in(class_name, patient):
+                    self._leave_out(entry, CLASS_NAMES_PATIENT)
                 else:
                     yield self._found(entry, class_name)
 
@@ -250,8 +254,11 @@ class _Sorting:
             )
         return names.class_called(self._listing.root_class)
 
-    def _found(self, entry: Entry, class_name: str) -> FoundImage:
+    def _patient_of(self, entry: Entry) -> str | None:
         patch = names.idc(entry.name)
+        return self._patients.get(entry.where) or (patch.patient if patch else None)
+
+    def _found(self, entry: Entry, class_name: str) -> FoundImage:
         key = (entry.folder, PurePath(entry.name).stem.lower())
         masks = self._masks.get(key, []) if entry.where not in self._dicom else []
         if masks:
@@ -263,7 +270,7 @@ class _Sorting:
             name=self._listing.called(entry),
             is_dicom=entry.where in self._dicom,
             masks=tuple(masks),
-            patient=self._patients.get(entry.where) or (patch.patient if patch else None),
+            patient=self._patient_of(entry),
         )
 
 

@@ -17,9 +17,9 @@ from PIL import Image
 from busapp.engine.catalog import NewImage
 from busapp.engine.events import Skipped
 from busapp.engine.files import sha256_of, write_atomically
-from busapp.engine.imports.dicom import read_frames, read_header
-from busapp.engine.imports.names import suffix_of
-from busapp.engine.imports.sorting import FoundImage
+from busapp.engine.imports.dicom import DicomHeader, read_frames, read_header
+from busapp.engine.imports.names import stands_in, suffix_of
+from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import read_whole
 from busapp.engine.patients import pseudonym
 from busapp.engine.preprocessing import decode
@@ -86,6 +86,7 @@ class Store:
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
         header = read_header(content, found.name)
+        refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
         patient = pseudonym(found.patient or header.patient or f"picture {stem}")
@@ -157,6 +158,16 @@ class Store:
         sha256 = self._workspace.store_mask(_png(merged))
         _keep_small(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
         return sha256
+
+
+def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
+    """The folders of an archive's export are called after patients, and a class is stored in the open.
+
+    Raises:
+        UnreadableImage: the class holds the patient's number or a part of the name.
+    """
+    if any(stands_in(found.class_name, identifier) for identifier in header.identifiers):
+        raise UnreadableImage(CLASS_NAMES_PATIENT, file=found.name)
 
 
 def dicom_stem(instance: str) -> str:

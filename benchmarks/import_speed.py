@@ -1,0 +1,137 @@
+"""How many images of 500×500 an import takes a second, against a plain loop, and whether its memory stays the same.
+
+The images look like ultrasound to a PNG decoder: smoothed speckle in RGB, about 300 KB each. There are 40 different
+pictures; a line of text in each file makes all of them different to the study. The reference is what cannot be left
+out, in one thread: read, decode with Pillow, hash, write a copy; it makes no small picture, waits for no disk and keeps
+no catalog. Import and reference take turns, each in a fresh folder, and the medians' ratio is reported. Memory is the
+largest that the process ever had (Linux and macOS).
+
+    python benchmarks/import_speed.py [--quick] [--json FILE|-]
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+_IMPORT = """
+import resource, sys, time
+from pathlib import Path
+import busapp.paths
+busapp.paths.user_data_dir = lambda: Path(sys.argv[2]).parent
+from busapp.engine import jobs
+from busapp.engine.events import Finished
+from busapp.engine.settings import ImportSettings
+from busapp.engine.workspace import Workspace
+import busapp.engine.imports.importing  # what a long-running program has loaded already
+workspace = Workspace.create(Path(sys.argv[2]))
+began, last, longest = time.monotonic(), time.monotonic(), 0.0
+for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),))):
+    now = time.monotonic()
+    last, longest = now, max(longest, now - last)
+assert isinstance(event, Finished) and not event.result["skipped"], event
+print(event.result["imported"], time.monotonic() - began, longest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def make_images(folder: Path, count: int, side: int = 500) -> None:
+    """Write the PNG files in two folders of classes."""
+    rng = np.random.default_rng(0)
+    speckle = rng.rayleigh(40, (side + 40, side + 40))
+    smooth = (speckle[:-1, :-1] + speckle[1:, :-1] + speckle[:-1, 1:] + speckle[1:, 1:]) / 4
+    pictures = []
+    for shift in range(40):
+        grey = smooth[shift : shift + side, shift : shift + side].clip(0, 255).astype(np.uint8)
+        pictures.append(Image.fromarray(np.stack([grey, grey, grey], axis=2)))
+    encoded = [_png(picture, "picture") for picture in pictures]
+    for name in ("benign", "malignant"):
+        (folder / name).mkdir(parents=True)
+    for number in range(count):
+        # The text stands between the header and the pixels; a new one needs no new compression of the pixels.
+        content = _with_text(encoded[number % len(encoded)], f"image {number}")
+        (folder / ("benign", "malignant")[number % 2] / f"{number}.png").write_bytes(content)
+
+
+def _png(picture: Image.Image, text: str) -> bytes:
+    stream = io.BytesIO()
+    info = PngInfo()
+    info.add_text("Comment", text)
+    picture.save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+def _with_text(png: bytes, text: str) -> bytes:
+    chunk = _png(Image.new("L", (1, 1)), text)
+    start = chunk.index(b"tEXt") - 4
+    end = chunk.index(b"IDAT") - 4
+    header = png.index(b"IHDR") + 4 + 13 + 4
+    return png[:header] + chunk[start:end] + png[header:]
+
+
+def reference_seconds(images: Path, copies: Path) -> float:
+    """The plain loop."""
+    began = time.monotonic()
+    copies.mkdir()
+    for path in sorted(images.rglob("*.png")):
+        content = path.read_bytes()
+        Image.open(io.BytesIO(content)).load()
+        (copies / f"{hashlib.sha256(content).hexdigest()}.png").write_bytes(content)
+    return time.monotonic() - began
+
+
+def import_in_process(images: Path, study: Path) -> tuple[int, float, float, float]:
+    """Images imported, seconds of the job, longest time between two of its events, peak memory in MiB."""
+    command = [sys.executable, "-c", _IMPORT, str(images), str(study)]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    to_mib = 2**20 if sys.platform == "darwin" else 2**10
+    return int(out[0]), float(out[1]), float(out[2]), float(out[3]) / to_mib
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer images and runs: a minute less")
+    parser.add_argument("--json", default="-")
+    arguments = parser.parse_args()
+    few, many, runs = (200, 800, 2) if arguments.quick else (1000, 4000, 3)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_images(folder / "few", few)
+        make_images(folder / "many", many)
+        imports, references = [], []
+        for run in range(runs):
+            imports.append(import_in_process(folder / "few", folder / f"study {run}"))
+            references.append(reference_seconds(folder / "few", folder / f"copies {run}"))
+        of_many = import_in_process(folder / "many", folder / "study of many")
+        kib = statistics.mean(path.stat().st_size for path in (folder / "few").rglob("*.png")) / 1024
+    seconds, reference = statistics.median(one[1] for one in imports), statistics.median(references)
+    result = {
+        "images": few,
+        "runs": runs,
+        "kib_per_image": round(kib),
+        "images_per_second": round(few / seconds, 1),
+        "reference_images_per_second": round(few / reference, 1),
+        "ratio": round(reference / seconds, 3),
+        "longest_step_s": round(max(one[2] for one in imports), 3),
+        "peak_mib": {str(one[0]): round(one[3], 1) for one in (imports[-1], of_many)},
+        "images_per_second_of_many": round(of_many[0] / of_many[1], 1),
+    }
+    text = json.dumps(result, indent=1)
+    if arguments.json == "-":
+        print(text)
+    else:
+        Path(arguments.json).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
