@@ -106,15 +106,18 @@ def test_every_syntax_gives_back_the_pixels(
     assert np.abs(decoded.astype(int) - as_rgb(pixels)).max() <= tolerance
 
 
-@pytest.mark.parametrize("pixels", [GREY, COLOUR, GREY.astype(np.uint16) * 257], ids=["grey", "colour", "grey16"])
+@pytest.mark.parametrize("pixels", [GREY, COLOUR, GREY.astype(np.uint16) * 257, GREY.astype(np.int16) * 128])
 def test_run_lengths_give_back_the_pixels(pixels: np.ndarray) -> None:
-    wide = pixels.itemsize == 2
-    window = {"WindowCenter": "32768", "WindowWidth": "65536"} if wide else {}
+    window = {
+        np.dtype(np.uint8): {},
+        np.dtype(np.uint16): {"WindowCenter": "32768", "WindowWidth": "65536"},
+        np.dtype(np.int16): {"WindowCenter": "16320.5", "WindowWidth": "32641"},
+    }[pixels.dtype]
     dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(pixels, **window)))
     dataset.compress(uid.RLELossless)
     stream = io.BytesIO()
     dataset.save_as(stream)
-    assert (pixels_of(stream.getvalue()) == as_rgb(pixels // 257 if wide else pixels)).all()
+    assert (pixels_of(stream.getvalue()) == as_rgb(GREY if pixels.ndim == 3 else COLOUR)).all()
 
 
 def test_big_endian_bytes_in_words_are_swapped_back() -> None:
@@ -607,11 +610,17 @@ def test_a_jpeg_ls_without_its_end_does_not_hang() -> None:
         frames_of(dicom_bytes(COLOUR, syntax=uid.JPEGLSLossless, frames=frames))
 
 
-def test_run_lengths_that_grow_are_refused() -> None:
-    header = struct.pack("<16L", 1, 64, *[0] * 14)
-    bomb = header + bytes([129, 7]) * 100_000  # each pair stands for 128 bytes
-    with pytest.raises(UnreadableImage, match="not what the DICOM file says"):
-        frames_of(dicom_bytes(GREY[:1], syntax=uid.RLELossless, frames=[bomb]))
+def test_run_lengths_that_grow_stop_at_the_last_pixel() -> None:
+    bomb = struct.pack("<16L", 1, 64, *[0] * 14) + bytes([129, 7]) * 1_000_000  # each pair stands for 128 bytes
+    content = dicom_bytes(np.zeros((1, 32, 32), np.uint8), syntax=uid.RLELossless, frames=[bomb])
+    assert (grey_of(content) == 7).all()
+
+
+@pytest.mark.parametrize("n_segments", [0, 2, 16, 4_000_000_000])
+def test_run_lengths_of_the_wrong_number_of_planes_are_refused(n_segments: int) -> None:
+    frame = struct.pack("<16L", n_segments, 64, *[0] * 14) + bytes([129, 7]) * 100
+    with pytest.raises(UnreadableImage):
+        frames_of(dicom_bytes(GREY[:1], syntax=uid.RLELossless, frames=[frame]))
 
 
 def test_a_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
