@@ -35,7 +35,7 @@ def test_the_engine_loads_neither_a_framework_nor_qt() -> None:
 
 
 def test_the_window_loads_no_framework() -> None:
-    assert loaded_by("import busapp.gui.main_window", *HEAVY, "matplotlib", "skimage", "scipy") == []
+    assert loaded_by("import busapp.gui.main_window", *HEAVY, "matplotlib", "skimage", "scipy", "pydicom") == []
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
