@@ -1,5 +1,6 @@
 """Starting the window."""
 
+import gc
 import signal
 import sys
 import traceback
@@ -28,6 +29,9 @@ def run(workspace: Path | None) -> int:
     Raises:
         UserError: the folder that was named cannot be opened as a study.
     """
+    # A study of 100,000 images is half a million objects, none of them garbage: looking through them again and again
+    # while they are read takes as long as reading them.
+    gc.set_threshold(200_000, 20, 50)
     study = Workspace.create(workspace) if workspace is not None else None
     application = QApplication.instance()
     app = application if isinstance(application, QApplication) else QApplication(sys.argv[:1])

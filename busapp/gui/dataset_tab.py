@@ -157,11 +157,11 @@ class DatasetTab(StudyTab):
         self.grid.open_study(workspace)
         self.actions_on_images.open_catalog(workspace.catalog)
         self._pages.setCurrentIndex(0)
-        self.review.open_study(workspace)
         self.banner.clear()
         self._told, self._state = [], None
-        super().open_study(workspace)
+        self.workspace = None  # so that clearing the filters does not list the former study again
         self.filters.clear()
+        super().open_study(workspace)
 
     def open_run(self, run_id: str) -> None:
         """What a job found or did is shown as what is to be looked at next."""
@@ -173,7 +173,11 @@ class DatasetTab(StudyTab):
 
     def open_review(self) -> None:
         """Show near-duplicates side by side."""
-        self.review.refresh()
+        assert self.workspace is not None
+        if self.review.workspace is self.workspace:
+            self.review.refresh()
+        else:
+            self.review.open_study(self.workspace)
         self._pages.setCurrentWidget(self._review_page)
         self.review.setFocus()
 

@@ -165,11 +165,9 @@ class Catalog:
 
     def measures(self) -> dict[int, Measures]:
         """What curation measured, by image id."""
-        columns = [getattr(MeasureRow, name) for name in Measures._fields]
+        query = select(MeasureRow.image_id, *(getattr(MeasureRow, name) for name in Measures._fields))
         with self._session() as session:
-            return {
-                image_id: Measures(*rest) for image_id, *rest in session.execute(select(MeasureRow.image_id, *columns))
-            }
+            return {row[0]: Measures._make(row[1:]) for row in session.connection().execute(query)}
 
     def pairs(self) -> list[Pair]:
         """Pairs of images of the study that look alike or were joined by hand, those judged different too."""

@@ -12,8 +12,15 @@ IS_SAME = and_(IS_PAIR, PairRow.verdict.is_distinct_from("different"))
 
 def regroup(session: Session) -> None:
     """Write the group of each real image: the smallest id among those that pairs or a patient connect it with."""
-    query = select(ImageRow.id, ImageRow.patient, ImageRow.group_id)
-    images = session.execute(query.where(ImageRow.kind == "real", ImageRow.removed.is_(False))).all()
+    paired = select(PairRow.first).union(select(PairRow.second))
+    # All others are groups of their own already: of a hundred thousand images few are connected.
+    is_concerned = or_(
+        ImageRow.patient.is_not(None),
+        ImageRow.group_id.is_distinct_from(ImageRow.id),
+        ImageRow.id.in_(paired),
+    )
+    query = select(ImageRow.id, ImageRow.patient, ImageRow.group_id).order_by(ImageRow.id)
+    images = session.execute(query.where(ImageRow.kind == "real", ImageRow.removed.is_(False), is_concerned)).all()
     root = {image.id: image.id for image in images}
 
     def find(image_id: int) -> int:

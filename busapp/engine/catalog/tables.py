@@ -70,8 +70,8 @@ class PairRow(Base):
 
 
 class ChangeRow(Base):
-    """`undo` is JSON, a list of steps (see `history.py`), empty where the change was undone for good. Changes and undoings are numbered together, so that
-    `id` and `undone_in` say what came after what."""
+    """`undo` is JSON, a list of steps (see `history.py`), empty where the change was undone for good. Changes and
+    undoings are numbered together, so that `id` and `undone_in` say what came after what."""
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -49,7 +49,7 @@ class DuplicateReview(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._workspace: Workspace | None = None
+        self.workspace: Workspace | None = None
         self._review = Review([], [], {})
         self._classes: list[str] = []
         self._shown: list[Pair] = []
@@ -162,7 +162,7 @@ class DuplicateReview(QWidget):
 
     def open_study(self, workspace: Workspace) -> None:
         """Review another study, from its first pair."""
-        self._workspace = workspace
+        self.workspace = workspace
         self._review, self._shown, self._at = Review([], [], {}), [], 0
         self._decisions = Decisions(workspace.catalog)
         self.told.clear()
@@ -182,9 +182,9 @@ class DuplicateReview(QWidget):
         self.strip.thumbnails.stop()
 
     def _look_again(self) -> None:
-        if self._workspace is None:
+        if self.workspace is None:
             return
-        catalog = self._workspace.catalog
+        catalog = self.workspace.catalog
         before = {(pair.first, pair.second): self._review.waits(pair) for pair in self._review.pairs}
         self._review = Review(catalog.pairs(), catalog.images(), catalog.flags())
         self._classes = catalog.classes()
