@@ -63,12 +63,8 @@ def _greys(
     shown = _windowed(levels, dicom)
     if shown is None:
         if bits_stored <= 8:
-            least, most = (
-                (-(1 << (bits_stored - 1)), 1 << (bits_stored - 1))
-                if samples.dtype.kind == "i"
-                else (0, 1 << bits_stored)
-            )
-            used = levels[(stored >= least) & (stored < most)]
+            least = -(1 << (bits_stored - 1)) if samples.dtype.kind == "i" else 0
+            used = levels[(stored >= least) & (stored < least + (1 << bits_stored))]
         else:
             used = levels[(stored >= samples.min()) & (stored <= samples.max())]
         shown = (levels - used.min()) / (np.ptp(used) or 1.0)
