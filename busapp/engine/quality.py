@@ -6,7 +6,6 @@ Each threshold stands beside the flag that it decides, with what it was measured
 
 import io
 import re
-import warnings
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageStat
 
 from busapp.engine.catalog import Measures
+from busapp.engine.quiet import no_warnings
 from busapp.engine.marks import Grey, find_marks
 
 FLAGS: Final = {
@@ -96,8 +96,7 @@ def examine(content: bytes, picture: Image.Image) -> Examined:
 
 
 def _has_odd_channels(content: bytes) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # decoding has spoken of whatever is odd in the file
+    with no_warnings():  # decoding has spoken of whatever is odd in the file
         image = Image.open(io.BytesIO(content))
     if "transparency" in image.info:
         return True
