@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageStat
 
 from busapp.engine.catalog import Measures
-from busapp.engine.quiet import no_warnings
 from busapp.engine.marks import Grey, find_marks
+from busapp.engine.quiet import no_warnings
 
 FLAGS: Final = {
     "blank": "Nearly blank: there is no picture to speak of.",
