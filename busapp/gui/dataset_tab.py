@@ -288,8 +288,14 @@ class DatasetTab(StudyTab):
         )
         viewer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         viewer.catalog_changed.connect(self._on_covered)
-        viewer.walked.connect(lambda at: self.grid.setCurrentIndex(self.grid.images.index(at)))
+        viewer.walked.connect(lambda _row: self._select(viewer.image))
         viewer.open()
+
+    def _select(self, image: ImageRecord) -> None:
+        """Select the image in the grid, where it is listed: covering may have changed what the filters let through."""
+        row = next((row for row, listed in enumerate(self.grid.images.images) if listed.id == image.id), None)
+        if row is not None:
+            self.grid.setCurrentIndex(self.grid.images.index(row))
 
     def _on_covered(self) -> None:
         self.refresh()  # the viewer asks at once for the flags that the image has now

@@ -240,6 +240,27 @@ def test_space_shows_an_image_large_and_the_grid_walks_along(
     assert not viewer.isVisible()
 
 
+def test_the_grid_walks_along_although_a_filter_let_go_of_an_image(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
+) -> None:
+    images = phantom_study.catalog.images()
+    flags = {image.id: ["text"] for image in images[:3]}
+    phantom_study.catalog.set_curation([image.id for image in images], [], flags, {})
+    tab.open_study(phantom_study)
+    tab.filters.show_flag("text")
+    tab.grid.setFocus()
+    tab.grid.setCurrentIndex(tab.grid.images.index(0))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_Space)
+    viewer = tab.findChild(ImageViewer)
+    assert isinstance(viewer, ImageViewer)
+    cover_image(phantom_study, viewer.image, [(0, 0, 9, 9)], "black")
+    viewer.catalog_changed.emit()
+    assert [image.id for image in tab.grid.images.images] == [images[1].id, images[2].id]
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_Right)
+    assert [image.id for image in tab.grid.selected()] == [images[1].id]
+    viewer.reject()
+
+
 def test_the_slider_changes_the_size(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
     tab.open_study(phantom_study)
     qtbot.keyClick(tab.size_slider, Qt.Key.Key_End)
