@@ -43,6 +43,12 @@ def busi_original() -> Path:
 
 
 @pytest.fixture(scope="session")
+def idc_patches() -> Path:
+    """1,052 patches of 12 patients in two folders, with a table; the test is skipped where they are missing."""
+    return _shared_folder("idc-patches")
+
+
+@pytest.fixture(scope="session")
 def us_dicom() -> Path:
     """Five ultrasound DICOM files: RGB, JPEG 2000, palettes, run lengths; skipped where they are missing."""
     return _shared_folder("us-dicom")

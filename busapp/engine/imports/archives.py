@@ -121,19 +121,19 @@ class MemberEntry:
 def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
     """The members in the order of people, those left out that cannot be trusted or read."""
     listing = Listing("ZIP archive", archive.source.name, given)
-    taken: set[str] = set()
+    taken: set[tuple[str, ...]] = set()
     for number, member in enumerate(archive.members()):
         if number % STEP == 0:
             yield number
         name = _name_of(member)
-        reason = _why_not(member, name) or ("Another member has the same name" if name in taken else None)
-        *folders, last = [part for part in name.split("/") if part != "."]
-        if any(is_hidden(folder) for folder in folders) or is_clutter(last):
+        *folders, last = parts = [part for part in name.split("/") if part != "."] or ["."]
+        if any(is_hidden(folder) and folder != ".." for folder in folders) or is_clutter(last):
             continue
+        reason = _why_not(member, name) or ("Another member has the same name" if tuple(parts) in taken else None)
         if reason is not None:
             listing.skipped.append(Skipped(_CONTROL.sub("�", name), reason))
         else:
-            taken.add(name)
+            taken.add(tuple(parts))
             listing.entries.append(MemberEntry("/".join(folders), last, archive, member))
     listing.entries.sort(key=lambda entry: (in_order(entry.folder), in_order(entry.name)))
     return listing
