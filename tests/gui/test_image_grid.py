@@ -84,6 +84,7 @@ def test_small_pictures_load_in_the_background_and_are_kept_on_disk(
 def test_an_image_that_cannot_be_read_is_shown_as_such(phantom_study: Workspace) -> None:
     image = phantom_study.catalog.images()[0]
     phantom_study.image_path(image).write_bytes(b"torn")
+    thumbnail_path(phantom_study, image.sha256).unlink()
     assert picture(phantom_study, image, Look(128, True)).isNull()
 
 

@@ -88,7 +88,7 @@ def test_an_import_shows_its_images_and_ctrl_z_takes_it_back(
 ) -> None:
     _import(qtbot, window, phantom_folder)
     assert window.dataset.grid.images.rowCount() == 24
-    assert window.job_bar.strip.label.text() == "Import: 24 images imported, 0 already there, 0 skipped."
+    assert window.job_bar.strip.label.text() == "Import: 24 images imported, 0 already there, 0 skipped, 24 masks joined."
     _import(qtbot, window, phantom_folder)
     assert window.job_bar.strip.label.text() == "Import: 0 images imported, 24 already there, 0 skipped."
     window.activateWindow()
@@ -111,10 +111,11 @@ def test_the_link_of_a_search_for_duplicates_shows_what_it_found(qtbot: QtBot, p
     with qtbot.waitSignal(window.queue.ended, timeout=60_000):
         qtbot.mouseClick(window.dataset.sidebar.check_button, Qt.MouseButton.LeftButton)
     window.tabs.setCurrentIndex(3)
-    assert window.job_bar.strip.label.text().startswith("Find duplicates: ")
+    assert window.job_bar.strip.label.text().startswith("Check images: ")
     qtbot.mouseClick(window.job_bar.strip.action_button, Qt.MouseButton.LeftButton)
     assert window.tabs.currentIndex() == 0
     assert window.dataset.review.isVisible()
+    assert "Back to the images" in window.dataset.review.empty.button.text()
     window.close()
 
 
