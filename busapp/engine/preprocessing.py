@@ -6,9 +6,11 @@ that experienced adaptive equalization preprocessing and those that did not").
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,6 +28,12 @@ MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 MAX_PIXELS: Final = 64_000_000
 MAX_BYTES: Final = 512 * 2**20
+FORMATS: Final = ("BMP", "JPEG", "PNG", "TIFF")
+"""What is opened, whatever a file is called. Pillow knows many more; PostScript it hands to another program."""
+MAX_SCANS: Final = 100
+"""How often a JPEG may go over its picture, which takes time even where nothing is drawn: a file of a few megabytes
+can take an hour (libjpeg-turbo's LJT-01-003). Usual ones do so up to 12 times; libtiff has the same limit."""
+_SCAN: Final = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]")
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 TILES: Final = 8
@@ -45,9 +53,21 @@ def decode(content: bytes, *, file: Path | str) -> Image.Image:
         UnreadableImage: not a picture, cut short, or larger than 64 million pixels (looked at before decoding).
     """
     with _readable(file):
-        image = _open(io.BytesIO(content), file)
+        image = _open(content, file)
+        if image.format in ("JPEG", "MPO"):
+            refuse_many_scans(content, file=file)
         image.load()
         return _to_rgb(image)
+
+
+def refuse_many_scans(jpeg: bytes, *, file: Path | str | None = None) -> None:
+    """Raise `UnreadableImage` where a JPEG goes over its picture more than `MAX_SCANS` times."""
+    if next(islice(_SCAN.finditer(jpeg), MAX_SCANS, None), None) is not None:
+        raise UnreadableImage(
+            f"The JPEG goes over its picture more than {MAX_SCANS} times, as only malicious files do",
+            file=file,
+            remedy="Leave it out, or save it again with an image editor.",
+        )
 
 
 @contextmanager
@@ -60,14 +80,17 @@ def _readable(file: Path | str) -> Iterator[None]:
         raise
     except Exception as error:  # damaged files make Pillow's decoders raise errors of every kind
         raise UnreadableImage(
-            "The file is not a readable image", file=file, remedy="Check that it opens in an image viewer."
+            "The file is not a readable image",
+            file=file,
+            remedy="Check that it opens in an image viewer, and save it as PNG if it is of another kind than "
+            f"{', '.join(FORMATS)}.",
         ) from error
 
 
-def _open(stream: BinaryIO, file: Path | str) -> Image.Image:
+def _open(content: bytes, file: Path | str) -> Image.Image:
     """Read the header only."""
     try:
-        image = Image.open(stream)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
         size = f"{image.width}×{image.height} pixels"
         too_large = image.width * image.height > MAX_PIXELS
     except Image.DecompressionBombError:
@@ -83,8 +106,10 @@ def _open(stream: BinaryIO, file: Path | str) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0).clip(min=0)
-        image = Image.fromarray((values / (values.max() or 1.0) * 255).astype(np.uint8))
+        values = np.nan_to_num(np.array(image, dtype=np.float64), copy=False, posinf=0)
+        values /= values.max(initial=0.0) or 1.0
+        values *= 255  # in place, as one copy of the largest picture takes half a GiB
+        image = Image.fromarray(values.clip(min=0, out=values).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
@@ -108,7 +133,7 @@ def size_of(content: bytes, *, file: Path | str) -> tuple[int, int]:
         UnreadableImage: not a picture, or larger than 64 million pixels.
     """
     with _readable(file):
-        return _open(io.BytesIO(content), file).size
+        return _open(content, file).size
 
 
 @contextmanager

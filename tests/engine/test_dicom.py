@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_samples import PATIENT, dicom_bytes, encoded, lossless_jpeg
+from fuzz_bombs import jpeg_of_many_scans
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
@@ -590,6 +591,17 @@ def test_a_codestream_of_another_size_is_refused_before_it_is_decoded(syntax: st
     large = encode(np.zeros((300, 300), np.uint8))
     with pytest.raises(UnreadableImage, match="not what the DICOM file says"):
         frames_of(dicom_bytes(GREY, syntax=syntax, frames=[large] * 3))
+
+
+def test_a_jpeg_of_endlessly_many_scans_is_refused() -> None:
+    for scans in (99, 102):
+        frame = jpeg_of_many_scans(64, scans, colours=3, progressive=False)
+        content = dicom_bytes(COLOUR[:1], syntax=uid.JPEGBaseline8Bit, frames=[frame], Rows=64, Columns=64)
+        if scans < 100:
+            assert pixels_of(content).shape == (1, 64, 64, 3)
+        else:
+            with pytest.raises(UnreadableImage, match="more than 100 times"):
+                frames_of(content)
 
 
 def test_a_progressive_jpeg_is_refused() -> None:

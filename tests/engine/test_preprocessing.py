@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz_bombs import jpeg_of_many_scans
 from PIL import Image
 
 from busapp.engine import preprocessing
@@ -116,6 +117,18 @@ def test_damage_anywhere_gives_pixels_or_a_sentence(format: str) -> None:
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableImage, match="not a readable image"):
         decode(content, file="a.png")
+
+
+@pytest.mark.parametrize("format", ["EPS", "GIF", "JPEG2000", "PPM", "WEBP"])
+def test_other_formats_are_not_opened_whatever_the_file_is_called(format: str) -> None:
+    with pytest.raises(UnreadableImage, match="not a readable image"):
+        decode(encoded(Image.fromarray(RAMP).convert("RGB"), format), file="a.png")
+
+
+def test_a_jpeg_of_endlessly_many_scans_is_refused() -> None:
+    assert decode(jpeg_of_many_scans(64, 100), file="a.jpg").size == (64, 64)
+    with pytest.raises(UnreadableImage, match="more than 100 times"):
+        decode(jpeg_of_many_scans(64, 101), file="a.jpg")
 
 
 def png_header(width: int, height: int) -> bytes:

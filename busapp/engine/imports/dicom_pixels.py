@@ -35,7 +35,7 @@ from pydicom.uid import (
 
 from busapp.engine.imports.dicom_colour import to_rgb
 from busapp.engine.imports.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
-from busapp.engine.preprocessing import MAX_BYTES, MAX_PIXELS
+from busapp.engine.preprocessing import MAX_BYTES, MAX_PIXELS, refuse_many_scans
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
@@ -244,6 +244,7 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
         raise UnreadableImage(
             f"The picture is a JPEG with {bits} bits for each value, and only 8 can be read", remedy=_ANOTHER_EXPORT
         )
+    refuse_many_scans(encoded)
     image = Image.open(io.BytesIO(encoded), formats=("JPEG",))
     _must_be(image, pixels, {1: ("L",), 3: ("RGB",)})
     if pixels.samples == 1:
