@@ -3,23 +3,24 @@
 The imported content stays in the study; training, diagnosis, thumbnails and exports use the covered one.
 """
 
-from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from functools import partial
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from busapp.engine.ahead import in_order
 from busapp.engine.catalog import Cover, ImageRecord
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.marks import Box, Mark, find_marks
+from busapp.engine.png import png
 from busapp.engine.preprocessing import decode, read_image
 from busapp.engine.quality import examine
 from busapp.engine.runs import Run
 from busapp.engine.settings import CoverSettings, Fill
-from busapp.engine.sharing.pictures import png
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, NotEnoughImages
 
@@ -28,11 +29,6 @@ MAX_MADE_UP: Final = 100_000
 picture: more would be tissue that nobody has seen. So many take a core 0.4 s."""
 HALO: Final = 0.2
 """Text is covered so many of its heights further: its outline and what JPEG makes of its edges would still tell it."""
-THREADS: Final = 2
-_AHEAD: Final = 2 * THREADS
-"""Images under way, so that memory does not grow with their number and a cancelled job soon ends."""
-_PATIENCE: Final = 0.2
-"""Seconds between two events while an image takes long."""
 
 
 def suggest(picture: Image.Image) -> list[Mark]:
@@ -177,20 +173,14 @@ def _cover_all(
 ) -> Generator[Event, None, tuple[_Found, list[Skipped]]]:
     found: _Found = []
     skipped: list[Skipped] = []
-    under_way: deque[tuple[ImageRecord, Future[tuple[Cover, int] | None]]] = deque()
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="covering")
-    try:
-        for number in range(len(images) + _AHEAD):
-            if number < len(images):
-                under_way.append((images[number], pool.submit(_cover_one, workspace, images[number], fill)))
-            if number < _AHEAD or not under_way:
+    done = 0
+    with closing(in_order(partial(_cover_one, workspace, fill), images, "covering")) as covering:
+        for step in covering:
+            yield Progress(done, len(images), f"{done:,} of {len(images):,} images")
+            if step is None:
                 continue
-            image, future = under_way.popleft()
-            done = number - _AHEAD
-            progress = Progress(done, len(images), f"{done:,} of {len(images):,} images")
-            yield progress
-            while wait([future], _PATIENCE).not_done:
-                yield progress
+            done += 1
+            image, future = step
             try:
                 cover = future.result()
             except BadInput as error:
@@ -198,12 +188,10 @@ def _cover_all(
                 yield skipped[-1]
             else:
                 found += [cover] if cover else []
-    finally:
-        pool.shutdown(cancel_futures=True)
     return found, skipped
 
 
-def _cover_one(workspace: Workspace, image: ImageRecord, fill: Fill) -> tuple[Cover, int] | None:
+def _cover_one(workspace: Workspace, fill: Fill, image: ImageRecord) -> tuple[Cover, int] | None:
     picture = read_image(workspace.image_path(image))
     boxes = [mark.box for mark in suggest(picture) if mark.kind == "text"]
     return (_store(workspace, image, picture, boxes, fill), len(boxes)) if boxes else None

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.png import png
 from busapp.engine.preprocessing import read_image
 from busapp.engine.settings import ShareSettings
-from busapp.engine.sharing.pictures import png
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, UnreadableImage
 

@@ -5,10 +5,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from functools import partial
 from typing import Any, Final
 
 import busapp
+from busapp.engine.ahead import in_order
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.files import sha256_of
@@ -17,7 +19,7 @@ from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
 from busapp.engine.sharing.coco import dataset
 from busapp.engine.sharing.names import Places
-from busapp.engine.sharing.pictures import WORKERS, Encoded, encode_ahead
+from busapp.engine.sharing.pictures import Encoded, encode
 from busapp.engine.sharing.readme import readme
 from busapp.engine.sharing.targets import Target, new_target
 from busapp.engine.workspace import Workspace
@@ -40,9 +42,6 @@ COLUMNS: Final = (
     "preset",
 )
 """Of `images.csv`, one row for each image."""
-
-_TICK: Final = 0.2
-"""Seconds between two events while a large image is at work."""
 
 
 def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
@@ -101,19 +100,18 @@ def _warnings(choice: Choice, settings: ShareSettings) -> Generator[Event, None,
 def _write_images(
     export: "_Export", workspace: Workspace, images: list[ImageRecord], with_regions: bool
 ) -> Generator[Event, None, None]:
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        for number, (image, future) in enumerate(encode_ahead(pool, workspace, images, with_regions)):
-            progress = Progress(number, len(images), f"{number:,} of {len(images):,} images")
-            yield progress
-            while not wait([future], _TICK).done:
-                yield progress
+    done = 0
+    with closing(in_order(partial(encode, workspace, with_regions), images, "export")) as encoding:
+        for step in encoding:
+            yield Progress(done, len(images), f"{done:,} of {len(images):,} images")
+            if step is None:
+                continue
+            done += 1
+            image, future = step
             try:
                 yield from export.add(image, future.result())
             except UnreadableImage as error:
                 yield export.skip(image, error.what)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class _Export:

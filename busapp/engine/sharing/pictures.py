@@ -1,25 +1,16 @@
 """Images and masks as they travel: decoded, and encoded anew from nothing but their pixels."""
 
-import io
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.png import bare_png, png
 from busapp.engine.preprocessing import read_image
 from busapp.engine.sharing.coco import regions
 from busapp.engine.workspace import Workspace
 from busapp.errors import UnreadableImage
-
-WORKERS: Final = 4
-"""Decoding and encoding let other threads work meanwhile."""
-_AHEAD: Final = 2 * WORKERS
-"""Images in memory at most: being encoded, or waiting to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +26,7 @@ class Encoded:
     mask_problem: str = ""
 
 
-def png(picture: Image.Image) -> bytes:
-    """An RGB image as a PNG without metadata: 8-bit RGB, or grey where its three channels are equal."""
-    red, green, blue = picture.split()
-    is_grey = not any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
-    return _bare(red if is_grey else picture)
-
-
-def _bare(picture: Image.Image) -> bytes:
-    # Pillow hands on a colour profile and more from `info`; an image made of the bytes alone has none.
-    copy = Image.frombytes(picture.mode, picture.size, picture.tobytes())
-    stream = io.BytesIO()
-    copy.save(stream, "PNG")
-    return stream.getvalue()
-
-
-def encode(workspace: Workspace, image: ImageRecord, with_regions: bool) -> Encoded:
+def encode(workspace: Workspace, with_regions: bool, image: ImageRecord) -> Encoded:
     """Encode an image and its mask, and find the mask's regions if asked to.
 
     Raises:
@@ -65,17 +41,4 @@ def encode(workspace: Workspace, image: ImageRecord, with_regions: bool) -> Enco
     except UnreadableImage as error:
         return Encoded(content, picture.width, picture.height, mask_problem=error.what)
     found = regions(np.asarray(mask, dtype=bool)) if with_regions else []
-    return Encoded(content, picture.width, picture.height, _bare(mask), found)
-
-
-def encode_ahead(
-    pool: ThreadPoolExecutor, workspace: Workspace, images: Sequence[ImageRecord], with_regions: bool
-) -> Iterator[tuple[ImageRecord, Future[Encoded]]]:
-    """Every image in its order, with what will come of it; a few are worked on ahead."""
-    at_work: deque[tuple[ImageRecord, Future[Encoded]]] = deque()
-    for image in images:
-        at_work.append((image, pool.submit(encode, workspace, image, with_regions)))
-        if len(at_work) == _AHEAD:
-            yield at_work.popleft()
-    while at_work:
-        yield at_work.popleft()
+    return Encoded(content, picture.width, picture.height, bare_png(mask), found)
