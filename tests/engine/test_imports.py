@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +12,10 @@ from pydantic import ValidationError
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Progress, Skipped
+from busapp.engine.imports import importing
 from busapp.engine.imports.preview import Preview, preview
-from busapp.engine.preprocessing import read_image
 from busapp.engine.settings import ImportSettings
+from busapp.engine.thumbnails import mask_thumbnail_path, thumbnail_path
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
 
@@ -284,35 +283,62 @@ def test_a_cancelled_import_leaves_the_dataset_as_it_was(empty_study: Workspace,
     assert imported(empty_study, folder)["imported"] == 5
 
 
-DIES = """
-import os, sys
-from pathlib import Path
-from busapp.engine import jobs
-from busapp.engine.events import Progress
-from busapp.engine.settings import ImportSettings
-from busapp.engine.workspace import Workspace
-workspace = Workspace.open(Path(sys.argv[1]))
-for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[2]),))):
-    if isinstance(event, Progress) and event.done == int(sys.argv[3]):
-        os._exit(9)  # as after kill -9
-"""
-
-
-@pytest.mark.parametrize("after", [3, 5])
-def test_a_killed_import_leaves_whole_images_only_and_can_be_repeated(
-    empty_study: Workspace, folder: Path, after: int
+def test_a_cancelled_import_takes_back_what_the_catalog_had_already(
+    phantom_study: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty_study.close()
-    command = [sys.executable, "-c", DIES, str(empty_study.root), str(folder), str(after)]
-    assert subprocess.run(command, check=False).returncode == 9
-    workspace = Workspace.open(empty_study.root)
-    for image in workspace.catalog.images():
-        read_image(workspace.image_path(image))
-    assert [run.info.state for run in workspace.runs()] == ["interrupted"]
-    imported(workspace, folder)
-    assert workspace.catalog.counts() == {"benign": 3, "malignant": 2}
-    assert all(read_image(workspace.image_path(image)).size == (20, 16) for image in workspace.catalog.images())
-    workspace.close()
+    monkeypatch.setattr(importing, "_BATCH", 2)
+    before = phantom_study.catalog.fingerprint(), phantom_study.catalog.history()
+    job = jobs.start(phantom_study, ImportSettings(sources=(folder,)))
+    for event in job:
+        if isinstance(event, Progress) and event.done == 5:
+            break
+    assert len(phantom_study.catalog.images()) > 24
+    job.close()
+    assert (phantom_study.catalog.fingerprint(), phantom_study.catalog.history()) == before
+    assert imported(phantom_study, folder)["imported"] == 5
+
+
+def test_torn_files_of_a_killed_import_are_removed_by_the_next(empty_study: Workspace, folder: Path) -> None:
+    torn = empty_study.root / "images" / "ab" / f".{'ab' * 32}.png.{'0' * 32}"
+    mine = empty_study.root / "images" / "ab" / ".keep"
+    torn.parent.mkdir(parents=True)
+    torn.touch()
+    mine.touch()
+    other = empty_study.new_run("synthesize", {})
+    other.info.state = "running"
+    other.save()
+    with other.lock():
+        imported(empty_study, folder)
+        assert torn.exists()  # somebody else may be writing it
+    imported(empty_study, folder)
+    assert not torn.exists() and mine.exists()
+
+
+def test_a_mask_that_comes_later_is_joined_to_its_image(empty_study: Workspace, folder: Path) -> None:
+    imported(empty_study, folder)
+    mask(folder / "benign" / "benign (1)_mask.png", slice(0, 4))
+    seen = looked_at(empty_study, folder)
+    assert (seen.counts, seen.already_present, seen.masks) == ({}, 5, 1)
+    result = imported(empty_study, folder)
+    assert (result["imported"], result["already_present"], result["masks"]) == (0, 5, 1)
+    assert [image.file for image in empty_study.catalog.images() if image.mask] == ["benign/benign (1).png"]
+    assert looked_at(empty_study, folder).masks == imported(empty_study, folder)["masks"] == 0
+    assert empty_study.catalog.undo() == "0 images imported, 1 masks joined to their images"
+    assert not any(image.mask for image in empty_study.catalog.images())
+
+
+def test_the_same_picture_of_the_same_name_in_two_folders_comes_in_once(empty_study: Workspace, folder: Path) -> None:
+    shutil.copytree(folder / "benign", folder / "test" / "benign")
+    result = imported(empty_study, folder)
+    assert (result["imported"], result["already_present"]) == (5, 3)
+
+
+def test_small_pictures_are_made_on_the_way(empty_study: Workspace, folder: Path) -> None:
+    mask(folder / "benign" / "benign (1)_mask.png", slice(0, 4))
+    imported(empty_study, folder)
+    images = empty_study.catalog.images()
+    assert all(read_image(thumbnail_path(empty_study, image.sha256)).size == (20, 16) for image in images)
+    assert images[0].mask is not None and mask_thumbnail_path(empty_study, images[0].mask).exists()
 
 
 def test_the_catalog_can_be_read_and_changed_during_an_import(phantom_study: Workspace, folder: Path) -> None:

@@ -52,7 +52,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         for text in found.notes:
             yield Note(text)
         yield from found.skipped
-        addition = workspace.catalog.addition(lambda n: f"{n} images imported")
+        addition = workspace.catalog.addition(lambda n: f"{n:,} image{'' if n == 1 else 's'} imported")
         bringing = _Bringing(workspace, settings, addition)
         bringing.skipped += found.skipped
         try:
