@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-THREADS: Final = min(4, os.cpu_count() or 1)
+THREADS: Final = max(2, min(4, os.cpu_count() or 1))
 AHEAD: Final = 4 * THREADS
 """Things that are worked on, or done and not taken yet: what bounds the memory."""
 PATIENCE: Final = 0.1
