@@ -14,6 +14,7 @@ from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Progress, Skipped
 from busapp.engine.imports import importing
 from busapp.engine.imports.preview import Preview, preview
+from busapp.engine.preprocessing import read_image
 from busapp.engine.settings import ImportSettings
 from busapp.engine.thumbnails import mask_thumbnail_path, thumbnail_path
 from busapp.engine.workspace import Workspace

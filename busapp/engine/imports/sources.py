@@ -172,6 +172,6 @@ def list_files(sources: Sequence[tuple[Path, Path]]) -> list[Listing]:
     """Single files (full path, as given), listed with those of the same folder."""
     listings: dict[Path, Listing] = {}
     for source, given in sources:
-        listing = listings.setdefault(source.parent, Listing("Files", source.parent.name, given))
+        listing = listings.setdefault(source.parent, Listing("Files in", source.parent.name, given))
         listing.entries.append(FileEntry("", source.name, source))
     return list(listings.values())

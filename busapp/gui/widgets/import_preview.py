@@ -72,14 +72,15 @@ class ImportPreview(QDialog):
         self._make_fields()
         self.summary = QLabel()
         self.notes = QLabel()
-        for label in (self.summary, self.notes):
+        self.notes.setProperty("role", "muted")
+        self.warning = QLabel()
+        self.warning.setProperty("role", "warning")
+        self.reasons = QLabel()
+        self.reasons.setProperty("role", "muted")
+        for label in (self.summary, self.notes, self.warning, self.reasons):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-        self.notes.setProperty("role", "warning")
         self.found = _Table("What will come in", ("Class", "New images"))
-        self.reasons = QLabel()
-        self.reasons.setWordWrap(True)
-        self.reasons.setProperty("role", "muted")
         self.skipped = _Table("What will be skipped", ("File", "Why it is skipped"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -90,6 +91,7 @@ class ImportPreview(QDialog):
         column.addLayout(self.form)
         column.addWidget(self.summary)
         column.addWidget(self.notes)
+        column.addWidget(self.warning)
         column.addWidget(self.found, 2)
         column.addWidget(self.reasons)
         column.addWidget(self.skipped, 3)
@@ -206,8 +208,7 @@ class ImportPreview(QDialog):
         self.form.setRowVisible(self.frames, seen.loops > 0)
         self.form.setRowVisible(self.crop, seen.dicom_files > 0)
         self.summary.setText(_in_words(seen, new))
-        self.notes.setText("\n".join(_warnings(seen)))
-        self.notes.setVisible(bool(self.notes.text()))
+        self._tell(seen.notes, _warning(seen))
         self.found.show_rows([(name, f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
@@ -217,10 +218,16 @@ class ImportPreview(QDialog):
 
     def _show_nothing(self, sentence: str) -> None:
         self.summary.setText(sentence)
-        self.notes.hide()
+        self._tell([], "")
         self.found.show_rows([])
         self._show_skipped([])
         self.import_button.setText("Import")
+
+    def _tell(self, notes: Sequence[str], warning: str) -> None:
+        self.notes.setText("\n".join(notes))
+        self.warning.setText(warning)
+        for label in (self.notes, self.warning):
+            label.setVisible(bool(label.text()))
 
     def _show_skipped(self, rows: list[tuple[str, str]]) -> None:
         reasons = Counter(reason for _, reason in rows).most_common(3)
@@ -244,21 +251,24 @@ def _in_words(seen: Preview, new: int) -> str:
     if seen.already_present:
         parts.append(f"{seen.already_present:,} are in the study already")
     if seen.dicom_files:
-        loops = f", {seen.loops:,} of them loops of {seen.loop_frames:,} frames together" if seen.loops else ""
+        loops = f", with {many(seen.loops, 'loop')} of {seen.loop_frames:,} frames in all" if seen.loops else ""
         parts.append(f"{many(seen.dicom_files, 'DICOM file')}{loops}")
     if seen.masks:
-        parts.append(f"{many(seen.masks, 'lesion mask')} {'is' if seen.masks == 1 else 'are'} joined to their images")
+        joined = "is joined to its image" if seen.masks == 1 else "are joined to their images"
+        parts.append(f"{many(seen.masks, 'lesion mask')} {joined}")
     if seen.skipped:
         parts.append(f"{many(len(seen.skipped), 'file')} {'is' if len(seen.skipped) == 1 else 'are'} skipped")
     return "; ".join(parts) + "."
 
 
-def _warnings(seen: Preview) -> list[str]:
-    burned_in = (
-        f"{many(seen.burned_in, 'DICOM file')} say that text about the patient is burned into the picture. Cover it "
-        "after the import."
+def _warning(seen: Preview) -> str:
+    if not seen.burned_in:
+        return ""
+    say = "says" if seen.burned_in == 1 else "say"
+    return (
+        f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Look "
+        "at it after the import, and cover what names anybody."
     )
-    return [*seen.notes, *([burned_in] if seen.burned_in else [])]
 
 
 class _Rows(QAbstractTableModel):
@@ -309,6 +319,7 @@ class _Table(QTableView):
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.horizontalHeader().setStretchLastSection(True)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.setColumnWidth(0, 300)
 
     def show_rows(self, rows: list[tuple[str, str]]) -> None:
