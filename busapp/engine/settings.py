@@ -88,27 +88,35 @@ class CurateSettings(JobSettings):
     """Find near-duplicates, contradicting labels and doubtful images."""
 
     kind = "curate"
-    label = "Find duplicates"
-    max_distance: Annotated[
-        int,
-        Field(ge=0, le=128),
-        setting(
-            "Largest hash distance",
-            "Near-duplicates have 256-bit perceptual hashes that differ in at most this many bits; those of unrelated "
-            "images differ in about 128.",
-            unit="bits",
-            more=True,
-        ),
-    ] = 90
+    label = "Check images"
     min_correlation: Annotated[
         float,
         Field(ge=0.5, le=1.0),
         setting(
             "Smallest correlation",
             "Two images are near-duplicates when their 32×32 thumbnails, mirrored or not, correlate at least this "
-            "much.",
+            "much, unless their speckle is unrelated.",
         ),
     ] = 0.97
+    min_agreement: Annotated[
+        float,
+        Field(ge=0.3, le=1.0),
+        setting(
+            "Smallest agreement",
+            "Two images are near-duplicates, too, when one laid over the other or over a part of it has the same "
+            "speckle: the correlation of the median block is at least this much. Neighbouring frames of one film "
+            "reach 0.4 to 0.9, unrelated images less than 0.4.",
+            more=True,
+        ),
+    ] = 0.5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_hashes(cls, values: Any) -> Any:
+        """Runs of the first version also name a largest distance of perceptual hashes, which are no longer used."""
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name != "max_distance"}
+        return values
 
 
 class CoverSettings(JobSettings):

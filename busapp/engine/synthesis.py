@@ -12,7 +12,7 @@ from PIL import Image
 
 from busapp.engine import estimates
 from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.curation import THUMBNAIL
+from busapp.engine.duplicates import THUMBNAIL
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.gan.generators import GeneratorRecord, draw_in_parts, load_images, png
 from busapp.engine.gan.scores import FEWEST, Score, kid, kid_floor

@@ -1,5 +1,6 @@
 """The job that cross-validates: protocols, leaks, what it leaves behind, and that it can be killed at any time."""
 
+import io
 import json
 import os
 import signal
@@ -12,11 +13,12 @@ from typing import Any
 import pytest
 
 from busapp.engine import jobs
-from busapp.engine.catalog import FoundPair
+from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.classifiers.final_model import train_final
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.gan.generators import find_generators
 from busapp.engine.predictions import read_predictions
+from busapp.engine.preprocessing import read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
@@ -329,10 +331,16 @@ def test_a_model_is_not_made_from_other_images_than_those_it_was_measured_on(stu
 
 
 def test_new_images_are_grouped_by_the_thresholds_that_were_chosen_last(phantom_study: Workspace) -> None:
-    pull(jobs.start(phantom_study, CurateSettings(min_correlation=0.5, max_distance=128)))
-    chosen = [image.group for image in phantom_study.catalog.images()]
-    assert len(set(chosen)) < 24
+    image = phantom_study.catalog.images()[0]
+    smaller = io.BytesIO()
+    read_image(phantom_study.image_path(image)).resize((50, 50)).save(smaller, "PNG")
+    sha256 = phantom_study.store_image(smaller.getvalue(), ".png")
+    phantom_study.catalog.add([NewImage("benign/smaller.png", sha256, ".png", "benign", 50, 50)], "added")
+    pull(jobs.start(phantom_study, CurateSettings(min_correlation=1, min_agreement=1)))
+    assert len({image.group for image in phantom_study.catalog.images()}) == 25
     phantom_study.catalog.set_curation([], [], {}, {})
     with pytest.raises(NotEnoughImages):
-        pull(jobs.start(phantom_study, tiny(folds=8, epochs=1)))
-    assert [image.group for image in phantom_study.catalog.images()] == chosen
+        pull(jobs.start(phantom_study, tiny(folds=10, epochs=1)))
+    assert len({image.group for image in phantom_study.catalog.images()}) == 25
+    pull(jobs.start(phantom_study, CurateSettings()))
+    assert len({image.group for image in phantom_study.catalog.images()}) == 24, "the defaults were to join the two"
