@@ -200,6 +200,7 @@ HOSTILE_NAMES = (
     "benign/esc\0aped.png",
     "benign/" + "long" * 5000 + ".png",
     "deep/" * 2000 + "escaped.png",
+    "benign/" + "1" * 5000 + ".png",
     "benign/CON.png",
     "benign/aux",
     "benign/escaped.png:stream",

@@ -111,6 +111,14 @@ def test_what_leads_out_or_cannot_be_trusted_is_skipped_and_the_rest_comes(
     assert sorted(stored) == before
 
 
+@pytest.mark.parametrize("name", [f"benign/{'1' * 5000}.png", f"benign/{'x' * 60_000}.png", "." + "/." * 600])
+def test_names_that_are_far_too_long_are_skipped(empty_study: Workspace, tmp_path: Path, name: str) -> None:
+    result = imported(empty_study, zipped(tmp_path / "a.zip", {name: png(1), "benign/good.png": png()}))
+    [(file, reason)] = reasons(result).items()
+    assert (file, reason) == (f"{name[:100]}…", "Its name is longer than 1,000 letters")
+    assert result["counts"] == {"benign": 1}
+
+
 def test_of_two_members_of_one_name_the_first_comes_in(empty_study: Workspace, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("benign/a.png", png(1))

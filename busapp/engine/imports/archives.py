@@ -35,6 +35,8 @@ _END_64_LOCATOR: Final = b"PK\x06\x07"
 _END_64: Final = struct.Struct("<4sQ2H2L4Q")
 _LISTED: Final = b"PK\x01\x02"
 _LONGEST_COMMENT: Final = 2**16
+_LONGEST_NAME: Final = 1000
+"""Letters, with all folders. ZIP allows 65,535, which file systems do not, and Python counts no number so long."""
 _MEMBER_HEADER: Final = 30
 _ENCRYPTED: Final = 0x1
 _NAMED_IN_UTF_8: Final = 0x800
@@ -125,6 +127,10 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
     for number, member in enumerate(archive.members()):
         if number % STEP == 0:
             yield number
+        if len(member.filename) > _LONGEST_NAME:
+            reason = f"Its name is longer than {_LONGEST_NAME:,} letters"
+            listing.skipped.append(Skipped(_CONTROL.sub("�", member.filename[:100]) + "…", reason))
+            continue
         name = _name_of(member)
         *folders, last = parts = [part for part in name.split("/") if part != "."] or ["."]
         if any(is_hidden(folder) and folder != ".." for folder in folders) or is_clutter(last):
