@@ -77,6 +77,11 @@ def jpeg_of_many_scans(side: int, how_many: int, *, colours: int = 1, progressiv
     )
 
 
+def _jpeg_of_many_comments() -> bytes:
+    jpeg = picture("JPEG")
+    return jpeg[:2] + b"\xff\xfe\0\x02" * 10_000_000 + jpeg[2:]
+
+
 def _large_jpeg(**options: object) -> bytes:
     stream = io.BytesIO()
     Image.new("L", (_SIDE, _SIDE)).save(stream, "JPEG", quality=1, **options)
@@ -91,6 +96,20 @@ def _large_tiff(mode: str, compression: str) -> bytes:
     stream = io.BytesIO()
     Image.new(mode, (_SIDE, _SIDE)).save(stream, "TIFF", compression=compression)
     return stream.getvalue()
+
+
+@cache
+def _run_length_bmp() -> bytes:
+    runs = b"\x01\x07" * (_SIDE * _SIDE // 2) + b"\xff\x07" * (_SIDE * _SIDE // 500)
+    header = struct.pack("<LllHHLLllLL", 40, _SIDE, _SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0) + bytes(1024)
+    return b"BM" + struct.pack("<LHHL", 14 + len(header) + len(runs), 0, 0, 14 + len(header)) + header + runs
+
+
+def _tiff_of_many_scans() -> bytes:
+    strip = jpeg_of_many_scans(_SIDE, 10_000)
+    entries = [(256, 4, 1, _SIDE), (257, 4, 1, _SIDE), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 1), (277, 3, 1, 1)]
+    entries += [(278, 4, 1, _SIDE), (273, 4, 1, 8 + 2 + 12 * 9 + 4), (279, 4, 1, len(strip))]
+    return _tiff(entries, strip)
 
 
 def _tiff(entries: list[tuple[int, int, int, int]], behind: bytes = b"", following: int = 0) -> bytes:
@@ -260,7 +279,7 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("1 GiB of data for 16×16 pixels", _png_with_too_much_data),
             ("packed texts of 100 MiB", lambda: _png_with_packed_texts(3, 100 * 2**20)),
             ("a thousand packed texts", lambda: _png_with_packed_texts(1000, 2**20)),
-            ("a hundred thousand chunks", lambda: SMALL[:33] + chunk(b"prIv", b"") * 100_000 + SMALL[33:]),
+            ("five million chunks", lambda: SMALL[:33] + chunk(b"prIv", b"") * 5_000_000 + SMALL[33:]),
             ("PostScript", _postscript),
         ),
         "jpeg": (
@@ -268,15 +287,20 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("62 million pixels, progressive", lambda: _large_jpeg_once(progressive=True)),
             ("a thousand scans of 16 million pixels", lambda: jpeg_of_many_scans(4000, 1000)),
             ("ten thousand scans of 62 million pixels", lambda: jpeg_of_many_scans(_SIDE, 10_000)),
+            ("ten million comments", _jpeg_of_many_comments),
             ("65500 pixels squared", lambda: jpeg_of_many_scans(65500, 3)),
             ("PostScript", _postscript),
         ),
-        "bmp": (("62 million pixels", lambda: picture("BMP", np.zeros((_SIDE, _SIDE), np.uint8), mode="1")),),
+        "bmp": (
+            ("62 million pixels", lambda: picture("BMP", np.zeros((_SIDE, _SIDE), np.uint8), mode="1")),
+            ("62 million pixels in runs of one", _run_length_bmp),
+        ),
         "tiff": (
             ("62 million numbers", lambda: _large_tiff("F", "tiff_lzw")),
             ("62 million numbers of 32 bits", lambda: _large_tiff("I", "tiff_adobe_deflate")),
             ("62 million pixels of fax", lambda: _large_tiff("1", "group4")),
             ("62 million pixels of CMYK", lambda: _large_tiff("CMYK", "tiff_lzw")),
+            ("JPEG of ten thousand scans", _tiff_of_many_scans),
             ("strips that share their bytes", _tiff_of_shared_strips),
             ("a hundred thousand pages", _tiff_of_many_pages),
             ("pages in a ring", _tiff_whose_pages_form_a_ring),

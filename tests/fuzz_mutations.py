@@ -77,7 +77,7 @@ def make_case(seed: int, number: int) -> Case:
     if turn % _BOMB_EVERY == _BOMB_EVERY // 2:  # one after the other, so that none is left out
         bomb = turn // _BOMB_EVERY * WHEEL.count(kind) + WHEEL[:place].count(kind)
         how, content = bombs(kind)[bomb % len(bombs(kind))]
-        return _case(number, kind, how, content(), rng)
+        return _case(number, kind, how, content(), rng, as_it_is_called=True)
     which = rng.randrange(len(seeds(kind)))
     content, done = seeds(kind)[which], []
     for _ in range(rng.choice((0, 1, 1, 1, 2, 3)) if rng.random() < 0.95 else 10):
@@ -87,7 +87,9 @@ def make_case(seed: int, number: int) -> Case:
     return _case(number, kind, f"{kind} {which}: {', '.join(done) or 'as it is'}", content, rng)
 
 
-def _case(number: int, kind: str, how: str, content: bytes, rng: random.Random) -> Case:
+def _case(
+    number: int, kind: str, how: str, content: bytes, rng: random.Random, *, as_it_is_called: bool = False
+) -> Case:
     good = {"benign/1.png": SMALL, "malignant/2.png": SMALL}
     if kind == "zip":
         return Case(number, kind, how, {"set.zip": content}, "set.zip", content)
@@ -99,10 +101,10 @@ def _case(number: int, kind: str, how: str, content: bytes, rng: random.Random) 
         return Case(number, kind, how, {f"set/{file}": good[file] for file in good} | {name: content}, source, content)
     suffix = (
         _SUFFIXES[kind]
-        if rng.random() < 0.85
+        if as_it_is_called or rng.random() < 0.85
         else rng.choice((*_SUFFIXES.values(), ".jpeg", "", ".12", ".zip", ".csv"))
     )
-    if rng.random() < 0.1:
+    if not as_it_is_called and rng.random() < 0.1:
         mask = f"set/benign/1_mask{suffix}"
         return Case(number, kind, f"{how}; as a mask", {"set/benign/1.png": SMALL, mask: content}, "set", content)
     name = f"set/benign/1{suffix}"

@@ -30,6 +30,9 @@ MAX_PIXELS: Final = 64_000_000
 MAX_BYTES: Final = 512 * 2**20
 FORMATS: Final = ("BMP", "JPEG", "PNG", "TIFF")
 """What is opened, whatever a file is called. Pillow knows many more; PostScript it hands to another program."""
+MAX_READS: Final = 1_000_000
+"""Pillow reads every chunk of a PNG, segment of a JPEG and run of a BMP on its own; so many take about a second.
+The largest pictures in the usual pieces of 8 KiB take an eighth of that."""
 MAX_SCANS: Final = 100
 """How often a JPEG may go over its picture, which takes time even where nothing is drawn: a file of a few megabytes
 can take an hour (libjpeg-turbo's LJT-01-003). Usual ones do so up to 12 times; libtiff has the same limit."""
@@ -53,19 +56,35 @@ def decode(content: bytes, *, file: Path | str) -> Image.Image:
         UnreadableImage: not a picture, cut short, or larger than 64 million pixels (looked at before decoding).
     """
     with _readable(file):
-        image = _open(content, file)
+        image = _open(content)
         if image.format in ("JPEG", "MPO"):
-            refuse_many_scans(content, file=file)
+            refuse_many_scans(content)
         image.load()
         return _to_rgb(image)
 
 
-def refuse_many_scans(jpeg: bytes, *, file: Path | str | None = None) -> None:
+class LimitedReads(io.BytesIO):
+    """Bytes that may be read `MAX_READS` times."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._reads_left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise UnreadableImage(
+                "The file is in far too many pieces, as only malicious files are",
+                remedy="Leave it out, or save it again with an image editor.",
+            )
+        return super().read(size)
+
+
+def refuse_many_scans(jpeg: bytes) -> None:
     """Raise `UnreadableImage` where a JPEG goes over its picture more than `MAX_SCANS` times."""
     if next(islice(_SCAN.finditer(jpeg), MAX_SCANS, None), None) is not None:
         raise UnreadableImage(
             f"The JPEG goes over its picture more than {MAX_SCANS} times, as only malicious files do",
-            file=file,
             remedy="Leave it out, or save it again with an image editor.",
         )
 
@@ -76,8 +95,8 @@ def _readable(file: Path | str) -> Iterator[None]:
     try:
         with no_warnings():  # Pillow warns of odd metadata that the pixels do not depend on
             yield
-    except UnreadableImage:
-        raise
+    except UnreadableImage as error:
+        raise UnreadableImage(error.what, file=file, remedy=error.remedy) from error
     except Exception as error:  # damaged files make Pillow's decoders raise errors of every kind
         raise UnreadableImage(
             "The file is not a readable image",
@@ -87,19 +106,17 @@ def _readable(file: Path | str) -> Iterator[None]:
         ) from error
 
 
-def _open(content: bytes, file: Path | str) -> Image.Image:
+def _open(content: bytes) -> Image.Image:
     """Read the header only."""
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(LimitedReads(content), formats=FORMATS)
         size = f"{image.width}×{image.height} pixels"
         too_large = image.width * image.height > MAX_PIXELS
     except Image.DecompressionBombError:
         size, too_large = "far more pixels", True
     if too_large:
         raise UnreadableImage(
-            f"The image has {size}, more than {MAX_PIXELS // 1_000_000} million",
-            file=file,
-            remedy="Make it smaller first.",
+            f"The image has {size}, more than {MAX_PIXELS // 1_000_000} million", remedy="Make it smaller first."
         )
     return image
 
@@ -133,7 +150,7 @@ def size_of(content: bytes, *, file: Path | str) -> tuple[int, int]:
         UnreadableImage: not a picture, or larger than 64 million pixels.
     """
     with _readable(file):
-        return _open(content, file).size
+        return _open(content).size
 
 
 @contextmanager

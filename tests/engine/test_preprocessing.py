@@ -131,6 +131,22 @@ def test_a_jpeg_of_endlessly_many_scans_is_refused() -> None:
         decode(jpeg_of_many_scans(64, 101), file="a.jpg")
 
 
+@pytest.mark.parametrize(
+    ("format", "at", "piece"),
+    [("PNG", 33, struct.pack(">L4sL", 0, b"prIv", zlib.crc32(b"prIv"))), ("JPEG", 2, b"\xff\xfe\0\x02")],
+)
+def test_a_picture_in_endlessly_many_pieces_is_refused(
+    format: str, at: int, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(Image.fromarray(RAMP), format)
+    content = content[:at] + piece * 1000 + content[at:]
+    assert decode(content, file="a").size == size_of(content, file="a") == (64, 48)
+    monkeypatch.setattr(preprocessing, "MAX_READS", 1000)
+    for look in (decode, size_of):
+        with pytest.raises(UnreadableImage, match="far too many pieces"):
+            look(content, file="a")
+
+
 def png_header(width: int, height: int) -> bytes:
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + b"\0\0\0\x40IDAT"

@@ -128,8 +128,8 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
         if number % STEP == 0:
             yield number
         if len(member.filename) > _LONGEST_NAME:
-            reason = f"Its name is longer than {_LONGEST_NAME:,} letters"
-            listing.skipped.append(Skipped(_CONTROL.sub("�", member.filename[:100]) + "…", reason))
+            short = _CONTROL.sub("�", member.filename[:100]) + "…"
+            listing.skipped.append(Skipped(short, f"Its name is longer than {_LONGEST_NAME:,} letters"))
             continue
         name = _name_of(member)
         *folders, last = parts = [part for part in name.split("/") if part != "."] or ["."]
