@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 from dicom_samples import dicom_bytes, encoded
-from fuzz_seeds import GREY, SMALL, chunk, picture, png, zipped
+from fuzz_seeds import COLOUR, GREY, SMALL, chunk, picture, png, zipped
 from PIL import Image
 from pydicom import uid
 
@@ -179,6 +179,11 @@ def _dicom_of_many_scans() -> bytes:
     return dicom_bytes(np.zeros((1, 8, 8, 3), np.uint8), syntax=uid.JPEGBaseline8Bit, frames=[frame], **sizes)
 
 
+def _dicom_of_many_comments() -> bytes:
+    frame = _jpeg_of_many_comments()
+    return dicom_bytes(COLOUR[None], syntax=uid.JPEGBaseline8Bit, frames=[frame], PhotometricInterpretation="RGB")
+
+
 def _run_length_bomb() -> bytes:
     frame = struct.pack("<16L", 1, 64, *[0] * 14) + bytes([129, 7]) * 1_000_000
     return dicom_bytes(GREY[None], syntax=uid.RLELossless, frames=[frame])
@@ -312,6 +317,7 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("62 million pixels of JPEG 2000", lambda: _large_dicom(uid.JPEG2000Lossless, "JPEG2000")),
             ("a hollow JPEG 2000", _hollow_jpeg_2000),
             ("a JPEG of ten thousand scans", _dicom_of_many_scans),
+            ("a JPEG of ten million comments", _dicom_of_many_comments),
             ("run lengths", _run_length_bomb),
             ("many elements", _dicom_of_many_elements),
             ("nested sequences", _dicom_of_nested_sequences),

@@ -238,7 +238,7 @@ def import_case(case: Case, source: Path, study: Path) -> str:
         with contextlib.suppress(UserError):
             for event in jobs.start(workspace, settings):
                 _says_nothing_of_patients(case, event)
-                if isinstance(event, Finished) and event.result["imported"]:
+                if isinstance(event, Finished) and event.result["imported"] + event.result["already_present"]:
                     result = "imported"
         _says_nothing_of_patients(case, set(workspace.catalog.known()) - known)
     finally:

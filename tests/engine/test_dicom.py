@@ -604,6 +604,20 @@ def test_a_jpeg_of_endlessly_many_scans_is_refused() -> None:
                 frames_of(content)
 
 
+def test_a_jpeg_in_endlessly_many_pieces_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("busapp.engine.preprocessing.MAX_READS", 10_000)
+    jpeg = encoded(GREY[0], "JPEG")
+    for at in (2, jpeg.index(b"\xff\xda")):
+        for pieces in (100, 20_000):
+            frame = jpeg[:at] + b"\xff\xfe\0\x02" * pieces + jpeg[at:]
+            content = dicom_bytes(GREY[:1], syntax=uid.JPEGBaseline8Bit, frames=[frame])
+            if pieces == 100:
+                assert len(frames_of(content)) == 1
+            else:
+                with pytest.raises(UnreadableImage):
+                    frames_of(content)
+
+
 def test_a_progressive_jpeg_is_refused() -> None:
     frames = [encoded(frame, "JPEG", progressive=True) for frame in GREY]
     with pytest.raises(UnreadableImage, match="not what the DICOM file says"):

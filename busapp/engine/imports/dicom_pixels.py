@@ -35,7 +35,7 @@ from pydicom.uid import (
 
 from busapp.engine.imports.dicom_colour import to_rgb
 from busapp.engine.imports.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
-from busapp.engine.preprocessing import MAX_BYTES, MAX_PIXELS, refuse_many_scans
+from busapp.engine.preprocessing import MAX_BYTES, MAX_PIXELS, LimitedReads, refuse_many_scans
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
@@ -62,6 +62,8 @@ _COLOURS: Final = {
     "YBR_ICT": 3,
     "YBR_RCT": 3,
 }
+_MAX_SEGMENTS: Final = 10_000
+"""Before the one that says how large the picture is; usual files have a dozen."""
 _ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM file, or as PNG."
 
 
@@ -245,7 +247,7 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
             f"The picture is a JPEG with {bits} bits for each value, and only 8 can be read", remedy=_ANOTHER_EXPORT
         )
     refuse_many_scans(encoded)
-    image = Image.open(io.BytesIO(encoded), formats=("JPEG",))
+    image = Image.open(LimitedReads(encoded), formats=("JPEG",))
     _must_be(image, pixels, {1: ("L",), 3: ("RGB",)})
     if pixels.samples == 1:
         return np.asarray(image), pixels.colours
@@ -308,7 +310,9 @@ def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
         UnreadableImage: its size or its number of colours is not what the file says.
     """
     at = 2
-    while at + 10 <= len(encoded) and encoded[at] == 0xFF:
+    for _ in range(_MAX_SEGMENTS):
+        if at + 10 > len(encoded) or encoded[at] != 0xFF:
+            break
         marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
         if marker == 0xFF:  # a fill byte
             at += 1
