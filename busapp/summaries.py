@@ -28,6 +28,13 @@ def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def alike(pairs: int, contested: int) -> str:
+    """`203 pairs look alike, 10 of them with different classes`."""
+    if pairs == 1:
+        return "1 pair looks alike" + (", with different classes" if contested else "")
+    return f"{pairs:,} pairs look alike, {f'{contested:,}' if contested else 'none'} of them with different classes"
+
+
 def megabytes(size: float) -> str:
     """`0.4 MB`, `12 MB`, `1,204 MB`, of 1,000,000 bytes each."""
     return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"
@@ -48,7 +55,7 @@ def _import(result: Result) -> list[str]:
 def _curate(result: Result) -> list[str]:
     return [
         f"{many(result['n_images'], 'image')} in {many(result['n_groups'], 'group')}; "
-        f"{many(result['n_pairs'], 'pair')} look alike, {len(result['conflicts']):,} of them with different classes.",
+        f"{alike(result['n_pairs'], len(result['conflicts']))}.",
         f"{many(len(result['flags']), 'image')} with quality flags.",
     ]
 

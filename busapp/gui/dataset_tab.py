@@ -36,6 +36,7 @@ from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
 from busapp.gui.widgets.message_strip import Level, MessageStrip
 from busapp.gui.widgets.share_dialog import ShareDialog
+from busapp.summaries import alike, many
 
 
 class DatasetTab(StudyTab):
@@ -53,6 +54,7 @@ class DatasetTab(StudyTab):
         self._classes: list[str] = []
         self._flags: dict[int, list[str]] = {}
         self._conflicts: list[tuple[int, int]] = []
+        self._alike: set[int] = set()
         self._state: object = None
         self._told: list[str] = []
         self.setAcceptDrops(True)
@@ -200,7 +202,11 @@ class DatasetTab(StudyTab):
         flags = {flag for names in self._flags.values() for flag in names}
         self.sidebar.offer(self._classes, flags, has_images=bool(self._images))
         self.overview.show_dataset(self._images, catalog.measures(), self._facts())
-        self._tell_what_waits(Review(catalog.pairs(), self._images, self._flags))
+        pairs = catalog.pairs()
+        self._alike = {
+            image_id for pair in pairs if pair.verdict != "different" for image_id in (pair.first, pair.second)
+        }
+        self._tell_what_waits(Review(pairs, self._images, self._flags))
         self._apply_filters()
         if self._pages.currentWidget() is self._review_page:
             self.review.refresh()
@@ -215,15 +221,15 @@ class DatasetTab(StudyTab):
         real = [image for image in self._images if image.kind == "real"]
         if not self._images:
             return []
-        known = [f"{len(real):,} real images"]
+        known = [many(len(real), "real image")]
         groups = [
             size for size in Counter(image.group for image in real if image.excluded is None).values() if size > 1
         ]
         patients = len({image.patient for image in real if image.patient is not None})
         if patients:
-            known.append(f"{patients:,} patients")
+            known.append(many(patients, "patient"))
         if any(image.checked for image in real) or groups:
-            known.append(f"{sum(groups):,} images belong together, in {len(groups):,} groups")
+            known.append(f"{sum(groups):,} images belong together, in {many(len(groups), 'group')}")
         if real and not any(image.checked for image in real):
             known.append("near-duplicates were not looked for yet")
         if self.workspace is not None and self.workspace.phantoms:
@@ -235,9 +241,10 @@ class DatasetTab(StudyTab):
         unchecked = sum(image.kind == "real" and not image.checked for image in self._images)
         waiting = review.waiting
         contested = sum(map(review.contradicts, waiting))
-        told = [f"{unchecked:,} images were not checked for duplicates and quality yet."] if unchecked else []
+        were = "was" if unchecked == 1 else "were"
+        told = [f"{many(unchecked, 'image')} {were} not checked for duplicates and quality yet."] if unchecked else []
         if waiting:
-            told.append(f"{len(waiting):,} pairs look alike, {contested:,} of them with different classes.")
+            told.append(f"{alike(len(waiting), contested)}.")
         if told == self._told:
             return
         self._told = told
@@ -251,7 +258,7 @@ class DatasetTab(StudyTab):
     def _apply_filters(self) -> None:
         if self.workspace is None:
             return
-        shown = self.filters.choose(self._images, self._flags, self._conflicts)
+        shown = self.filters.choose(self._images, self._flags, self._conflicts, self._alike)
         in_conflict = frozenset(image_id for pair in self._open_conflicts() for image_id in pair)
         is_sorted_by_group = self.filters.alike_box.currentIndex() > 0
         self.grid.show_images(shown, self._classes, self._flags, in_conflict, by_class=not is_sorted_by_group)

@@ -62,9 +62,9 @@ def test_every_change_can_be_taken_back_one_after_the_other(catalog: Catalog) ->
     catalog.exclude([1, 2], "callipers")
     catalog.reclassify([1], "malignant")
     catalog.exclude([1], None)
-    assert catalog.undo() == "1 images brought back"
+    assert catalog.undo() == "1 image brought back"
     assert catalog.images()[0].excluded == "callipers"
-    assert catalog.undo() == "1 images are now malignant"
+    assert catalog.undo() == "1 image is now malignant"
     assert catalog.images()[0].class_name == "benign"
     assert catalog.undo() == "2 images set aside: callipers"
     assert catalog.undo() == "3 images imported"
@@ -252,8 +252,8 @@ def test_what_was_taken_back_can_be_made_again_until_something_else_is_done(cata
     assert catalog.redo() is None
     catalog.undo()
     catalog.undo()
-    assert catalog.redo() == "1 images set aside: blurred"
-    assert catalog.redo() == "1 images are now malignant"
+    assert catalog.redo() == "1 image set aside: blurred"
+    assert catalog.redo() == "1 image is now malignant"
     assert catalog.redo() is None
     assert (catalog.images()[0].excluded, catalog.images()[0].class_name) == ("blurred", "malignant")
     catalog.undo()
@@ -266,13 +266,13 @@ def test_what_has_changed_since_is_told(catalog: Catalog) -> None:
     then = catalog.revision()
     assert catalog.changes_since(then) == []
     catalog.reclassify([2], "malignant")
-    assert catalog.changes_since(then) == ["1 images are now malignant"]
+    assert catalog.changes_since(then) == ["1 image is now malignant"]
     catalog.undo()
     assert catalog.changes_since(then) == []
     catalog.undo()
-    assert catalog.changes_since(then) == ["Taken back: 1 images set aside: blurred"]
+    assert catalog.changes_since(then) == ["Taken back: 1 image set aside: blurred"]
     catalog.redo()
-    assert catalog.changes_since(0) == ["3 images imported", "1 images set aside: blurred"]
+    assert catalog.changes_since(0) == ["3 images imported", "1 image set aside: blurred"]
 
 
 def test_forty_thousand_images_change_at_once(catalog: Catalog) -> None:
@@ -381,7 +381,7 @@ INSERT INTO image VALUES (2, 'benign/2.png', 'b', '.png', 'benign', 'real', 64, 
 INSERT INTO flag VALUES (1, 'blur');
 INSERT INTO pair VALUES (1, 2);
 INSERT INTO change VALUES (1, '2026-01-01', '2 images imported', '[[1, "removed", true], [2, "removed", true]]', 0);
-INSERT INTO change VALUES (2, '2026-01-02', '1 images set aside: blurred', '[[1, "excluded", null]]', 0);
+INSERT INTO change VALUES (2, '2026-01-02', '1 image set aside: blurred', '[[1, "excluded", null]]', 0);
 PRAGMA user_version = 1;
 """
 
@@ -395,7 +395,7 @@ def test_a_catalog_of_the_first_version_is_read_and_keeps_its_history(tmp_path: 
     assert groups(catalog) == [1, 1]
     assert [image.checked for image in catalog.images()] == [True, True]
     assert catalog.pairs() == [Pair(1, 2, 1.0, "looks alike", None)]
-    assert catalog.undo() == "1 images set aside: blurred"
+    assert catalog.undo() == "1 image set aside: blurred"
     assert catalog.images()[0].excluded is None
     catalog.add([new_image(3)], "one more")
     assert [change.what for change in catalog.history() if not change.undone] == ["one more", "2 images imported"]
@@ -403,3 +403,10 @@ def test_a_catalog_of_the_first_version_is_read_and_keeps_its_history(tmp_path: 
     assert catalog.undo() == "2 images imported"
     assert catalog.images() == []
     catalog.close()
+
+
+def test_the_images_of_pairs_are_found_alone(catalog: Catalog) -> None:
+    ids = [image.id for image in catalog.images()]
+    assert catalog.images(in_pairs=True) == []
+    catalog.set_curation(ids, [FoundPair(ids[2], ids[0], 0.9, "looks alike")], {}, {})
+    assert [image.id for image in catalog.images(in_pairs=True)] == [ids[0], ids[2]]

@@ -109,4 +109,4 @@ def test_what_changed_since_a_run_is_told(phantom_study: Workspace, tmp_path: Pa
     assert "the dataset has changed" not in before
     phantom_study.catalog.reclassify([phantom_study.catalog.images()[0].id], "<b>cyst")
     after = write_report(phantom_study, tmp_path / "a.html").read_text(encoding="utf-8")
-    assert "Since this run began, the dataset has changed: 1 images are now &lt;b&gt;cyst." in after
+    assert "Since this run began, the dataset has changed: 1 image is now &lt;b&gt;cyst." in after

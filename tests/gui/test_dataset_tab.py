@@ -101,7 +101,7 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     assert [image.id for image in tab.grid.images.images] == [benign[3], normal[5]]
     phantom_study.catalog.exclude([normal[5]], "contradicting labels")
     tab.refresh()
-    assert tab.banner.label.text() == "1 pairs look alike, 0 of them with different classes."
+    assert tab.banner.label.text() == "1 pair looks alike."
     qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
     assert tab.review.isVisible()
     pair = tab.review.pair
@@ -135,7 +135,12 @@ def test_images_of_one_patient_cannot_be_taken_apart(qtbot: QtBot, tab: DatasetT
     of_one = [NewImage(f"benign/x{n}.png", known.sha256, ".png", "benign", 64, 64, patient="p") for n in (1, 2)]
     phantom_study.catalog.add(of_one, "two of one patient")
     tab.open_study(phantom_study)
-    assert "1 patients" in tab.overview.summary.text()
+    assert "1 patient;" in tab.overview.summary.text()
+    tab.filters.alike_box.setCurrentText("near-duplicates")
+    assert tab.grid.images.rowCount() == 0
+    tab.filters.alike_box.setCurrentText("grouped")
+    assert [image.file for image in tab.grid.images.images] == ["benign/x1.png", "benign/x2.png"]
+    tab.filters.clear()
     tab.filters.name_edit.setText("x1")
     assert [image.file for image in tab.grid.images.images] == ["benign/x1.png"]
     tab.grid.setFocus()

@@ -381,7 +381,7 @@ def test_changes_from_elsewhere_are_seen_and_the_pair_stays(
 
 def test_one_patient_is_named(review: DuplicateReview, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     images = [image._replace(patient="p1") for image in study.catalog.images()]
-    monkeypatch.setattr(study.catalog, "images", lambda: images)
+    monkeypatch.setattr(study.catalog, "images", lambda **_kwargs: images)
     review.open_study(study.workspace)
     assert "same patient" in review.view.left.about.text()
     assert "same patient" in review.view.right.about.text()

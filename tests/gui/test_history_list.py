@@ -44,8 +44,8 @@ def _lines(history: HistoryList) -> list[tuple[str, str, bool]]:
 def test_every_change_is_listed_the_newest_first_in_local_time(history: HistoryList, changed_study: Workspace) -> None:
     assert _lines(history) == [
         ("2 images joined to one group", "", False),
-        ("1 images are now malignant", "", False),
-        ("1 images set aside: poor image", "", False),
+        ("1 image is now malignant", "", False),
+        ("1 image set aside: poor image", "", False),
         ("24 images imported", "", False),
     ]
     item = history.table.topLevelItem(0)

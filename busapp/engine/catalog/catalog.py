@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, create_engine, delete, event, func, insert, select, text
+from sqlalchemy import Select, create_engine, delete, event, func, insert, select, text, union
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, aliased
@@ -113,8 +113,9 @@ class Catalog:
         kind: Kind | None = None,
         run: str | None = None,
         with_excluded: bool = True,
+        in_pairs: bool = False,
     ) -> list[ImageRecord]:
-        """The images, in the order in which they came in."""
+        """The images, in the order in which they came in; with `in_pairs` only those that pairs speak of."""
         query = select(*_RECORD_COLUMNS).where(ImageRow.removed.is_(False)).order_by(ImageRow.id)
         if class_name is not None:
             query = query.where(ImageRow.class_name == class_name)
@@ -124,9 +125,11 @@ class Catalog:
             query = query.where(ImageRow.run == run)
         if not with_excluded:
             query = query.where(ImageRow.excluded.is_(None))
+        if in_pairs:
+            query = query.where(ImageRow.id.in_(union(select(PairRow.first), select(PairRow.second))))
         with self._session() as session:
             # A hundred thousand rows take half the time without the session's own handling of rows.
-            return list(map(ImageRecord._make, session.connection().execute(query)))
+            return list(map(ImageRecord._make, session.connection().execute(query).fetchall()))
 
     def image(self, image_id: int) -> ImageRecord | None:
         """One image, or None where the study does not have it (any more)."""
@@ -143,17 +146,18 @@ class Catalog:
 
     def counts(self, kind: Kind | None = "real", *, with_excluded: bool = False) -> dict[str, int]:
         """Images per class, every class of the study named even where it has none of this kind."""
-        query = (
-            select(ImageRow.class_name, func.count()).where(ImageRow.removed.is_(False)).group_by(ImageRow.class_name)
-        )
-        if kind is not None:
-            query = query.where(ImageRow.kind == kind)
+        counted = [] if kind is None else [ImageRow.kind == kind]
         if not with_excluded:
-            query = query.where(ImageRow.excluded.is_(None))
-        found = dict.fromkeys(self.classes(), 0)
+            counted.append(ImageRow.excluded.is_(None))
+        query = (
+            select(ImageRow.class_name, func.count().filter(*counted) if counted else func.count())
+            .where(ImageRow.removed.is_(False))
+            .group_by(ImageRow.class_name)
+            .order_by(ImageRow.class_name)
+        )
         with self._session() as session:
-            found.update((name, count) for name, count in session.execute(query))
-        return found
+            rows = session.execute(query).all()
+        return {name: count for name, count in rows}  # noqa: C416  (a row is no pair to a type checker)
 
     def flags(self) -> dict[int, list[str]]:
         """Quality flags by image id; images without any are absent."""
@@ -167,7 +171,8 @@ class Catalog:
         """What curation measured, by image id."""
         query = select(MeasureRow.image_id, *(getattr(MeasureRow, name) for name in Measures._fields))
         with self._session() as session:
-            return {row[0]: Measures._make(row[1:]) for row in session.connection().execute(query)}
+            rows = session.connection().execute(query).fetchall()
+        return {row[0]: Measures._make(row[1:]) for row in rows}
 
     def pairs(self) -> list[Pair]:
         """Pairs of images of the study that look alike or were joined by hand, those judged different too."""
@@ -226,11 +231,15 @@ class Catalog:
     def exclude(self, ids: Iterable[int], reason: str | None) -> None:
         """Set images aside with a reason, or bring them back (None). Nothing is deleted; can be undone."""
         say = f"set aside: {reason}" if reason else "brought back"
-        self._change(ids, {"excluded": reason}, lambda n: f"{n} images {say}")
+        self._change(ids, {"excluded": reason}, lambda n: f"{_many(n, 'image')} {say}")
 
     def reclassify(self, ids: Iterable[int], class_name: str) -> None:
         """Give images another class; can be undone."""
-        self._change(ids, {"class_name": class_name}, lambda n: f"{n} images are now {class_name}")
+        self._change(
+            ids,
+            {"class_name": class_name},
+            lambda n: f"{_many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
+        )
 
     def _change(self, ids: Iterable[int], values: dict[str, Any], in_words: Callable[[int], str]) -> None:
         with self.writing() as session:

@@ -186,7 +186,9 @@ class DuplicateReview(QWidget):
             return
         catalog = self.workspace.catalog
         before = {(pair.first, pair.second): self._review.waits(pair) for pair in self._review.pairs}
-        self._review = Review(catalog.pairs(), catalog.images(), catalog.flags())
+        pairs = catalog.pairs()
+        # Those in pairs are read again at every decision; all others only tell whether anything was looked at.
+        self._review = Review(pairs, catalog.images(in_pairs=bool(pairs)), catalog.flags())
         self._classes = catalog.classes()
         reopened = [pair for pair in self._review.waiting if before.get((pair.first, pair.second)) is False]
         if reopened:

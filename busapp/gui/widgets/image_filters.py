@@ -13,6 +13,7 @@ from busapp.engine.quality import FLAGS
 ANY_FLAG: Final = "any flag"
 NEAR_DUPLICATES: Final = "near-duplicates"
 DIFFERENT_CLASSES: Final = "different classes"
+SAME_GROUP: Final = "grouped"
 IN_USE: Final = "in use"
 SET_ASIDE: Final = "set aside"
 COVERED: Final = "covered"
@@ -38,7 +39,14 @@ class ImageFilters(QWidget):
         self.kind_box = _box("Kind", ("real", "synthetic"))
         self.state_box = _box("State", (IN_USE, SET_ASIDE, COVERED))
         self.flag_box = _box("Flags")
-        self.alike_box = _box("Look alike", (NEAR_DUPLICATES, DIFFERENT_CLASSES))
+        self.alike_box = _box("Look alike", (NEAR_DUPLICATES, DIFFERENT_CLASSES, SAME_GROUP))
+        meanings = (
+            "in a pair that looks alike, but for those said to be different pictures",
+            "near-duplicates in groups with different classes",
+            "with another image of the same patient or picture: never split between training and test",
+        )
+        for index, meaning in enumerate(meanings, 1):
+            self.alike_box.setItemData(index, meaning, Qt.ItemDataRole.ToolTipRole)
         self.name_edit = QLineEdit()
         self.name_edit.setAccessibleName("File name")
         self.name_edit.setPlaceholderText("any part of it")
@@ -84,9 +92,11 @@ class ImageFilters(QWidget):
         images: Sequence[ImageRecord],
         flags: Mapping[int, list[str]],
         conflicts: Collection[tuple[int, int]],
+        near_duplicates: Collection[int],
     ) -> list[ImageRecord]:
-        """The images to show. Those that look alike come group by group, so that they stand side by side; groups
-        with different classes, named by `conflicts` as pairs of image ids, come first."""
+        """The images to show. Those that look alike (`near_duplicates` are their ids) or are grouped otherwise come
+        group by group, so that they stand side by side; groups with different classes, named by `conflicts` as pairs
+        of image ids, come first."""
         tests = self._tests(flags)
         chosen = [image for image in images if all(test(image) for test in tests)]
         likeness = _choice(self.alike_box)
@@ -94,12 +104,15 @@ class ImageFilters(QWidget):
             return chosen
         in_conflict = {image_id for pair in conflicts for image_id in pair}
         contested = {image.group for image in images if image.id in in_conflict}
-        sizes = Counter(image.group for image in images)
-        alike = [
-            image
-            for image in chosen
-            if sizes[image.group] > 1 and (likeness == NEAR_DUPLICATES or image.group in contested)
-        ]
+        if likeness == SAME_GROUP:
+            sizes = Counter(image.group for image in images)
+            alike = [image for image in chosen if sizes[image.group] > 1]
+        else:
+            alike = [
+                image
+                for image in chosen
+                if image.id in near_duplicates and (likeness == NEAR_DUPLICATES or image.group in contested)
+            ]
         return sorted(alike, key=lambda image: (image.group not in contested, image.group, image.class_name, image.id))
 
     def _tests(self, flags: Mapping[int, list[str]]) -> list[Callable[[ImageRecord], bool]]:
