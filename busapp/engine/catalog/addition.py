@@ -23,7 +23,11 @@ class Addition:
     def __init__(self, writing: Callable[[], AbstractContextManager[Session]], in_words: Callable[[int], str]) -> None:
         self._writing = writing
         self._in_words = in_words
-        self._change: int | None = None
+        self._changes: list[int] = []
+        """One, unless someone took it back while images were still coming in: what comes then is another."""
+        self._before = 0, 0
+        """`count` and `masks` when the newest of them began."""
+        self._regrouped = False
         self.count = 0
         """New images so far."""
         self.masks = 0
@@ -53,30 +57,38 @@ class Addition:
         self, session: Session, fresh: list[NewImage], back: list[int], masks: dict[int, dict[str, Any]]
     ) -> None:
         joined = steps.set_columns(session, masks)
+        change = self._changes[-1] if self._changes else None
+        if change is None or not steps.holds(session, change):
+            change = steps.record_addition(session, "")
+            self._changes.append(change)
+            self._before = self.count, self.masks
         self.count += len(fresh) + len(back)
         self.masks += len(masks)
-        what = self._in_words(self.count) + (f", {self.masks} masks joined to their images" if self.masks else "")
-        if self._change is None:
-            self._change = steps.record_addition(session, what)
-        steps.extend(session, self._change, what, joined)
+        count, n_masks = self.count - self._before[0], self.masks - self._before[1]
+        what = self._in_words(count) + (f", {n_masks} masks joined to their images" if n_masks else "")
+        steps.extend(session, change, what, joined)
         if fresh:
             names = NewImage.__slots__
-            rows = [{name: getattr(new, name) for name in names} | {"change": self._change} for new in fresh]
+            rows = [{name: getattr(new, name) for name in names} | {"change": change} for new in fresh]
             session.execute(insert(ImageRow), rows)
         for some in chunks(back):
-            values = {"removed": False, "change": self._change}
+            values = {"removed": False, "change": change}
             session.execute(update(ImageRow).where(ImageRow.id.in_(some)).values(values))
         if back:
             regroup(session)
+            self._regrouped = True
         elif any(new.patient is not None for new in fresh):
-            group_new(session, self._change)
+            group_new(session, change)
 
     def take_back(self) -> None:
         """Leave the dataset as it was before."""
-        if self._change is not None:
-            with self._writing() as session:
-                steps.forget_addition(session, self._change)
-            self._change = None
+        with self._writing() as session:
+            for change in reversed(self._changes):
+                if steps.holds(session, change):
+                    steps.forget_addition(session, change)
+            if self._regrouped:
+                regroup(session)
+        self._changes = []
 
 
 class _Present(NamedTuple):
@@ -87,8 +99,9 @@ class _Present(NamedTuple):
 
 def _present(session: Session, files: Iterable[str]) -> dict[tuple[str, str], _Present]:
     found = {}
+    query = select(ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.id, ImageRow.mask, ImageRow.removed)
+    query = query.order_by(ImageRow.removed.desc())  # of two of the same content, the one that is there counts
     for some in chunks(sorted(files)):
-        query = select(ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.id, ImageRow.mask, ImageRow.removed)
         for file, imported, present, image_id, mask, removed in session.execute(query.where(ImageRow.file.in_(some))):
             # A covered image that was exported and comes back is the same image, too.
             found[file, imported] = found[file, present] = _Present(image_id, mask, removed)

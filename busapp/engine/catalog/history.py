@@ -60,10 +60,18 @@ def extend(session: Session, number: int, what: str, steps: Iterable[Step]) -> N
     change.what, change.undo = what, json.dumps([*json.loads(change.undo), *steps])
 
 
+def holds(session: Session, number: int) -> bool:
+    """Whether there is a change of this number, and nobody has taken it back."""
+    change = session.get(ChangeRow, number)
+    return change is not None and change.undone_in is None
+
+
 def forget_addition(session: Session, number: int) -> None:
     """Take an addition back as if it had never been."""
     change = session.get_one(ChangeRow, number)
     _swap(session, change)
+    # The number will be given again, and whoever makes that change again must not bring these images back.
+    session.execute(update(ImageRow).where(ImageRow.change == number).values(change=None))
     session.delete(change)
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from sqlalchemy import Connection, ForeignKey, UniqueConstraint, text
+from sqlalchemy import Connection, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 FORMAT: Final = 2
@@ -20,9 +20,8 @@ class ImageRow(Base):
     `change` is the change that brought the image in, `removed` says that it was undone."""
 
     __tablename__ = "image"
-    __table_args__ = (UniqueConstraint("file", "sha256"),)
     id: Mapped[int] = mapped_column(primary_key=True)
-    file: Mapped[str]
+    file: Mapped[str] = mapped_column(index=True)
     sha256: Mapped[str] = mapped_column(index=True)
     suffix: Mapped[str]
     class_name: Mapped[str] = mapped_column(index=True)
@@ -40,6 +39,8 @@ class ImageRow(Base):
     spacing_mm: Mapped[float | None]
     checked: Mapped[bool] = mapped_column(default=False)
     change: Mapped[int | None] = mapped_column(index=True)
+    # Not of removed ones: when covering is undone, its image has again what an import that was undone had brought.
+    __table_args__ = (Index("ix_image_once", file, sha256, unique=True, sqlite_where=~removed),)
 
 
 class FlagRow(Base):
@@ -103,7 +104,8 @@ _FROM_1_TO_2: Final = (
     "ALTER TABLE pair ADD COLUMN how VARCHAR NOT NULL DEFAULT 'looks alike'",
     "ALTER TABLE pair ADD COLUMN verdict VARCHAR",
     "ALTER TABLE change ADD COLUMN undone_in INTEGER",
-    "UPDATE change SET undone_in = (SELECT max(id) FROM change) WHERE undone",
+    # What led back from an undone change, and is written there, does not make it again.
+    "UPDATE change SET undone_in = (SELECT max(id) FROM change), undo = '' WHERE undone",
     "ALTER TABLE change DROP COLUMN undone",
 )
 
@@ -114,7 +116,7 @@ def make_tables(connection: Connection, version: int) -> None:
     if version == 1:
         for statement in _FROM_1_TO_2:
             connection.exec_driver_sql(statement)
-        for change_id, undo in connection.execute(text("SELECT id, undo FROM change")).all():
+        for change_id, undo in connection.execute(text("SELECT id, undo FROM change WHERE undo != ''")).all():
             steps = [["image", image_id, {column: value}] for image_id, column, value in json.loads(undo)]
             connection.execute(
                 text("UPDATE change SET undo = :undo WHERE id = :id"), {"id": change_id, "undo": json.dumps(steps)}
