@@ -5,12 +5,11 @@ two classes (Pawłowska et al. 2023, Data in Brief 48:109247). Whoever splits su
 measures memory, so `strict` keeps groups whole and sets conflicts aside.
 """
 
-import os
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Final
+from typing import Any
 
+from busapp.engine.ahead import in_order
 from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.duplicates import PARTS, Found, Signatures, find_pairs
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
@@ -20,13 +19,6 @@ from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import NotEnoughImages, UnreadableImage
-
-THREADS: Final = min(4, os.cpu_count() or 1)
-"""Images decoded at once."""
-AHEAD: Final = 2 * THREADS
-"""Images that may be under way, so that memory does not grow with the study and a cancelled job soon ends."""
-_PATIENCE: Final = 0.2
-"""Seconds between two events while an image takes long."""
 
 
 def is_curated(workspace: Workspace) -> bool:
@@ -86,27 +78,17 @@ def _look(
         return examine(content, picture)
 
     found: dict[int, Examined | None] = {}
-    under_way: deque[tuple[ImageRecord, Future[Examined]]] = deque()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="looking") as pool:
-        try:
-            for number in range(len(images) + AHEAD):
-                if number < len(images):
-                    under_way.append((images[number], pool.submit(look, number)))
-                if number < AHEAD or not under_way:
-                    continue
-                image, future = under_way.popleft()
-                done = number - AHEAD
-                while wait([future], _PATIENCE).not_done:
-                    yield Progress(PARTS * done // len(images), 2 * PARTS, f"looking at {image.file}")
-                try:
-                    found[image.id] = future.result()
-                except UnreadableImage as error:
-                    found[image.id] = None
-                    yield Skipped(image.file, error.what)
-                what = f"looked at {done + 1} of {len(images)} images"
-                yield Progress(PARTS * (done + 1) // len(images), 2 * PARTS, what)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for answer in in_order(look, range(len(images)), "looking"):
+        if answer is not None:
+            number, examined = answer
+            image = images[number]
+            try:
+                found[image.id] = examined.result()
+            except UnreadableImage as error:
+                found[image.id] = None
+                yield Skipped(image.file, error.what)
+        what = f"looked at {len(found)} of {len(images)} images"
+        yield Progress(PARTS * len(found) // len(images), 2 * PARTS, what)
     return found
 
 

@@ -5,7 +5,7 @@ coarse signatures, whole pictures against whole ones and against windows of them
 speckle agrees once the two are laid over each other. No catalog is needed here, and no file is read.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine import alignment
+from busapp.engine.ahead import in_order
 from busapp.engine.alignment import SIDE, Floats, Windows
 from busapp.engine.events import Event, Progress
 from busapp.engine.settings import CurateSettings
@@ -34,23 +35,24 @@ window shows 67 % of a side or more. A window in between differs from the neares
 
 ROWS: Final = 128
 COLUMNS: Final = 2048
-"""Large and small pictures compared between two events."""
+"""Large and small pictures compared at once."""
 WHOLE_PARTNERS: Final = 16
 """Partners of each picture by its thumbnail: neighbours in a film of hundreds of frames still chain into one group."""
 WINDOW_PARTNERS: Final = 6
-LEAST_SIGNATURE: Final = 0.5
-"""Signatures that correlate less are not compared further. In 5 of 100 altered copies, cropped to 70 % and marked
-over among them, the right window lies below 0.66; the best of 780 pictures' windows for an unrelated one at 0.49."""
+LEAST_SIGNATURE: Final = 0.54
+"""Signatures that correlate less are not compared further. Of 100 altered copies, cropped to 70 % and marked over among
+them, five have one below 0.66 for the right window and none below 0.54; that of an unrelated picture, the best of 780
+or of 10,000, typically lies at 0.50 or 0.58."""
 PARTS: Final = 100
 SEARCHING: Final = 70
 """Equal parts of the work that `find_pairs` reports, and those of them before pairs are laid over each other."""
 STARTS: Final = 4
 """Windows from which a pair is aligned."""
 TRIES: Final = 64
-"""Pairs that are laid over each other between two events."""
+"""Pairs that are laid over each other at once."""
 _LEAST_COARSE: Final = 0.35
-"""Correlation of 32×32 textures after the first alignment below which two pictures are not compared further. In 1 of
-100 altered copies it is below 0.5, and so is that of 9 in 10 unrelated pairs below 0.35."""
+"""Pairs whose 32×32 textures correlate less after the first alignment are not compared further: 9 in 10 of unrelated
+ones, of altered copies fewer than 1 in 100."""
 UNRELATED: Final = 0.35
 """Thumbnails that correlate are no proof where the speckle agrees less than this, which is what unrelated pictures
 reach: all scans of one probe share their outline. The lowest among the 203 pairs of BUSI is 0.41."""
@@ -59,10 +61,11 @@ SAME_FRAME: Final = 0.9
 _CROPPED: Final = 0.03
 """A window whose sides lie no further than this from those of the picture is the whole picture."""
 _MARKED: Final = 0.02
-"""The share of disagreeing blocks above which two pictures carry different marks: two blocks of 64. Mere crops have
-none, nine in ten pictures with callipers and a text two or more."""
-
-
+_FAR_APART: Final = 30.0
+_SPOTS: Final = 0.015
+"""Two pictures carry different marks if more than `_MARKED` of their blocks disagree (two of 64; mere crops have none),
+or more than `_SPOTS` of the cells of their thumbnails differ by `_FAR_APART` grey values (0 to 255): 16 of 1,024, where
+two pairs of callipers and two lines of text change 18 or more, and a mere crop at most 13."""
 _OTHER_CONTRAST: Final = 7.0
 """Grey values (0 to 255) that two pictures differ by in the median, above which brightness or contrast is another.
 Mere crops differ by less than 7, those of gamma 0.6 or 1.6 by 10 or more."""
@@ -112,14 +115,14 @@ def find_pairs(
     Returns:
         The pairs, sorted. Of a picture with more than 16 copies not every pair is listed, but enough to connect them.
     """
+    from threadpoolctl import threadpool_limits
+
     same = np.unique(contents, return_inverse=True)[1]
     found = {pair: Found(*pair, 1.0, "same file") for pair in _same_files(same)}
-    large, small = yield from _search(signatures, same, settings)
-    for start in range(0, len(large), TRIES):
-        done = SEARCHING + (PARTS - SEARCHING) * start // len(large)
-        yield Progress(done, PARTS, f"laid {start} of {len(large)} pairs over each other")
-        some = slice(start, start + TRIES)
-        for pair in _compare(signatures, large[some], small[some], settings):
+    # The threads are ours: those of a matrix product wait for each other, and on a busy machine for seconds.
+    with threadpool_limits(1, "blas"):
+        large, small = yield from _search(signatures, same, settings)
+        for pair in (yield from _compare_all(signatures, large, small, settings)):
             key = pair.first, pair.second
             if key not in found or pair.similarity > found[key].similarity:
                 found[key] = pair
@@ -174,18 +177,31 @@ def _search(
     windows = _Partners(count, WINDOW_PARTNERS, LEAST_SIGNATURE)
     small = np.empty((count, len(_WEIGHTS)), np.float32)
     for start in range(0, count, ROWS):
+        yield Progress(0, PARTS, f"made signatures of {start} of {count} images")
         small[start : start + ROWS] = _signatures(signatures.textures[start : start + ROWS], _WHOLE)[:, 0]
-    for start in range(0, count, ROWS):
-        rows = slice(start, min(start + ROWS, count))
-        large = _signatures(signatures.textures[rows], _WINDOWS)
-        for begin in range(0, count, COLUMNS):
-            done = SEARCHING * (start * count + begin * len(large)) // count**2
-            yield Progress(done, PARTS, f"compared {start} of {count} images with all others")
-            columns = slice(begin, min(begin + COLUMNS, count))
-            other = same[rows, None] != same[None, columns]
-            alike = _thumbnails_alike(signatures.thumbnails[rows], signatures.thumbnails[columns])
-            whole.add(rows, columns, np.where(other, alike, -1))
-            windows.add(rows, columns, np.where(other, _best_window(large, small[columns]), -1))
+
+    def tiles() -> Iterator[tuple[slice, slice, Floats]]:
+        for start in range(0, count, ROWS):
+            rows = slice(start, min(start + ROWS, count))
+            large = _signatures(signatures.textures[rows], _WINDOWS)
+            for begin in range(0, count, COLUMNS):
+                yield rows, slice(begin, min(begin + COLUMNS, count)), large
+
+    def search(tile: tuple[slice, slice, Floats]) -> tuple[Floats, Floats]:
+        rows, columns, large = tile
+        other = same[rows, None] != same[None, columns]
+        alike = _thumbnails_alike(signatures.thumbnails[rows], signatures.thumbnails[columns])
+        return np.where(other, alike, -1), np.where(other, _best_window(large, small[columns]), -1)
+
+    compared = 0
+    for answer in in_order(search, tiles(), "searching"):
+        if answer is not None:
+            (rows, columns, _), searched = answer
+            for partners, values in zip((whole, windows), searched.result(), strict=True):
+                partners.add(rows, columns, values)
+            compared = rows.start * count + columns.stop * (rows.stop - rows.start)
+        what = f"compared {compared // count} of {count} images with all others"
+        yield Progress(SEARCHING * compared // count**2, PARTS, what)
     pairs = sorted(whole.pairs() | windows.pairs())
     first, second = np.array(pairs, np.intp).reshape(-1, 2).T
     return first, second
@@ -261,6 +277,27 @@ def _best_window(large: Floats, small: Floats) -> Floats:
 # -- comparing ---------------------------------------------------------------------------------------------
 
 
+def _compare_all(
+    signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings
+) -> Generator[Event, None, list[Found]]:
+    """Those of the pairs that are near-duplicates, some of them both ways round."""
+
+    def compare(start: int) -> list[Found]:
+        some = slice(start, start + TRIES)
+        return _compare(signatures, large[some], small[some], settings)
+
+    found: list[Found] = []
+    done = 0
+    for answer in in_order(compare, range(0, len(large), TRIES), "comparing"):
+        if answer is not None:
+            start, compared = answer
+            found += compared.result()
+            done = min(start + TRIES, len(large))
+        share = (PARTS - SEARCHING) * done // len(large)
+        yield Progress(SEARCHING + share, PARTS, f"laid {done} of {len(large)} pairs over each other")
+    return found
+
+
 def _compare(signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings) -> list[Found]:
     """Those of the pairs that are near-duplicates, the small picture laid over a window of the large one."""
     straight, turned = (
@@ -320,17 +357,22 @@ def _in_words(speckle: float, mirrored: bool, window: Windows, disagreeing: floa
         return ", ".join([*words, "looks alike"])
     if np.abs(window - _WHOLE.windows[0]).max() > _CROPPED:
         words.append("cropped")
-    if _brightness_apart(grey[0], grey[1][:, ::-1] if mirrored else grey[1], window) > _OTHER_CONTRAST:
+    brightness, spots = _differences(grey[0], grey[1][:, ::-1] if mirrored else grey[1], window)
+    if brightness > _OTHER_CONTRAST:
         words.append("other contrast")
-    if disagreeing > _MARKED:
+    # Where the contrast is another, spots differ for that reason alone.
+    if disagreeing > _MARKED or (brightness <= _OTHER_CONTRAST and spots > _SPOTS):
         words.append("other marks")
     if len(words) > 1:
         words = [", ".join(words[:-1]), words[-1]]
     return " and ".join(words) or "same picture"
 
 
-def _brightness_apart(large: Grey, small: Grey, window: Windows) -> float:
-    """The median difference of two thumbnails' grey values (0 to 255), one laid over a window of the other."""
+def _differences(large: Grey, small: Grey, window: Windows) -> tuple[float, float]:
+    """How far two thumbnails' grey values (0 to 255) lie apart in the median, one laid over a window of the other; and
+    the share of cells where they lie far apart (0 to 1)."""
     pictures = np.stack([large, np.full_like(large, 255)]).astype(np.float32)
     shown, covered = alignment.show(pictures, np.stack([window, window]))
-    return float(np.median(np.abs(shown - small)[covered > 254]))
+    apart = np.abs(shown - small)[covered > 254]
+    median = float(np.median(apart))
+    return median, float((apart > _FAR_APART + 2 * median).mean())
