@@ -141,3 +141,23 @@ def test_epochs_are_whole_numbers(plot: CurvePlot) -> None:
     for span in (0.5, 2.0, 7.0, 4000.0):
         spacings = plot.getPlotItem().getAxis("bottom").tickSpacing(1.0, 1.0 + span, 400.0)
         assert all(spacing >= 1 for spacing, _ in spacings)
+
+
+def test_the_legend_and_what_hover_reads_stay_inside_a_narrow_plot(qtbot: QtBot) -> None:
+    plot = CurvePlot("Brightness", "Mean intensity (0 to 255)", "Images")
+    qtbot.addWidget(plot)
+    plot.resize(280, 260)
+    for name in ("benign", "class 0", "class 1", "malignant", "normal", "lymph node"):
+        plot.define(name, name, "#0072B2")
+        plot.put(name, 93, 1234)
+    plot.show()
+    qtbot.waitExposed(plot)
+    label = plot.getPlotItem().titleLabel
+    plot._show_legend()
+    for _ in range(2):
+        qtbot.wait(1)
+        words = label.item.boundingRect()
+        assert words.width() <= plot.width()
+        assert words.height() <= label.maximumHeight() + 1
+        assert label.item.toPlainText().count("lymph") == 1
+        plot._move_cursor(93)

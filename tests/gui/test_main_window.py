@@ -88,7 +88,9 @@ def test_an_import_shows_its_images_and_ctrl_z_takes_it_back(
 ) -> None:
     _import(qtbot, window, phantom_folder)
     assert window.dataset.grid.images.rowCount() == 24
-    assert window.job_bar.strip.label.text() == "Import: 24 images imported, 0 already there, 0 skipped, 24 masks joined."
+    assert (
+        window.job_bar.strip.label.text() == "Import: 24 images imported, 0 already there, 0 skipped, 24 masks joined."
+    )
     _import(qtbot, window, phantom_folder)
     assert window.job_bar.strip.label.text() == "Import: 0 images imported, 24 already there, 0 skipped."
     window.activateWindow()

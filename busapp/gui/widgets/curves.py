@@ -25,6 +25,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from busapp.gui.theme import plot_colours, theme
+from busapp.gui.widgets.plot_title import PlotTitle
 
 PNG_SCALE = 2
 NARROW = 360
@@ -119,6 +120,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.hideButtons()
         # A title asks for the width of its words, which would push the plot's right edge out of a narrow widget.
         plot.titleLabel.updateMin = lambda: None
+        self._title = PlotTitle(plot, self.font())
         plot.showGrid(x=True, y=True, alpha=0.12)
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
@@ -212,7 +214,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._curves.clear()
         self._changed.clear()
         self._ticks.clear()
-        self._show_legend()
+        self._title.forget_height()
         self._move_cursor(None)
         self._place_ticks()
         self.reset_zoom()
@@ -232,22 +234,28 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def read(self, x: float) -> str:
         """The values of the strong curves at the recorded x nearest to `x`, in words; empty without curves."""
+        at, *values = self._read(x) or [""]
+        return f"{at} {', '.join(values)}" if values else ""
+
+    def _read(self, x: float) -> list[str]:
         strong = [curve for curve in self._curves.values() if not curve.faint and curve.points.n]
         if not strong:
-            return ""
+            return []
         known = np.unique(np.concatenate([curve.points.x[: curve.points.n] for curve in strong]))
         nearest = float(known[np.abs(known - x).argmin()])
         values = [f"{curve.name} {y:.4g}" for curve in strong if (y := curve.points.at(nearest)) is not None]
-        return f"{self.x_axis} {nearest:g}: " + ", ".join(values)
+        return [f"{self.x_axis} {nearest:g}:", *values]
 
     def _move_cursor(self, x: float | None) -> None:
-        words = self.read(x) if x is not None else ""
+        words = self._read(x) if x is not None else []
         self._cursor_x = x if words else None
         self._cursor.setVisible(bool(words))
         if x is not None:
             self._cursor.setPos(x)
         if words:
-            self._show_title(words)
+            at, *values = words
+            parts = [at, *(f"{value}," for value in values[:-1]), *values[-1:]]
+            self._show_title([(part, escape(part)) for part in parts])
         else:
             self._show_legend()
 
@@ -361,20 +369,25 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _show_legend(self) -> None:
         entries = [
-            f'<span style="color: {curve.colour}">{"╍╍" if curve.dashed else "━━"}</span>&nbsp;{escape(curve.name)}'
+            (
+                f"━━ {curve.name}  ",
+                f'<span style="color: {curve.colour}">{"╍╍" if curve.dashed else "━━"}</span>&nbsp;'
+                f"{escape(curve.name)}&nbsp;&nbsp;",
+            )
             for curve in self._curves.values()
             if not curve.faint
         ]
         # Beside the title and not inside the plot, where it would lie over one curve or the other.
-        title = [escape(self.title)] if self.width() > NARROW else []
-        self._show_title("&nbsp;&nbsp; ".join([*title, *entries]))
+        title = [(f"{self.title}  ", f"{escape(self.title)}&nbsp;&nbsp;")] if self.width() > NARROW else []
+        self._show_title([*title, *entries])
 
-    def _show_title(self, words: str) -> None:
-        self.getPlotItem().setTitle(words, color=plot_colours().foreground, size="9pt")
+    def _show_title(self, parts: list[tuple[str, str]]) -> None:
+        self._title.show(parts, self.width(), plot_colours().foreground)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._is_laid_out and self._cursor_x is None:
+            self._title.forget_height()
             self._show_legend()
 
     def _place_ticks(self) -> None:
