@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydicom.encaps import get_frame
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -177,13 +177,14 @@ def _native(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples,
         words = np.frombuffer(buffer + b"\0" * (len(buffer) % 2), np.uint16)
         buffer = words.byteswap().tobytes()[start - first : start - first + frame_bytes]
     samples, _ = get_decoder(pixels.syntax).as_array(
-        buffer, index=0, validate=False, raw=True, pixel_vr="OB", **_options(pixels, colours)
+        buffer, index=0, validate=False, raw=True, **_options(pixels, colours)
     )
     return samples, colours
 
 
-def _options(pixels: PixelFormat, colours: str) -> dict[str, Any]:
+def _options(pixels: PixelFormat, colours: str) -> Any:
     return {
+        "pixel_vr": "OB",
         "pixel_keyword": "PixelData",
         "number_of_frames": 1,
         "rows": pixels.height,
@@ -204,7 +205,7 @@ def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
     tables = dicom.values.binary("ExtendedOffsetTable"), dicom.values.binary("ExtendedOffsetTableLengths")
     try:
         return get_frame(
-            GuardedStream(stream, largest=MAX_BYTES, whole=True),  # type: ignore[arg-type]  # pydicom only reads, seeks and tells
+            GuardedStream(stream, largest=MAX_BYTES, whole=True),  # pydicom only reads, seeks and tells
             index,
             number_of_frames=pixels.frames,
             extended_offsets=tables if all(tables) else None,
@@ -222,7 +223,7 @@ def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
     if n_segments != pixels.samples * n_bytes:
         raise contradiction()
     starts = [*starts[:n_segments], len(encoded)]
-    planes = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
+    planes: list[Samples] = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
     if n_bytes == 2:
         planes = [high.astype(np.uint16) << 8 | low for high, low in zip(planes[::2], planes[1::2], strict=True)]
     if pixels.samples == 3:
