@@ -28,6 +28,13 @@ def class_colour(name: str, classes: Sequence[str]) -> QColor:
     return QColor(_OTHER_CLASSES[position % len(_OTHER_CLASSES)])
 
 
+def ink_on(ground: QColor) -> QColor:
+    """Black or white, whichever is read better on this ground (relative luminance after WCAG 2.1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in ground.getRgbF()[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return QColor("white" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "black")
+
+
 @dataclass(frozen=True, slots=True)
 class Colours:
     """One scheme, as `#rrggbb`. `muted` is for secondary words, `good`, `warning` and `error` for states."""
@@ -177,6 +184,7 @@ def _palette(c: Colours) -> QPalette:
 
 
 def _stylesheet(c: Colours) -> str:
+    # Fusion draws the frame of a box that is not ticked darker than the window, which nobody sees on a dark one.
     # A button keeps its size when it comes into focus: its border and padding together are what Fusion leaves around
     # the words, or they would be clipped.
     return f"""
@@ -190,4 +198,7 @@ def _stylesheet(c: Colours) -> str:
     QFrame[level="info"] {{ background: {c.info_strip}; border: 1px solid {c.accent}; border-radius: 4px; }}
     QPushButton:focus, QToolButton:focus {{ border: 2px solid {c.accent}; border-radius: 4px; padding: 2px 5px; }}
     QToolButton:focus {{ padding: 1px 2px; }}
+    QCheckBox::indicator:unchecked {{ width: 12px; height: 12px; border: 1px solid {c.muted}; border-radius: 2px;
+        background: {c.base}; }}
+    QCheckBox::indicator:unchecked:disabled {{ border-color: {c.border}; background: {c.window}; }}
     """

@@ -156,8 +156,9 @@ def test_the_legend_and_what_hover_reads_stay_inside_a_narrow_plot(qtbot: QtBot)
     plot._show_legend()
     for _ in range(2):
         qtbot.wait(1)
-        words = label.item.boundingRect()
-        assert words.width() <= plot.width()
+        words = label.item.mapRectToScene(label.item.boundingRect())
+        assert words.left() >= 0
+        assert words.right() <= plot.width()
         assert words.height() <= label.maximumHeight() + 1
         assert label.item.toPlainText().count("lymph") == 1
         plot._move_cursor(93)

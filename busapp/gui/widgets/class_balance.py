@@ -1,5 +1,6 @@
-"""Bars of how many images each class has, real and synthetic stacked, with their numbers on them, and as an empty
-frame how many synthetic ones would balance it. The count plot of Figure 7 of the GAN-ResNet paper."""
+"""Bars of how many images each class has, real and synthetic stacked, with their numbers on them or, where a bar is too
+short for that, above it; and as an empty frame how many synthetic ones would balance it. The count plot of Figure 7 of
+the GAN-ResNet paper."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from busapp.gui.theme import SPACE, class_colour, colours, theme
+from busapp.gui.theme import SPACE, class_colour, colours, ink_on, theme
 
 _BAR = 22
 _ROW = 56
@@ -73,15 +74,17 @@ class ClassBalance(QWidget):
             line = QRect(0, row * _ROW, self.width(), 22)
             painter.setPen(QColor(colours().text))
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, count.name)
+            above = self._paint_bar(painter, line.bottom() + 1, count, (self.width() - 1) / largest)
             if count.set_aside:
-                painter.setPen(QColor(colours().muted))
-                right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-                painter.drawText(line, right, f"{count.set_aside:,} set aside")
-            self._paint_bar(painter, line.bottom() + 1, count, (self.width() - 1) / largest)
+                above.append(f"{count.set_aside:,} set aside")
+            painter.setPen(QColor(colours().muted))
+            right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            painter.drawText(line, right, ", ".join(above))
         painter.end()
 
-    def _paint_bar(self, painter: QPainter, top: int, count: ClassCount, scale: float) -> None:
-        """Real images solid, synthetic ones hatched in a dashed frame, what is lacking as an empty dotted frame."""
+    def _paint_bar(self, painter: QPainter, top: int, count: ClassCount, scale: float) -> list[str]:
+        """Real images solid, synthetic ones hatched in a dashed frame, what is lacking as an empty dotted frame. What
+        found no room on them, in words."""
         now = colours()
         colour = class_colour(count.name, [other.name for other in self._counts])
         real = QRect(0, top, round(count.real * scale), _BAR)
@@ -95,16 +98,20 @@ class ClassBalance(QWidget):
                 painter.setPen(QPen(colour, 1, pen))
                 painter.drawRect(part.adjusted(0, 0, -1, -1))
         words = [
-            (real, f"{count.real:,}" if count.real else "", "#ffffff"),
-            (synthetic, f"{count.synthetic:,} S" if count.synthetic else "", now.text),
-            (lacking, f"lacks {count.lacking:,}" if count.lacking else "", now.muted),
+            (real, count.real, f"{count.real:,}", f"{count.real:,} real", ink_on(colour)),
+            (synthetic, count.synthetic, f"{count.synthetic:,} S", f"{count.synthetic:,} synthetic", QColor(now.text)),
+            (lacking, count.lacking, f"lacks {count.lacking:,}", f"lacks {count.lacking:,}", QColor(now.muted)),
         ]
-        for part, text, ink in words:
+        no_room = []
+        for part, number, text, in_words, ink in words:
             if painter.fontMetrics().horizontalAdvance(text) + SPACE <= part.width():
                 if part is synthetic:
                     painter.fillRect(self._behind(painter, part, text), QColor(now.window))
-                painter.setPen(QColor(ink))
+                painter.setPen(ink)
                 painter.drawText(part, Qt.AlignmentFlag.AlignCenter, text)
+            elif number:
+                no_room.append(in_words)
+        return no_room
 
     @staticmethod
     def _behind(painter: QPainter, part: QRect, text: str) -> QRect:

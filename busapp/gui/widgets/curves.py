@@ -244,7 +244,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         known = np.unique(np.concatenate([curve.points.x[: curve.points.n] for curve in strong]))
         nearest = float(known[np.abs(known - x).argmin()])
         values = [f"{curve.name} {y:.4g}" for curve in strong if (y := curve.points.at(nearest)) is not None]
-        return [f"{self.x_axis} {nearest:g}:", *values]
+        return [f"{self.x_axis} {nearest:g}:" if nearest.is_integer() else f"{self.x_axis} {nearest:.4g}:", *values]
 
     def _move_cursor(self, x: float | None) -> None:
         words = self._read(x) if x is not None else []
@@ -382,7 +382,9 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self._show_title([*title, *entries])
 
     def _show_title(self, parts: list[tuple[str, str]]) -> None:
-        self._title.show(parts, self.width(), plot_colours().foreground)
+        # It is centred above the curves, not above the whole widget.
+        room = self.getPlotItem().getViewBox().width() if self._is_laid_out else self.width()
+        self._title.show(parts, int(room), plot_colours().foreground)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

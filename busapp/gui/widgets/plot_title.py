@@ -30,7 +30,7 @@ class PlotTitle:
         lines, used = [""], 0
         for plain, rich in parts:
             needed = self._metrics.horizontalAdvance(f"{plain} ")
-            if lines[-1] and used + needed > width - 2 * SPACE:
+            if lines[-1] and used + needed > width:
                 lines.append("")
                 used = 0
             lines[-1] += f"{rich} "
