@@ -1,11 +1,12 @@
 """The Dataset tab: bring images in, look at them, find what is wrong with them and set it right."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.events import Event, RunStarted
 from busapp.engine.review import Review
 from busapp.engine.settings import CurateSettings
 from busapp.engine.workspace import Workspace
@@ -56,6 +58,7 @@ class DatasetTab(StudyTab):
         self._conflicts: list[tuple[int, int]] = []
         self._alike: set[int] = set()
         self._state: object = None
+        self._before_import: tuple[str, set[int]] = ("", set())
         self._told: list[str] = []
         self.setAcceptDrops(True)
         self.grid = ImageGrid()
@@ -167,11 +170,38 @@ class DatasetTab(StudyTab):
 
     def open_run(self, run_id: str) -> None:
         """What a job found or did is shown as what is to be looked at next."""
-        kind = self.workspace.run(run_id).info.kind if self.workspace is not None else ""
-        if kind == "curate":
+        assert self.workspace is not None
+        run = self.workspace.run(run_id)
+        if run.info.kind == "curate":
             self.open_review()
-        elif kind == "cover":
-            self.filters.show_covered()
+        elif run.info.kind == "share":
+            self._open_export(run.result() or {})
+        elif run.info.kind in ("cover", "import"):
+            self._pages.setCurrentIndex(0)
+            if run.info.kind == "cover":
+                self.filters.show_covered()
+            else:
+                self._show_imported(run_id)
+
+    def job_event(self, kind: str, event: Event) -> None:
+        if kind == "import" and isinstance(event, RunStarted):
+            self._before_import = event.run, {image.id for image in self._images}
+
+    def _show_imported(self, run_id: str) -> None:
+        """Select what the newest import brought in among all images; of an older one nothing tells any more."""
+        self.filters.clear()
+        newest, before = self._before_import
+        if run_id == newest:
+            self.grid.select({image.id for image in self._images} - before)
+        self.grid.setFocus()
+
+    def _open_export(self, result: Mapping[str, Any]) -> None:
+        """Show an export where the system shows folders."""
+        out = Path(result.get("out", ""))
+        if out.exists():
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(out if out.is_dir() else out.parent)))
+        else:
+            self.problem.emit(f"It is not there any more: {out}", "")
 
     def open_review(self) -> None:
         """Show near-duplicates side by side."""

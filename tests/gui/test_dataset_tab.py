@@ -1,14 +1,16 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDesktopServices, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.covering import cover_image
+from busapp.engine.events import RunStarted
 from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.dataset_tab import DatasetTab
@@ -188,6 +190,53 @@ def test_what_was_covered_is_shown_afterwards(qtbot: QtBot, tab: DatasetTab, pha
     tab.open_study(phantom_study)
     tab.open_run(run.id)
     assert [shown.id for shown in tab.grid.images.images] == [image.id]
+
+
+def test_what_an_import_brought_is_selected_afterwards(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    known = phantom_study.catalog.images()[0]
+    tab.open_study(phantom_study)
+    run = phantom_study.new_run("import", {})
+    tab.job_event("import", RunStarted(run.id, "import", "Import"))
+    new = [NewImage(f"normal/x{n}.png", known.sha256, ".png", "normal", 64, 64) for n in (1, 2)]
+    phantom_study.catalog.add(new, "two more")
+    tab.refresh()
+    tab.filters.class_box.setCurrentText("benign")
+    tab.open_run(run.id)
+    assert tab.grid.images.rowCount() == 26
+    assert [image.file for image in tab.grid.selected()] == ["normal/x1.png", "normal/x2.png"]
+    assert tab.grid.viewport().rect().intersects(tab.grid.visualRect(tab.grid.currentIndex()))
+
+
+def test_the_folder_of_an_export_is_opened(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    tab.open_study(phantom_study)
+    told = []
+    tab.problem.connect(lambda sentence, _details: told.append(sentence))
+    for out in (tmp_path / "images", tmp_path / "images.zip"):
+        run = phantom_study.new_run("share", {})
+        (run.folder / "result.json").write_text(json.dumps({"out": str(out)}))
+        tab.open_run(run.id)
+        assert told[-1:] == [f"It is not there any more: {out}"]
+        out.mkdir() if not out.suffix else out.write_bytes(b"")
+        tab.open_run(run.id)
+    assert opened == [str(tmp_path / "images"), str(tmp_path)]
+
+
+def test_one_image_is_asked_about_as_one(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.open_study(phantom_study)
+    asked: list[str] = []
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *args: (asked.append(args[2]), ("", False))[1])
+    tab.grid.setFocus()
+    tab.grid.setCurrentIndex(tab.grid.images.index(0))
+    qtbot.keyClick(tab.grid, Qt.Key.Key_X)
+    qtbot.keyClick(tab.grid, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(tab.grid, Qt.Key.Key_X)
+    assert asked == ["Why is this image set aside?", "Why are these 24 images set aside?"]
 
 
 def test_images_that_were_not_checked_are_told_with_what_to_do(

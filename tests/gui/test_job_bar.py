@@ -182,3 +182,13 @@ def test_a_job_of_a_study_that_is_not_open_is_named_with_it(bar: Bar, tmp_path: 
     assert bar.bar.title.toolTip() == str(tmp_path / "first")
     bar.bar.open_study(tmp_path / "first")
     assert (bar.bar.title.text(), bar.bar.title.toolTip()) == ("Import", "")
+
+
+def test_files_that_a_check_left_out_are_counted(qtbot: QtBot, bar: Bar) -> None:
+    found = {"n_images": 12, "n_groups": 11, "n_pairs": 1, "conflicts": [], "flags": {}}
+    job = _job(Skipped("a.png", "torn"), Skipped("b.png", "torn"), Finished(found))
+    job.kind, job.title = "curate", "Check images"
+    with qtbot.waitSignal(bar.queue.ended):
+        bar.queue.add(job)
+    said = bar.bar.strip.label.text()
+    assert said == "Check images: 12 images in 11 groups; 1 pair looks alike. 2 files skipped: see the details."

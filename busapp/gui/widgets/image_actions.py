@@ -97,7 +97,7 @@ class ImageActions(QObject):
             slot(self._catalog, [image.id for image in self._selected()])
 
     def _exclude(self, catalog: Catalog, ids: list[int]) -> None:
-        reason = self._ask("Set aside", f"Why are these {len(ids):,} images set aside?", REASONS, 0)
+        reason = self._ask("Set aside", f"Why {_these(ids)} set aside?", REASONS, 0)
         if reason:
             catalog.exclude(ids, reason)
             self.changed.emit()
@@ -109,7 +109,7 @@ class ImageActions(QObject):
     def _reclassify(self, catalog: Catalog, ids: list[int]) -> None:
         classes = catalog.classes()
         present = classes.index(self._selected()[0].class_name)
-        name = self._ask("Change class", f"Which class are these {len(ids):,} images?", classes, present)
+        name = self._ask("Change class", f"Which class {_these(ids)}?", classes, present)
         if name:
             catalog.reclassify(ids, name)
             self.changed.emit()
@@ -133,7 +133,7 @@ class ImageActions(QObject):
         question = QMessageBox(
             QMessageBox.Icon.Question,
             "Cover text",
-            f"Cover the letters and numbers found in these {len(ids):,} images?",
+            f"Cover the letters and numbers found in {_of(ids)}?",
             QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel,
             self._widget,
         )
@@ -148,3 +148,11 @@ class ImageActions(QObject):
     def _ask(self, title: str, question: str, answers: Sequence[str], first: int) -> str:
         answer, agreed = QInputDialog.getItem(self._widget, title, question, list(answers), first, True)
         return answer.strip() if agreed else ""
+
+
+def _of(ids: Sequence[int]) -> str:
+    return "this image" if len(ids) == 1 else f"these {len(ids):,} images"
+
+
+def _these(ids: Sequence[int]) -> str:
+    return f"{'is' if len(ids) == 1 else 'are'} {_of(ids)}"

@@ -1,6 +1,6 @@
 """The study's images as a grid of small pictures, class by class, that scrolls through a hundred thousand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -111,6 +111,14 @@ class ImageGrid(QListView):
         runs = sorted((run.top(), run.bottom() + 1) for run in self.selectionModel().selection().toList())
         return [image for start, end in runs for image in self.images.images[start:end]]
 
+    def select(self, ids: Collection[int]) -> None:
+        """Select the listed ones of these images, and nothing else; the first of them comes into view."""
+        self.clearSelection()
+        first = next((image.id for image in self.images.images if image.id in ids), None)
+        if first is not None:
+            self._select_again(ids, first)
+            self.scrollTo(self.currentIndex())
+
     def show_images(
         self,
         images: Sequence[ImageRecord],
@@ -135,7 +143,7 @@ class ImageGrid(QListView):
         self._top_row = self._first_in_view()
         self.selection_changed.emit()
 
-    def _select_again(self, selected: set[int], current_id: int | None) -> None:
+    def _select_again(self, selected: Collection[int], current_id: int | None) -> None:
         chosen: list[int] = []
         for row, image in enumerate(self.images.images if current_id is not None or selected else ()):
             if image.id in selected:

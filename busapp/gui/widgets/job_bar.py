@@ -28,7 +28,7 @@ from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.job_thread import Outcome
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.message_strip import MessageStrip
-from busapp.summaries import headline
+from busapp.summaries import headline, many
 
 _ASKS_FROM = 60.0
 """Seconds of work that may be lost without asking."""
@@ -187,9 +187,12 @@ class JobBar(QWidget):
             kept = " It can be resumed." if self._has_checkpoint else ""
             self.strip.add(f"{title} was cancelled.{kept}", level="info")
         else:
-            skipped = any(line.startswith("Skipped") for line in self._asides)
+            skipped = sum(line.startswith("Skipped") for line in self._asides)
+            sentence = f"{title}: {headline(job.kind, outcome.result)}"
+            if skipped and "skipped" not in sentence:
+                sentence += f" {many(skipped, 'file')} skipped: see the details."
             self.strip.add(
-                f"{title}: {headline(job.kind, outcome.result)}",
+                sentence,
                 "\n".join(self._asides),
                 level="warning" if skipped else "info",
                 action="Show",
