@@ -182,7 +182,7 @@ class _Demo:
 
     def _begun(self, settings: JobSettings) -> Run | None:
         """The newest run with these settings that is finished or can be gone on with."""
-        wanted = settings.model_dump(mode="json")
+        wanted = settings.kept()
         for run in self.workspace.runs(settings.kind):
             if run.info.settings == wanted and (run.info.state == "finished" or run.can_resume):
                 return run

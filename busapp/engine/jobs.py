@@ -35,7 +35,7 @@ def _function(kind: str) -> JobFunction:
 
 def start(workspace: Workspace, settings: JobSettings, name: str = "") -> Job:
     """A new run of the job that these settings are for. Nothing happens before the first event is pulled."""
-    run = workspace.new_run(settings.kind, settings.model_dump(mode="json"), name or settings.subject)
+    run = workspace.new_run(settings.kind, settings.kept(), name or settings.subject)
     yield from record(run, _function(settings.kind)(workspace, settings, run))
 
 

@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +13,17 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import busapp
-from busapp.engine.events import Event, Finished, Job, Progress, RunStarted, from_line, to_line
+from busapp.engine.events import Event, Finished, Job, Progress, RunStarted, Skipped, from_line, to_line
 from busapp.engine.files import space_is_needed, write_atomically, write_json
 from busapp.errors import BadInput, CannotResume, UserError
 
 State = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
 PROGRESS_INTERVAL = 1.0
 """Seconds between two lines of progress in `events.jsonl`; every other event is written at once."""
+_NAMES_PATIENTS = frozenset({"import"})
+"""Jobs that look at files from outside, which archives call after patients. What is left out, or goes wrong, is told
+by name to whoever watches; what the study keeps of it names no file."""
+_NOT_KEPT = "(name not kept)"
 
 
 class RunInfo(BaseModel):
@@ -158,8 +163,19 @@ class Run:
         self.save()
 
 
+def _as_kept(kind: str, event: Event) -> Event:
+    """An event as the run keeps it."""
+    if kind in _NAMES_PATIENTS and isinstance(event, Skipped):
+        return replace(event, file=_NOT_KEPT)
+    if kind in _NAMES_PATIENTS and isinstance(event, Finished):
+        skipped = [{**left, "file": _NOT_KEPT} for left in event.result.get("skipped", [])]
+        return Finished({**event.result, "skipped": skipped})
+    return event
+
+
 def record(run: Run, job: Job) -> Job:
-    """Pass a job's events on, writing each to the run, and keep the run's state true whatever happens.
+    """Pass a job's events on, writing each to the run, and keep the run's state true whatever happens. Of an import,
+    the run keeps no names of files that did not come in.
 
     Raises:
         CannotResume: the run is being executed elsewhere.
@@ -203,9 +219,10 @@ def record(run: Run, job: Job) -> Job:
             write(first)
             yield first
             for event in job:
-                if isinstance(event, Finished):
-                    write_json(run.folder / "result.json", event.result)
-                write(event)
+                kept = _as_kept(run.info.kind, event)
+                if isinstance(kept, Finished):
+                    write_json(run.folder / "result.json", kept.result)
+                write(kept)
                 if isinstance(event, Finished):
                     set_state("finished")
                 yield event
@@ -215,7 +232,8 @@ def record(run: Run, job: Job) -> Job:
             set_state("cancelled")
         raise
     except UserError as error:
-        set_state("failed", str(error))
+        names_patient = run.info.kind in _NAMES_PATIENTS
+        set_state("failed", f"{error.what}." if names_patient else str(error))
         raise
     except BaseException as error:
         set_state("failed", f"{type(error).__name__}: {error}")

@@ -49,6 +49,10 @@ class JobSettings(BaseModel):
         """What the job is called while it waits and works."""
         return self.label if self.subject == self.label else f"{self.label}: {self.subject}"
 
+    def kept(self) -> dict[str, Any]:
+        """What a run keeps of its settings, in JSON types."""
+        return self.model_dump(mode="json")
+
 
 class ImportSettings(JobSettings):
     """Bring images into the study."""
@@ -82,6 +86,10 @@ class ImportSettings(JobSettings):
             more=True,
         ),
     ] = True
+
+    def kept(self) -> dict[str, Any]:
+        """All but the sources: archives call files and folders after patients."""
+        return self.model_dump(mode="json", exclude={"sources"})
 
 
 class CurateSettings(JobSettings):
