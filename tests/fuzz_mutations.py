@@ -347,8 +347,8 @@ def _dicom_text_changed(content: bytes, rng: random.Random) -> bytes:
 
 def _zip_record_changed(content: bytes, rng: random.Random) -> bytes:
     """A number of a member's header, of the table of contents, or of its end: sizes, counts, offsets, flags."""
-    sizes = {b"PK\1\2": 46, b"PK\3\4": 30, b"PK\5\6": 22}
-    records = list(re.finditer(rb"PK(?:\x01\x02|\x03\x04|\x05\x06)", content))
+    sizes = {b"PK\1\2": 46, b"PK\3\4": 30, b"PK\5\6": 22, b"PK\6\6": 56, b"PK\6\7": 20}
+    records = list(re.finditer(rb"PK(?:\x01\x02|\x03\x04|\x05\x06|\x06\x06|\x06\x07)", content))
     if not records:
         return content
     match = rng.choice(records)

@@ -230,6 +230,22 @@ def zipped(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED, attribute
     return stream.getvalue()
 
 
+def _zip_64(members: dict[str, bytes]) -> bytes:
+    """With sizes of 64 bits, which archives of more than 4 GiB have."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    content = stream.getvalue()
+    end = content.rindex(b"PK\5\6")
+    count, size, start = struct.unpack_from("<HLL", content, end + 10)
+    large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    closing = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1, 0)
+    return content[:end] + large + locator + closing
+
+
 def _zip_seeds() -> list[bytes]:
     classes = {"benign/1.png": SMALL, "benign/1_mask.png": SMALL, "malignant/2.jpg": picture("JPEG", GREY)}
     dicom = {"normal/IM_0001": dicom_bytes(GREY[None]), "normal/3.dcm": dicom_bytes(COLOUR[None])}
@@ -242,6 +258,7 @@ def _zip_seeds() -> list[bytes]:
         zipped(classes | table, zipfile.ZIP_LZMA),
         zipped({"benign/link.png": b"../../../canary.png", **classes}, attributes=0o120777),
         zipped({"benign/device.png": SMALL}, attributes=0o060666),
+        _zip_64(classes),
         zipped(dict.fromkeys(HOSTILE_NAMES[:11], SMALL) | classes),
         zipped(dict.fromkeys(HOSTILE_NAMES[11:], SMALL) | classes),
         zipped({"benign/a.png": SMALL, "benign/./a.png": SMALL, "benign\\a.png": SMALL, "BENIGN/A.png": SMALL}),
