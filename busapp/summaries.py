@@ -30,6 +30,8 @@ def many(count: int, thing: str) -> str:
 
 def alike(pairs: int, contested: int) -> str:
     """`203 pairs look alike, 10 of them with different classes`."""
+    if not pairs:
+        return "no images look alike"
     if pairs == 1:
         return "1 pair looks alike" + (", with different classes" if contested else "")
     return f"{pairs:,} pairs look alike, {f'{contested:,}' if contested else 'none'} of them with different classes"

@@ -154,7 +154,7 @@ class DatasetTab(StudyTab):
         self.actions_on_images.group_requested.connect(self.filters.show_group)
         self.actions_on_images.cover_requested.connect(self.start_requested)
         self.review.changed.connect(self.study_changed)
-        self.review.left.connect(lambda: self._pages.setCurrentIndex(0))
+        self.review.left.connect(self._leave_review)
 
     # -- content -------------------------------------------------------------------------------------------
 
@@ -212,6 +212,10 @@ class DatasetTab(StudyTab):
             self.review.open_study(self.workspace)
         self._pages.setCurrentWidget(self._review_page)
         self.review.setFocus()
+
+    def _leave_review(self) -> None:
+        self._pages.setCurrentIndex(0)
+        self.grid.setFocus()
 
     def shut_down(self) -> None:
         self.grid.thumbnails.stop()

@@ -3,9 +3,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import FoundPair, NewImage
@@ -65,6 +65,30 @@ def test_a_folder_is_previewed_before_it_comes_in(
         qtbot.mouseClick(preview.import_button, Qt.MouseButton.LeftButton)
     assert asked.args == [ImportSettings(sources=(phantom_folder,))]
     assert empty_study.catalog.images() == []
+
+
+def test_a_folder_may_be_dropped_on_the_field_for_names(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, phantom_folder: Path
+) -> None:
+    tab.open_study(phantom_study)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(phantom_folder))])
+    data.setText(str(phantom_folder))  # as file managers do
+    field = tab.filters.name_edit
+    copy, button, no_key = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(field, QDragEnterEvent(QPoint(5, 5), copy, data, button, no_key))
+    QApplication.sendEvent(field, QDropEvent(QPointF(5, 5), copy, data, button, no_key))
+    assert field.text() == ""
+    _preview(qtbot, tab).reject()
+
+
+def test_the_grid_has_the_keys_after_a_review(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    tab.activateWindow()
+    tab.open_review()
+    qtbot.waitUntil(tab.review.hasFocus)
+    qtbot.keyClick(tab.review, Qt.Key.Key_Escape)
+    assert tab.grid.hasFocus()
 
 
 def test_filters_choose_what_is_shown(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:

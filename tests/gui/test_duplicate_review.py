@@ -74,7 +74,7 @@ def test_pairs_are_decided_by_keys_different_classes_first(qtbot: QtBot, review:
     review.open_study(study.workspace)
     assert _shown(review) == (study.e, study.n)
     assert review.head.progress_label.text() == "0 of 5 decided, 1 contradicting first"
-    assert review.head.heading.text() == "Pair 1 of 5: other marks, 0.98"
+    assert review.head.heading.text() == "Pair 1 of 5: other marks, likeness 0.98"
     assert review.head.contradiction.isVisible()
     assert "benign" in review.view.left.heading.text() and "normal" in review.view.right.heading.text()
     assert "Flags: blur" in review.view.right.about.text() and "Flags" not in review.view.left.about.text()
@@ -315,7 +315,7 @@ def test_decided_pairs_can_be_walked_through_and_decided_anew(
     qtbot.mouseClick(review.head.decided_box, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
     review.setFocus()
     _press(qtbot, review, Qt.Key.Key_Home)
-    assert review.head.heading.text() == "Pair 1 of 5: other marks, 0.98. Decided: the same picture"
+    assert review.head.heading.text() == "Pair 1 of 5: other marks, likeness 0.98. Decided: the same picture"
     _press(qtbot, review, Qt.Key.Key_2)
     assert study.pair(study.e, study.n).verdict == "different"
     assert _shown(review) == (study.f, study.g)

@@ -12,6 +12,7 @@ from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, Pr
 from busapp.errors import UserError
 from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.widgets.job_bar import JobBar, QueueDialog, TimeLeft
+from busapp.gui.widgets.message_strip import MessageStrip
 
 
 class Clock:
@@ -192,3 +193,12 @@ def test_files_that_a_check_left_out_are_counted(qtbot: QtBot, bar: Bar) -> None
         bar.queue.add(job)
     said = bar.bar.strip.label.text()
     assert said == "Check images: 12 images in 11 groups; 1 pair looks alike. 2 files skipped: see the details."
+
+
+def test_only_what_went_wrong_is_there_to_copy(qtbot: QtBot) -> None:
+    strip = MessageStrip()
+    qtbot.addWidget(strip)
+    strip.add("All is well.", level="info")
+    assert not strip.copy_button.isVisible()
+    strip.add("That failed.", "why")
+    assert strip.copy_button.isVisible()

@@ -51,6 +51,7 @@ class ImageFilters(QWidget):
         self.name_edit.setAccessibleName("File name")
         self.name_edit.setPlaceholderText("any part of it")
         self.name_edit.setClearButtonEnabled(True)
+        self.name_edit.setAcceptDrops(False)  # files that are dropped anywhere are to be imported
         self.name_edit.textChanged.connect(self._on_change)
         self._group: int | None = None
         self._boxes = (self.class_box, self.kind_box, self.state_box, self.flag_box, self.alike_box)

@@ -77,7 +77,7 @@ class ReviewHead(QWidget):
             return
         decision = review.decision_in_words(pair)
         self.heading.setText(
-            f"Pair {place + 1:,} of {of:,}: {pair.how}, {pair.similarity:.2f}"
+            f"Pair {place + 1:,} of {of:,}: {pair.how}, likeness {pair.similarity:.2f}"
             + (f". Decided: {decision}" if decision else "")
         )
         self.contradiction.setVisible(review.contradicts(pair))
