@@ -13,7 +13,7 @@ from busapp.engine.ahead import in_order
 from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.duplicates import PARTS, Found, Signatures, find_pairs
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
-from busapp.engine.preprocessing import decode, read_content
+from busapp.engine.preprocessing import decode, read_content, read_image
 from busapp.engine.quality import Examined, examine
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings
@@ -38,7 +38,8 @@ def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
     conflict is a pair with different classes. Nothing is set aside here; what was found before is replaced in one
     step at the end.
 
-    An image that cannot be read is `Skipped` and flagged `unreadable`; it resembles nothing but its own bytes.
+    Of an image in which something was covered, the imported picture is compared, and the covered one examined. One
+    that cannot be read is `Skipped` and flagged `unreadable`; it resembles nothing but its own bytes.
 
     Returns:
         `n_images`, `n_groups` (single images too), `n_pairs`, `groups` (those of several images), `conflicts` and
@@ -54,7 +55,7 @@ def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
         raise NotEnoughImages("The study has no images", file=workspace.root, remedy="Import some first.")
     signatures = Signatures(len(images))
     examined = yield from _look(workspace, images, signatures)
-    comparing = find_pairs(signatures, [image.sha256 for image in images], settings)
+    comparing = find_pairs(signatures, [image.original or image.sha256 for image in images], settings)
     found = yield from _second_half(comparing)
     workspace.catalog.set_curation(
         [image.id for image in images],
@@ -71,10 +72,12 @@ def _look(
     """Examine each image and put its signature; what was found by image id, None for images that cannot be read."""
 
     def look(number: int) -> Examined:
-        path = workspace.image_path(images[number])
+        image = images[number]
+        path = workspace.image_path(image)
         content = read_content(path)
         picture = decode(content, file=path)
-        signatures.put(number, picture)
+        # However much was covered in it, it is the frame that it was: it stays with those that show the same.
+        signatures.put(number, picture if image.original is None else read_image(workspace.imported_path(image)))
         return examine(content, picture)
 
     found: dict[int, Examined | None] = {}

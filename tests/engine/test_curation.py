@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
+from busapp.engine.covering import cover_image
 from busapp.engine.curation import curate, is_curated
 from busapp.engine.events import Finished, Progress, Skipped
 from busapp.engine.preprocessing import read_image
@@ -97,6 +98,19 @@ def test_alike_images_chain_into_one_group(phantom_study: Workspace) -> None:
     (group,) = (group for group in result["groups"] if "benign/turned 4.png" in group["files"])
     assert len(group["files"]) == 5
     assert result["n_pairs"] < 10, "the ends of the chain were to differ"
+
+
+@pytest.mark.parametrize("alter", [lambda image: image, ImageOps.mirror])
+def test_a_copy_stays_with_its_original_however_much_is_covered(
+    phantom_study: Workspace, alter: Callable[[Image.Image], Image.Image]
+) -> None:
+    first = phantom_study.catalog.images()[0]
+    copy = phantom_study.catalog.image(add(phantom_study, "benign/copy.png", alter(first_image(phantom_study))))
+    assert copy is not None
+    cover_image(phantom_study, copy, [(0, 0, copy.width, round(0.8 * copy.height))], "black")
+    curated(phantom_study)
+    groups = {image.id: image.group for image in phantom_study.catalog.images()}
+    assert groups[copy.id] == groups[first.id]
 
 
 def test_the_thresholds_are_the_settings(phantom_study: Workspace) -> None:
