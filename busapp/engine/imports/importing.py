@@ -1,14 +1,12 @@
 """The job that brings images into the study."""
 
-import os
 import time
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from threading import Event as Flag
 from typing import Final, TypeVar
 
+from busapp.engine.ahead import in_order
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.files import remove_leftovers
@@ -25,11 +23,6 @@ T = TypeVar("T")
 
 _BATCH: Final = 250
 """Images that the catalog takes in one step; a kill loses the catalog's entries of no more than these."""
-_THREADS: Final = min(4, os.cpu_count() or 1)
-_AHEAD: Final = 4 * _THREADS
-"""Files that are at work or wait for their turn in the catalog: what bounds the memory."""
-_PATIENCE: Final = 0.1
-"""Seconds between two events, however long a file takes."""
 
 
 def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> Job:
@@ -111,19 +104,18 @@ class _Bringing:
     def all(self, images: Sequence[FoundImage]) -> Job:
         """Bring all of them in, in their order."""
         started = time.monotonic()
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="import")
-        try:
-            done = 0
-            for result in _in_order(pool, self._store, images):
-                if result is not None:
-                    done += 1
-                    yield from self._take(result)
-                rate = done / max(time.monotonic() - started, 1e-3)
-                yield Progress(done, len(images), f"{done:,} of {len(images):,} images · {rate:.0f} images/s")
-            self._add()
-        finally:
-            self._stop.set()
-            pool.shutdown(cancel_futures=True)
+        done = 0
+        with closing(in_order(self._store.put, images, "import")) as storing:
+            try:
+                for step in storing:
+                    if step is not None:
+                        done += 1
+                        yield from self._take(step[1].result())
+                    rate = done / max(time.monotonic() - started, 1e-3)
+                    yield Progress(done, len(images), f"{done:,} of {len(images):,} images · {rate:.0f} images/s")
+                self._add()
+            finally:
+                self._stop.set()  # before the threads are waited for
 
     def _take(self, stored: Stored) -> Iterator[Skipped]:
         for new in stored.images:
@@ -170,21 +162,6 @@ class _Bringing:
                     "the same patient came in now, they count as another patient's.",
                     "warning",
                 )
-
-
-def _in_order(pool: ThreadPoolExecutor, store: Store, images: Sequence[FoundImage]) -> Iterator[Stored | None]:
-    """What became of each image, in order; None where the next one takes its time. Few are at work at once."""
-    at_work: deque[Future[Stored]] = deque()
-    waiting = iter(images)
-    while True:
-        while len(at_work) < _AHEAD and (image := next(waiting, None)) is not None:
-            at_work.append(pool.submit(store.put, image))
-        if not at_work:
-            return
-        if wait([at_work[0]], timeout=_PATIENCE).done:
-            yield at_work.popleft().result()
-        else:
-            yield None
 
 
 def _names_its_patient(image: FoundImage) -> bool:
