@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import (
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.review import Review
-from busapp.engine.settings import CurateSettings
+from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
@@ -167,6 +168,23 @@ class DatasetTab(StudyTab):
         self.workspace = None  # so that clearing the filters does not list the former study again
         self.filters.clear()
         super().open_study(workspace)
+        self._offer_to_complete(workspace)
+
+    def _offer_to_complete(self, workspace: Workspace) -> None:
+        """Where the last thing that was done here is an import that was cut off, offer to have the rest come in."""
+        newest = next(iter(workspace.runs()), None)
+        if newest is None or newest.info.kind != "import" or newest.info.state != "interrupted":
+            return
+        try:
+            settings = ImportSettings.model_validate(newest.info.settings)
+        except ValidationError:
+            return
+        self.banner.add(
+            "The last import was interrupted. What came in by then is whole; importing again brings the rest.",
+            level="warning",
+            action="Import the rest",
+            on_action=lambda: self.start_requested.emit(settings),
+        )
 
     def open_run(self, run_id: str) -> None:
         """What a job found or did is shown as what is to be looked at next."""

@@ -273,6 +273,23 @@ def test_images_that_were_not_checked_are_told_with_what_to_do(
     assert asked.args == [CurateSettings()]
 
 
+def test_an_import_that_was_interrupted_can_be_completed(
+    qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, phantom_folder: Path
+) -> None:
+    settings = ImportSettings(sources=(phantom_folder,), class_name="malignant")
+    run = phantom_study.new_run("import", settings.model_dump(mode="json"))
+    run.info.state = "running"  # and nobody holds its lock
+    run.save()
+    tab.open_study(phantom_study)
+    assert "was interrupted" in tab.banner.label.text()
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [settings]
+    phantom_study.new_run("validate", {})  # something was done since
+    tab.open_study(phantom_study)
+    assert "interrupted" not in tab.banner.label.text()
+
+
 def test_find_duplicates_asks_for_the_job(qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace) -> None:
     tab.open_study(phantom_study)
     with qtbot.waitSignal(tab.start_requested) as asked:

@@ -202,3 +202,12 @@ def test_only_what_went_wrong_is_there_to_copy(qtbot: QtBot) -> None:
     assert not strip.copy_button.isVisible()
     strip.add("That failed.", "why")
     assert strip.copy_button.isVisible()
+
+
+def test_a_cancelled_import_says_that_nothing_came_in(qtbot: QtBot, bar: Bar) -> None:
+    gate = Gate("Import")
+    gate.queued.kind = "import"
+    bar.queue.add(gate.queued)
+    qtbot.mouseClick(bar.bar.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bar.queue.current is None)
+    assert bar.bar.strip.label.text() == "Import was cancelled. The dataset is as it was before."

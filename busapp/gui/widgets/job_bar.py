@@ -184,7 +184,8 @@ class JobBar(QWidget):
         if outcome.state == "failed":
             self.strip.add(f"{title} failed. {outcome.error}", outcome.details)
         elif outcome.state == "cancelled":
-            kept = " It can be resumed." if self._has_checkpoint else ""
+            kept = " The dataset is as it was before." if job.kind in ("import", "curate") else ""
+            kept = " It can be resumed." if self._has_checkpoint else kept
             self.strip.add(f"{title} was cancelled.{kept}", level="info")
         else:
             skipped = sum(line.startswith("Skipped") for line in self._asides)
