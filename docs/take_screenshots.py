@@ -1,9 +1,10 @@
-"""Pictures of the real window on a study, one for each tab, as they stand in the README.
+"""Pictures of the real window on a study, each tab and the duplicate review, as they stand in the README.
 
     python docs/take_screenshots.py STUDY [--out docs/images] [--size 1280x800] [--scheme light] [--image FILE]
 
 The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
-diagnoses FILE (by default the study's first malignant image). No screen is needed (`QT_QPA_PLATFORM=offscreen`).
+diagnoses FILE (by default the study's first malignant image). The review shows the first pair that waits, or else the
+first that was decided; without any pair there is no picture of it. No screen is needed (`QT_QPA_PLATFORM=offscreen`).
 """
 
 import argparse
@@ -43,6 +44,17 @@ def first_malignant(study: Workspace, folder: Path) -> Path:
     return Path(shutil.copy(study.image_path(chosen), folder / Path(chosen.file).name))
 
 
+def show_review(window: MainWindow) -> bool:
+    """Open the duplicate review at a pair; whether there is one."""
+    review = window.dataset.review
+    window.dataset.open_review()
+    if review.pair is None:
+        review.head.decided_box.setChecked(True)
+    if review.pair is None:
+        review.left.emit()
+    return review.pair is not None
+
+
 def main() -> None:
     """Open the window, walk through the tabs, save a picture of each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,6 +83,10 @@ def main() -> None:
                 window.diagnosis.diagnose(arguments.image or first_malignant(study, Path(settings)))
                 work_events(app, 2 * SETTLE_SECONDS)
             window.grab().save(str(arguments.out / f"{name.lower()}.png"))
+            if tab is window.dataset and show_review(window):
+                work_events(app, SETTLE_SECONDS)
+                window.grab().save(str(arguments.out / "review.png"))
+                window.dataset.review.left.emit()
         window.close()
         work_events(app, SETTLE_SECONDS, until=lambda: not window.isVisible())
 

@@ -274,7 +274,7 @@ def test_f1_opens_the_guide_at_this_tab(qtbot: QtBot, window: MainWindow) -> Non
         assert window._guide is not None
         assert window._guide.text.source().fragment() == chapter
         assert f'name="{chapter}"' in (paths.resources_dir() / "guide.html").read_text(encoding="utf-8")
-    assert "Find duplicates" in window._guide.text.toPlainText()
+    assert "Check images" in window._guide.text.toPlainText()
     window._guide.close()
 
 
