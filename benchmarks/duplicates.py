@@ -233,13 +233,13 @@ def measure_altered(pictures: Sequence[Picture], originals: Sequence[Found], cou
         copies = [alter(pictures[source], rng) for source in sources]
         of = [*root, *(root[source] for source in sources)]
         found = pairs_among([*pictures, *copies])
-        hows = {pair.second: pair.how for pair in found if pair.second >= len(pictures)}
+        joined = {pair.second for pair in found if of[pair.first] == of[pair.second]}
         pairs = {(pair.first, pair.second): pair for pair in found}
         direct = [pairs.get((source, len(pictures) + place)) for place, source in enumerate(sources)]
         result[name] = {
             "copies": len(copies),
             "found": sum(pair is not None for pair in direct) / len(copies),
-            "joined": sum(len(pictures) + place in hows for place in range(len(copies))) / len(copies),
+            "joined": sum(len(pictures) + place in joined for place in range(len(copies))) / len(copies),
             "false_pairs": sum(of[pair.first] != of[pair.second] for pair in found),
             "how": dict(Counter(pair.how for pair in direct if pair is not None).most_common()),
         }

@@ -39,7 +39,7 @@ COLUMNS: Final = 2048
 WHOLE_PARTNERS: Final = 16
 """Partners of each picture by its thumbnail: neighbours in a film of hundreds of frames still chain into one group."""
 WINDOW_PARTNERS: Final = 6
-LEAST_SIGNATURE: Final = 0.54
+LEAST_SIGNATURE: Final = 0.5
 """Signatures that correlate less are not compared further. Of 100 altered copies, cropped to 70 % and marked over among
 them, five have one below 0.66 for the right window and none below 0.54; that of an unrelated picture, the best of 780
 or of 10,000, typically lies at 0.50 or 0.58."""
