@@ -49,6 +49,31 @@ def test_a_cancelled_import_that_brought_images_back_leaves_the_groups_as_they_w
     assert catalog.fingerprint() == before
 
 
+def test_an_image_that_comes_back_gives_its_patients_group_its_number(catalog: Catalog) -> None:
+    catalog.add([new_image(1, patient="p")], "earlier")
+    catalog.undo()
+    catalog.add([new_image(2, patient="p"), new_image(3, patient="q")], "now")
+    catalog.join([2, 3])
+    catalog.add([new_image(1, patient="p"), new_image(4, patient="q")], "the first again")
+    assert [image.group for image in catalog.images()] == [1, 1, 1, 1]
+    catalog.undo()
+    assert [image.group for image in catalog.images()] == [2, 2]
+
+
+def test_many_images_of_patients_come_back_without_grouping_all_of_them_each_time(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [new_image(number, patient=f"p{number // 4}") for number in range(100)]
+    catalog.add(images, "imported")
+    before = catalog.fingerprint()
+    catalog.undo()
+    monkeypatch.delattr("busapp.engine.catalog.addition.regroup")
+    addition = catalog.addition(lambda n: f"{n} images imported")
+    for start in range(0, 100, 10):
+        addition.add(images[start : start + 10])
+    assert catalog.fingerprint() == before
+
+
 def test_what_comes_in_after_an_import_was_taken_back_is_a_change_of_its_own(catalog: Catalog) -> None:
     addition = catalog.addition(lambda n: f"{n} images imported")
     addition.add([new_image(1), new_image(2)])

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from busapp.engine.catalog import history as steps
-from busapp.engine.catalog.groups import group_new, regroup
+from busapp.engine.catalog.groups import are_paired, group_new, regroup
 from busapp.engine.catalog.history import chunks
 from busapp.engine.catalog.records import NewImage
 from busapp.engine.catalog.tables import ImageRow
@@ -27,7 +27,7 @@ class Addition:
         """One, unless someone took it back while images were still coming in: what comes then is another."""
         self._before = 0, 0
         """`count` and `masks` when the newest of them began."""
-        self._regrouped = False
+        self._brought_back = False
         self.count = 0
         """New images so far."""
         self.masks = 0
@@ -72,12 +72,12 @@ class Addition:
             rows = [{name: getattr(new, name) for name in names} | {"change": change} for new in fresh]
             session.execute(insert(ImageRow), rows)
         for some in chunks(back):
-            values = {"removed": False, "change": change}
+            values = {"removed": False, "change": change, "group_id": None}
             session.execute(update(ImageRow).where(ImageRow.id.in_(some)).values(values))
-        if back:
+        self._brought_back = self._brought_back or bool(back)
+        if are_paired(session, back):
             regroup(session)
-            self._regrouped = True
-        elif any(new.patient is not None for new in fresh):
+        else:
             group_new(session, change)
 
     def take_back(self) -> None:
@@ -86,7 +86,7 @@ class Addition:
             for change in reversed(self._changes):
                 if steps.holds(session, change):
                     steps.forget_addition(session, change)
-            if self._regrouped:
+            if self._brought_back:
                 regroup(session)
         self._changes = []
 

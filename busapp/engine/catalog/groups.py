@@ -1,5 +1,7 @@
 """Which images must never be split between training and test."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -45,20 +47,38 @@ def regroup(session: Session) -> None:
 
 
 def group_new(session: Session, change: int) -> None:
-    """Put the images of a change that have a patient, and no group yet, into their patient's group."""
-    of_patient: dict[str, int] = {}
+    """Write the groups of the images of a change that have none yet, as `regroup` would, which takes far longer where
+    there are many images. No pair may speak of them."""
     new = session.execute(
         select(ImageRow.id, ImageRow.patient)
         .where(ImageRow.change == change, ImageRow.group_id.is_(None), ImageRow.patient.is_not(None))
         .order_by(ImageRow.id)
     ).all()
-    for some in chunks(sorted({image.patient for image in new if image.patient is not None})):
+    of_patient: dict[str, int] = {}
+    for some in chunks(sorted({str(image.patient) for image in new})):
         present = select(ImageRow.patient, func.min(ImageRow.group_id)).where(
             ImageRow.patient.in_(some), ImageRow.removed.is_(False), ImageRow.group_id.is_not(None)
         )
         for patient, group in session.execute(present.group_by(ImageRow.patient)):
-            if patient is not None and group is not None:
-                of_patient[patient] = group
-    rows = [{"id": image.id, "group_id": of_patient.setdefault(str(image.patient), image.id)} for image in new]
+            of_patient[str(patient)] = group or 0
+    smallest: dict[int, int] = {}
+    for image in new:
+        group = of_patient.setdefault(str(image.patient), image.id)
+        smallest[group] = min(smallest.get(group, group), image.id)
+    rows = [{"id": image.id, "group_id": smallest[of_patient[str(image.patient)]]} for image in new]
+    # An image that came back may have a smaller number than all that are there of its patient.
+    for some_groups in chunks([group for group, first in smallest.items() if first < group]):
+        members = select(ImageRow.id, ImageRow.group_id).where(
+            ImageRow.group_id.in_(some_groups), ImageRow.removed.is_(False)
+        )
+        rows += [{"id": image_id, "group_id": smallest[group or 0]} for image_id, group in session.execute(members)]
     if rows:
         session.execute(update(ImageRow), rows)
+
+
+def are_paired(session: Session, ids: Sequence[int]) -> bool:
+    """Whether any pair speaks of one of these images."""
+    return any(
+        session.scalar(select(PairRow.first).where(or_(PairRow.first.in_(some), PairRow.second.in_(some))).limit(1))
+        for some in chunks(ids)
+    )
