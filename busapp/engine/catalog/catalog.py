@@ -30,7 +30,7 @@ from busapp.engine.catalog.tables import (
     make_tables,
     prepare_connection,
 )
-from busapp.errors import DamagedStudy, NoSpace
+from busapp.errors import BadInput, DamagedStudy, NoSpace, UserError
 
 _RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]
 _FIRST, _SECOND = aliased(ImageRow), aliased(ImageRow)
@@ -54,6 +54,8 @@ class Catalog:
 
         Raises:
             DamagedStudy: the file is not a catalog of this program; it is left as it is.
+            BadInput: it cannot be written to, or another program does so for too long.
+            NoSpace: the disk is full.
         """
         self._path = path
         self._engine: Engine = create_engine(f"sqlite:///{path}")
@@ -74,6 +76,8 @@ class Catalog:
                     make_tables(connection, version)
         except DatabaseError as error:
             self._engine.dispose()
+            if circumstances := _circumstances(error, path):
+                raise circumstances from error
             raise DamagedStudy(
                 "The catalog of the study is damaged; it was left as it is",
                 file=path,
@@ -90,10 +94,8 @@ class Catalog:
             with Session(self._engine) as session, session.begin():
                 yield session
         except OperationalError as error:
-            if "disk is full" in str(error):
-                raise NoSpace(
-                    "The disk is full", file=self._path, remedy="Free some space; nothing stored was changed."
-                ) from error
+            if circumstances := _circumstances(error, self._path):
+                raise circumstances from error
             raise
 
     @contextmanager
@@ -362,6 +364,20 @@ class Catalog:
         """What has changed since a revision, in words, the oldest first; changes of it that were taken back, too."""
         with self._session() as session:
             return steps.since(session, revision)
+
+
+def _circumstances(error: DatabaseError, path: Path) -> UserError | None:
+    """What keeps a sound catalog from being used, if that is what SQLite complains of."""
+    said = str(error.orig)
+    if "disk is full" in said:
+        return NoSpace("The disk is full", file=path, remedy="Free some space; nothing stored was changed.")
+    if "readonly" in said or "unable to open" in said:
+        remedy = "Check that you may write to its folder, and that its drive is not read-only; or open a copy."
+        return BadInput("The study cannot be written to", file=path, remedy=remedy)
+    if "is locked" in said:
+        remedy = "Wait until it is done, and try again; nothing stored was changed."
+        return BadInput("Another program is writing to the study", file=path, remedy=remedy)
+    return None
 
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from sqlalchemy import Connection, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 FORMAT: Final = 2
+PATIENCE: Final = 10.0
+"""Seconds that one who writes waits for another."""
 BY_HAND: Final = "joined by hand"
 """How a pair came about that the user made; without the verdict "same" it is no pair."""
 
@@ -88,7 +90,7 @@ def prepare_connection(connection: Any, _record: Any) -> None:
     # WAL lets the window read while a job writes, and survives a kill -9 at any moment.
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
     cursor.close()
 
 
