@@ -487,7 +487,7 @@ def patient(**elements: Any) -> str:
 def test_who_the_patient_is() -> None:
     assert patient() == patient(PatientName="Another^Spelling", StudyInstanceUID="9.9")
     assert patient() != patient(PatientID="another")
-    assert patient() != patient(IssuerOfPatientID="another hospital")
+    assert patient() == patient(IssuerOfPatientID="some machines say who") == PATIENT
     nameless = {"PatientID": None, "PatientBirthDate": "19700101"}
     assert patient(**nameless) == patient(**nameless, StudyInstanceUID="9.9")
     assert patient(**nameless) != patient(**nameless | {"PatientBirthDate": "19700102"})

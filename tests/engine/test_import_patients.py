@@ -48,7 +48,7 @@ def by_file(workspace: Workspace) -> dict[str, ImageRecord]:
 
 
 def everything_stored(workspace: Workspace) -> bytes:
-    """All bytes of the catalog; not those of the run, which knows the path of its source."""
+    """All bytes of the catalog."""
     workspace.close()
     return b"".join(path.read_bytes() for path in workspace.root.glob("catalog.sqlite*"))
 
@@ -373,3 +373,14 @@ def test_the_shared_dicom_files_come_in(empty_study: Workspace, us_dicom: Path) 
     result = imported(empty_study, us_dicom, class_name="benign")
     assert (result["imported"], result["skipped"], result["patients"]) == (6, [], 3)
     assert empty_study.catalog.images()[0].spacing_mm == pytest.approx(0.3827, abs=1e-4)
+
+
+def test_a_patient_whom_a_table_and_a_dicom_file_name_is_one(empty_study: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "scans" / "benign").mkdir(parents=True)
+    (tmp_path / "scans" / "benign" / "IM_0001").write_bytes(dicom_bytes(loop(1)))
+    picture(tmp_path / "table" / "a.png")
+    (tmp_path / "table" / "labels.csv").write_text(f"file,class,patient\na.png,benign,{PATIENT}\n")
+    imported(empty_study, tmp_path / "scans")
+    imported(empty_study, tmp_path / "table" / "labels.csv")
+    first, second = empty_study.catalog.images()
+    assert first.group == second.group

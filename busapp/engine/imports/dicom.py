@@ -186,10 +186,13 @@ def _must_be_ultrasound(dicom: "DicomFile") -> None:
 
 
 def _patient(values: "Values") -> str:
-    """Who it is, as well as the file can tell; a study or a single picture stands for a patient without a name."""
+    """Who it is, as well as the file can tell; a study or a single picture stands for a patient without a name.
+
+    The bare number, as tables name it too. Who issued it does not count: not every machine says so, and one patient
+    taken for two would be split between training and test, while two taken for one are only kept together."""
     number, name, born = (values.text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
     if number.casefold() not in _NOBODY:
-        return f"number {number} issued by {values.text('IssuerOfPatientID')}"
+        return number
     if born and name.strip("^ ").casefold() not in _NOBODY:
         return f"name {name} born {born}"
     for keyword, kind in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "picture")):

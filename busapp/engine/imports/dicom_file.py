@@ -36,7 +36,7 @@ _WANTED: Final = frozenset(
     tag
     for keyword in (
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
-        *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "BurnedInAnnotation"),
+        *("PatientName", "PatientID", "PatientBirthDate", "BurnedInAnnotation"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
         *("BitsAllocated", "BitsStored", "PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         *("SequenceOfUltrasoundRegions", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
