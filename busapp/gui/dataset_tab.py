@@ -25,6 +25,7 @@ from busapp.engine.events import Event, RunStarted
 from busapp.engine.review import Review
 from busapp.engine.settings import CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
+from busapp.gui.job_thread import Outcome
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import remember_folder
@@ -37,7 +38,7 @@ from busapp.gui.widgets.image_grid import LARGEST, SMALLEST, ImageGrid
 from busapp.gui.widgets.image_model import facts
 from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
-from busapp.gui.widgets.message_strip import Level, MessageStrip
+from busapp.gui.widgets.message_strip import Level, Message, MessageStrip
 from busapp.gui.widgets.share_dialog import ShareDialog
 from busapp.summaries import alike, many
 
@@ -60,7 +61,7 @@ class DatasetTab(StudyTab):
         self._alike: set[int] = set()
         self._state: object = None
         self._before_import: tuple[str, set[int]] = ("", set())
-        self._told: list[str] = []
+        self._told: list[Message] = []
         self.setAcceptDrops(True)
         self.grid = ImageGrid()
         self.actions_on_images = ImageActions(self.grid.selected, self)
@@ -138,6 +139,7 @@ class DatasetTab(StudyTab):
     def _connect(self) -> None:
         self.sidebar.sources_chosen.connect(self.import_from)
         self.sidebar.check_requested.connect(self._check)
+        self.sidebar.review_requested.connect(self.open_review)
         self.sidebar.export_requested.connect(self._export)
         self.filters.changed.connect(self._apply_filters)
         self.open_action.triggered.connect(lambda: self._view(self.grid.currentIndex().row()))
@@ -205,6 +207,10 @@ class DatasetTab(StudyTab):
         if kind == "import" and isinstance(event, RunStarted):
             self._before_import = event.run, {image.id for image in self._images}
 
+    def job_ended(self, kind: str, outcome: Outcome) -> None:
+        if kind == "curate" and outcome.state != "finished":
+            self._tell_again()
+
     def _show_imported(self, run_id: str) -> None:
         """Select what the newest import brought in among all images; of an older one nothing tells any more."""
         self.filters.clear()
@@ -233,6 +239,7 @@ class DatasetTab(StudyTab):
 
     def _leave_review(self) -> None:
         self._pages.setCurrentIndex(0)
+        self._tell_again()
         self.grid.setFocus()
 
     def shut_down(self) -> None:
@@ -252,9 +259,9 @@ class DatasetTab(StudyTab):
         self._flags = catalog.flags()
         self._conflicts = catalog.conflicts()
         flags = {flag for names in self._flags.values() for flag in names}
-        self.sidebar.offer(self._classes, flags, has_images=bool(self._images))
         self.overview.show_dataset(self._images, catalog.measures(), self._facts())
         pairs = catalog.pairs()
+        self.sidebar.offer(self._classes, flags, has_images=bool(self._images), has_pairs=bool(pairs))
         self._alike = {
             image_id for pair in pairs if pair.verdict != "different" for image_id in (pair.first, pair.second)
         }
@@ -294,18 +301,23 @@ class DatasetTab(StudyTab):
         waiting = review.waiting
         contested = sum(map(review.contradicts, waiting))
         were = "was" if unchecked == 1 else "were"
-        told = [f"{many(unchecked, 'image')} {were} not checked for duplicates and quality yet."] if unchecked else []
-        if waiting:
-            told.append(f"{alike(len(waiting), contested)}.")
-        if told == self._told:
-            return
-        self._told = told
-        self.banner.clear()
+        told = []
         if unchecked:
-            self.banner.add(told[0], level="info", action="Check images", on_action=self._check)
+            sentence = f"{many(unchecked, 'image')} {were} not checked for duplicates and quality yet."
+            told.append(Message(sentence, level="info", action="Check images", on_action=self._check))
         if waiting:
             level: Level = "warning" if contested else "info"
-            self.banner.add(told[-1], level=level, action="Review", on_action=self.open_review)
+            sentence = f"{alike(len(waiting), contested)}."
+            told.append(Message(sentence, level=level, action="Review", on_action=self.open_review))
+        if told != self._told:
+            self._told = told
+            self.banner.clear()
+            self._tell_again()
+
+    def _tell_again(self) -> None:
+        """What waits still waits where its button was pressed, but nothing came of it."""
+        for message in self._told:
+            self.banner.add(message.sentence, level=message.level, action=message.action, on_action=message.on_action)
 
     def _apply_filters(self) -> None:
         if self.workspace is None:

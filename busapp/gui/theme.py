@@ -30,7 +30,8 @@ def class_colour(name: str, classes: Sequence[str]) -> QColor:
 
 def ink_on(ground: QColor) -> QColor:
     """Black or white, whichever is read better on this ground (relative luminance after WCAG 2.1)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in ground.getRgbF()[:3]]
+    levels = ground.redF(), ground.greenF(), ground.blueF()
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in levels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return QColor("white" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "black")
 

@@ -14,6 +14,7 @@ from busapp.engine.events import RunStarted
 from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.dataset_tab import DatasetTab
+from busapp.gui.job_thread import Outcome
 from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
 
@@ -134,6 +135,10 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     assert pair is not None and (pair.first, pair.second) == (benign[1], benign[4])
     qtbot.keyClick(tab.review, Qt.Key.Key_Escape)
     assert tab.grid.isVisible()
+    assert tab.banner.label.text() == "1 pair looks alike."  # nothing was decided, and it still waits
+    qtbot.mouseClick(tab.banner.close_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(tab.sidebar.review_button, Qt.MouseButton.LeftButton)
+    assert tab.review.isVisible()
 
 
 def test_images_are_joined_to_a_group_and_taken_out_by_keys(
@@ -271,6 +276,10 @@ def test_images_that_were_not_checked_are_told_with_what_to_do(
     with qtbot.waitSignal(tab.start_requested) as asked:
         qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
     assert asked.args == [CurateSettings()]
+    assert not tab.banner.isVisible()
+    assert not tab.sidebar.review_button.isEnabled()
+    tab.job_ended("curate", Outcome("cancelled"))
+    assert tab.banner.label.text() == "24 images were not checked for duplicates and quality yet."
 
 
 def test_an_import_that_was_interrupted_can_be_completed(

@@ -287,6 +287,11 @@ def test_a_group_is_accepted_at_once(qtbot: QtBot, review: DuplicateReview, stud
     assert review.head.progress_label.text() == "3 of 5 decided, 1 contradicting first"
     _press(qtbot, review, Qt.Key.Key_Backspace)
     assert review.head.progress_label.text().startswith("0 of 5")
+    study.catalog.judge([(study.a, study.b)], "same")
+    review.refresh()
+    _press(qtbot, review, Qt.Key.Key_End)
+    _press(qtbot, review, Qt.Key.Key_A)
+    assert review.told.text() == "Said of 2 pairs: the same picture."  # the third had been said before
 
 
 def test_images_are_taken_out_of_a_group(qtbot: QtBot, review: DuplicateReview, study: Study) -> None:

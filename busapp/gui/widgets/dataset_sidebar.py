@@ -20,11 +20,13 @@ class DatasetSidebar(QScrollArea):
     Signals:
         sources_chosen: a list of `Path`s to import from.
         check_requested: find duplicates and doubtful images.
+        review_requested: go through the pairs that look alike.
         export_requested: hand the images on.
     """
 
     sources_chosen = Signal(object)
     check_requested = Signal()
+    review_requested = Signal()
     export_requested = Signal()
 
     def __init__(self, actions: ImageActions, parent: QWidget | None = None) -> None:
@@ -39,6 +41,9 @@ class DatasetSidebar(QScrollArea):
             "Finds near-duplicates, contradicting labels and doubtful images, and measures all"
         )
         self.check_button.clicked.connect(self.check_requested)
+        self.review_button = QPushButton("Review pairs…")
+        self.review_button.setToolTip("Images that look alike, side by side: decide which are the same picture")
+        self.review_button.clicked.connect(self.review_requested)
         self.export_button = QPushButton("Export…")
         self.export_button.setToolTip("The curated images as folders with a table, as COCO, or as a ZIP archive")
         self.export_button.clicked.connect(self.export_requested)
@@ -53,7 +58,7 @@ class DatasetSidebar(QScrollArea):
         column = QVBoxLayout(panel)
         column.setContentsMargins(0, 0, SPACE, 0)
         column.setSpacing(SPACE)
-        for button in (self.import_button, self.check_button, self.export_button):
+        for button in (self.import_button, self.check_button, self.review_button, self.export_button):
             column.addWidget(button)
         column.addSpacing(SPACE)
         column.addWidget(heading("Show"))
@@ -101,8 +106,9 @@ class DatasetSidebar(QScrollArea):
         """How many images are shown and selected."""
         self.count_label.setText(f"{shown:,} of {of:,} images, {selected:,} selected")
 
-    def offer(self, classes: Sequence[str], flags: set[str], *, has_images: bool) -> None:
+    def offer(self, classes: Sequence[str], flags: set[str], *, has_images: bool, has_pairs: bool) -> None:
         """What there is to choose from."""
         self.filters.offer(classes, flags)
         self.check_button.setEnabled(has_images)
+        self.review_button.setEnabled(has_pairs)
         self.export_button.setEnabled(has_images)

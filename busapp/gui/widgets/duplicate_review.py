@@ -296,8 +296,11 @@ class DuplicateReview(QWidget):
             self._decide(lambda decisions: decisions.bring_back(aside), stays=True)
 
     def _all_same(self) -> None:
-        pairs = self._review.pairs_within(self.strip.images)
-        self._decide(lambda decisions: decisions.judge(pairs, "same"))
+        pairs = [pair for pair in self._review.pairs_within(self.strip.images) if pair.verdict is None]
+        if pairs:
+            self._decide(lambda decisions: decisions.judge(pairs, "same"))
+        else:
+            self.told.setText("All of them were said to be the same picture before.")
 
     def _take_out(self, images: list[ImageRecord]) -> None:
         self._decide(lambda decisions: decisions.split(images), stays=True)
