@@ -14,8 +14,9 @@ from busapp.engine import estimates
 from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.duplicates import THUMBNAIL
 from busapp.engine.events import Event, Finished, Job, Note, Progress
-from busapp.engine.gan.generators import GeneratorRecord, draw_in_parts, load_images, png
+from busapp.engine.gan.generators import GeneratorRecord, draw_in_parts, load_images
 from busapp.engine.gan.scores import FEWEST, Score, kid, kid_floor
+from busapp.engine.png import bare_png
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, SynthesizeSettings
@@ -177,7 +178,7 @@ def _add_to_catalog(workspace: Workspace, class_name: str, pixels: Pixels, run: 
         return len(before)
     new = []
     for number, picture in enumerate(pixels, start=1):
-        sha256 = workspace.store_image(png(picture), ".png")
+        sha256 = workspace.store_image(bare_png(Image.fromarray(picture)), ".png")
         height, width, _ = picture.shape
         name = f"synthetic/{class_name}/{run.id}-{number:04d}.png"
         new.append(NewImage(name, sha256, ".png", class_name, width, height, kind="synthetic", run=run.id))

@@ -4,7 +4,6 @@ A generator is a folder with `generator.keras` and `generator.json`. Keras is lo
 """
 
 import hashlib
-import io
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from busapp.engine import estimates
@@ -135,13 +133,6 @@ def qualifies(record: GeneratorRecord, allowed: frozenset[str]) -> bool:
 def real_hashes(workspace: Workspace, class_name: str | None = None) -> frozenset[str]:
     """Content hashes of the study's real images, of one class or all, those that are set aside among them."""
     return frozenset(image.sha256 for image in workspace.catalog.images(class_name=class_name, kind="real"))
-
-
-def png(pixels: Pixels) -> bytes:
-    """One picture, uint8 (height, width, 3), as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def draw_in_parts(record: GeneratorRecord, count: int, seed: int) -> Iterator[Pixels]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from busapp.engine import estimates
 from busapp.engine.checkpoints import Arrays, load_checkpoint, save_checkpoint
@@ -23,8 +24,9 @@ from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Pr
 from busapp.engine.files import space_is_needed, write_atomically
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
-from busapp.engine.gan.generators import GeneratorRecord, png, same_training
+from busapp.engine.gan.generators import GeneratorRecord, same_training
 from busapp.engine.gan.keras_setup import keras, tf
+from busapp.engine.png import bare_png
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
 from busapp.errors import CannotResume, TrainingDiverged
@@ -338,4 +340,4 @@ def _grid(samples: Pixels) -> bytes:
     """`GRID_ROWS` × `GRID_COLUMNS` images side by side, as PNG."""
     _, height, width, channels = samples.shape
     rows = samples.reshape(GRID_ROWS, GRID_COLUMNS, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return png(rows.reshape(GRID_ROWS * height, GRID_COLUMNS * width, channels))
+    return bare_png(Image.fromarray(rows.reshape(GRID_ROWS * height, GRID_COLUMNS * width, channels)))

@@ -51,7 +51,6 @@ _JPEG: Final = {JPEGBaseline8Bit: (0, 1), JPEGExtended12Bit: (0, 1), JPEGLossles
 _JPEG_2000: Final = (JPEG2000Lossless, JPEG2000)
 _JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
 _SYNTAXES: Final = frozenset((*NATIVE, RLELossless, *_JPEG, *_JPEG_2000, *_JPEG_LS))
-_YBR: Final = ("YBR_FULL", "YBR_FULL_422")
 _COLOURS: Final = {
     "MONOCHROME1": 1,
     "MONOCHROME2": 1,

@@ -4,7 +4,6 @@ An image file is stored as it is, a frame of a DICOM file as PNG. Of a DICOM fil
 is the patient's, nor anything else but pixels and their spacing: the frame is called after a keyed hash.
 """
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import read_whole
 from busapp.engine.patients import pseudonym
+from busapp.engine.png import bare_png
 from busapp.engine.preprocessing import decode
 from busapp.engine.settings import ImportSettings
 from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
@@ -97,7 +97,7 @@ class Store:
             if self._stop.is_set():
                 return
             file = dicom_file(found.class_name, stem, frame.number, header.frames)
-            png = _png(frame.picture)
+            png = bare_png(frame.picture)
             if (file, sha256_of(png)) in self._known:
                 stored.already_present += 1
             else:
@@ -155,7 +155,7 @@ class Store:
         if union is None:
             return None
         merged = Image.fromarray(union.astype(np.uint8) * 255)
-        sha256 = self._workspace.store_mask(_png(merged))
+        sha256 = self._workspace.store_mask(bare_png(merged))
         _keep_small(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
         return sha256
 
@@ -183,9 +183,3 @@ def dicom_file(class_name: str, stem: str, number: int, frames: int) -> str:
 def _keep_small(path: Path, make: Callable[[], bytes]) -> None:
     if not path.exists():
         write_atomically(path, make(), survives_power_cut=False)
-
-
-def _png(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()

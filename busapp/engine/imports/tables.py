@@ -40,11 +40,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows, and which columns there are."""
+    """The rows, and whether there is a column of classes."""
 
     rows: list[Row]
     has_classes: bool
-    has_patients: bool
 
 
 def read_table(entry: Entry, given: Path | str) -> Table:
@@ -96,7 +95,7 @@ def _parsed(text: str, given: Path | str) -> Table:
         for row in reader
         if any(map(str.strip, row))
     ]
-    return Table(rows, class_name is not None, patient is not None)
+    return Table(rows, class_name is not None)
 
 
 def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listing]:
