@@ -201,5 +201,8 @@ def _stylesheet(c: Colours) -> str:
     QToolButton:focus {{ padding: 1px 2px; }}
     QCheckBox::indicator:unchecked {{ width: 12px; height: 12px; border: 1px solid {c.muted}; border-radius: 2px;
         background: {c.base}; }}
-    QCheckBox::indicator:unchecked:disabled {{ border-color: {c.border}; background: {c.window}; }}
+    QRadioButton::indicator:unchecked {{ width: 12px; height: 12px; border: 1px solid {c.muted}; border-radius: 7px;
+        background: {c.base}; }}
+    QCheckBox::indicator:unchecked:disabled, QRadioButton::indicator:unchecked:disabled {{
+        border-color: {c.border}; background: {c.window}; }}
     """

@@ -243,7 +243,8 @@ def test_an_unreadable_image_leaves_the_other_one_to_be_seen(
     review.open_study(study.workspace)
     qtbot.waitUntil(lambda: not review.view.left.canvas.picture.isNull())
     assert review.view.right.canvas.picture.isNull()
-    assert "not a readable image" in review.view.right.canvas.sentence
+    assert review.view.right.canvas.sentence == "The file is not a readable image."
+    assert review.view.left.canvas.sentence == ""
     assert review.view.third.canvas.picture.isNull()
 
 

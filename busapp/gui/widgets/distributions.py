@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePo
 from busapp.engine.catalog import ImageRecord, Measures
 from busapp.gui.theme import SPACE, class_colour
 from busapp.gui.widgets.curves import CurvePlot
+from busapp.summaries import many
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,4 +114,5 @@ class Distributions(QWidget):
         elif not measured:
             self.sentence.setText("“Check images” measures brightness, contrast, colour and texture of each image.")
         else:
-            self.sentence.setText(f"{left_out:,} images were not measured yet." if left_out else "")
+            were = "was" if left_out == 1 else "were"
+            self.sentence.setText(f"{many(left_out, 'image')} {were} not measured yet." if left_out else "")

@@ -210,7 +210,7 @@ class ImageViewer(QDialog):
                 workspace.imported_path(image) if self._is_original else workspace.image_path(image)
             )
         except UnreadableImage as error:
-            self._picture, self.canvas.sentence = None, str(error)
+            self._picture, self.canvas.sentence = None, f"{error.what}."
         self._plain, self._equalised = to_qimage(self._picture) if self._picture else QImage(), QImage()
         self._equalise(self.equalise_box.isChecked())
         self._show_pictures()

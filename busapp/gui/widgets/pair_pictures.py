@@ -44,14 +44,15 @@ class PairKey:
 @dataclass(frozen=True, slots=True)
 class PairPictures:
     """Both pictures at one scale, the second one brought onto the first, and their difference in colours; null where
-    they cannot be made, for the reason in `problem`. `mean` is the mean difference in grey levels."""
+    they cannot be made, for the reasons in `problems`, one for each image. `mean` is the mean difference in grey
+    levels."""
 
     first: QImage
     second: QImage
     brought: QImage
     difference: QImage
     mean: float = 0.0
-    problem: str = ""
+    problems: tuple[str, str] = ("", "")
 
 
 def make_pictures(workspace: Workspace, key: PairKey) -> PairPictures:
@@ -63,13 +64,14 @@ def make_pictures(workspace: Workspace, key: PairKey) -> PairPictures:
     for image in (key.first, key.second):
         try:
             read.append(read_image(workspace.image_path(image)))
+            problems.append("")
         except UnreadableImage as error:
             read.append(None)
-            problems.append(str(error))
+            problems.append(f"{error.what}.")  # where the study keeps it tells nobody anything
     first, second = read
     if first is None or second is None:
         alone = [QImage() if picture is None else to_qimage(_small(picture)) for picture in read]
-        return PairPictures(alone[0], alone[1], QImage(), QImage(), problem="\n".join(problems))
+        return PairPictures(alone[0], alone[1], QImage(), QImage(), problems=(problems[0], problems[1]))
     both = side_by_side(first, second, mirrored="mirrored" in key.how, cropped="cropped" in key.how)
     return PairPictures(
         to_qimage(both.first),
@@ -142,7 +144,7 @@ class PairLoader(QObject):
             log.exception("a pair cannot be shown")
             nothing = QImage()
             words = f"The pair cannot be shown ({type(error).__name__}). The log has the details."
-            pictures = PairPictures(nothing, nothing, nothing, nothing, problem=words)
+            pictures = PairPictures(nothing, nothing, nothing, nothing, problems=(words, words))
         self._made.emit(workspace, key, pictures)
 
     def _keep(self, workspace: Workspace, key: PairKey, pictures: PairPictures) -> None:

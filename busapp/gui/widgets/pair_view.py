@@ -49,9 +49,9 @@ class PairView(QWidget):
         """None while they are being loaded."""
         self._pictures = pictures
         shown = pictures or PairPictures(QImage(), QImage(), QImage(), QImage())
-        sentence = pictures.problem if pictures else "Loading…"
-        self.left.show_picture(shown.first, sentence)
-        self.right.show_picture(shown.second, sentence)
+        sentences = pictures.problems if pictures else ("Loading…", "Loading…")
+        self.left.show_picture(shown.first, sentences[0])
+        self.right.show_picture(shown.second, sentences[1])
         self._show_third()
 
     def next_mode(self) -> None:
