@@ -28,7 +28,8 @@ _NOT_KEPT = "(name not kept)"
 
 class RunInfo(BaseModel):
     """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's
-    fingerprint at the start, `revision` the number of its newest change."""
+    fingerprint at the start, after a check that the run itself began with, `revision` the number of its newest
+    change."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -100,6 +100,9 @@ def _curated(workspace: Workspace, run: Run) -> Job:
         for event in curate(workspace, _last_curation(workspace), run):
             if not isinstance(event, Finished):
                 yield event
+        # What it measures, it measures on the dataset as it is now, which its own check must not seem to have changed.
+        run.info.dataset, run.info.revision = workspace.catalog.fingerprint(), workspace.catalog.revision()
+        run.save()
 
 
 def _last_curation(workspace: Workspace) -> CurateSettings:

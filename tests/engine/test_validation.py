@@ -134,10 +134,14 @@ def test_predictions_are_out_of_fold_and_give_the_confusion_again(study: Workspa
 
 
 def test_a_study_that_was_not_curated_is_curated_first(phantom_study: Workspace) -> None:
+    first = phantom_study.catalog.images()[0]
+    copy = NewImage("benign/copy.png", first.sha256, ".png", first.class_name, first.width, first.height)
+    phantom_study.catalog.add([copy], "a copy")
     events = pull(jobs.start(phantom_study, tiny(epochs=1)))
     assert any(isinstance(event, Note) and "curated first" in event.text for event in events)
     assert sum(isinstance(event, Finished) for event in events) == 1
     assert "n_groups" in result_of(events)
+    assert phantom_study.changed_since(the_run(phantom_study)) == [], "its own check is no change of its dataset"
 
 
 def test_what_cannot_be_trained_on_is_said_at_once(empty_study: Workspace, study: Workspace) -> None:
