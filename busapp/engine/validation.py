@@ -136,8 +136,12 @@ class Study:
         return lacking(self.selection.counts) if self.settings.system == "system2" else {}
 
     def forbidden(self, fold: Fold) -> frozenset[str]:
-        """Content hashes of a fold's test images and their group mates."""
-        return forbidden_hashes(self.selection, fold, self.everything)
+        """Content hashes of a fold's test images and their group mates; and of what has come into the study since the
+        run began, by importing or covering, as nobody knows what that resembles."""
+        from busapp.engine.gan.generators import real_hashes
+
+        known = frozenset(record.sha256 for record in self.everything)
+        return forbidden_hashes(self.selection, fold, self.everything) | (real_hashes(self.workspace) - known)
 
     def images_of(self, fold: Fold) -> int:
         """Images that one epoch of a fold trains and tests on."""

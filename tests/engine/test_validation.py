@@ -15,12 +15,15 @@ import pytest
 from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.classifiers.final_model import train_final
+from busapp.engine.covering import cover_image
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.gan.generators import find_generators
 from busapp.engine.predictions import read_predictions
 from busapp.engine.preprocessing import read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
+from busapp.engine.splits import make_folds, select
+from busapp.engine.validation import Study
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
 
@@ -284,6 +287,19 @@ def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_imag
     for (name, first), (_, second) in zip(network.state_dict().items(), kept.state_dict().items(), strict=True):
         assert first.equal(second), name
     assert not kept.training
+
+
+def test_what_came_into_the_study_while_a_run_was_at_work_was_seen_by_no_generator_of_it(study: Workspace) -> None:
+    selection = select(study, tiny())
+    folds, everything = make_folds(selection, tiny()), tuple(study.catalog.images(kind="real"))
+    begun = Study(study, tiny(), study.new_run("validate", {}), selection, folds, everything)
+    before = begun.forbidden(folds[0])
+    tested = selection.records[folds[0].test[0]]
+    assert tested.sha256 in before
+    cover_image(study, tested, [(0, 0, 9, 9)], "black")
+    covered = study.catalog.image(tested.id)
+    assert covered is not None
+    assert begun.forbidden(folds[0]) == before | {covered.sha256}
 
 
 def pull_value(steps: Any) -> Any:
