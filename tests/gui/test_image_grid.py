@@ -1,5 +1,7 @@
+import shutil
 from collections import Counter
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, QTimer
@@ -10,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.thumbnails import mask_thumbnail_path, thumbnail_path
 from busapp.engine.workspace import Workspace
+from busapp.errors import NoSpace
 from busapp.gui import theme
 from busapp.gui.widgets.class_balance import ClassBalance, ClassCount
 from busapp.gui.widgets.grid_layout import GridLayout
@@ -86,6 +89,20 @@ def test_an_image_that_cannot_be_read_is_shown_as_such(phantom_study: Workspace)
     phantom_study.image_path(image).write_bytes(b"torn")
     thumbnail_path(phantom_study, image.sha256).unlink()
     assert picture(phantom_study, image, Look(128, True)).isNull()
+
+
+def test_images_are_shown_where_no_small_picture_can_be_kept(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = phantom_study.catalog.images()[0]
+    before = picture(phantom_study, image, Look(64, True))
+    shutil.rmtree(phantom_study.root / "cache")
+
+    def no_space(path: Path, content: bytes, **_more: object) -> None:
+        raise NoSpace("The disk is full", file=path)
+
+    monkeypatch.setattr("busapp.gui.widgets.thumbnails.write_atomically", no_space)
+    assert picture(phantom_study, image, Look(64, True)) == before
 
 
 def test_a_torn_thumbnail_is_made_again(phantom_study: Workspace) -> None:

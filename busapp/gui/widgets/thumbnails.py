@@ -2,7 +2,9 @@
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from PIL import Image
@@ -11,7 +13,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.files import write_atomically
-from busapp.engine.preprocessing import read_image
+from busapp.engine.preprocessing import decode, read_image
 from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
@@ -38,21 +40,28 @@ def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
         return small
     try:
         content = make_thumbnail(read_image(workspace.image_path(image)))
-        write_atomically(cached, content)
-    except (UserError, OSError):
+    except UserError:
         return QImage()
+    _keep(cached, content)
     return QImage.fromData(content)
+
+
+def _keep(cached: Path, content: bytes) -> None:
+    with suppress(UserError, OSError):  # where the disk is full it is made again each time
+        write_atomically(cached, content, survives_power_cut=False)
 
 
 def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
     """The small mask, from the cache or made now; None where it cannot be read."""
     cached = mask_thumbnail_path(workspace, sha256)
     try:
-        if not cached.exists():
-            write_atomically(cached, make_mask_thumbnail(read_image(workspace.mask_path(sha256))))
-        return read_image(cached)
-    except (UserError, OSError):
+        if cached.exists():
+            return read_image(cached)
+        content = make_mask_thumbnail(read_image(workspace.mask_path(sha256)))
+    except UserError:
         return None
+    _keep(cached, content)
+    return decode(content, file=cached)
 
 
 def picture(workspace: Workspace, image: ImageRecord, look: Look) -> QImage:
