@@ -393,7 +393,7 @@ def test_a_catalog_of_the_first_version_is_read_and_keeps_its_history(tmp_path: 
     connection.close()
     catalog = Catalog(path)
     assert groups(catalog) == [1, 1]
-    assert [image.checked for image in catalog.images()] == [True, True]
+    assert [image.checked for image in catalog.images()] == [False, False], "more is found now than then"
     assert catalog.pairs() == [Pair(1, 2, 1.0, "looks alike", None)]
     assert catalog.undo() == "1 image set aside: blurred"
     assert catalog.images()[0].excluded is None
