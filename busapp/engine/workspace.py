@@ -108,6 +108,14 @@ class Workspace:
         """Keep the bytes under their hash, which is returned. What is already there is not written again."""
         return self._store("images", content, suffix)
 
+    def restore_image(self, content: bytes, suffix: str) -> bool:
+        """Keep the bytes of an image that the study has; whether they were missing, or cut short."""
+        path = self._stored("images", sha256_of(content), suffix)
+        is_whole = path.exists() and path.stat().st_size == len(content)
+        if not is_whole:
+            write_atomically(path, content)
+        return not is_whole
+
     def store_mask(self, content: bytes) -> str:
         """Keep a mask's PNG bytes under their hash."""
         return self._store("masks", content, ".png")

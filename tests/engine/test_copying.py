@@ -9,7 +9,7 @@ from busapp.errors import BadInput, DamagedStudy
 
 
 def test_a_copy_holds_the_same_study(phantom_study: Workspace, tmp_path: Path) -> None:
-    (phantom_study.root / "cache").mkdir()
+    (phantom_study.root / "cache").mkdir(exist_ok=True)
     (phantom_study.root / "cache" / "thumbnail.jpg").write_bytes(b"x")
     *_, last = copy_study(phantom_study, tmp_path / "copy")
     assert last == Finished({"study": str(tmp_path / "copy")})

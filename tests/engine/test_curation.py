@@ -233,7 +233,8 @@ def test_runs_of_the_first_version_can_still_be_read() -> None:
 @pytest.mark.busi
 def test_busi_has_its_known_conflicts_and_no_lumps(empty_study: Workspace, busi_256: Path) -> None:
     """Brute force (thumbnails that correlate at more than 0.97) finds 203 pairs, 613 groups and 10 conflicts; 25 more
-    pairs are the same frame shown wider, or shifted, and 5 neighbouring frames of one film that brute force finds in part."""
+    pairs are the same frame shown wider, or shifted, and 5 neighbouring frames of one film, which brute force finds in
+    part."""
     list(jobs.start(empty_study, ImportSettings(sources=(busi_256,))))
     result = curated(empty_study)
     assert (result["n_images"], result["n_groups"], result["n_pairs"]) == (780, 590, 233)

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, Finished, Progress, Skipped
+from busapp.engine.events import Event, Finished, Note, Progress, Skipped
 from busapp.engine.imports import importing
 from busapp.engine.imports.preview import Preview, preview
 from busapp.engine.preprocessing import read_image
@@ -386,3 +386,23 @@ def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path, after: int) ->
     answers = iter([False] * after + [True])
     assert preview(ImportSettings(sources=(phantom_folder,)), {}, lambda: next(answers)) is None
     assert next(answers, None) is None  # nor was it asked again
+
+
+@pytest.mark.parametrize("damage", ["deleted", "emptied"])
+def test_importing_again_makes_a_lost_stored_file_whole(
+    empty_study: Workspace, phantom_folder: Path, damage: str
+) -> None:
+    settings = ImportSettings(sources=(phantom_folder,))
+    list(jobs.start(empty_study, settings))
+    image = empty_study.catalog.images()[3]
+    stored = empty_study.image_path(image)
+    content = stored.read_bytes()
+    if damage == "deleted":
+        stored.unlink()
+    else:
+        stored.write_bytes(b"")
+    events = list(jobs.start(empty_study, settings))
+    assert stored.read_bytes() == content
+    told = "1 image of the study had lost its stored file, or a part of it, and is whole again."
+    assert Note(told) in events
+    assert len(empty_study.catalog.history()) == 1

@@ -304,8 +304,10 @@ class Catalog:
         measures: Mapping[int, Measures],
     ) -> None:
         """Replace what curation found: the ids of the images that it saw, pairs of near-duplicates, flags, measures.
-        The groups follow from the pairs. What the user said of pairs, and pairs joined by hand, stay."""
+        The groups follow from the pairs. What the user said of pairs, and pairs joined by hand, stay. Images that
+        were taken back while curation looked at them are left out."""
         with self.writing() as session:
+            present = set(session.scalars(select(ImageRow.id).where(ImageRow.removed.is_(False))))
             judged = {
                 (row.first, row.second): row
                 for row in session.execute(select(*PairRow.__table__.columns).where(PairRow.verdict.is_not(None)))
@@ -316,21 +318,28 @@ class Catalog:
             }
             for pair in pairs:
                 key = _ordered((pair.first, pair.second))
+                if not present.issuperset(key):
+                    continue
                 verdict = judged[key].verdict if key in judged else None
                 rows[key] = [*key, pair.similarity, pair.how, verdict]
             found: dict[str, list[Any]] = {
                 "pairs": list(rows.values()),
-                "flags": [[image_id, name] for image_id, names in flags.items() for name in names],
-                "checked": sorted(seen),
+                "flags": [
+                    [image_id, name] for image_id, names in flags.items() if image_id in present for name in names
+                ],
+                "checked": sorted(present.intersection(seen)),
             }
             back = steps.set_curation(session, found)
             if back:
                 steps.record(session, f"{_many(len(found['checked']), 'image')} checked", back)
             session.execute(delete(MeasureRow))
-            if measures:
-                session.execute(
-                    insert(MeasureRow), [{"image_id": i, **values._asdict()} for i, values in measures.items()]
-                )
+            rows_of_measures = [
+                {"image_id": image_id, **values._asdict()}
+                for image_id, values in measures.items()
+                if image_id in present
+            ]
+            if rows_of_measures:
+                session.execute(insert(MeasureRow), rows_of_measures)
             regroup(session)
 
     # -- history -------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ class _Bringing:
         self.masks = 0
         self.patients: set[str] = set()
         self._burned_in = 0
+        self._restored = 0
 
     def all(self, images: Sequence[FoundImage]) -> Job:
         """Bring all of them in, in their order."""
@@ -130,6 +131,7 @@ class _Bringing:
         self.already_present += stored.already_present
         self.masks += stored.masks
         self._burned_in += stored.burned_in
+        self._restored += stored.restored
         self.skipped += stored.skipped
         yield from stored.skipped
         if len(self._batch) >= _BATCH:
@@ -141,6 +143,11 @@ class _Bringing:
 
     def notes(self, images: Sequence[FoundImage]) -> Iterator[Note]:
         """What the user should know once all are in."""
+        if self._restored:
+            n = self._restored
+            lost = "1 image of the study had lost its" if n == 1 else f"{n:,} images of the study had lost their"
+            whole = "is" if n == 1 else "are"
+            yield Note(f"{lost} stored file, or a part of it, and {whole} whole again.")
         if self._burned_in:
             yield Note(
                 f"{self._burned_in:,} DICOM files say that text about the patient is burned into their pictures. "

@@ -39,6 +39,8 @@ class Stored:
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
+    restored: int = 0
+    """Of those that were there already: whose stored file was missing or cut short, and is whole again."""
 
 
 class Store:
@@ -76,7 +78,7 @@ class Store:
         content = read_whole(found.entry)
         has_mask = self._known.get((found.file, sha256_of(content)))
         if has_mask or (has_mask is not None and not found.masks):
-            stored.already_present += 1
+            self._is_there(found.file, content, stored)
             return
         picture = decode(content, file=found.name)
         mask = self._merged_mask(found, picture.size, stored)
@@ -99,9 +101,13 @@ class Store:
             file = dicom_file(found.class_name, stem, frame.number, header.frames)
             png = bare_png(frame.picture)
             if (file, sha256_of(png)) in self._known:
-                stored.already_present += 1
+                self._is_there(file, png, stored)
             else:
                 self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
+
+    def _is_there(self, file: str, content: bytes, stored: Stored) -> None:
+        stored.already_present += 1
+        stored.restored += self._workspace.restore_image(content, suffix_of(file))
 
     def _put(
         self,
