@@ -373,3 +373,10 @@ def test_a_full_disk_is_told_and_changes_nothing(catalog: Catalog) -> None:
         catalog.add([new_image(number) for number in range(100, 2000)], "too many")
     assert len(catalog.images()) == 3
     assert len(catalog.history()) == 1
+
+
+def test_the_images_of_pairs_are_found_alone(catalog: Catalog) -> None:
+    ids = [image.id for image in catalog.images()]
+    assert catalog.images(in_pairs=True) == []
+    catalog.set_curation(ids, [FoundPair(ids[2], ids[0], 0.9, "looks alike")], {}, {})
+    assert [image.id for image in catalog.images(in_pairs=True)] == [ids[0], ids[2]]

@@ -41,10 +41,3 @@ def test_a_catalog_of_the_first_version_is_read_and_keeps_its_history(tmp_path: 
     assert catalog.undo() == "2 images imported"
     assert catalog.images() == []
     catalog.close()
-
-
-def test_the_images_of_pairs_are_found_alone(catalog: Catalog) -> None:
-    ids = [image.id for image in catalog.images()]
-    assert catalog.images(in_pairs=True) == []
-    catalog.set_curation(ids, [FoundPair(ids[2], ids[0], 0.9, "looks alike")], {}, {})
-    assert [image.id for image in catalog.images(in_pairs=True)] == [ids[0], ids[2]]
