@@ -26,15 +26,15 @@ class ImageRow(Base):
     file: Mapped[str] = mapped_column(index=True)
     sha256: Mapped[str] = mapped_column(index=True)
     suffix: Mapped[str]
-    class_name: Mapped[str] = mapped_column(index=True)
-    kind: Mapped[str]
+    class_name: Mapped[str] = mapped_column()
+    kind: Mapped[str] = mapped_column()
     width: Mapped[int]
     height: Mapped[int]
     mask: Mapped[str | None]
     source: Mapped[str]
     run: Mapped[str | None]
     group_id: Mapped[int | None]
-    excluded: Mapped[str | None]
+    excluded: Mapped[str | None] = mapped_column()
     removed: Mapped[bool] = mapped_column(default=False)
     original: Mapped[str | None]
     patient: Mapped[str | None]
@@ -42,7 +42,11 @@ class ImageRow(Base):
     checked: Mapped[bool] = mapped_column(default=False)
     change: Mapped[int | None] = mapped_column(index=True)
     # Not of removed ones: when covering is undone, its image has again what an import that was undone had brought.
-    __table_args__ = (Index("ix_image_once", file, sha256, unique=True, sqlite_where=~removed),)
+    __table_args__ = (
+        Index("ix_image_once", file, sha256, unique=True, sqlite_where=~removed),
+        # Every tab counts images by class; this index alone answers that.
+        Index("ix_image_counted", class_name, kind, removed, excluded),
+    )
 
 
 class FlagRow(Base):
@@ -102,6 +106,7 @@ _FROM_1_TO_2: Final = (
     "ALTER TABLE image ADD COLUMN checked BOOLEAN NOT NULL DEFAULT 0",
     "ALTER TABLE image ADD COLUMN change INTEGER",
     "CREATE INDEX ix_image_change ON image (change)",
+    "CREATE INDEX ix_image_counted ON image (class_name, kind, removed, excluded)",
     "ALTER TABLE pair ADD COLUMN similarity FLOAT NOT NULL DEFAULT 1",
     "ALTER TABLE pair ADD COLUMN how VARCHAR NOT NULL DEFAULT 'looks alike'",
     "ALTER TABLE pair ADD COLUMN verdict VARCHAR",
