@@ -1,6 +1,6 @@
 """From a job's settings model to the command line's options, and back from what was typed to settings.
 
-Names, types, ranges, help and defaults all stand in `busapp/engine/settings.py`; nothing is written twice.
+Names, types, ranges, help and defaults all stand in `busapp/engine/settings/`; nothing is written twice.
 """
 
 import inspect

@@ -1,0 +1,38 @@
+"""The settings of every job: one pydantic model each. The command line's options and the window's forms are
+both made from these, and they are saved with the run. A default stands here and nowhere else."""
+
+from busapp.engine.settings.base import JobSettings, setting
+from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
+from busapp.engine.settings.models import DiagnoseSettings, ExportSettings
+from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
+from busapp.engine.settings.validation import ValidateSettings
+
+__all__ = [
+    "SETTINGS",
+    "CoverSettings",
+    "CurateSettings",
+    "DiagnoseSettings",
+    "ExportSettings",
+    "Fill",
+    "ImportSettings",
+    "JobSettings",
+    "PresetName",
+    "ShareSettings",
+    "SynthesizeSettings",
+    "ValidateSettings",
+    "setting",
+]
+
+SETTINGS: dict[str, type[JobSettings]] = {
+    model.kind: model
+    for model in (
+        ImportSettings,
+        CurateSettings,
+        CoverSettings,
+        SynthesizeSettings,
+        ValidateSettings,
+        DiagnoseSettings,
+        ExportSettings,
+        ShareSettings,
+    )
+}

@@ -1,0 +1,31 @@
+"""Settings of the jobs that make models and ask them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from busapp.engine.settings.base import JobSettings, setting
+
+
+class DiagnoseSettings(JobSettings):
+    """Classify images with a model."""
+
+    kind = "diagnose"
+    label = "Diagnosis"
+    images: tuple[Path, ...] = Field(min_length=1, title="Images", description="Images, or folders of images.")
+    model: Annotated[
+        Path | None, setting("Model", "Left empty: the newest model of the study, else the one that ships.")
+    ] = None
+    csv: Annotated[Path | None, setting("CSV", "Write a table of all images here.")] = None
+    pdf: Annotated[Path | None, setting("PDF", "Write one page per image here.")] = None
+    heatmaps: Annotated[Path | None, setting("Heat maps", "Write the overlays into this folder.")] = None
+
+
+class ExportSettings(JobSettings):
+    """Make a model for diagnosis out of a validation run."""
+
+    kind = "export"
+    label = "Export of the model"
+    run: Annotated[str, setting("Run", "The validation run whose recipe is exported.")]
+    format: Annotated[Literal["onnx"], setting("Format", "onnx: what this program diagnoses with.")] = "onnx"
