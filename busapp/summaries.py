@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.words import many
 
 Result = dict[str, Any]
 
@@ -21,11 +22,6 @@ def per_cent(fraction: float | None, interval: list[float] | None = None) -> str
 def counts_in_words(counts: dict[str, int]) -> str:
     """`benign 437, malignant 210, normal 133`."""
     return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def many(count: int, thing: str) -> str:
-    """`1 image`, `1,204 images`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def alike(pairs: int, contested: int) -> str:

@@ -21,6 +21,7 @@ from busapp.engine.preprocessing import decode, read_image
 from busapp.engine.quality import examine
 from busapp.engine.runs import Run
 from busapp.engine.settings import CoverSettings, Fill
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, NotEnoughImages
 
@@ -94,7 +95,9 @@ def _membrane(pixels: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_]) -> n
     values = np.concatenate([is_inside.sum(axis=1), -np.ones(linked.sum())])
     at = tuple(np.concatenate([np.arange(count), linking[linked]]) for linking in (own, other))
     matrix = coo_array((values, at), shape=(count, count)).tocsc()
-    solved = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(rim)
+    solved: npt.NDArray[np.float64] = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
+        rim
+    )
     return np.rint(solved).clip(0, 255).astype(np.uint8)
 
 
@@ -107,7 +110,7 @@ def cover_image(workspace: Workspace, image: ImageRecord, boxes: Sequence[Box], 
         BadInput: as `covered`; or the image was changed since `image` was read from the catalog.
         NoSpace: the disk is full; nothing is changed.
     """
-    what = f"{len(boxes):,} area{'' if len(boxes) == 1 else 's'} covered"
+    what = f"{many(len(boxes), 'area')} covered"
     cover = _store(workspace, image, read_image(workspace.image_path(image)), boxes, fill)
     if not workspace.catalog.cover([cover], lambda _: f"{image.file}: {what}"):
         raise BadInput(_CHANGED, file=image.file, remedy="Close the image and look at it again.")
@@ -146,9 +149,7 @@ def cover_text(workspace: Workspace, settings: CoverSettings, run: Run) -> Job:
         remedy = "Check the images first, or choose some."
         raise NotEnoughImages("No image is known to have text burned in", file=workspace.root, remedy=remedy)
     found, skipped = yield from _cover_all(workspace, images, settings.fill)
-    done = workspace.catalog.cover(
-        [cover for cover, _ in found], lambda n: f"Text covered in {n:,} image{'' if n == 1 else 's'}"
-    )
+    done = workspace.catalog.cover([cover for cover, _ in found], lambda n: f"Text covered in {many(n, 'image')}")
     changed = [Skipped(cover.image.file, _CHANGED) for cover, _ in found if cover.image.id not in done]
     yield from changed
     kept = [(cover, areas) for cover, areas in found if cover.image.id in done]

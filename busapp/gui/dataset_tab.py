@@ -24,6 +24,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.review import Review
 from busapp.engine.settings import CurateSettings, ImportSettings
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.gui.job_thread import Outcome
 from busapp.gui.study_tab import StudyTab
@@ -40,7 +41,7 @@ from busapp.gui.widgets.image_viewer import ImageViewer
 from busapp.gui.widgets.import_preview import ImportPreview
 from busapp.gui.widgets.message_strip import Level, Message, MessageStrip
 from busapp.gui.widgets.share_dialog import ShareDialog
-from busapp.summaries import alike, many
+from busapp.summaries import alike
 
 
 class DatasetTab(StudyTab):

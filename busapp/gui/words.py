@@ -6,7 +6,8 @@ from typing import Any
 
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import SETTINGS
-from busapp.summaries import leaks, many, per_cent
+from busapp.engine.words import many
+from busapp.summaries import leaks, per_cent
 
 
 def settings_in_words(info: RunInfo) -> str:

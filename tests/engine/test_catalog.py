@@ -209,7 +209,7 @@ def test_an_addition_can_be_taken_back_as_if_it_had_never_been(catalog: Catalog)
 def test_a_mask_that_comes_later_is_joined_to_its_image(catalog: Catalog) -> None:
     assert catalog.add([new_image(1, mask="m")], "0 images imported") == 0
     assert catalog.images()[0].mask == "m"
-    assert catalog.history()[0].what == "0 images imported, 1 masks joined to their images"
+    assert catalog.history()[0].what == "1 mask joined to images that were there without"
     catalog.undo()
     assert catalog.images()[0].mask is None
 

@@ -12,6 +12,7 @@ from busapp.engine.catalog.groups import are_paired, group_new, regroup
 from busapp.engine.catalog.history import chunks
 from busapp.engine.catalog.records import NewImage
 from busapp.engine.catalog.tables import ImageRow
+from busapp.engine.words import many
 
 CONTENT = func.coalesce(ImageRow.original, ImageRow.sha256)
 """The content hash that an image was imported with."""
@@ -65,7 +66,9 @@ class Addition:
         self.count += len(fresh) + len(back)
         self.masks += len(masks)
         count, n_masks = self.count - self._before[0], self.masks - self._before[1]
-        what = self._in_words(count) + (f", {n_masks} masks joined to their images" if n_masks else "")
+        words = [self._in_words(count)] if count else []
+        words += [f"{many(n_masks, 'mask')} joined to images that were there without"] if n_masks else []
+        what = ", ".join(words)
         steps.extend(session, change, what, joined)
         if fresh:
             names = NewImage.__slots__

@@ -30,6 +30,7 @@ from busapp.engine.catalog.tables import (
     make_tables,
     prepare_connection,
 )
+from busapp.engine.words import many
 from busapp.errors import BadInput, DamagedStudy, NoSpace, UserError
 
 _RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]
@@ -233,14 +234,14 @@ class Catalog:
     def exclude(self, ids: Iterable[int], reason: str | None) -> None:
         """Set images aside with a reason, or bring them back (None). Nothing is deleted; can be undone."""
         say = f"set aside: {reason}" if reason else "brought back"
-        self._change(ids, {"excluded": reason}, lambda n: f"{_many(n, 'image')} {say}")
+        self._change(ids, {"excluded": reason}, lambda n: f"{many(n, 'image')} {say}")
 
     def reclassify(self, ids: Iterable[int], class_name: str) -> None:
         """Give images another class; can be undone."""
         self._change(
             ids,
             {"class_name": class_name},
-            lambda n: f"{_many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
+            lambda n: f"{many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
         )
 
     def _change(self, ids: Iterable[int], values: dict[str, Any], in_words: Callable[[int], str]) -> None:
@@ -270,7 +271,7 @@ class Catalog:
         """Say of pairs that they show the same picture, or different ones, or take that back (None); groups follow.
         Can be undone, and holds when curation looks again."""
         say = {"same": "the same picture", "different": "different pictures", None: "not decided"}[verdict]
-        self._judge({_ordered(pair): verdict for pair in pairs}, lambda n: f"{_many(n, 'pair')}: {say}")
+        self._judge({_ordered(pair): verdict for pair in pairs}, lambda n: f"{many(n, 'pair')}: {say}")
 
     def join(self, ids: Sequence[int]) -> None:
         """Make images one group, whether or not they look alike; can be undone."""
@@ -286,7 +287,7 @@ class Catalog:
         parted: dict[tuple[int, int], Verdict | None] = {
             (pair.first, pair.second): "different" for pair in crossing if pair.verdict != "different"
         }
-        self._judge(parted, lambda _: f"{_many(len(out), 'image')} taken out of their groups")
+        self._judge(parted, lambda _: f"{many(len(out), 'image')} taken out of their groups")
         return len(parted)
 
     def _judge(self, verdicts: dict[tuple[int, int], Verdict | None], in_words: Callable[[int], str]) -> None:
@@ -331,7 +332,7 @@ class Catalog:
             }
             back = steps.set_curation(session, found)
             if back:
-                steps.record(session, f"{_many(len(found['checked']), 'image')} checked", back)
+                steps.record(session, f"{many(len(found['checked']), 'image')} checked", back)
             session.execute(delete(MeasureRow))
             rows_of_measures = [
                 {"image_id": image_id, **values._asdict()}
@@ -391,7 +392,3 @@ def _circumstances(error: DatabaseError, path: Path) -> UserError | None:
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
     return min(pair), max(pair)
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

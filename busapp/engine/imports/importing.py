@@ -17,6 +17,7 @@ from busapp.engine.imports.storing import Store, Stored
 from busapp.engine.patients import made_with_another_key
 from busapp.engine.runs import Run
 from busapp.engine.settings import ImportSettings
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         for text in found.notes:
             yield Note(text)
         yield from found.skipped
-        addition = workspace.catalog.addition(lambda n: f"{n:,} image{'' if n == 1 else 's'} imported")
+        addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported")
         bringing = _Bringing(workspace, settings, addition)
         bringing.skipped += found.skipped
         try:

@@ -25,6 +25,7 @@ from busapp.engine.imports.dicom import is_dicom
 from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
 from busapp.engine.imports.tables import list_table, read_table
 from busapp.engine.preprocessing import IMAGE_SUFFIXES
+from busapp.engine.words import many
 from busapp.errors import BadInput, UnreadableImage
 
 CLASS_NAMES_PATIENT: Final = "Its class would be called like its patient; give the class with --class"
@@ -202,7 +203,7 @@ class _Sorting:
             lent = self._patients_in(table, by_path)
             if lent:
                 self._patients.update(lent)
-                count = f"{len(lent):,} image{'' if len(lent) == 1 else 's'}"
+                count = many(len(lent), "image")
                 notes.append(f"{self._listing.called(table)} says which patients {count} are of. It decides no class.")
             else:
                 self._leave_out(table, "It is a table; to import what it names, import it by itself")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from busapp.engine.settings.base import JobSettings, setting
+from busapp.engine.words import many
 
 Fill = Literal["black", "surroundings"]
 
@@ -102,7 +103,7 @@ class CoverSettings(JobSettings):
 
     @property
     def subject(self) -> str:
-        return f"{len(self.ids):,} image{'' if len(self.ids) == 1 else 's'}" if self.ids else self.label
+        return many(len(self.ids), "image") if self.ids else self.label
 
 
 class ShareSettings(JobSettings):

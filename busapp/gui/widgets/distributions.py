@@ -12,9 +12,9 @@ import numpy.typing as npt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import ImageRecord, Measures
+from busapp.engine.words import many
 from busapp.gui.theme import SPACE, class_colour
 from busapp.gui.widgets.curves import CurvePlot
-from busapp.summaries import many
 
 Floats = npt.NDArray[np.float64]
 

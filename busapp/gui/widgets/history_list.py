@@ -17,10 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import Catalog, Change
+from busapp.engine.words import many
 from busapp.gui.theme import SPACE, colours, theme
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.words import when_in_words
-from busapp.summaries import many
 
 _WHAT, _WHEN, _STATE = range(3)
 

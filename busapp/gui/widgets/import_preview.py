@@ -23,11 +23,11 @@ from busapp.engine.imports.names import is_table
 from busapp.engine.imports.preview import Preview, preview
 from busapp.engine.imports.sorting import ClassUnknown
 from busapp.engine.settings import ImportSettings
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.editors import Editor, editor_for
-from busapp.summaries import many
 
 _BY_SOURCE: Final = "as the folders or names say"
 _Index = QModelIndex | QPersistentModelIndex

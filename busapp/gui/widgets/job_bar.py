@@ -24,11 +24,12 @@ from PySide6.QtWidgets import (
 
 from busapp.engine import estimates
 from busapp.engine.events import CheckpointSaved, Event, Note, Progress, Skipped
+from busapp.engine.words import many
 from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.job_thread import Outcome
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.message_strip import MessageStrip
-from busapp.summaries import headline, many
+from busapp.summaries import headline
 
 _ASKS_FROM = 60.0
 """Seconds of work that may be lost without asking."""
