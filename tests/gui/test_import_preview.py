@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QThread
 from PySide6.QtWidgets import QDialog, QSpinBox, QTableView
 from pytestqt.qtbot import QtBot
 
+from busapp.engine.catalog import NewImage
 from busapp.engine.imports import preview as previews
 from busapp.engine.settings import ImportSettings
 from busapp.engine.workspace import Workspace
@@ -184,3 +185,14 @@ def test_a_source_that_is_not_to_be_trusted_is_refused_in_words(
     preview = show(tmp_path / "a.zip")
     assert "not a ZIP archive" in preview.summary.text()
     assert not preview.import_button.isEnabled()
+
+
+def test_a_class_that_the_study_does_not_have_is_called_new(
+    show: Callable[..., ImportPreview], empty_study: Workspace, tmp_path: Path
+) -> None:
+    empty_study.catalog.add([NewImage("benign/x.png", "x", ".png", "benign", 64, 64)], "1 image imported")
+    for name in ("loose files", "benign"):
+        (tmp_path / "more" / name).mkdir(parents=True)
+        Image.new("L", (64, 64), 99).save(tmp_path / "more" / name / "one.png")
+    preview = show(tmp_path / "more")
+    assert texts(preview.found) == [("benign", "1"), ("loose files (a new class)", "1")]

@@ -209,12 +209,17 @@ class ImportPreview(QDialog):
         self.form.setRowVisible(self.crop, seen.dicom_files > 0)
         self.summary.setText(_in_words(seen, new))
         self._tell(seen.notes, _warning(seen))
-        self.found.show_rows([(name, f"{count:,}") for name, count in seen.counts.items()])
+        self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
         self.import_button.setEnabled(bool(new or seen.already_present))
         if not self.form.isRowVisible(self.frames):  # nor does the focus leave a number that is being typed
             self.import_button.setFocus()
+
+    def _named(self, name: str) -> str:
+        """A class, and that it is a new one: a folder of loose files would else become a class unnoticed."""
+        known = self._workspace.catalog.classes()
+        return name if name in known or not known else f"{name} (a new class)"
 
     def _show_nothing(self, sentence: str) -> None:
         self.summary.setText(sentence)
