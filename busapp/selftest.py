@@ -19,6 +19,7 @@ from busapp.engine.settings import (
     ExportSettings,
     ImportSettings,
     JobSettings,
+    ShareSettings,
     SynthesizeSettings,
     ValidateSettings,
 )
@@ -46,6 +47,8 @@ def run_checks() -> Iterator[Check]:
         for name, step in (
             ("resources", _resources),
             ("images and catalog", steps.images),
+            ("DICOM (JPEG-LS)", steps.dicom),
+            ("export of the images", steps.share),
             ("DCGAN (Keras, TensorFlow)", steps.generator),
             ("classifier (PyTorch)", steps.classifier),
             ("model file (ONNX)", steps.model),
@@ -100,6 +103,26 @@ class _Steps:
         groups = self._run(CurateSettings())["n_groups"]
         return f"{imported} phantoms in {groups} groups"
 
+    def dicom(self) -> str:
+        import numpy as np
+        from pydicom import Dataset, FileMetaDataset
+        from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, UltrasoundImageStorage, generate_uid
+
+        made = Dataset()
+        made.file_meta = FileMetaDataset()
+        made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        made.SOPClassUID, made.SOPInstanceUID = UltrasoundImageStorage, generate_uid()
+        made.Modality, made.PatientID = "US", "self-test"
+        made.set_pixel_data(np.arange(64 * 64, dtype=np.uint8).reshape(64, 64), "MONOCHROME2", 8)
+        made.compress(JPEGLSLossless)
+        made.save_as(self._folder / "made.dcm", enforce_file_format=True)
+        result = self._run(ImportSettings(sources=(self._folder / "made.dcm",), class_name="normal"))
+        return f"{result['imported']} image of {result['patients']} patient"
+
+    def share(self) -> str:
+        result = self._run(ShareSettings(out=self._folder / "images.zip", format="zip"))
+        return f"{result['images']} images in a ZIP"
+
     def generator(self) -> str:
         given = {"class_name": "malignant", "epochs": 1, "count": 1, "image_size": 16, "batch_size": 8}
         result = self._run(SynthesizeSettings.model_validate(given))
@@ -107,7 +130,7 @@ class _Steps:
 
     def classifier(self) -> str:
         settings = ValidateSettings(
-            system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False
+            system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False, equalise=True
         )
         return f"1 epoch on {self._run(settings)['n_images']} images"
 
