@@ -256,6 +256,15 @@ def test_synthetic_images_and_those_set_aside_stay_out_or_lie_apart(phantom_stud
     again.close()
 
 
+def test_synthetic_images_do_not_come_back_as_real_ones_by_the_table(phantom_study: Workspace, tmp_path: Path) -> None:
+    added(phantom_study, "benign/drawn.png", "benign", encoded(speckle(1)), kind="synthetic", run="r")
+    phantom_study.catalog.exclude([phantom_study.catalog.images()[0].id], "poor image")
+    shared(phantom_study, tmp_path / "out", synthetic=True, set_aside=True)
+    back = imported(tmp_path / "out" / "images.csv", tmp_path / "back")
+    assert back.catalog.counts("real", with_excluded=True) == {"benign": 7, "malignant": 8, "normal": 8}
+    back.close()
+
+
 def test_groups_are_numbered_anew_and_told(phantom_study: Workspace, tmp_path: Path) -> None:
     ids = [image.id for image in phantom_study.catalog.images()]
     phantom_study.catalog.set_curation(ids, [FoundPair(ids[3], ids[9], 1.0, "looks alike")], {}, {})

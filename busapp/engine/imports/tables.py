@@ -23,6 +23,12 @@ MAX_TABLE_BYTES: Final = 64 * 2**20
 _FILE: Final = frozenset({"file", "filename", "filepath", "image", "imagefile", "imagename", "imagepath", "path"})
 _CLASS: Final = frozenset({"class", "classname", "label", "diagnosis", "category", "pathology"})
 _PATIENT: Final = frozenset({"patient", "patientid", "patientnumber", "subject", "subjectid", "case", "caseid"})
+_NOT_TO_TRAIN_ON: Final = {
+    "kind": ("synthetic", "It is a synthetic image, which must not come in as a real one"),
+    "set_aside": (None, "It was set aside where it was exported"),
+}
+"""Columns of an export's `images.csv` that tell images apart which the same class name would hide: the value that is
+left out (None: any), and why."""
 _COLUMNS_REMEDY: Final = "Its first line must name the columns: file, class and, if they are known, patient."
 _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
 
@@ -30,12 +36,13 @@ _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of a table; what is empty or has no column is ''. `number` counts from the header, 1, as spreadsheets
-    do."""
+    do. `left_out` is the reason why the row itself says that it is no image to learn from."""
 
     number: int
     file: str
     class_name: str
     patient: str = field(repr=False)
+    left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,15 @@ def _parsed(text: str, given: Path | str) -> Table:
     def cell(row: list[str], column: int | None) -> str:
         return row[column].strip() if column is not None and column < len(row) else ""
 
+    def left_out(row: list[str]) -> str | None:
+        for column, (value, reason) in _NOT_TO_TRAIN_ON.items():
+            found = cell(row, header.index(column)) if column in header else ""
+            if found and value in (None, found):
+                return reason
+        return None
+
     rows = [
-        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient))
+        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient), left_out(row))
         for row in reader
         if any(map(str.strip, row))
     ]
@@ -116,6 +130,7 @@ def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listi
         if number % STEP == 0:
             yield number
         path, reason = _path_of(row, source.parent)
+        reason = reason or row.left_out
         if reason is None and needs_classes and not row.class_name:
             reason = "It has no class"
         if reason is not None:
