@@ -16,6 +16,7 @@ from PIL import Image
 from busapp.engine import alignment
 from busapp.engine.ahead import in_order
 from busapp.engine.alignment import SIDE, Floats, Windows
+from busapp.engine.catalog.tables import SAME_FILE
 from busapp.engine.events import Event, Progress
 from busapp.engine.settings import CurateSettings
 
@@ -118,7 +119,7 @@ def find_pairs(
     from threadpoolctl import threadpool_limits
 
     same = np.unique(contents, return_inverse=True)[1]
-    found = {pair: Found(*pair, 1.0, "same file") for pair in _same_files(same)}
+    found = {pair: Found(*pair, 1.0, SAME_FILE) for pair in _same_files(same)}
     # The threads are ours: those of a matrix product wait for each other, and on a busy machine for seconds.
     with threadpool_limits(1, "blas"):
         large, small = yield from _search(signatures, same, settings)

@@ -157,6 +157,13 @@ def test_pairs_connect_groups_until_one_is_judged_different(catalog: Catalog) ->
     assert catalog.conflicts() == [(2, 3)]
 
 
+def test_no_verdict_parts_images_of_the_same_bytes(catalog: Catalog) -> None:
+    curate(catalog, alike(2, 3, "same file"))
+    catalog.judge([(2, 3)], "different")
+    assert groups(catalog) == [1, 2, 2]
+    assert catalog.conflicts() == [(2, 3)], "one of the two classes is wrong, whatever was said"
+
+
 def test_images_joined_by_hand_are_a_group_and_stay_one(catalog: Catalog) -> None:
     catalog.join([3, 1])
     assert groups(catalog) == [1, 2, 1]

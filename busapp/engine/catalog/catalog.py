@@ -22,6 +22,7 @@ from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
 from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
 from busapp.engine.catalog.tables import (
     FORMAT,
+    SAME_FILE,
     ChangeRow,
     FlagRow,
     ImageRow,
@@ -281,12 +282,12 @@ class Catalog:
 
     def split(self, ids: Iterable[int]) -> int:
         """Take images out of their groups, together: they are different pictures from those that stay. Can be undone.
-        How many pairs that parted; 0 where it is not pairs that hold the group together, but the patient."""
+        How many pairs that parted; 0 where it is not likeness that holds the group together, but the patient or the
+        same bytes."""
         out = set(ids)
         crossing = [pair for pair in self.pairs() if (pair.first in out) != (pair.second in out)]
-        parted: dict[tuple[int, int], Verdict | None] = {
-            (pair.first, pair.second): "different" for pair in crossing if pair.verdict != "different"
-        }
+        alike = [pair for pair in crossing if pair.verdict != "different" and pair.how != SAME_FILE]
+        parted: dict[tuple[int, int], Verdict | None] = {(pair.first, pair.second): "different" for pair in alike}
         self._judge(parted, lambda _: f"{many(len(out), 'image')} taken out of their groups")
         return len(parted)
 

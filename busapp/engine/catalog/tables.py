@@ -9,6 +9,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 FORMAT: Final = 2
 PATIENCE: Final = 10.0
 """Seconds that one who writes waits for another."""
+SAME_FILE: Final = "same file"
+"""How a pair came about whose images have the same bytes: no verdict parts them."""
 BY_HAND: Final = "joined by hand"
 """How a pair came about that the user made; without the verdict "same" it is no pair."""
 

@@ -124,7 +124,10 @@ class ImageActions(QObject):
         elif any(image.patient is not None for image in self._selected()):
             self.told.emit("These images stay with their group: they are of the same patient.")
         else:
-            self.told.emit("These images are alone in their groups, or they are whole groups; select a part of one.")
+            self.told.emit(
+                "These images are alone in their groups, or whole groups, or the same files as others. Select a part of "
+                "a group of different files."
+            )
 
     def _show_group(self, _catalog: Catalog, _ids: list[int]) -> None:
         self.group_requested.emit(self._selected()[0].group)
