@@ -125,8 +125,8 @@ class ImageActions(QObject):
             self.told.emit("These images stay with their group: they are of the same patient.")
         else:
             self.told.emit(
-                "These images are alone in their groups, or whole groups, or the same files as others. Select a part of "
-                "a group of different files."
+                "These images are alone in their groups, or whole groups, or the same files as others. Select a part "
+                "of a group of different files."
             )
 
     def _show_group(self, _catalog: Catalog, _ids: list[int]) -> None:
