@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
@@ -23,7 +22,7 @@ from PySide6.QtWidgets import (
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.review import Review
-from busapp.engine.settings import CurateSettings, ImportSettings
+from busapp.engine.settings import CurateSettings
 from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.gui.job_thread import Outcome
@@ -174,19 +173,16 @@ class DatasetTab(StudyTab):
         self._offer_to_complete(workspace)
 
     def _offer_to_complete(self, workspace: Workspace) -> None:
-        """Where the last thing that was done here is an import that was cut off, offer to have the rest come in."""
+        """Where the last thing that was done here is an import that was cut off, say how the rest comes in. From where
+        is not known any more: a run does not keep paths, which may name patients."""
         newest = next(iter(workspace.runs()), None)
         if newest is None or newest.info.kind != "import" or newest.info.state != "interrupted":
             return
-        try:
-            settings = ImportSettings.model_validate(newest.info.settings)
-        except ValidationError:
-            return
         self.banner.add(
-            "The last import was interrupted. What came in by then is whole; importing again brings the rest.",
+            "The last import was interrupted. What came in by then is whole; importing the same again brings the rest.",
             level="warning",
-            action="Import the rest",
-            on_action=lambda: self.start_requested.emit(settings),
+            action="Import again…",
+            on_action=self.sidebar.open_import_menu,
         )
 
     def open_run(self, run_id: str) -> None:

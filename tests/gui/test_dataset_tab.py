@@ -8,6 +8,7 @@ from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.covering import cover_image
 from busapp.engine.events import RunStarted
@@ -285,15 +286,18 @@ def test_images_that_were_not_checked_are_told_with_what_to_do(
 def test_an_import_that_was_interrupted_can_be_completed(
     qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace, phantom_folder: Path
 ) -> None:
-    settings = ImportSettings(sources=(phantom_folder,), class_name="malignant")
-    run = phantom_study.new_run("import", settings.model_dump(mode="json"))
-    run.info.state = "running"  # and nobody holds its lock
+    job = jobs.start(phantom_study, ImportSettings(sources=(phantom_folder,), class_name="malignant"))
+    next(job)
+    job.close()
+    run = phantom_study.runs("import")[0]
+    run.info.state = "running"  # and nobody holds its lock: it was killed
     run.save()
     tab.open_study(phantom_study)
     assert "was interrupted" in tab.banner.label.text()
-    with qtbot.waitSignal(tab.start_requested) as asked:
-        qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
-    assert asked.args == [settings]
+    qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
+    menu = tab.sidebar.import_button.menu()
+    assert menu.isVisible()
+    menu.close()
     phantom_study.new_run("validate", {})  # something was done since
     tab.open_study(phantom_study)
     assert "interrupted" not in tab.banner.label.text()

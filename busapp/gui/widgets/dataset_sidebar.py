@@ -32,7 +32,8 @@ class DatasetSidebar(QScrollArea):
     def __init__(self, actions: ImageActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.import_button = QPushButton("Import…")
-        self.import_button.setMenu(self._import_menu())
+        self._imports = self._import_menu()
+        self.import_button.setMenu(self._imports)
         self.import_button.setToolTip(
             "Folders of classes, BUSI as downloaded, ZIP archives, DICOM, or a table of files. Dropping works too."
         )
@@ -90,6 +91,10 @@ class DatasetSidebar(QScrollArea):
             ),
         )
         return menu
+
+    def open_import_menu(self) -> None:
+        """Let the user choose what to import."""
+        self._imports.popup(self.import_button.mapToGlobal(self.import_button.rect().bottomLeft()))
 
     def choose_folder(self) -> None:
         """Ask for a folder to import."""
