@@ -7,6 +7,7 @@ measures memory, so `strict` keeps groups whole and sets conflicts aside.
 
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from busapp.engine.ahead import in_order
@@ -81,17 +82,18 @@ def _look(
         return examine(content, picture)
 
     found: dict[int, Examined | None] = {}
-    for answer in in_order(look, range(len(images)), "looking"):
-        if answer is not None:
-            number, examined = answer
-            image = images[number]
-            try:
-                found[image.id] = examined.result()
-            except UnreadableImage as error:
-                found[image.id] = None
-                yield Skipped(image.file, error.what)
-        what = f"looked at {len(found)} of {len(images)} images"
-        yield Progress(PARTS * len(found) // len(images), 2 * PARTS, what)
+    with closing(in_order(look, range(len(images)), "looking")) as looking:
+        for answer in looking:
+            if answer is not None:
+                number, examined = answer
+                image = images[number]
+                try:
+                    found[image.id] = examined.result()
+                except UnreadableImage as error:
+                    found[image.id] = None
+                    yield Skipped(image.file, error.what)
+            what = f"looked at {len(found)} of {len(images)} images"
+            yield Progress(PARTS * len(found) // len(images), 2 * PARTS, what)
     return found
 
 
