@@ -20,7 +20,7 @@ _JOBS: dict[str, str] = {
     "curate": "busapp.engine.curation:curate",
     "cover": "busapp.engine.covering:cover_text",
     "synthesize": "busapp.engine.synthesis:synthesize",
-    "validate": "busapp.engine.validation:validate",
+    "validate": "busapp.engine.validation.job:validate",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",
     "share": "busapp.engine.sharing:share",

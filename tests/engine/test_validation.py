@@ -23,7 +23,7 @@ from busapp.engine.preprocessing import read_image
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
 from busapp.engine.splits import make_folds, select
-from busapp.engine.validation import Study
+from busapp.engine.validation.study import Study
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
 

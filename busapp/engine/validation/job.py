@@ -1,0 +1,178 @@
+"""The job that cross-validates a classifier, under the paper's protocol or under one that leaks nothing.
+
+Train accuracy, as the paper reports it, is here the running accuracy of a fold's last epoch: each training image
+as the network answered at the moment it learned from it. Test accuracy is that after the last epoch; no epoch is
+picked by its test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from busapp.engine import metrics
+from busapp.engine.estimates import classifier_key, classifier_units, remember
+from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Job, Note, Progress
+from busapp.engine.predictions import write_predictions
+from busapp.engine.preprocessing import Pixels
+from busapp.engine.runs import Run
+from busapp.engine.settings import CurateSettings, ValidateSettings
+from busapp.engine.splits import Fold, Indices, make_folds, select
+from busapp.engine.training_data import Synthetic, balance, in_progress, load_selection
+from busapp.engine.validation.result import run_result, tested_predictions
+from busapp.engine.validation.state import State
+from busapp.engine.validation.study import Study
+from busapp.engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from busapp.engine.classifiers.training import Learner
+
+
+def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
+    """Train and test on every fold, and report what was measured and what leaked.
+
+    Leaves `predictions.csv` in the run's folder, rewritten after each fold. Goes on from the run's checkpoint
+    where there is one. The result is that of the command line's contract for `validate`.
+
+    Raises:
+        NotEnoughImages: see `make_folds`.
+        BadInput: see `classifiers.mobilenet.build`; also when the weights are missing.
+        CannotResume: the dataset is not the one that the run began with.
+        TrainingDiverged: a loss is not a finite number.
+    """
+    yield from _curated(workspace, run)
+    chosen = select(workspace, settings)
+    make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
+    yield Progress(0, 1, "preparing the network")
+    from busapp.engine.classifiers.torch_setup import device_name
+    from busapp.engine.classifiers.training import Learner
+
+    learner = Learner(len(chosen.classes), settings)
+    selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)
+    everything = tuple(workspace.catalog.images(kind="real"))
+    study = Study(workspace, settings, run, selection, make_folds(selection, settings), everything)
+    for text in study.notes():
+        yield Note(text)
+    state = State.of(study, learner)
+    if state.fold == 1 and state.epoch == 0:
+        yield state.save(run, learner)
+    yield from _cross_validate(study, state, learner, pixels)
+    yield Finished({**run_result(study, state), "device": device_name(learner.device), "frozen_stages": learner.stages})
+
+
+def _curated(workspace: Workspace, run: Run) -> Job:
+    """Groups must be known under any protocol: one keeps them whole, the other counts those it splits."""
+    from busapp.engine.curation import curate, is_curated
+
+    if not is_curated(workspace):
+        yield Note("The study is curated first: near-duplicates have to be known.")
+        for event in curate(workspace, _last_curation(workspace), run):
+            if not isinstance(event, Finished):
+                yield event
+        # What it measures, it measures on the dataset as it is now, which its own check must not seem to have changed.
+        run.info.dataset, run.info.revision = workspace.catalog.fingerprint(), workspace.catalog.revision()
+        run.save()
+
+
+def _last_curation(workspace: Workspace) -> CurateSettings:
+    """The thresholds that the user chose last: new images are no reason to group the old ones by others."""
+    for run in workspace.runs("curate"):
+        if run.info.state == "finished":
+            return CurateSettings.model_validate(run.info.settings)
+    return CurateSettings()
+
+
+def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:
+    n_folds = len(study.folds)
+    if state.fold > n_folds:
+        return
+    real = yield from _prepared(learner, pixels, "images")
+    synthetic: Synthetic | None = None
+    store, labels = real, study.selection.labels
+    shared = study.settings.leaks.generator_sees_test
+    for number in range(state.fold, n_folds + 1):
+        fold = study.folds[number - 1]
+        if study.lacks and (synthetic is None or not shared):
+            synthetic = yield from _drawn(study, fold, "all folds" if shared else f"fold {number}")
+            store, labels = yield from _joined(study, learner, real, synthetic)
+        if synthetic is not None:
+            state.leaky_generators |= synthetic.generators_that_saw(study.forbidden(fold))
+            state.generators += [used for used in synthetic.generators if used not in state.generators]
+        if state.epoch == 0:
+            learner.begin_fold(carry_weights=study.settings.leaks.carry_weights and number > 1)
+        yield from _train_fold(study, state, learner, store, labels)
+        state.fold, state.epoch = number + 1, 0
+        write_predictions(study.run, tested_predictions(study, state), study.selection.classes)
+        yield state.save(study.run, learner)
+
+
+def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Tensor]:
+    return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} {name}"))
+
+
+def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synthetic]:
+    """One generator per class for all folds, or one for this fold that saw its training images alone."""
+    shared = study.settings.leaks.generator_sees_test
+    records = study.selection.records
+    trained = records if shared else [records[position] for position in fold.train]
+    forbidden = frozenset[str]() if shared else study.forbidden(fold)
+    return (yield from balance(study.workspace, study.run, study.selection, trained, forbidden, study.settings, label))
+
+
+def _joined(
+    study: Study, learner: Learner, real: Tensor, synthetic: Synthetic
+) -> Generator[Event, None, tuple[Tensor, Indices]]:
+    """Real and synthetic images in one store; the synthetic ones stand behind, where no test part reaches."""
+    drawn = yield from _prepared(learner, synthetic.pixels, "synthetic images")
+    return learner.join(real, drawn), np.concatenate([study.selection.labels, synthetic.labels])
+
+
+def _train_fold(study: Study, state: State, learner: Learner, store: Tensor, labels: Indices) -> Job:
+    """The epochs of the fold that `state` is in, and its last test."""
+    settings, number, n_folds = study.settings, state.fold, len(study.folds)
+    fold, n_real = study.folds[number - 1], len(study.selection.records)
+    train = np.concatenate([fold.train, np.arange(n_real, len(labels))])
+    total = settings.epochs * sum(study.images_of(each) for each in study.folds)
+    before = settings.epochs * sum(study.images_of(each) for each in study.folds[: number - 1])
+    for epoch in range(state.epoch + 1, settings.epochs + 1):
+        at = before + (epoch - 1) * study.images_of(fold)
+        where = f"fold {number} of {n_folds} · epoch {epoch} of {settings.epochs}"
+        training = learner.train_one_epoch(store, labels, train, (settings.seed, number, epoch))
+        trained = yield from in_progress(training, at, total, where)
+        testing = learner.evaluate(store, labels, fold.test)
+        logits, tested = yield from in_progress(testing, at + len(train), total, f"{where} · testing")
+        seconds = trained.seconds + tested.seconds
+        yield EpochEnded(
+            fold=number,
+            folds=n_folds,
+            epoch=epoch,
+            epochs=settings.epochs,
+            train_loss=trained.loss,
+            train_accuracy=trained.accuracy,
+            test_loss=tested.loss,
+            test_accuracy=tested.accuracy,
+            images_per_second=len(train) / trained.seconds,
+        )
+        if epoch < settings.epochs:
+            state.epoch = epoch
+            yield state.save(study.run, learner)
+    remember(classifier_key(settings), seconds / classifier_units(len(train), len(fold.test), 1))
+    state.logits[fold.test], state.fold_of[fold.test] = logits, number
+    matrix = metrics.confusion(labels[fold.test], logits.argmax(axis=1), len(study.selection.classes)).tolist()
+    ended = FoldEnded(number, n_folds, trained.accuracy, tested.accuracy, matrix)
+    state.finished.append(
+        {
+            "fold": number,
+            "train_accuracy": ended.train_accuracy,
+            "test_accuracy": ended.test_accuracy,
+            "confusion": ended.confusion,
+            "n_train": len(fold.train),
+            "n_test": len(fold.test),
+            "n_synthetic": len(labels) - n_real,
+        }
+    )
+    yield ended

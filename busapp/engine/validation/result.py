@@ -1,0 +1,74 @@
+"""What a cross-validation leaves behind: its predictions and its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from busapp.engine import metrics
+from busapp.engine.predictions import Prediction
+from busapp.engine.splits import groups_split
+from busapp.engine.validation.state import State
+from busapp.engine.validation.study import Study
+
+
+def tested_predictions(study: Study, state: State) -> list[Prediction]:
+    """What was tested so far, in the catalog's order."""
+    classes = study.selection.classes
+    return [
+        Prediction(
+            image_id=record.id,
+            file=record.file,
+            sha256=record.sha256,
+            group=record.group,
+            fold=int(state.fold_of[position]),
+            true=record.class_name,
+            predicted=classes[int(state.logits[position].argmax())],
+            logits=dict(zip(classes, state.logits[position].tolist(), strict=True)),
+        )
+        for position, record in enumerate(study.selection.records)
+        if state.fold_of[position]
+    ]
+
+
+def run_result(study: Study, state: State) -> dict[str, Any]:
+    """The result by the command line's contract."""
+    settings, selection = study.settings, study.selection
+    tested = state.fold_of > 0
+    measured = metrics.summary(
+        selection.labels[tested],
+        state.logits[tested],
+        selection.groups[tested],
+        selection.classes,
+        seed=settings.seed,
+    )
+    train_accuracies = [fold["train_accuracy"] for fold in state.finished]
+    return {
+        "system": settings.system,
+        "protocol": settings.protocol,
+        "switches": settings.leaks.model_dump(),
+        "classes": list(selection.classes),
+        "n_images": len(selection.records),
+        "n_tested": int(tested.sum()),
+        "n_groups": len(set(selection.groups.tolist())),
+        "n_synthetic": sum(study.lacks.values()),
+        "n_set_aside": selection.set_aside,
+        "counts": selection.counts,
+        "images_fingerprint": selection.fingerprint(),
+        "synthetic_counts": study.lacks,
+        "generators": state.generators,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "equalise": settings.equalise,
+        "seconds": round(state.elapsed(), 3),
+        "folds": state.finished,
+        "train_accuracy": float(np.mean(train_accuracies)),
+        **measured,
+        "leaks": {
+            "groups_split": groups_split(study.folds, selection.groups),
+            "weights_carried_over": len(study.folds) - 1 if settings.leaks.carry_weights else 0,
+            "generators_that_saw_test_images": len(state.leaky_generators),
+            "conflicting_duplicates_kept": selection.conflicts,
+        },
+    }

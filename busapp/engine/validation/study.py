@@ -1,0 +1,79 @@
+"""What is fixed for a cross-validation before its training begins, and what can be said of it then."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.estimates import Estimate, classifier_key, classifier_units, expect, lacking
+from busapp.engine.runs import Run
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
+from busapp.engine.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is fixed for a run before its training begins."""
+
+    workspace: Workspace
+    settings: ValidateSettings
+    run: Run
+    selection: Selection
+    folds: list[Fold]
+    everything: tuple[ImageRecord, ...]
+    """All real images, also those that are set aside, as they were when the run (or its resumption) began."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything that the folds, and what generators must not have seen, depend on."""
+        return f"{self.selection.fingerprint()} {fingerprint_of_groups(self.everything)}"
+
+    @property
+    def lacks(self) -> dict[str, int]:
+        """Synthetic images by class that `system2` adds to every training fold."""
+        return lacking(self.selection.counts) if self.settings.system == "system2" else {}
+
+    def forbidden(self, fold: Fold) -> frozenset[str]:
+        """Content hashes of a fold's test images and their group mates; and of what has come into the study since the
+        run began, by importing or covering, as nobody knows what that resembles."""
+        from busapp.engine.gan.generators import real_hashes
+
+        known = frozenset(record.sha256 for record in self.everything)
+        return forbidden_hashes(self.selection, fold, self.everything) | (real_hashes(self.workspace) - known)
+
+    def images_of(self, fold: Fold) -> int:
+        """Images that one epoch of a fold trains and tests on."""
+        return len(fold.train) + sum(self.lacks.values()) + len(fold.test)
+
+    def notes(self) -> list[str]:
+        """What to say before it begins: how long, which generators are missing, what was set aside."""
+        settings, n_synthetic = self.settings, sum(self.lacks.values())
+        units = sum(
+            classifier_units(len(fold.train) + n_synthetic, len(fold.test), settings.epochs) for fold in self.folds
+        )
+        training = expect(classifier_key(settings), units)
+        folds = "1 fold" if len(self.folds) == 1 else f"{len(self.folds)} folds"
+        said = [f"{folds} of {settings.epochs} epochs on {len(self.selection.records)} images: {training.in_words()}."]
+        if self.selection.set_aside:
+            said.append(f"{self.selection.set_aside} images are set aside: near-duplicates of them have another class.")
+        return said + self._generator_notes(training)
+
+    def _generator_notes(self, training: Estimate) -> list[str]:
+        from busapp.engine.gan.generators import plan
+
+        shared = self.settings.leaks.generator_sees_test
+        forbidden = [frozenset[str]()] if shared else [self.forbidden(fold) for fold in self.folds]
+        share = 1.0 if shared else np.mean([len(fold.train) / len(self.selection.records) for fold in self.folds])
+        said, total = [], training
+        for class_name, count in self.lacks.items():
+            n_training = round(self.selection.counts[class_name] * share)
+            planned = plan(self.workspace, class_name, forbidden, self.settings.generator(class_name), n_training)
+            total += planned.estimate
+            needed = (
+                f"{planned.to_train} of {len(forbidden)} generators have to be trained, {planned.estimate.in_words()}"
+                if planned.to_train
+                else "the study has the generators for that"
+            )
+            said.append(f"{class_name} gets {count} synthetic images in training: {needed}.")
+        return [*said, f"All together: {total.in_words()}."] if said else []
