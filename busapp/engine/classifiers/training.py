@@ -77,7 +77,7 @@ class Learner:
         self.optimizer = self._adam()
 
     def _adam(self) -> torch.optim.Adam:
-        return torch.optim.Adam(self.rest.parameters(), lr=self.settings.learning_rate)
+        return torch.optim.Adam(self.rest.parameters(), lr=self.settings.training.learning_rate)
 
     def begin_fold(self, *, carry_weights: bool) -> None:
         """Go back to the first weights, or go on with those of the fold before. Adam begins anew in both: Figure 13
@@ -158,8 +158,8 @@ class Learner:
     def _diverged(self) -> TrainingDiverged:
         return TrainingDiverged(
             "The loss is no longer a finite number",
-            remedy=f"Choose a learning rate below {self.settings.learning_rate:g} and start anew; the folds that were "
-            "finished are kept in predictions.csv.",
+            remedy=f"Choose a learning rate below {self.settings.training.learning_rate:g} and start anew; the folds "
+            "that were finished are kept in predictions.csv.",
         )
 
     def evaluate(

@@ -1,11 +1,12 @@
 """Settings of a cross-validation."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from busapp.engine.preprocessing import Preprocessing
+from busapp.engine.recipes import RECIPES, Recipe, RecipeName
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName
@@ -30,6 +31,14 @@ class ValidateSettings(JobSettings):
         ProtocolName,
         setting("Protocol", "strict leaks nothing; published repeats the paper, leaks and all."),
     ] = "strict"
+    recipe: Annotated[
+        RecipeName,
+        setting(
+            "Recipe",
+            "paper: as published, Adam and nothing else. careful: altered copies of the training images, weighted "
+            "classes, a falling learning rate and what else helped under strict.",
+        ),
+    ] = "paper"
     folds: Annotated[
         int, Field(ge=2, le=50), setting("Folds", "Of the cross-validation; existing has one.", paper="10.")
     ] = 10
@@ -43,11 +52,6 @@ class ValidateSettings(JobSettings):
         Field(ge=2, le=512),
         setting("Batch size", "Images a step.", unit="images", paper="open; 32 is assumed.", more=True),
     ] = 32
-    learning_rate: Annotated[
-        float,
-        Field(gt=0, le=1),
-        setting("Learning rate", "Of Adam.", paper="open; Adam with 0.0001 is assumed.", more=True),
-    ] = 1e-4
     image_size: Annotated[
         int,
         Field(ge=32, le=512, multiple_of=32),
@@ -95,6 +99,68 @@ class ValidateSettings(JobSettings):
     seed: Annotated[
         int, Field(ge=0, lt=2**31), setting("Seed", "Of the split, the order and the new layer.", more=True)
     ] = 0
+    learning_rate: Annotated[
+        float | None,
+        Field(gt=0, le=1),
+        setting(
+            "Learning rate",
+            "Of the optimiser; left empty: the recipe's.",
+            paper="open; Adam with 0.0001 is assumed.",
+            more=True,
+        ),
+    ] = None
+    weight_decay: Annotated[
+        float | None,
+        Field(ge=0, le=1),
+        setting("Weight decay", "Of AdamW; 0 is Adam. Left empty: the recipe's.", paper="none.", more=True),
+    ] = None
+    cosine: Annotated[
+        Switch,
+        setting("Falling learning rate", "To zero along a cosine. Left empty: the recipe's.", more=True),
+    ] = None
+    variants: Annotated[
+        int | None,
+        Field(ge=0, le=64),
+        setting(
+            "Altered copies",
+            "Of each training image: mirrored, shifted, turned a little, brighter or darker. Left empty: the recipe's.",
+            unit="per image",
+            paper="none.",
+            more=True,
+        ),
+    ] = None
+    label_smoothing: Annotated[
+        float | None,
+        Field(ge=0, lt=1),
+        setting("Label smoothing", "Share of the target spread over all classes. Left empty: the recipe's.", more=True),
+    ] = None
+    class_weighting: Annotated[
+        float | None,
+        Field(ge=0, le=1),
+        setting(
+            "Class weighting",
+            "0: every image weighs the same, 1: every class does. Left empty: the recipe's.",
+            paper="none.",
+            more=True,
+        ),
+    ] = None
+    weight_averaging: Annotated[
+        float | None,
+        Field(ge=0, lt=1),
+        setting(
+            "Averaged weights",
+            "Decay a step of the moving average that is tested; 0 tests the network itself. Left empty: the recipe's.",
+            more=True,
+        ),
+    ] = None
+    mirrored_test: Annotated[
+        Switch,
+        setting(
+            "Mirrored at test time",
+            "Average the answers to an image and its mirror image, in test and diagnosis. Left empty: the recipe's.",
+            more=True,
+        ),
+    ] = None
     carry_weights: Annotated[
         Switch, setting("Leak: weights carried over", "Each fold starts from the fold before it.", more=True)
     ] = None
@@ -120,7 +186,8 @@ class ValidateSettings(JobSettings):
 
     @property
     def subject(self) -> str:
-        return f"{self.system}, {self.protocol}{', equalised' if self.equalise else ''}"
+        recipe = "" if self.recipe == "paper" else f", {self.recipe}"
+        return f"{self.system}, {self.protocol}{recipe}{', equalised' if self.equalise else ''}"
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -130,8 +197,15 @@ class ValidateSettings(JobSettings):
     @property
     def leaks(self) -> Leaks:
         """The four switches: the protocol's, each overridden where it was set by itself."""
-        chosen = {name: override for name in Leaks.model_fields if (override := getattr(self, name)) is not None}
-        return PROTOCOLS[self.protocol].model_copy(update=chosen)
+        return PROTOCOLS[self.protocol].model_copy(update=self._set_by_hand(Leaks))
+
+    @property
+    def training(self) -> Recipe:
+        """The named recipe, each of its parts overridden where it was set by itself."""
+        return RECIPES[self.recipe].model_copy(update=self._set_by_hand(Recipe))
+
+    def _set_by_hand(self, parts: type[BaseModel]) -> dict[str, Any]:
+        return {name: value for name in parts.model_fields if (value := getattr(self, name)) is not None}
 
     def generator(self, class_name: str) -> SynthesizeSettings:
         """Of a generator that `system2` has to train itself."""
