@@ -1,9 +1,7 @@
 """Line plots that grow while a job runs: fluid at 50 points a second, readable by mouse and by keyboard."""
 
-import csv
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -11,23 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
-from PySide6.QtGui import (
-    QColor,
-    QContextMenuEvent,
-    QImage,
-    QKeyEvent,
-    QMouseEvent,
-    QPaintDevice,
-    QPainter,
-    QResizeEvent,
-)
-from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QMenu, QWidget
 
 from busapp.gui.theme import plot_colours, theme
+from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
 from busapp.gui.widgets.plot_title import PlotTitle
 
-PNG_SCALE = 2
 NARROW = 360
 """Pixels; a narrower plot has room for its legend only, not for its title."""
 REDRAW_MS = 100
@@ -299,17 +287,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Show everything", self.reset_zoom)
         menu.addSeparator()
-        for suffix in ("png", "svg", "csv"):
-            menu.addAction(f"Export {suffix.upper()}…", partial(self._ask_and_export, suffix))
+        add_exports(menu, self, self.title, ("png", "svg", "csv"), self.export)
         return menu
-
-    def _ask_and_export(self, suffix: str) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, f"Export {self.title}", f"{self.title}.{suffix}", f"{suffix.upper()} (*.{suffix})"
-        )
-        if name:
-            path = Path(name)
-            self.export(path if path.suffix else path.with_suffix(f".{suffix}"))
 
     def export(self, path: Path) -> None:
         """Write the plot as it is seen (PNG, SVG), or all its points (CSV: x, then one column per curve)."""
@@ -317,35 +296,13 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         if path.suffix.lower() == ".csv":
             self._export_csv(path)
         else:
-            self._export_picture(path)
-
-    def _export_picture(self, path: Path) -> None:
-        # pyqtgraph's own SVG exporter fails on text outlines, so Qt draws both kinds.
-        if path.suffix.lower() == ".svg":
-            svg = QSvgGenerator()
-            svg.setFileName(str(path))
-            svg.setSize(self.size())
-            svg.setViewBox(self.rect())
-            svg.setTitle(self.title)
-            self._paint_on(svg)
-        else:
-            image = QImage(self.size() * PNG_SCALE, QImage.Format.Format_RGB32)
-            self._paint_on(image)
-            image.save(str(path))
-
-    def _paint_on(self, device: QPaintDevice) -> None:
-        painter = QPainter(device)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self.render(painter)
-        painter.end()
+            write_picture(self, path, self.title)
 
     def _export_csv(self, path: Path) -> None:
         curves = [curve for curve in self._curves.values() if curve.points.n]
         xs = sorted({float(x) for curve in curves for x in curve.points.x[: curve.points.n]})
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([self.x_axis, *(curve.name for curve in curves)])
-            writer.writerows([f"{x:g}", *(curve.points.at(x) for curve in curves)] for x in xs)
+        rows = [[f"{x:g}", *(curve.points.at(x) for curve in curves)] for x in xs]
+        write_rows(path, [[self.x_axis, *(curve.name for curve in curves)], *rows])
 
     # -- looks ---------------------------------------------------------------------------------------------
 
