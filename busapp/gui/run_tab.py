@@ -41,6 +41,8 @@ class RunTab(StudyTab):
         self.runs_list.changed.connect(self.study_changed)
         self.changed_since = ChangedSince()
         self.empty = EmptyState("")
+        self.shown_instead: QWidget | None = None
+        self._page = 0
 
     # -- for the subclass ----------------------------------------------------------------------------------
 
@@ -67,11 +69,25 @@ class RunTab(StudyTab):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.changed_since)
         column.addWidget(result, 1)
-        layout.addWidget(three_panels(self.kind, left, middle, scrolling(right)))
+        self._right = scrolling(right)
+        layout.addWidget(three_panels(self.kind, left, middle, self._right))
 
     def show_pictures(self, shown: bool) -> None:
         """Show the pictures, or the sentence that says what to do."""
-        self._middle.setCurrentIndex(int(shown))
+        self._page = int(shown)
+        if self.shown_instead is None:
+            self._middle.setCurrentIndex(self._page)
+
+    def show_instead(self, view: QWidget | None) -> None:
+        """Show a view in the place of the pictures and the result; None shows these again."""
+        self.shown_instead = view
+        self._right.setVisible(view is None)
+        if view is None:
+            self._middle.setCurrentIndex(self._page)
+        else:
+            if self._middle.indexOf(view) < 0:
+                self._middle.addWidget(view)
+            self._middle.setCurrentWidget(view)
 
     def offer_weights(self) -> None:
         """Put the file of ImageNet weights that the user pointed to last into the form."""
