@@ -5,20 +5,14 @@ from typing import Any, Final
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 
+from busapp.engine.published import CLASSES, PUBLISHED
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.systems import SystemName
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.summaries import equalised
-
-_CLASSES: Final = ("benign", "malignant", "normal")
-# Samrin 2024, Table 1: test accuracy in per cent; sensitivity and specificity of benign, malignant, normal.
-_PAPER: Final[dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]]] = {
-    "existing": (87.50, (0.86, 0.95, 0.56), (0.93, 0.81, 0.99)),
-    "system1": (93.432, (0.89, 0.90, 0.93), (0.95, 0.95, 0.96)),
-    "system2": (94.929, (0.96, 0.94, 0.96), (0.97, 0.98, 0.98)),
-}
 
 _LEAKS: Final = {
     "groups_split": "groups on both sides of a fold",
@@ -132,24 +126,19 @@ class ValidationResult(QWidget):
     def _show_circumstances(self, words: str) -> None:
         self.circumstances.setText(words)
 
-    def _show_paper(self, system: str | None) -> None:
+    def _show_paper(self, system: SystemName | None) -> None:
         """The published numbers of a system; None where they are no reference, as for phantoms."""
         for widget in (self.paper_heading, self.paper_table):
             widget.setVisible(system is not None)
         if system is None:
             return
-        accuracy, sensitivity, specificity = _PAPER[system]
+        paper = PUBLISHED[system]
         self.paper_heading.setText(
-            f"⚠ The paper's {system} (Table 1): test accuracy {accuracy:.2f} %. Published, leaks; for reference."
+            f"⚠ The paper's {system} (Table 1): test accuracy {100 * paper.accuracy:.2f} %. "
+            "Published, leaks; for reference."
         )
-        self.paper_table.show_measures(
-            _CLASSES,
-            {
-                "sensitivity": dict(zip(_CLASSES, sensitivity, strict=True)),
-                "specificity": dict(zip(_CLASSES, specificity, strict=True)),
-            },
-            decimals=2,
-        )
+        measures = {"sensitivity": paper.sensitivity, "specificity": paper.specificity}
+        self.paper_table.show_measures(CLASSES, measures, decimals=2)
         self.paper_table.setHorizontalHeaderItem(0, QTableWidgetItem("Paper"))
 
 
