@@ -1,27 +1,19 @@
 """Line plots that grow while a job runs: fluid at 50 points a second, readable by mouse and by keyboard."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
-from busapp.gui.theme import plot_colours, theme
-from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
-from busapp.gui.widgets.plot_title import PlotTitle
+from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
 
-NARROW = 360
-"""Pixels; a narrower plot has room for its legend only, not for its title."""
 REDRAW_MS = 100
 """Points that arrive within this time are drawn together."""
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -69,12 +61,8 @@ class _WholeNumbers(pg.AxisItem):  # type: ignore[misc]
         return levels or [(1.0, 0.0)]
 
 
-class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
-    """Curves over epochs. Wheel zooms, double-click resets, hover or the arrow keys read the values, a right
-    click exports PNG, SVG or CSV. Checkpoints are ticks on the lower edge."""
-
-    _is_laid_out = False
-    """Qt also resizes a plot whose items are not there yet, or not any more."""
+class CurvePlot(Plot):
+    """Curves over epochs; checkpoints are ticks on the lower edge."""
 
     def __init__(
         self,
@@ -88,43 +76,22 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
     ) -> None:
         """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)". `y_range` is what is shown
         before anybody zooms (all points, if not given). `whole_x`: there is nothing between 1 and 2 on x."""
-        super().__init__(parent, axisItems={"bottom": _WholeNumbers("bottom") if whole_x else pg.AxisItem("bottom")})
-        self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
+        axes = {"bottom": _WholeNumbers("bottom") if whole_x else pg.AxisItem("bottom")}
+        super().__init__(title, x_axis, y_axis, axes=axes, parent=parent)
         self._y_range = y_range
         self._curves: dict[str, _Curve] = {}
         self._spare: list[pg.PlotDataItem] = []
         self._changed: set[str] = set()
         self._ticks: list[float] = []
-        self._cursor_x: float | None = None
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(
-            f"{y_axis} over {x_axis.lower()}. Arrow keys read the values, the context menu exports."
-        )
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(160, 120)
-
         plot = self.getPlotItem()
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        # A title asks for the width of its words, which would push the plot's right edge out of a narrow widget.
-        plot.titleLabel.updateMin = lambda: None
-        self._title = PlotTitle(plot, self.font())
-        plot.showGrid(x=True, y=True, alpha=0.12)
-        self._cursor = pg.InfiniteLine(angle=90)
-        self._cursor.hide()
-        plot.addItem(self._cursor, ignoreBounds=True)
         self._tick_marks = pg.ScatterPlotItem(size=9, symbol="t1", pxMode=True)
         plot.addItem(self._tick_marks, ignoreBounds=True)
         plot.getViewBox().sigRangeChanged.connect(self._place_ticks)
-
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(REDRAW_MS)
         self._redraw.timeout.connect(self.draw)
-        theme.changed.connect(self._restyle)
-        self._restyle()
-        self.reset_zoom()
-        self._is_laid_out = True
+        self._begin()
 
     # -- what is drawn -------------------------------------------------------------------------------------
 
@@ -220,134 +187,41 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def read(self, x: float) -> str:
-        """The values of the strong curves at the recorded x nearest to `x`, in words; empty without curves."""
-        at, *values = self._read(x) or [""]
-        return f"{at} {', '.join(values)}" if values else ""
+    def _known_x(self) -> Values:
+        known = [curve.points.x[: curve.points.n] for curve in self._strong()]
+        return np.unique(np.concatenate(known)) if known else np.empty(0)
+
+    def _strong(self) -> list[_Curve]:
+        return [curve for curve in self._curves.values() if not curve.faint and curve.points.n]
 
     def _read(self, x: float) -> list[str]:
-        strong = [curve for curve in self._curves.values() if not curve.faint and curve.points.n]
-        if not strong:
+        known = self._known_x()
+        if not len(known):
             return []
-        known = np.unique(np.concatenate([curve.points.x[: curve.points.n] for curve in strong]))
         nearest = float(known[np.abs(known - x).argmin()])
-        values = [f"{curve.name} {y:.4g}" for curve in strong if (y := curve.points.at(nearest)) is not None]
+        values = [f"{curve.name} {y:.4g}" for curve in self._strong() if (y := curve.points.at(nearest)) is not None]
         return [f"{self.x_axis} {nearest:g}:" if nearest.is_integer() else f"{self.x_axis} {nearest:.4g}:", *values]
 
-    def _move_cursor(self, x: float | None) -> None:
-        words = self._read(x) if x is not None else []
-        self._cursor_x = x if words else None
-        self._cursor.setVisible(bool(words))
-        if x is not None:
-            self._cursor.setPos(x)
-        if words:
-            at, *values = words
-            parts = [at, *(f"{value}," for value in values[:-1]), *values[-1:]]
-            self._show_title([(part, escape(part)) for part in parts])
-        else:
-            self._show_legend()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        view = self.getPlotItem().getViewBox()
-        at: QPointF = self.mapToScene(event.position().toPoint())
-        inside = view.sceneBoundingRect().contains(at)
-        self._move_cursor(float(view.mapSceneToView(at).x()) if inside else None)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._move_cursor(None)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
-        known = [c.points.x[: c.points.n] for c in self._curves.values() if not c.faint and c.points.n]
-        if step is None or not known:
-            if event.key() == Qt.Key.Key_Home:
-                self.reset_zoom()
-            else:
-                super().keyPressEvent(event)
-            return
-        xs = np.unique(np.concatenate(known))
-        index = len(xs) - 1 if self._cursor_x is None else int(np.abs(xs - self._cursor_x).argmin()) + step
-        self._move_cursor(float(xs[min(max(index, 0), len(xs) - 1)]))
-        self.setAccessibleDescription(self.read(self._cursor_x or 0.0))
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.reset_zoom()
-        event.accept()
-
-    # -- export --------------------------------------------------------------------------------------------
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.export_menu().popup(event.globalPos())
-
-    def export_menu(self) -> QMenu:
-        """Reset, and export as PNG, SVG or CSV."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Show everything", self.reset_zoom)
-        menu.addSeparator()
-        add_exports(menu, self, self.title, ("png", "svg", "csv"), self.export)
-        return menu
-
-    def export(self, path: Path) -> None:
-        """Write the plot as it is seen (PNG, SVG), or all its points (CSV: x, then one column per curve)."""
-        self.draw()
-        if path.suffix.lower() == ".csv":
-            self._export_csv(path)
-        else:
-            write_picture(self, path, self.title)
-
-    def _export_csv(self, path: Path) -> None:
+    def csv_rows(self) -> Iterator[Sequence[object]]:
+        """All points: x, then one column for each curve."""
         curves = [curve for curve in self._curves.values() if curve.points.n]
-        xs = sorted({float(x) for curve in curves for x in curve.points.x[: curve.points.n]})
-        rows = [[f"{x:g}", *(curve.points.at(x) for curve in curves)] for x in xs]
-        write_rows(path, [[self.x_axis, *(curve.name for curve in curves)], *rows])
+        yield self.x_axis, *(curve.name for curve in curves)
+        for x in sorted({float(x) for curve in curves for x in curve.points.x[: curve.points.n]}):
+            yield f"{x:g}", *(curve.points.at(x) for curve in curves)
 
     # -- looks ---------------------------------------------------------------------------------------------
 
     def _restyle(self) -> None:
-        colours = plot_colours()
-        self.setBackground(colours.background)
-        plot = self.getPlotItem()
-        for side, words in (("bottom", self.x_axis), ("left", self.y_axis)):
-            axis = plot.getAxis(side)
-            axis.setPen(pg.mkPen(colours.foreground, width=1))
-            axis.setTextPen(colours.foreground)
-            axis.setLabel(words)
-            axis.enableAutoSIPrefix(False)
-            axis.autoSIPrefixScale = 1.0  # setLabel has just scaled small numbers by 1000, and the line above kept it
-        muted = QColor(colours.foreground)
-        muted.setAlpha(110)
-        self._cursor.setPen(pg.mkPen(muted, width=1))
-        self._tick_marks.setBrush(pg.mkBrush(muted))
+        self._tick_marks.setBrush(pg.mkBrush(self._muted()))
         self._tick_marks.setPen(pg.mkPen(None))
-        self._show_legend()
+        super()._restyle()
 
-    def _show_legend(self) -> None:
-        entries = [
-            (
-                f"━━ {curve.name}  ",
-                f'<span style="color: {curve.colour}">{"╍╍" if curve.dashed else "━━"}</span>&nbsp;'
-                f"{escape(curve.name)}&nbsp;&nbsp;",
-            )
+    def _legend(self) -> list[Part]:
+        return [
+            legend_entry(curve.name, curve.colour, "╍╍" if curve.dashed else "━━")
             for curve in self._curves.values()
             if not curve.faint
         ]
-        # Beside the title and not inside the plot, where it would lie over one curve or the other.
-        title = [(f"{self.title}  ", f"{escape(self.title)}&nbsp;&nbsp;")] if self.width() > NARROW else []
-        self._show_title([*title, *entries])
-
-    def _show_title(self, parts: list[tuple[str, str]]) -> None:
-        # It is centred above the curves, not above the whole widget.
-        room = self.getPlotItem().getViewBox().width() if self._is_laid_out else self.width()
-        self._title.show(parts, int(room), plot_colours().foreground)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self._is_laid_out and self._cursor_x is None:
-            self._title.forget_height()
-            self._show_legend()
 
     def _place_ticks(self) -> None:
         bottom = self.getPlotItem().getViewBox().viewRange()[1][0]
