@@ -9,6 +9,7 @@ import numpy as np
 from busapp.engine import metrics
 from busapp.engine.predictions import Prediction
 from busapp.engine.splits import groups_split
+from busapp.engine.statistics import picked_epoch, with_recorded
 from busapp.engine.validation.state import State
 from busapp.engine.validation.study import Study
 
@@ -41,6 +42,7 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         state.logits[tested],
         selection.groups[tested],
         selection.classes,
+        folds=state.fold_of[tested],
         seed=settings.seed,
     )
     train_accuracies = [fold["train_accuracy"] for fold in state.finished]
@@ -48,6 +50,8 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         "system": settings.system,
         "protocol": settings.protocol,
         "switches": settings.leaks.model_dump(),
+        "recipe": settings.recipe,
+        "training": settings.training.model_dump(),
         "classes": list(selection.classes),
         "n_images": len(selection.records),
         "n_tested": int(tested.sum()),
@@ -62,9 +66,11 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         "epochs": settings.epochs,
         "equalise": settings.equalise,
         "seconds": round(state.elapsed(), 3),
-        "folds": state.finished,
         "train_accuracy": float(np.mean(train_accuracies)),
         **measured,
+        "folds": with_recorded(measured["folds"], state.finished),
+        # The run's file holds every epoch by now: each event is written before the job goes on.
+        "picked_epoch": picked_epoch(study.run.events(), measured["folds"]),
         "leaks": {
             "groups_split": groups_split(study.folds, selection.groups),
             "weights_carried_over": len(study.folds) - 1 if settings.leaks.carry_weights else 0,

@@ -1,0 +1,73 @@
+"""How far a measure might be off: the bootstrap (Efron and Tibshirani 1993), over groups.
+
+Groups of near-duplicates and of one patient are drawn as a whole, since their images are right or wrong together
+(cluster bootstrap: Field and Welsh 2007). What is drawn are tested images: the intervals say how much the choice of
+images matters, with the networks as they were trained.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine.metrics.measures import Bools, Floats, Ints, weighted_auc
+
+RESAMPLES = 2000
+_CELLS = 4_000_000
+"""Numbers that are computed with at once, so that memory stays bounded for large studies."""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """`draws` float32 (RESAMPLES, groups): how often each group was drawn; `position` int (n,): the group of each
+    image, from 0."""
+
+    draws: npt.NDArray[np.float32]
+    position: npt.NDArray[np.intp]
+
+    @classmethod
+    def over(cls, groups: npt.NDArray[np.integer[Any]], *, seed: int = 0) -> "Bootstrap":
+        """As many groups as there are, drawn with replacement 2000 times; `groups` int (n,), any numbers."""
+        names, position = np.unique(groups, return_inverse=True)
+        generator, n = np.random.default_rng(seed), len(names)
+        draws = np.empty((RESAMPLES, n), dtype=np.float32)
+        for rows in _blocks(n):
+            drawn = generator.integers(n, size=(rows.stop - rows.start, n))
+            drawn += np.arange(len(drawn))[:, None] * n
+            draws[rows] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        return cls(draws, position)
+
+    def sums(self, values: Floats) -> npt.NDArray[np.float64]:
+        """Sums over the drawn images of values (n, k): (RESAMPLES, k)."""
+        of_group = np.zeros((self.draws.shape[1], values.shape[1]), dtype=np.float32)
+        np.add.at(of_group, self.position, values)
+        return (self.draws @ of_group).astype(np.float64)
+
+    def confusions(self, true: Ints, predicted: Ints, n_classes: int) -> npt.NDArray[np.float64]:
+        """A confusion matrix of every draw, (RESAMPLES, classes, classes), of whole numbers."""
+        cells = np.zeros((len(true), n_classes * n_classes), dtype=np.float32)
+        cells[np.arange(len(true)), true * n_classes + predicted] = 1
+        return self.sums(cells).reshape(RESAMPLES, n_classes, n_classes)
+
+    def auc(self, is_class: Bools, scores: Floats) -> Floats:
+        """The area under the ROC curve in every draw, (RESAMPLES,); see `weighted_auc`."""
+        areas = np.empty(RESAMPLES)
+        for rows in _blocks(len(scores)):
+            areas[rows] = weighted_auc(is_class, scores, self.draws[rows][:, self.position])
+        return areas
+
+
+def _blocks(columns: int) -> Iterator[slice]:
+    step = max(1, _CELLS // max(1, columns))
+    return (slice(start, min(start + step, RESAMPLES)) for start in range(0, RESAMPLES, step))
+
+
+def interval95(resampled: Floats) -> list[float] | None:
+    """[2.5th, 97.5th percentile] of resampled values (RESAMPLES,); None where fewer than two are defined."""
+    defined = resampled[np.isfinite(resampled)]
+    if len(defined) < 2:
+        return None
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return [float(low), float(high)]

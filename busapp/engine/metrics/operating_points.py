@@ -1,0 +1,60 @@
+"""A class called from a threshold on, chosen so that it is seldom missed."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from busapp.engine.metrics.bootstrap import Bootstrap, interval95
+from busapp.engine.metrics.measures import Bools, Floats, Ints, confusion, sensitivity, softmax, specificity
+
+TARGET_SENSITIVITY: Final = 0.90
+
+
+def operating_points(
+    true: Ints, logits: Floats, folds: Ints, classes: Sequence[str], bootstrap: Bootstrap
+) -> dict[str, dict[str, Any] | None]:
+    """What a threshold on each class's probability is worth, chosen without the images that it is measured on.
+
+    For the images of a fold the threshold is the highest one that reaches the target sensitivity on the predictions
+    of all other folds. Choosing and measuring on the same images would promise the target by construction.
+
+    Returns:
+        By class: `target_sensitivity`; `threshold`, chosen on all folds together, the one to use on new images;
+        `fold_thresholds` by fold (its number as text); `sensitivity`, `sensitivity_ci95`, `specificity`,
+        `specificity_ci95` over all folds, with the thresholds held fixed in the draws. None for every class where
+        there is one fold only, and for a class that the other folds of some fold do not have.
+    """
+    probabilities, numbers = softmax(logits), np.unique(folds).tolist()
+    return {
+        name: _operating_point(true == index, probabilities[:, index], folds, numbers, bootstrap)
+        for index, name in enumerate(classes)
+    }
+
+
+def _operating_point(
+    is_class: Bools, scores: Floats, folds: Ints, numbers: Sequence[int], bootstrap: Bootstrap
+) -> dict[str, Any] | None:
+    if not all(is_class[folds != number].any() for number in numbers):
+        return None
+    thresholds = {number: _threshold(is_class[folds != number], scores[folds != number]) for number in numbers}
+    of_class = is_class.astype(np.intp)
+    called = (scores >= np.array([thresholds[number] for number in folds.tolist()])).astype(np.intp)
+    matrix, resampled = confusion(of_class, called, 2), bootstrap.confusions(of_class, called, 2)
+    return {
+        "target_sensitivity": TARGET_SENSITIVITY,
+        "threshold": _threshold(is_class, scores),
+        "fold_thresholds": {str(number): threshold for number, threshold in thresholds.items()},
+        "sensitivity": float(sensitivity(matrix)[1]),
+        "sensitivity_ci95": interval95(sensitivity(resampled)[:, 1]),
+        "specificity": float(specificity(matrix)[1]) if not is_class.all() else None,
+        "specificity_ci95": interval95(specificity(resampled)[:, 1]),
+    }
+
+
+def _threshold(is_class: Bools, scores: Floats) -> float:
+    """The highest threshold that the target's share of the class reaches."""
+    falling = np.sort(scores[is_class])[::-1]
+    needed = math.ceil(TARGET_SENSITIVITY * len(falling) - 1e-9)
+    return float(falling[needed - 1])
