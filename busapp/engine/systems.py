@@ -3,6 +3,7 @@
 Source: `dcgan-mobilenet-breast-ultrasound` (Samrin 2024), sections 3.3 to 3.5, Table 1 and Figure 13.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +36,14 @@ PROTOCOLS: dict[ProtocolName, Leaks] = {
     "strict": Leaks(carry_weights=False, split_duplicates=False, keep_conflicts=False, generator_sees_test=False),
 }
 
+LEAK_NAMES: dict[str, str] = {
+    "carry_weights": "weights carried over",
+    "split_duplicates": "near-duplicates split",
+    "keep_conflicts": "conflicting duplicates kept",
+    "generator_sees_test": "generator saw test images",
+}
+"""What each switch of `Leaks` is called, in the order of its fields."""
+
 _LEAK_WORDS: dict[str, str] = {
     "carry_weights": "weights are carried from fold to fold",
     "split_duplicates": "near-duplicates fall on both sides of a fold",
@@ -43,12 +52,35 @@ _LEAK_WORDS: dict[str, str] = {
 }
 
 
-def leaks_in_words(system: SystemName, leaks: Leaks) -> list[str]:
-    """What leaks, a phrase each; without what a system cannot leak: `existing` has one fold to train, and
-    `system2` alone has a generator."""
+def possible_leaks(system: SystemName) -> list[str]:
+    """The switches that make a difference, in the order of the fields of `Leaks`: `existing` has one fold to train, so
+    that no weights are carried, and `system2` alone has a generator."""
     cannot = set()
     if system == "existing":
         cannot.add("carry_weights")
     if system != "system2":
         cannot.add("generator_sees_test")
-    return [_LEAK_WORDS[name] for name, leaking in leaks if leaking and name not in cannot]
+    return [name for name in Leaks.model_fields if name not in cannot]
+
+
+def open_leaks(system: SystemName, leaks: Leaks) -> list[str]:
+    """The switches that let something through: those that are on and make a difference."""
+    return [name for name in possible_leaks(system) if getattr(leaks, name)]
+
+
+def leaks_in_words(system: SystemName, leaks: Leaks) -> list[str]:
+    """What leaks, a phrase each; without what a system cannot leak."""
+    return [_LEAK_WORDS[name] for name in open_leaks(system, leaks)]
+
+
+_COUNTED: dict[str, str] = {
+    "groups_split": "groups on both sides of a fold",
+    "weights_carried_over": "folds that began with the weights of the one before",
+    "generators_that_saw_test_images": "generators that had seen test images",
+    "conflicting_duplicates_kept": "near-duplicates with contradicting labels",
+}
+
+
+def counted_leaks(counts: Mapping[str, int]) -> list[str]:
+    """What the `leaks` of a validation's result counted, a phrase each; without what is zero."""
+    return [f"{_COUNTED.get(name, name.replace('_', ' '))}: {count:,}" for name, count in counts.items() if count]

@@ -1,6 +1,6 @@
 """The result of a cross-validation in numbers: never one alone, and marked where it leaks."""
 
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
@@ -8,18 +8,11 @@ from PySide6.QtWidgets import QPushButton, QTableWidgetItem, QVBoxLayout, QWidge
 from busapp.engine.published import CLASSES, PUBLISHED
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.systems import SystemName
+from busapp.engine.systems import SystemName, counted_leaks
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.summaries import equalised
-
-_LEAKS: Final = {
-    "groups_split": "groups on both sides of a fold",
-    "weights_carried_over": "folds that began with the weights of the one before",
-    "generators_that_saw_test_images": "generators that had seen test images",
-    "conflicting_duplicates_kept": "near-duplicates with contradicting labels",
-}
 
 
 class ValidationResult(QWidget):
@@ -102,7 +95,7 @@ class ValidationResult(QWidget):
     def show_result(self, result: dict[str, Any]) -> None:
         """A finished run, by the contract of `busapp validate --json`."""
         value, interval = result.get("accuracy"), result.get("accuracy_ci95")
-        leaks = [_leak(key, count) for key, count in result.get("leaks", {}).items() if count]
+        leaks = counted_leaks(result.get("leaks", {}))
         is_published = result["protocol"] == "published"
         mark = "⚠ " if leaks or is_published else ""
         self.accuracy.setText(f"{mark}Accuracy {100 * value:.1f} %" if value is not None else "Accuracy undefined")
@@ -153,7 +146,3 @@ def _state(info: RunInfo) -> str:
         "cancelled": "It was cancelled; Resume in the list of runs goes on with it.",
         "interrupted": "It was interrupted; Resume in the list of runs goes on with it.",
     }.get(info.state, "")
-
-
-def _leak(key: str, count: int) -> str:
-    return f"{_LEAKS.get(key, key.replace('_', ' '))}: {count:,}"
