@@ -42,7 +42,7 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
     """
     validated = workspace.run(settings.run)
     result = finished_validation(validated)
-    recipe = ValidateSettings.model_validate(validated.info.settings)
+    trained = ValidateSettings.model_validate(validated.info.settings)
     rows = read_predictions(validated)
     yield Note("The model is trained anew on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")
@@ -53,17 +53,18 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
     network = yield from train_final(workspace, validated)
     description = ModelDescription(
         classes=tuple(result["classes"]),
-        image_size=recipe.image_size,
-        equalise=recipe.equalise,
+        image_size=trained.image_size,
+        equalise=trained.equalise,
         temperature=_temperature(rows, result["classes"]),
         provenance=_provenance(workspace, validated, result),
     )
     aside = run.folder / "model.onnx"
     yield Progress(1, 3, "writing the model")
-    write_onnx(network, aside, recipe.image_size, description.model_dump(mode="json"))
+    metadata, mirrored = description.model_dump(mode="json"), trained.training.mirrored_test
+    write_onnx(network, aside, trained.image_size, metadata, mirrored=mirrored)
     yield Progress(2, 3, "comparing the file with the network")
     pixels = _some_pixels(workspace, rows, description.preprocessing)
-    agreement = compare(aside, pixels, logits_of(network, pixels))
+    agreement = compare(aside, pixels, logits_of(network, pixels, mirrored=mirrored))
     if agreement["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel("The model does not answer as the network it came from", file=aside, remedy="Export it again.")
     path = workspace.models_dir / f"{validated.id}.onnx"

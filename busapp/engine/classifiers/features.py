@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from busapp.engine.classifiers.mobilenet import find_weights, load_imagenet
+from busapp.engine.classifiers.store import normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2, find_device
-from busapp.engine.classifiers.training import normalised
 from busapp.engine.preprocessing import Pixels
 
 _SIZE = 224

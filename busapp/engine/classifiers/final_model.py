@@ -53,7 +53,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     everything = np.arange(len(labels))
     for epoch in range(1, settings.epochs + 1):
         where = f"final model · epoch {epoch} of {settings.epochs}"
-        steps = learner.train_one_epoch(store, labels, everything, (settings.seed, 0, epoch))
+        steps = learner.train_one_epoch(store, labels, everything, 0, epoch)
         before, total = (epoch - 1) * len(labels), settings.epochs * len(labels)
         yield from in_progress(steps, before, total, where)
     save_checkpoint(run.folder / FILE, learner.arrays(), {"classes": classes})

@@ -1,12 +1,10 @@
-"""How a classifier is trained: one loop, Adam, cross-entropy.
-
-The paper names neither optimiser nor loss; Adam and cross-entropy are assumed. Training steps through
+"""How a classifier is trained: one loop for every recipe (`engine/recipes.py`). Training steps through
 generators that yield how many images they have done, so that a job can be paused or cancelled at every step.
 """
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,17 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from busapp.engine.augmentation import MIRRORED, number_of_views
 from busapp.engine.checkpoints import Arrays
 from busapp.engine.classifiers.mobilenet import build, divide, frozen_stages
-from busapp.engine.classifiers.torch_setup import find_device
-from busapp.engine.preprocessing import MEAN, STD, Pixels
+from busapp.engine.classifiers.store import Store, make_store, normalised
+from busapp.engine.classifiers.torch_setup import find_device, mixed_precision
+from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices
 from busapp.errors import TrainingDiverged
 
-MAX_CACHED = 500_000
-"""Bytes an image's stem activations may take to be kept; where few stages are frozen they take more, and are computed
-anew for every batch. With 7 stages at 224×224 they take 100 kB."""
+WARM_UP = 0.05
+"""The share of the epochs during which a falling learning rate first rises, from a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,6 @@ class Score:
     loss: float
     accuracy: float
     seconds: float
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    """`preprocessing.normalise` in torch: float32 (n, 3, h, w) in channels_last memory from uint8 (n, h, w, 3)."""
-    mean, std = (torch.from_numpy(values).to(pixels.device) for values in (MEAN, STD))
-    return ((pixels.float() / 255.0 - mean) / std).permute(0, 3, 1, 2)
 
 
 def batches(order: Indices, size: int) -> Iterator[Indices]:
@@ -55,128 +48,146 @@ def batches(order: Indices, size: int) -> Iterator[Indices]:
 
 
 class Learner:
-    """A network that is being trained: a frozen stem, a trainable rest, and Adam for the rest.
-
-    Images are given as a store, made by `prepare` from pixels: what the stem makes of them, computed once since it
-    never changes, or the pixels themselves.
-    """
+    """A network that is being trained by a run's recipe: a frozen stem, a trainable rest, and its optimiser."""
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
         """Raises what `mobilenet.build` raises."""
-        self.settings = settings
+        self.n_classes, self.settings = n_classes, settings
+        self.recipe = settings.training
         self.device = find_device()
+        self.mixed = mixed_precision(self.device)
         self.network = build(n_classes, settings, settings.seed).to(self.device)
         self.freeze(frozen_stages(settings, self.device))
         self._first = {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def freeze(self, stages: int) -> None:
-        """Freeze so many of the first stages, with a new Adam for the rest."""
+        """Freeze so many of the first stages, with a new optimiser for the rest."""
         self.stages = stages
         self.network.requires_grad_(True)
         self.stem, self.rest = divide(self.network, stages)
-        self.optimizer = self._adam()
+        self.optimizer = self._new_optimizer()
 
-    def _adam(self) -> torch.optim.Adam:
-        return torch.optim.Adam(self.rest.parameters(), lr=self.settings.training.learning_rate)
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        """AdamW, which without weight decay is Adam. Biases and batch normalisation do not decay."""
+        parameters = list(self.rest.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type != "mps")
 
     def begin_fold(self, *, carry_weights: bool) -> None:
-        """Go back to the first weights, or go on with those of the fold before. Adam begins anew in both: Figure 13
-        shows that the paper carried weights over, and nothing says that it carried the optimiser."""
+        """Go back to the first weights, or go on with those of the fold before. The optimiser begins anew in both:
+        Figure 13 shows that the paper carried weights over, and nothing says that it carried the optimiser."""
         if not carry_weights:
             self.network.load_state_dict(self._first)
-        self.optimizer = self._adam()
+        self.optimizer = self._new_optimizer()
 
     # -- what it is fed ------------------------------------------------------------------------------------
 
-    def prepare(self, pixels: Pixels) -> Generator[int, None, Tensor]:
-        """A store (n, …) of images in uint8 (n, size, size, 3); yields how many are done."""
-        images = torch.from_numpy(pixels)
-        if not self.stages or not len(images):
-            return images
-        store: Tensor | None = None
-        for begin in range(0, len(images), 16):
-            activations = self._fed(images[begin : begin + 16]).permute(0, 2, 3, 1).cpu()
-            if store is None:
-                if activations[0].nbytes > MAX_CACHED:
-                    return images
-                store = torch.empty((len(images), *activations.shape[1:]))
-            store[begin : begin + 16] = activations
-            yield min(begin + 16, len(images))
-        assert store is not None
-        return store
+    def prepare(self, pixels: Pixels) -> Generator[int, None, Store]:
+        """A store of images in uint8 (n, size, size, 3); yields how many are done."""
+        return (
+            yield from make_store(pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device)
+        )
 
-    def join(self, store: Tensor, other: Tensor) -> Tensor:
-        """Both stores as one, the images of `other` behind."""
-        return torch.cat([store, other])
-
-    def _fed(self, taken: Tensor) -> Tensor:
-        """What the rest is fed, (n, channels, h, w) in channels_last memory, from a part of a store."""
-        taken = taken.to(self.device)
-        if taken.dtype != torch.uint8:
-            return taken.permute(0, 3, 1, 2)
-        with torch.no_grad():
-            fed: Tensor = self.stem(normalised(taken))
-        return fed
+    def _logits(self, store: Store, images: Indices, views: Indices) -> Tensor:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
+            taken = store.take(images, views)
+            if taken.dtype == torch.uint8:
+                with torch.no_grad():
+                    taken = self.stem(normalised(taken.to(self.device)))
+            else:
+                taken = taken.float().permute(0, 3, 1, 2)
+            logits: Tensor = self.rest(taken)
+        return logits.float()
 
     # -- the loop ------------------------------------------------------------------------------------------
 
     def train_one_epoch(
-        self, store: Tensor, labels: Indices, chosen: Indices, seeds: Sequence[int]
+        self, store: Store, labels: Indices, chosen: Indices, fold: int, epoch: int
     ) -> Generator[int, None, Score]:
         """One pass in random order over the `chosen` images; yields how many are done.
 
-        `labels` (n,) are for the whole store. Everything random in the epoch, the order and what dropout drops,
-        comes from `seeds`: a resumed run needs the numbers of its seed, fold and epoch, and no state of a generator.
-        The score is the running one: each image as the network answered when it was trained on it.
+        `labels` (n,) are for the whole store; `epoch` counts from 1. Everything random in it (the order, the views,
+        what dropout drops) comes from the numbers of seed, fold and epoch: a resumed run needs no state of a generator.
+        The score is the running one: each image as the network answered when it was trained on it, with the plain
+        cross-entropy.
 
         Raises:
             TrainingDiverged: the loss is not a finite number.
         """
-        order_seed, dropout_seed = np.random.SeedSequence(seeds).generate_state(2)
-        order = np.random.default_rng(order_seed).permutation(chosen)
+        drawn_seed, dropout_seed = np.random.SeedSequence((self.settings.seed, fold, epoch)).generate_state(2)
+        rng = np.random.default_rng(drawn_seed)
+        order = rng.permutation(chosen)
+        views = rng.integers(store.views, size=len(order)) if self.recipe.variants else np.zeros(len(order), np.intp)
         torch.manual_seed(int(dropout_seed))
         targets = torch.from_numpy(labels).to(self.device)
+        weights = self._class_weights(labels[chosen])
         self.rest.train()
         done, loss_sum, right, seconds = 0, 0.0, 0, 0.0
-        for batch in batches(order, self.settings.batch_size):
+        for batch in batches(np.arange(len(order)), self.settings.batch_size):
             began = time.perf_counter()
-            target = targets[batch]
-            logits = self.rest(self._fed(store[batch]))
-            loss = cross_entropy(logits, target)
+            self._set_learning_rate(epoch - 1 + done / len(order))
+            target = targets[order[batch]]
+            logits = self._logits(store, order[batch], views[batch])
+            loss = self._loss(logits, target, weights)
             if not math.isfinite(loss.item()):
                 raise self._diverged()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             done += len(batch)
-            loss_sum += loss.item() * len(batch)
+            loss_sum += float(cross_entropy(logits.detach(), target)) * len(batch)
             right += int((logits.argmax(1) == target).sum())
             seconds += time.perf_counter() - began
             yield done
         return Score(loss_sum / done, right / done, seconds)
 
+    def _class_weights(self, labels: Indices) -> Tensor:
+        """(classes,): the rarer, the heavier; their mean over the images is 1."""
+        counts = np.bincount(labels, minlength=self.n_classes)
+        rarity = (1 / np.maximum(counts, 1)) ** self.recipe.class_weighting
+        return torch.from_numpy(rarity * counts.sum() / (rarity * counts).sum()).float().to(self.device)
+
+    def _set_learning_rate(self, epochs_done: float) -> None:
+        share = epochs_done / self.settings.epochs
+        factor = (
+            min(1.0, (share + 0.005) / WARM_UP) * (1 + math.cos(math.pi * share)) / 2 if self.recipe.cosine else 1.0
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * factor
+
+    def _loss(self, logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        """The mean over the images of their weighted cross-entropies."""
+        each = cross_entropy(logits, target, reduction="none", label_smoothing=self.recipe.label_smoothing)
+        return (each * weights[target]).mean()
+
     def _diverged(self) -> TrainingDiverged:
         return TrainingDiverged(
             "The loss is no longer a finite number",
-            remedy=f"Choose a learning rate below {self.settings.training.learning_rate:g} and start anew; the folds "
-            "that were finished are kept in predictions.csv.",
+            remedy=f"Choose a learning rate below {self.recipe.learning_rate:g} and start anew; the folds that were "
+            "finished are kept in predictions.csv.",
         )
 
     def evaluate(
-        self, store: Tensor, labels: Indices, chosen: Indices
+        self, store: Store, labels: Indices, chosen: Indices
     ) -> Generator[int, None, tuple[np.ndarray, Score]]:
-        """Logits, float32 (len(chosen), classes), of the `chosen` images, and their score; yields how many are done.
+        """Logits, float32 (len(chosen), classes), of the `chosen` images, by the recipe averaged with those of their
+        mirror images, and their score; yields how many are done.
 
         Raises:
             TrainingDiverged: a logit is not a finite number.
         """
         self.rest.eval()
         logits, done, seconds = [], 0, 0.0
+        views = (0, MIRRORED) if self.recipe.mirrored_test else (0,)
         for begin in range(0, len(chosen), 32):
             began = time.perf_counter()
             batch = chosen[begin : begin + 32]
             with torch.no_grad():
-                logits.append(self.rest(self._fed(store[batch])).cpu())
+                each = [self._logits(store, batch, np.full(len(batch), number)) for number in views]
+            logits.append(torch.stack(each).mean(0).cpu())
             done += len(batch)
             seconds += time.perf_counter() - began
             yield done
@@ -189,7 +200,7 @@ class Learner:
     # -- what a checkpoint keeps ---------------------------------------------------------------------------
 
     def arrays(self) -> Arrays:
-        """The weights of the whole network and Adam's state, by name."""
+        """The weights of the whole network and the optimiser's state, by name."""
         found = {f"network/{name}": value for name, value in self.network.state_dict().items()}
         for position, state in self.optimizer.state_dict()["state"].items():
             found.update({f"adam/{position}/{name}": value for name, value in state.items()})
@@ -198,12 +209,16 @@ class Learner:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on with what `arrays` gave."""
         load_network(self.network, arrays)
+        self.optimizer = self._new_optimizer()
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in arrays.items():
             if name.startswith("adam/"):
                 _, position, field = name.split("/")
-                state.setdefault(int(position), {})[field] = torch.from_numpy(value)
-        self.optimizer = self._adam()
+                kept = torch.from_numpy(value)
+                if kept.ndim:  # the fused step takes for granted that these lie in memory as their parameter does
+                    kept = torch.empty_like(parameters[int(position)]).copy_(kept)
+                state.setdefault(int(position), {})[field] = kept
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 

@@ -27,8 +27,7 @@ from busapp.engine.validation.study import Study
 from busapp.engine.workspace import Workspace
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from busapp.engine.classifiers.store import Store
     from busapp.engine.classifiers.training import Learner
 
 
@@ -110,7 +109,7 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         yield state.save(study.run, learner)
 
 
-def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Tensor]:
+def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Store]:
     return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} {name}"))
 
 
@@ -124,14 +123,14 @@ def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synth
 
 
 def _joined(
-    study: Study, learner: Learner, real: Tensor, synthetic: Synthetic
-) -> Generator[Event, None, tuple[Tensor, Indices]]:
+    study: Study, learner: Learner, real: Store, synthetic: Synthetic
+) -> Generator[Event, None, tuple[Store, Indices]]:
     """Real and synthetic images in one store; the synthetic ones stand behind, where no test part reaches."""
     drawn = yield from _prepared(learner, synthetic.pixels, "synthetic images")
-    return learner.join(real, drawn), np.concatenate([study.selection.labels, synthetic.labels])
+    return real.joined(drawn), np.concatenate([study.selection.labels, synthetic.labels])
 
 
-def _train_fold(study: Study, state: State, learner: Learner, store: Tensor, labels: Indices) -> Job:
+def _train_fold(study: Study, state: State, learner: Learner, store: Store, labels: Indices) -> Job:
     """The epochs of the fold that `state` is in, and its last test."""
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
@@ -141,7 +140,7 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Tensor, lab
     for epoch in range(state.epoch + 1, settings.epochs + 1):
         at = before + (epoch - 1) * study.images_of(fold)
         where = f"fold {number} of {n_folds} · epoch {epoch} of {settings.epochs}"
-        training = learner.train_one_epoch(store, labels, train, (settings.seed, number, epoch))
+        training = learner.train_one_epoch(store, labels, train, number, epoch)
         trained = yield from in_progress(training, at, total, where)
         testing = learner.evaluate(store, labels, fold.test)
         logits, tested = yield from in_progress(testing, at + len(train), total, f"{where} · testing")
