@@ -39,6 +39,10 @@ can take an hour (libjpeg-turbo's LJT-01-003). Usual ones do so up to 12 times; 
 _SCAN: Final = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]")
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
+VERSION: Final = 1
+"""Of what `decode` and `Preprocessing.pixels` do. It is raised with every change that gives other pixels, so that those
+that studies keep in their caches are made anew."""
+
 TILES: Final = 8
 """Along each side. Pizer et al. 1987 found 8×8 contextual regions to suit medical images; scikit-image's default."""
 CLIP_LIMIT: Final = 0.01

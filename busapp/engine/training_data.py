@@ -1,6 +1,5 @@
 """The pixels that a classifier is trained on: a study's images, and for `system2` the synthetic ones."""
 
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -11,13 +10,14 @@ from PIL import Image
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.estimates import lacking
-from busapp.engine.events import Event, Progress, Skipped
-from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
+from busapp.engine.events import Event, Progress
+from busapp.engine.pixel_cache import load_pixels
+from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices, Selection
 from busapp.engine.workspace import Workspace
-from busapp.errors import CannotResume, UnreadableImage
+from busapp.errors import CannotResume, NotEnoughImages
 
 T = TypeVar("T")
 
@@ -37,21 +37,22 @@ def load_selection(
     workspace: Workspace, selection: Selection, preprocessing: Preprocessing
 ) -> Generator[Event, None, tuple[Selection, Pixels]]:
     """The pixels of a selection, uint8 (n, size, size, 3), and the selection without the images that cannot be read,
-    which are reported as skipped."""
-    loaded: list[Pixels] = []
-    unreadable: set[int] = set()
-    reported = 0.0
-    for position, record in enumerate(selection.records):
-        try:
-            loaded.append(preprocessing.pixels(read_image(workspace.image_path(record))))
-        except UnreadableImage as error:
-            unreadable.add(record.id)
-            yield Skipped(record.file, str(error))
-        if time.monotonic() - reported > 0.1:
-            reported = time.monotonic()
-            yield Progress(position, len(selection.records), f"loading image {position + 1}")
-    pixels = np.stack(loaded) if loaded else preprocessing.load([])
-    return selection.without(unreadable), pixels
+    which are reported as skipped.
+
+    Raises:
+        NotEnoughImages: no image of a class can be read.
+    """
+    loaded, pixels = yield from load_pixels(workspace, selection.records, preprocessing)
+    readable = selection.without({record.id for record in selection.records} - {record.id for record in loaded})
+    gone = [name for name, count in readable.counts.items() if not count]
+    if gone:
+        which = "images of the study" if len(gone) == len(selection.classes) else f"images of the class {gone[0]}"
+        raise NotEnoughImages(
+            f"None of the {which} can be read",
+            file=workspace.root / "images",
+            remedy="Import the same images again, which brings them back, or restore the folder from a copy.",
+        )
+    return readable, pixels
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from busapp.engine import estimates
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.estimates import Estimate
-from busapp.engine.events import Event, Note, Progress, Skipped
+from busapp.engine.events import Event, Note, Progress
 from busapp.engine.files import write_atomically
-from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
+from busapp.engine.pixel_cache import load_pixels
+from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadModel, UnreadableImage
+from busapp.errors import BadModel
 
 _NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file"})
 _DESCRIPTION: Final = "generator.json"
@@ -32,7 +33,7 @@ _FOLDER: Final = "generators"
 _LONGEST_WORDS: Final = 40
 """Characters of a label in a folder's name; a label begins with its fold."""
 _AT_ONCE: Final = 32
-"""Images loaded or drawn between two events."""
+"""Images drawn between two events."""
 
 
 class GeneratorFile(BaseModel):
@@ -164,18 +165,8 @@ def load_images(
 
     Generators learn to draw plain images, so that one serves runs with and without equalisation.
     """
-    plain = Preprocessing(size)
-    parts = [plain.load([])]
-    hashes = []
-    for number, image in enumerate(images):
-        try:
-            parts.append(plain.pixels(read_image(workspace.image_path(image)))[None])
-            hashes.append(image.sha256)
-        except UnreadableImage as error:
-            yield Skipped(image.file, str(error))
-        if number % _AT_ONCE == 0:
-            yield Progress(number, len(images), f"reading image {number + 1} of {len(images)}")
-    return np.concatenate(parts), hashes
+    loaded, pixels = yield from load_pixels(workspace, images, Preprocessing(size))
+    return pixels, [image.sha256 for image in loaded]
 
 
 # -- generators for the folds of a cross-validation -----------------------------------------------------------
