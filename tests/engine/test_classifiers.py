@@ -237,7 +237,7 @@ def test_a_store_that_is_too_large_makes_the_same_views_when_they_are_asked_for(
     assert kept.kept is not None and made.kept is None and kept.views == made.views == 10
     learner.rest.eval()
     with torch.no_grad():
-        answers = [learner._logits(store, images, views).numpy() for store in (kept, made)]
+        answers = [learner._logits(learner.rest, store, images, views).numpy() for store in (kept, made)]
     assert answers[0] == pytest.approx(answers[1], abs=2e-3)
 
     joined = kept.joined(finish(learner.prepare(some_pixels(6))))
@@ -256,6 +256,23 @@ def test_a_mirrored_test_is_the_mean_over_an_image_and_its_mirror_image() -> Non
     assert not np.allclose(plain, mirrored, atol=1e-4)
     assert logits == pytest.approx((plain + mirrored) / 2, abs=1e-5)
     assert logits_of(learner.network, pixels, mirrored=True) == pytest.approx(logits, abs=1e-5)
+
+
+def test_averaged_weights_are_tested_and_follow_the_trained_ones() -> None:
+    learner = Learner(2, tiny(weight_averaging=0.9))
+    store, labels, everything = finish(learner.prepare(some_pixels(8))), np.arange(8) % 2, np.arange(8)
+    finish(learner.train_one_epoch(store, labels, everything, 1, 1))
+    trained, tested, first = (
+        network["classifier.1.weight"]
+        for network in (learner.network.state_dict(), learner.tested.state_dict(), learner._first)
+    )
+    assert not torch.equal(trained, tested)
+    assert (tested - first).norm() < (trained - first).norm()
+    with torch.no_grad():
+        learner.network.get_parameter("classifier.1.weight").zero_()
+    assert np.ptp(finish(learner.evaluate(store, labels, everything))[0]) > 0  # the tested ones are what they were
+    learner.begin_fold(carry_weights=False)
+    assert torch.equal(learner.tested.state_dict()["classifier.1.weight"], first)
 
 
 def test_the_careful_recipe_is_trained_as_it_says() -> None:

@@ -56,8 +56,10 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
         steps = learner.train_one_epoch(store, labels, everything, 0, epoch)
         before, total = (epoch - 1) * len(labels), settings.epochs * len(labels)
         yield from in_progress(steps, before, total, where)
-    save_checkpoint(run.folder / FILE, learner.arrays(), {"classes": classes})
-    return learner.network.cpu().eval()
+    trained = learner.tested.cpu().eval()
+    weights = {f"network/{name}": value.numpy() for name, value in trained.state_dict().items()}
+    save_checkpoint(run.folder / FILE, weights, {"classes": classes})
+    return trained
 
 
 def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> nn.Module | None:

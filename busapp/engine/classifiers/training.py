@@ -2,6 +2,7 @@
 generators that yield how many images they have done, so that a job can be paused or cancelled at every step.
 """
 
+import copy
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -48,7 +49,10 @@ def batches(order: Indices, size: int) -> Iterator[Indices]:
 
 
 class Learner:
-    """A network that is being trained by a run's recipe: a frozen stem, a trainable rest, and its optimiser."""
+    """A network that is being trained by a run's recipe: a frozen stem, a trainable rest, and its optimiser.
+
+    `network` is trained and `tested` answers: the same one, or by the recipe a moving average of it.
+    """
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
         """Raises what `mobilenet.build` raises."""
@@ -65,6 +69,8 @@ class Learner:
         self.stages = stages
         self.network.requires_grad_(True)
         self.stem, self.rest = divide(self.network, stages)
+        self.tested = copy.deepcopy(self.network) if self.recipe.weight_averaging else self.network
+        self._tested_rest = divide(self.tested, stages)[1]
         self.optimizer = self._new_optimizer()
 
     def _new_optimizer(self) -> torch.optim.AdamW:
@@ -81,6 +87,7 @@ class Learner:
         Figure 13 shows that the paper carried weights over, and nothing says that it carried the optimiser."""
         if not carry_weights:
             self.network.load_state_dict(self._first)
+        self.tested.load_state_dict(self.network.state_dict())
         self.optimizer = self._new_optimizer()
 
     # -- what it is fed ------------------------------------------------------------------------------------
@@ -91,7 +98,7 @@ class Learner:
             yield from make_store(pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device)
         )
 
-    def _logits(self, store: Store, images: Indices, views: Indices) -> Tensor:
+    def _logits(self, rest: nn.Module, store: Store, images: Indices, views: Indices) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
             taken = store.take(images, views)
             if taken.dtype == torch.uint8:
@@ -99,7 +106,7 @@ class Learner:
                     taken = self.stem(normalised(taken.to(self.device)))
             else:
                 taken = taken.float().permute(0, 3, 1, 2)
-            logits: Tensor = self.rest(taken)
+            logits: Tensor = rest(taken)
         return logits.float()
 
     # -- the loop ------------------------------------------------------------------------------------------
@@ -130,13 +137,15 @@ class Learner:
             began = time.perf_counter()
             self._set_learning_rate(epoch - 1 + done / len(order))
             target = targets[order[batch]]
-            logits = self._logits(store, order[batch], views[batch])
+            logits = self._logits(self.rest, store, order[batch], views[batch])
             loss = self._loss(logits, target, weights)
             if not math.isfinite(loss.item()):
                 raise self._diverged()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
+            if self.recipe.weight_averaging:
+                self._average(steps_done=((epoch - 1) * len(order) + done) // self.settings.batch_size)
             done += len(batch)
             loss_sum += float(cross_entropy(logits.detach(), target)) * len(batch)
             right += int((logits.argmax(1) == target).sum())
@@ -157,6 +166,17 @@ class Learner:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * factor
+
+    def _average(self, steps_done: int) -> None:
+        """Let the tested weights follow the trained ones: closely at first, or a short training would end with them still
+        near its beginning."""
+        decay = min(self.recipe.weight_averaging, (2 + steps_done) / (11 + steps_done))
+        both = zip(self._tested_rest.state_dict().values(), self.rest.state_dict().values(), strict=True)
+        for average, trained in both:
+            if average.is_floating_point():
+                average.lerp_(trained, 1 - decay)
+            else:
+                average.copy_(trained)
 
     def _loss(self, logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """The mean over the images of their weighted cross-entropies."""
@@ -179,14 +199,14 @@ class Learner:
         Raises:
             TrainingDiverged: a logit is not a finite number.
         """
-        self.rest.eval()
+        self._tested_rest.eval()
         logits, done, seconds = [], 0, 0.0
         views = (0, MIRRORED) if self.recipe.mirrored_test else (0,)
         for begin in range(0, len(chosen), 32):
             began = time.perf_counter()
             batch = chosen[begin : begin + 32]
             with torch.no_grad():
-                each = [self._logits(store, batch, np.full(len(batch), number)) for number in views]
+                each = [self._logits(self._tested_rest, store, batch, np.full(len(batch), number)) for number in views]
             logits.append(torch.stack(each).mean(0).cpu())
             done += len(batch)
             seconds += time.perf_counter() - began
@@ -200,8 +220,10 @@ class Learner:
     # -- what a checkpoint keeps ---------------------------------------------------------------------------
 
     def arrays(self) -> Arrays:
-        """The weights of the whole network and the optimiser's state, by name."""
+        """The weights of the network and, where it is another, of the tested one, and the optimiser's state, by name."""
         found = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        if self.tested is not self.network:
+            found.update({f"tested/{name}": value for name, value in self.tested.state_dict().items()})
         for position, state in self.optimizer.state_dict()["state"].items():
             found.update({f"adam/{position}/{name}": value for name, value in state.items()})
         return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
@@ -209,6 +231,8 @@ class Learner:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on with what `arrays` gave."""
         load_network(self.network, arrays)
+        if self.tested is not self.network:
+            load_network(self.tested, arrays, "tested")
         self.optimizer = self._new_optimizer()
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
@@ -222,9 +246,9 @@ class Learner:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
-def load_network(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put the weights that `Learner.arrays` gave into a network."""
-    prefix = "network/"
+def load_network(network: nn.Module, arrays: Mapping[str, np.ndarray], which: str = "network") -> None:
+    """Put weights that `Learner.arrays` gave into a network: those of the trained `network` or of the `tested` one."""
+    prefix = f"{which}/"
     network.load_state_dict(
         {name.removeprefix(prefix): torch.from_numpy(a) for name, a in arrays.items() if name.startswith(prefix)}
     )
