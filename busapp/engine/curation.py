@@ -13,7 +13,7 @@ from typing import Any
 from busapp.engine.ahead import in_order
 from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.duplicates import PARTS, Found, Signatures, find_pairs
-from busapp.engine.events import Event, Finished, Job, Progress, Skipped
+from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.preprocessing import decode, read_content, read_image
 from busapp.engine.quality import Examined, examine
 from busapp.engine.runs import Run
@@ -25,6 +25,25 @@ from busapp.errors import NotEnoughImages, UnreadableImage
 def is_curated(workspace: Workspace) -> bool:
     """Whether curation has seen every real image of the study, so that its groups can be relied on."""
     return all(image.checked for image in workspace.catalog.images(kind="real"))
+
+
+def curated_first(workspace: Workspace, run: Run) -> Job:
+    """Curate the study for a run whose groups must be known, where that was not done. Any protocol needs them: one
+    keeps them whole, the other counts those it splits."""
+    if not is_curated(workspace):
+        yield Note("The study is curated first: near-duplicates have to be known.")
+        yield from check_images(workspace, _last_curation(workspace))
+        # What it measures, it measures on the dataset as it is now, which its own check must not seem to have changed.
+        run.info.dataset, run.info.revision = workspace.catalog.fingerprint(), workspace.catalog.revision()
+        run.save()
+
+
+def _last_curation(workspace: Workspace) -> CurateSettings:
+    """The thresholds that the user chose last: new images are no reason to group the old ones by others."""
+    for run in workspace.runs("curate"):
+        if run.info.state == "finished":
+            return CurateSettings.model_validate(run.info.settings)
+    return CurateSettings()
 
 
 def curate(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:

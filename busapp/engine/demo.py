@@ -164,17 +164,9 @@ class _Demo:
         begun = self._begun(settings)
         if begun is None or begun.info.state != "finished":
             job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings)
-            reached = 0
-            for event in job:
-                match event:
-                    case Progress():
-                        # Some jobs count anew for each of their stages; the demo's own bar must not go back.
-                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
-                        yield Progress(self.done + reached, _PARTS, f"{title} · {event.what}")
-                    case RunStarted() | Finished():
-                        pass
-                    case _:
-                        yield event
+            for event in jobs.as_part(job, title, self.done, share, _PARTS):
+                if not isinstance(event, RunStarted):
+                    yield event
         self.done += share
         finished = self._finished(settings)
         assert finished is not None

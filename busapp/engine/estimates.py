@@ -8,12 +8,14 @@ MobileNetV2 with 7 frozen stages (`auto` where the machine chooses), 224×224 pi
 import json
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from busapp import paths
 from busapp.engine.files import write_json
-from busapp.engine.settings import JobSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.reuse import find_runs, is_done
+from busapp.engine.settings import JobSettings, LeaksSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 
@@ -130,25 +132,55 @@ def lacking(counts: dict[str, int]) -> dict[str, int]:
 def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     """How long a run with these settings will take on this study; None for jobs that are not estimated.
 
-    For `system2` every generator is counted as still to be trained; the run itself says how many it found.
+    For `system2` every generator is counted as still to be trained; the run itself says how many it found. Of the runs
+    that `leaks` needs, those that the study has take no time.
     """
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):
         return expect(gan_key(settings.image_size), settings.epochs * counts.get(settings.class_name, 0))
     if isinstance(settings, ValidateSettings):
-        return _estimate_validation(settings, counts)
+        return _estimate_validations([settings], counts)
+    if isinstance(settings, LeaksSettings):
+        needed = settings.validations
+        found = find_runs(workspace, needed)
+        return _estimate_validations(
+            [each for each, run in zip(needed, found, strict=True) if not is_done(run)], counts
+        )
     return None
 
 
-def _estimate_validation(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
+def _estimate_validations(validations: Sequence[ValidateSettings], counts: dict[str, int]) -> Estimate:
+    """Of validations one after another: what a later one needs of the generators of an earlier one, it has."""
+    total = Estimate(0.0, measured=True)
+    for settings in validations:
+        total += _estimate_training(settings, counts)
+    # Generators depend on the images and, unless they saw them all, on how these are divided.
+    distinct = {
+        (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
+        for settings in validations
+        for leaks in [settings.leaks]
+    }
+    for settings in distinct.values():
+        total += _estimate_generators(settings, counts)
+    return total
+
+
+def _estimate_training(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
     n_images = sum(counts.values())
     folds = 1 if settings.system == "existing" else settings.folds
     n_test = n_images / (5 if settings.system == "existing" else folds)
-    lacks = lacking(counts) if settings.system == "system2" else {}
-    n_train = n_images - n_test + sum(lacks.values())
-    total = expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.epochs))
-    for class_name in lacks:
+    n_train = n_images - n_test + sum(_lacks(settings, counts).values())
+    return expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.epochs))
+
+
+def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
+    total = Estimate(0.0, measured=True)
+    for class_name in _lacks(settings, counts):
         generator = settings.generator(class_name)
-        passes = 1 if settings.leaks.generator_sees_test else folds - 1  # each sees (folds - 1) / folds of the class
+        passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each sees all folds but one
         total += expect(gan_key(generator.image_size), generator.epochs * counts[class_name] * passes)
     return total
+
+
+def _lacks(settings: ValidateSettings, counts: dict[str, int]) -> dict[str, int]:
+    return lacking(counts) if settings.system == "system2" else {}

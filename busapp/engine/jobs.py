@@ -5,9 +5,10 @@ before the job itself does, in its own thread.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
 
-from busapp.engine.events import Job
+from busapp.engine.events import EpochEnded, Finished, Job, Progress, RunStarted
 from busapp.engine.runs import Run, record
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.workspace import Workspace
@@ -21,6 +22,7 @@ _JOBS: dict[str, str] = {
     "cover": "busapp.engine.covering:cover_text",
     "synthesize": "busapp.engine.synthesis:synthesize",
     "validate": "busapp.engine.validation.job:validate",
+    "leaks": "busapp.engine.leaks:measure_leaks",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",
     "share": "busapp.engine.sharing:share",
@@ -54,3 +56,29 @@ def resume(workspace: Workspace, run_id: str) -> Job:
         raise CannotResume(why, file=run_id, remedy="Start a new run with the same settings.")
     settings = SETTINGS[run.info.kind].model_validate(run.info.settings)
     yield from record(run, _function(run.info.kind)(workspace, settings, run))
+
+
+def as_part(job: Job, title: str, before: int, share: int, total: int) -> Job:
+    """A job as a part of a longer one, `share` of whose `total` equal parts of work it is, after the first `before`.
+
+    Its progress becomes progress of the whole, with its `title` in front. Its result is no event of the whole: it is
+    with its run, which the first event, `RunStarted`, names.
+    """
+    reached, in_epochs = 0, False
+    with closing(job):
+        for event in job:
+            match event:
+                case Progress():
+                    # Some jobs count anew for each of their stages; the progress of the whole must not go back.
+                    if not in_epochs:
+                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
+                    yield Progress(before + reached, total, f"{title} · {event.what}")
+                case Finished():
+                    pass
+                case _:
+                    if isinstance(event, RunStarted):
+                        in_epochs = event.kind == "validate"  # whose stages are loading, generators and epochs
+                    elif isinstance(event, EpochEnded):
+                        epochs = (event.fold - 1) * event.epochs + event.epoch
+                        reached = share * epochs // (event.folds * event.epochs)
+                    yield event

@@ -3,6 +3,7 @@ both made from these, and they are saved with the run. A default stands here and
 
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
+from busapp.engine.settings.leaks import LeaksSettings
 from busapp.engine.settings.models import DiagnoseSettings, ExportSettings
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
 from busapp.engine.settings.validation import ValidateSettings
@@ -16,6 +17,7 @@ __all__ = [
     "Fill",
     "ImportSettings",
     "JobSettings",
+    "LeaksSettings",
     "PresetName",
     "ShareSettings",
     "SynthesizeSettings",
@@ -31,6 +33,7 @@ SETTINGS: dict[str, type[JobSettings]] = {
         CoverSettings,
         SynthesizeSettings,
         ValidateSettings,
+        LeaksSettings,
         DiagnoseSettings,
         ExportSettings,
         ShareSettings,

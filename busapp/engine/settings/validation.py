@@ -9,16 +9,14 @@ from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.recipes import RECIPES, Recipe, RecipeName
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
-from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName
+from busapp.engine.systems import LEAK_NAMES, PROTOCOLS, Leaks, ProtocolName, SystemName, open_leaks, possible_leaks
 
 Switch = bool | None
 
 
-class ValidateSettings(JobSettings):
-    """Cross-validate a classifier. The four leaks come from the protocol unless they are set one by one."""
+class SystemSettings(JobSettings):
+    """What is cross-validated."""
 
-    kind = "validate"
-    label = "Validation"
     system: Annotated[
         SystemName,
         setting(
@@ -27,10 +25,39 @@ class ValidateSettings(JobSettings):
             "the training folds only.",
         ),
     ] = "system1"
+
+
+class ProtocolSettings(SystemSettings):
+    """What a cross-validation lets through. The four leaks come from the protocol unless they are set one by one."""
+
     protocol: Annotated[
         ProtocolName,
         setting("Protocol", "strict leaks nothing; published repeats the paper, leaks and all."),
     ] = "strict"
+    carry_weights: Annotated[
+        Switch, setting(f"Leak: {LEAK_NAMES['carry_weights']}", "Each fold starts from the fold before it.", more=True)
+    ] = None
+    split_duplicates: Annotated[
+        Switch,
+        setting(f"Leak: {LEAK_NAMES['split_duplicates']}", "Groups may fall on both sides of a fold.", more=True),
+    ] = None
+    keep_conflicts: Annotated[
+        Switch,
+        setting(f"Leak: {LEAK_NAMES['keep_conflicts']}", "Pairs with contradicting labels stay in.", more=True),
+    ] = None
+    generator_sees_test: Annotated[
+        Switch, setting(f"Leak: {LEAK_NAMES['generator_sees_test']}", "One generator for all folds.", more=True)
+    ] = None
+
+    @property
+    def leaks(self) -> Leaks:
+        """The four switches: the protocol's, each overridden where it was set by itself."""
+        return PROTOCOLS[self.protocol].model_copy(update=_set_by_hand(self, Leaks))
+
+
+class TrainingSettings(JobSettings):
+    """How the folds are made and a classifier is trained on each."""
+
     recipe: Annotated[
         RecipeName,
         setting(
@@ -161,19 +188,6 @@ class ValidateSettings(JobSettings):
             more=True,
         ),
     ] = None
-    carry_weights: Annotated[
-        Switch, setting("Leak: weights carried over", "Each fold starts from the fold before it.", more=True)
-    ] = None
-    split_duplicates: Annotated[
-        Switch, setting("Leak: near-duplicates split", "Groups may fall on both sides of a fold.", more=True)
-    ] = None
-    keep_conflicts: Annotated[
-        Switch,
-        setting("Leak: conflicting duplicates kept", "Pairs with contradicting labels stay in.", more=True),
-    ] = None
-    generator_sees_test: Annotated[
-        Switch, setting("Leak: generator saw test images", "One generator for all folds.", more=True)
-    ] = None
     generator_preset: Annotated[
         PresetName,
         setting("Generator preset", "For the generators that system2 has to train itself.", more=True),
@@ -185,27 +199,20 @@ class ValidateSettings(JobSettings):
     ] = None
 
     @property
-    def subject(self) -> str:
-        recipe = "" if self.recipe == "paper" else f", {self.recipe}"
-        return f"{self.system}, {self.protocol}{recipe}{', equalised' if self.equalise else ''}"
-
-    @property
     def preprocessing(self) -> Preprocessing:
         """How images become the pixels of the run."""
         return Preprocessing(self.image_size, self.equalise)
 
     @property
-    def leaks(self) -> Leaks:
-        """The four switches: the protocol's, each overridden where it was set by itself."""
-        return PROTOCOLS[self.protocol].model_copy(update=self._set_by_hand(Leaks))
-
-    @property
     def training(self) -> Recipe:
         """The named recipe, each of its parts overridden where it was set by itself."""
-        return RECIPES[self.recipe].model_copy(update=self._set_by_hand(Recipe))
+        return RECIPES[self.recipe].model_copy(update=_set_by_hand(self, Recipe))
 
-    def _set_by_hand(self, parts: type[BaseModel]) -> dict[str, Any]:
-        return {name: value for name in parts.model_fields if (value := getattr(self, name)) is not None}
+    @property
+    def particulars(self) -> str:
+        """What sets the training apart from the paper's, to be put behind a name: `, careful, equalised`."""
+        recipe = "" if self.recipe == "paper" else f", {self.recipe}"
+        return f"{recipe}{', equalised' if self.equalise else ''}"
 
     def generator(self, class_name: str) -> SynthesizeSettings:
         """Of a generator that `system2` has to train itself."""
@@ -217,3 +224,26 @@ class ValidateSettings(JobSettings):
                 "seed": self.seed,
             }
         )
+
+
+class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the latter come first
+    """Cross-validate a classifier. The four leaks come from the protocol unless they are set one by one."""
+
+    kind = "validate"
+    label = "Validation"
+
+    @property
+    def subject(self) -> str:
+        return f"{self.system}, {self._protocol_in_words()}{self.particulars}"
+
+    def _protocol_in_words(self) -> str:
+        leaking = open_leaks(self.system, self.leaks)
+        if not leaking:
+            return "strict"
+        if leaking == possible_leaks(self.system):
+            return "published"
+        return f"with {' and '.join(LEAK_NAMES[name] for name in leaking)}"
+
+
+def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, Any]:
+    return {name: value for name in parts.model_fields if (value := getattr(settings, name)) is not None}

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.curation import curated_first
 from busapp.engine.estimates import classifier_key, classifier_units, remember
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Job, Note, Progress
 from busapp.engine.predictions import write_predictions
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
-from busapp.engine.settings import CurateSettings, ValidateSettings
+from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Fold, Indices, make_folds, select
 from busapp.engine.training_data import Synthetic, balance, in_progress, load_selection
 from busapp.engine.validation.result import run_result, tested_predictions
@@ -43,7 +44,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
         CannotResume: the dataset is not the one that the run began with.
         TrainingDiverged: a loss is not a finite number.
     """
-    yield from _curated(workspace, run)
+    yield from curated_first(workspace, run)
     chosen = select(workspace, settings)
     make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
     yield Progress(0, 1, "preparing the network")
@@ -61,28 +62,6 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
         yield state.save(run, learner)
     yield from _cross_validate(study, state, learner, pixels)
     yield Finished({**run_result(study, state), "device": device_name(learner.device), "frozen_stages": learner.stages})
-
-
-def _curated(workspace: Workspace, run: Run) -> Job:
-    """Groups must be known under any protocol: one keeps them whole, the other counts those it splits."""
-    from busapp.engine.curation import curate, is_curated
-
-    if not is_curated(workspace):
-        yield Note("The study is curated first: near-duplicates have to be known.")
-        for event in curate(workspace, _last_curation(workspace), run):
-            if not isinstance(event, Finished):
-                yield event
-        # What it measures, it measures on the dataset as it is now, which its own check must not seem to have changed.
-        run.info.dataset, run.info.revision = workspace.catalog.fingerprint(), workspace.catalog.revision()
-        run.save()
-
-
-def _last_curation(workspace: Workspace) -> CurateSettings:
-    """The thresholds that the user chose last: new images are no reason to group the old ones by others."""
-    for run in workspace.runs("curate"):
-        if run.info.state == "finished":
-            return CurateSettings.model_validate(run.info.settings)
-    return CurateSettings()
 
 
 def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:
