@@ -168,8 +168,8 @@ class Learner:
             group["lr"] = self.recipe.learning_rate * factor
 
     def _average(self, steps_done: int) -> None:
-        """Let the tested weights follow the trained ones: closely at first, or a short training would end with them still
-        near its beginning."""
+        """Let the tested weights follow the trained ones: closely at first, or a short training would end with them
+        still near its beginning."""
         decay = min(self.recipe.weight_averaging, (2 + steps_done) / (11 + steps_done))
         both = zip(self._tested_rest.state_dict().values(), self.rest.state_dict().values(), strict=True)
         for average, trained in both:
@@ -220,7 +220,7 @@ class Learner:
     # -- what a checkpoint keeps ---------------------------------------------------------------------------
 
     def arrays(self) -> Arrays:
-        """The weights of the network and, where it is another, of the tested one, and the optimiser's state, by name."""
+        """By name: the network's weights, the tested one's where it is another, and the optimiser's state."""
         found = {f"network/{name}": value for name, value in self.network.state_dict().items()}
         if self.tested is not self.network:
             found.update({f"tested/{name}": value for name, value in self.tested.state_dict().items()})
