@@ -2,19 +2,23 @@
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
+from busapp.engine.colours import class_colour
 from busapp.engine.diagnosis import RESEARCH_USE, Diagnosis, Model
 from busapp.engine.events import EpochEnded
 from busapp.engine.files import space_is_needed, write_atomically
@@ -23,14 +27,23 @@ from busapp.engine.heat_map import COLOURS, overlay
 # Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
+Values = npt.NDArray[np.floating[Any]]
 A4: Final = (8.27, 11.69)
 """Inches."""
 
 
-def to_png(figure: Figure, dpi: int = 110) -> bytes:
+def to_png(figure: Figure, dpi: int = 150) -> bytes:
     """A figure as PNG bytes."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
+
+
+def to_svg(figure: Figure) -> bytes:
+    """A figure as SVG: the same bytes for the same figure, and words as words, so that they can be edited."""
+    stream = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "busapp"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
 
 
@@ -114,6 +127,72 @@ def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
         axes.grid(alpha=0.25)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8)
+    return figure
+
+
+def roc_figure(curves: Mapping[str, tuple[Values, Values]], titles: Mapping[str, str]) -> Figure:
+    """Receiver operating characteristics, one class against the rest: false and true positive rates (k,) by class,
+    with what the legend says of each."""
+    figure = Figure(figsize=(3.6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
+    for (name, (false_rates, true_rates)), style in zip(curves.items(), cycle(("-", "--", "-.", ":")), strict=False):
+        colour = class_colour(name, curves)
+        axes.plot(false_rates, true_rates, style, color=colour, linewidth=1.4, label=titles[name])
+    axes.set_xlabel("1 – specificity", fontsize=9)
+    axes.set_ylabel("sensitivity", fontsize=9)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25)
+    axes.tick_params(labelsize=8)
+    for text in axes.legend(fontsize=7, loc="lower right").get_texts():
+        text.set_parse_math(False)
+    return figure
+
+
+def reliability_figure(bins: Sequence[Mapping[str, float]]) -> Figure:
+    """How often the network is right against how sure it is, as `calibration["bins"]` of a result says; beneath, how
+    many images each bin holds."""
+    figure = Figure(figsize=(3.6, 3.5), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
+    axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-", color=BLUE, markersize=4)
+    axes.set_ylabel("accuracy", fontsize=9)
+    axes.set_ylim(0, 1.03)
+    below.bar([b["low"] for b in bins], [b["n"] for b in bins], [b["high"] - b["low"] for b in bins], align="edge")
+    below.set_ylabel("images", fontsize=9)
+    below.set_xlabel("confidence (largest probability)", fontsize=9)
+    below.set_xlim(0, 1)
+    for each in (axes, below):
+        each.grid(alpha=0.25)
+        each.tick_params(labelsize=8)
+    return figure
+
+
+def waterfall_figure(steps: Sequence[Mapping[str, Any]]) -> Figure:
+    """What each leak is worth: the accuracies from the published protocol down to the strict one, as the `steps` of a
+    `leaks` result say, and between them what closing a leak takes away."""
+    figure = Figure(figsize=(8.0, 0.8 + 0.42 * len(steps)), layout="constrained")
+    axes = figure.subplots()
+    before = None
+    for place, step in enumerate(steps):
+        accuracy = 100 * step["accuracy"]
+        is_end = place in (0, len(steps) - 1)
+        start = 0.0 if before is None else before
+        colour = ORANGE if place == 0 else BLUE if is_end else "0.75"
+        if before is None:
+            axes.barh(place, accuracy, color=colour, height=0.6)
+        else:
+            axes.barh(place, accuracy - start, left=start, color=colour, height=0.6)
+            axes.plot([before, before], [place - 1, place], color="0.4", linewidth=0.8)
+        before = accuracy
+        axes.annotate(f" {accuracy:.1f} %", (max(start, accuracy), place), va="center", fontsize=8)
+    axes.set_yticks(range(len(steps)), [str(step["label"]) for step in steps], fontsize=8, parse_math=False)
+    axes.invert_yaxis()
+    values = [100 * step["accuracy"] for step in steps]
+    axes.set_xlim(max(0.0, min(values) - 6), min(104.0, max(values) + 4))
+    axes.set_xlabel("test accuracy in %", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -8,24 +8,18 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from busapp.engine import colours as engine_colours
+
 Scheme = Literal["light", "dark"]
 Choice = Literal["light", "dark", "system"]
 
 SPACE = 8
 """Pixels of the window's rhythm: every margin and gap is one, a half or a few of them."""
 
-# Okabe and Ito's set, told apart by colour-blind eyes too.
-_NAMED_CLASSES = {"benign": "#0072B2", "malignant": "#D55E00", "normal": "#009E73"}
-_OTHER_CLASSES = ("#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
-
 
 def class_colour(name: str, classes: Sequence[str]) -> QColor:
     """The colour of a class, the same on every screen; always shown with its word."""
-    if name in _NAMED_CLASSES:
-        return QColor(_NAMED_CLASSES[name])
-    others = sorted(other for other in classes if other not in _NAMED_CLASSES)
-    position = others.index(name) if name in others else 0
-    return QColor(_OTHER_CLASSES[position % len(_OTHER_CLASSES)])
+    return QColor(engine_colours.class_colour(name, classes))
 
 
 def ink_on(ground: QColor) -> QColor:
