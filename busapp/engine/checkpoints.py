@@ -1,6 +1,8 @@
-"""Checkpoints of any network: named arrays and a JSON header in one safetensors file. Never a pickle."""
+"""Checkpoints of any network: named arrays and a JSON header in one safetensors file, with a checksum over both, since
+a changed bit would go unnoticed otherwise. Never a pickle."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,21 +24,36 @@ def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mappin
         NoSpace: the disk is full; the former checkpoint is as it was.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_atomically(path, save(contiguous, metadata={"busapp": json.dumps(header)}))
+    words = json.dumps(header)
+    write_atomically(path, save(contiguous, metadata={"busapp": words, "checksum": _checksum(words, contiguous)}))
 
 
 def load_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the header of a checkpoint.
 
     Raises:
-        CannotResume: there is no file, or it is not one of ours.
+        CannotResume: there is no file, it is not one of ours, or it is damaged.
     """
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            header = json.loads((file.metadata() or {})["busapp"])
+            metadata = file.metadata() or {}
+        header = json.loads(metadata["busapp"])
+        expected = metadata.get("checksum")  # those of earlier versions have none
+        if expected is not None and expected != _checksum(metadata["busapp"], arrays):
+            raise ValueError("its checksum is another")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise CannotResume(
             "The checkpoint cannot be read", file=path, remedy="Start the run anew; its results are kept."
         ) from error
     return arrays, header
+
+
+def _checksum(words: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """CRC-32 over the header and every array with its name, type and shape, in the order of the names."""
+    found = zlib.crc32(words.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), found)
+        found = zlib.crc32(array.reshape(-1).view(np.uint8), found)
+    return f"{found:08x}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from busapp.errors import NoSpace
+from busapp.errors import BadInput, NoSpace
 
 
 @contextmanager
@@ -25,6 +25,23 @@ def space_is_needed(
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace("The disk is full", file=where, remedy=remedy) from error
         raise
+
+
+@contextmanager
+def writing_is_needed(where: Path) -> Iterator[None]:
+    """Turn what a disk refuses into a sentence for people: no space left, or a file that may not be opened or
+    replaced, as one that another program holds open under Windows."""
+    with space_is_needed(where):
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise BadInput(
+                    "The file or folder cannot be written to",
+                    file=error.filename2 or error.filename or where,
+                    remedy="Check that you may write there, and that no other program has it open.",
+                ) from error
+            raise
 
 
 def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:
@@ -55,8 +72,8 @@ _ASIDE: Final = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `write_atomically` left in the folders of `folder` when it was killed. Nobody may write there now."""
-    for path in folder.glob("*/.*"):
+    """Remove what `write_atomically` left in `folder`, at any depth, when it was killed. Nobody may write there now."""
+    for path in folder.rglob(".*"):
         if _ASIDE.fullmatch(path.name):
             path.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import busapp
 from busapp.engine.events import Event, Finished, Job, Progress, RunStarted, Skipped, from_line, to_line
-from busapp.engine.files import space_is_needed, write_atomically, write_json
+from busapp.engine.files import remove_leftovers, write_atomically, write_json, writing_is_needed
 from busapp.errors import BadInput, CannotResume, UserError
 
 State = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
@@ -69,30 +70,28 @@ class Run:
         name: str,
         revision: int | None = None,
     ) -> "Run":
-        """Make the folder. The id starts with the time, so that ids sort by age."""
-        parent.mkdir(parents=True, exist_ok=True)
+        """Make the folder. The id starts with the time, so that ids sort by age.
+
+        Raises:
+            BadInput: nothing can be written there.
+            NoSpace: the disk is full.
+        """
         now = datetime.now(UTC)
-        stem = f"{now:%Y%m%d-%H%M%S}-{kind}"
-        for number in range(1, 1000):
-            run_id = stem if number == 1 else f"{stem}-{number}"
-            try:
-                (parent / run_id).mkdir()
-                break
-            except FileExistsError:
-                continue
-        info = RunInfo(
-            id=run_id,
-            kind=kind,
-            name=name or run_id,
-            created=now.isoformat(timespec="seconds"),
-            settings=settings,
-            dataset=dataset,
-            revision=revision,
-            busapp=busapp.__version__,
-            platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        )
-        run = cls(parent / run_id, info)
-        run.save()
+        with writing_is_needed(parent):
+            run_id = _make_folder(parent, f"{now:%Y%m%d-%H%M%S}-{kind}")
+            info = RunInfo(
+                id=run_id,
+                kind=kind,
+                name=name or run_id,
+                created=now.isoformat(timespec="seconds"),
+                settings=settings,
+                dataset=dataset,
+                revision=revision,
+                busapp=busapp.__version__,
+                platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            )
+            run = cls(parent / run_id, info)
+            run.save()
         return run
 
     @classmethod
@@ -126,6 +125,8 @@ class Run:
                 return False
         except Timeout:
             return True
+        except OSError:  # nobody can be at work where nothing can be written
+            return False
 
     @property
     def checkpoint(self) -> Path:
@@ -164,6 +165,19 @@ class Run:
         self.save()
 
 
+def _make_folder(parent: Path, stem: str) -> str:
+    """Make a new folder; its name."""
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        try:
+            (parent / name).mkdir()
+            return name
+        except FileExistsError:
+            number += 1
+
+
 def _as_kept(kind: str, event: Event) -> Event:
     """An event as the run keeps it."""
     if kind in _NAMES_PATIENTS and isinstance(event, Skipped):
@@ -180,11 +194,13 @@ def record(run: Run, job: Job) -> Job:
 
     Raises:
         CannotResume: the run is being executed elsewhere.
-        UserError: what the job raised; the run's state is then `failed` and holds the sentence.
+        UserError: what the job raised; the run's state is then `failed` and holds the sentence. Also where the disk is
+            full or the run cannot be written to.
     """
     lock = run.lock()
     try:
-        lock.acquire()
+        with writing_is_needed(run.folder):
+            lock.acquire()
     except Timeout as error:
         raise CannotResume(
             "The run is at work in another window or terminal",
@@ -198,46 +214,53 @@ def record(run: Run, job: Job) -> Job:
         run.info.seconds = before + time.monotonic() - started
         run.save()
 
+    def stop(state: State, error: str = "") -> None:
+        """Where even that cannot be written, the run will be found as interrupted, and what stopped it is told."""
+        with suppress(OSError, UserError):
+            set_state(state, error)
+
     path = run.folder / "events.jsonl"
     try:
-        set_state("running")
-        with path.open("a", encoding="utf-8") as stream:
-            if stream.tell():
-                stream.write("\n")  # ends a line that a crash cut short; an empty line reads as no event
-            last_progress = 0.0
+        with writing_is_needed(run.folder):
+            remove_leftovers(run.folder)
+            set_state("running")
+            # Closing may fail as writing did, so that it happens within `writing_is_needed`.
+            with path.open("a", encoding="utf-8") as stream:
+                if stream.tell():
+                    stream.write("\n")  # ends a line that a crash cut short; an empty line reads as no event
+                last_progress = 0.0
 
-            def write(event: Event) -> None:
-                nonlocal last_progress
-                if isinstance(event, Progress):
-                    if time.monotonic() - last_progress < PROGRESS_INTERVAL:
-                        return
-                    last_progress = time.monotonic()
-                with space_is_needed(path):
+                def write(event: Event) -> None:
+                    nonlocal last_progress
+                    if isinstance(event, Progress):
+                        if time.monotonic() - last_progress < PROGRESS_INTERVAL:
+                            return
+                        last_progress = time.monotonic()
                     stream.write(to_line(event) + "\n")
                     stream.flush()
 
-            first = RunStarted(run.id, run.info.kind, run.info.name)
-            write(first)
-            yield first
-            for event in job:
-                kept = _as_kept(run.info.kind, event)
-                if isinstance(kept, Finished):
-                    write_json(run.folder / "result.json", kept.result)
-                write(kept)
-                if isinstance(event, Finished):
-                    set_state("finished")
-                yield event
+                first = RunStarted(run.id, run.info.kind, run.info.name)
+                write(first)
+                yield first
+                for event in job:
+                    kept = _as_kept(run.info.kind, event)
+                    if isinstance(kept, Finished):
+                        write_json(run.folder / "result.json", kept.result)
+                    write(kept)
+                    if isinstance(event, Finished):
+                        set_state("finished")
+                    yield event
     except GeneratorExit:
         job.close()
         if run.info.state == "running":
-            set_state("cancelled")
+            stop("cancelled")
         raise
     except UserError as error:
         names_patient = run.info.kind in _NAMES_PATIENTS
-        set_state("failed", f"{error.what}." if names_patient else str(error))
+        stop("failed", f"{error.what}." if names_patient else str(error))
         raise
     except BaseException as error:
-        set_state("failed", f"{type(error).__name__}: {error}")
+        stop("failed", f"{type(error).__name__}: {error}")
         raise
     finally:
         job.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.errors import CannotResume, NoSpace
@@ -72,3 +73,23 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, make: object) -> None:
         make(tmp_path / "c")
     with pytest.raises(CannotResume, match="checkpoint cannot be read"):
         load_checkpoint(tmp_path / "c")
+
+
+def test_every_changed_bit_is_noticed(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "empty": np.empty((0, 3)), "scalar": np.array(2.0)}
+    save_checkpoint(tmp_path / "c", arrays, {"epoch": 1})
+    content = (tmp_path / "c").read_bytes()
+    word = content.index(b"checksum")  # another word in its place leaves a checkpoint of an earlier version
+    for position in [*range(word), *range(word + len("checksum"), len(content))]:
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        (tmp_path / "c").write_bytes(changed)
+        with pytest.raises(CannotResume, match="checkpoint cannot be read"):
+            load_checkpoint(tmp_path / "c")
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_checksum(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(save({"a": np.ones(3)}, metadata={"busapp": '{"epoch": 1}'}))
+    arrays, header = load_checkpoint(tmp_path / "c")
+    assert header == {"epoch": 1}
+    np.testing.assert_array_equal(arrays["a"], np.ones(3))

@@ -218,3 +218,66 @@ def test_a_disk_that_fills_during_a_run_fails_it_with_a_sentence(run: Run, monke
     info = Run.open(run.folder).info
     assert info.state == "failed"
     assert "disk is full" in info.error
+
+
+def _cannot_be_written(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refused(self: Path, target: Path) -> Path:
+        raise OSError(number, "Refused", str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", refused)
+
+
+def test_where_even_the_state_cannot_be_written_the_cause_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def job() -> Job:
+        yield Note("before")
+        monkeypatch.setattr("busapp.engine.files.os.fsync", _full_disk)
+        write_atomically(run.checkpoint, b"checkpoint")
+
+    with pytest.raises(NoSpace) as raised:
+        list(record(run, job()))
+    monkeypatch.undo()
+    assert str(run.checkpoint) in str(raised.value)
+    assert Run.open(run.folder).info.state == "interrupted"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_disk_that_is_full_for_events_says_so(run: Run) -> None:
+    """What could not be written is tried again when the file is closed, and fails again."""
+    (run.folder / "events.jsonl").symlink_to("/dev/full")
+    with pytest.raises(NoSpace, match="disk is full"):
+        list(record(run, notes(1)))
+    assert Run.open(run.folder).info.state == "failed"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_may_not_be_replaced_is_named(run: Run, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """So it is under Windows while a spreadsheet shows the table of predictions."""
+
+    def job() -> Job:
+        yield Note("before")
+        _cannot_be_written(monkeypatch, number)
+        write_atomically(run.folder / "predictions.csv", b"")
+
+    with pytest.raises(BadInput, match=r"predictions\.csv.*no other program has it open"):
+        list(record(run, job()))
+
+
+def test_a_study_that_cannot_be_written_to_gets_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(BadInput, match="cannot be written to"):
+        Run.create(tmp_path / "runs", "curate", {}, "", "")
+
+
+def test_what_a_killed_run_left_aside_is_removed_when_it_goes_on(run: Run) -> None:
+    left = [run.folder / f".checkpoint.safetensors.{0:032x}", run.folder / "generators" / "g" / f".c.{1:032x}"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"torn")
+    kept = run.folder / ".hidden"
+    kept.write_bytes(b"not ours")
+    list(record(run, notes(1)))
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
