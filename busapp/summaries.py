@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from busapp.engine.diagnosis import RESEARCH_USE
-from busapp.engine.systems import Leaks, leaks_in_words
+from busapp.engine.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.words import many
 
 Result = dict[str, Any]
@@ -94,8 +94,8 @@ def validation_lines(result: Result) -> list[str]:
         lines.append(f"Picking the best epoch of each fold by its test images would have said {picked}.")
     if leaks(result):
         let_through = "; ".join(leaks_in_words(result["system"], Leaks(**result["switches"]))) or "by its protocol"
-        counted = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in result["leaks"].items() if count)
-        lines.append(f"This number leaks: {let_through}. Counted: {counted or 'nothing'}.")
+        counted = "; ".join(counted_leaks(result["leaks"])) or "nothing"
+        lines.append(f"This number leaks: {let_through}. Counted: {counted}.")
     return lines
 
 

@@ -157,4 +157,4 @@ def test_the_account_in_words_says_what_was_measured_and_what_leaks(phantom_stud
     assert any("(ECE)" in line for line in lines)
     assert any(line.startswith("Picking the best epoch") for line in lines)
     assert lines[-1].startswith("This number leaks: weights are carried from fold to fold; near-duplicates fall")
-    assert "weights carried over 3" in lines[-1] and "saw" not in lines[-1]
+    assert "weights of the one before: 3" in lines[-1] and "generators" not in lines[-1]
