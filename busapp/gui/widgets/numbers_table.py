@@ -13,6 +13,8 @@ from busapp.gui.widgets.exporting import add_exports, write_rows
 
 MOST_ROWS = 12
 """A table asks for the height of so many rows, and scrolls beyond."""
+WIDEST = 240
+"""Pixels of a column; longer words are broken into lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,6 @@ class NumbersTable(QTableWidget):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionsClickable(sortable)
-        header.setStretchLastSection(True)
         theme.changed.connect(self._fill)
 
     def show_cells(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -101,6 +102,8 @@ class NumbersTable(QTableWidget):
             for column, cell in enumerate(cells):
                 self.setItem(row, column, _Item(cell))
         self.resizeColumnsToContents()
+        for column in range(self.columnCount()):
+            self.setColumnWidth(column, min(WIDEST, self.columnWidth(column)))
         self.resizeRowsToContents()
         self.setSortingEnabled(self._sortable)
         self.updateGeometry()

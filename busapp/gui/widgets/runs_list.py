@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QInputDialog,
     QMenu,
+    QPushButton,
     QStackedLayout,
     QTreeWidget,
     QTreeWidgetItem,
@@ -24,6 +25,8 @@ from busapp.gui.words import result_in_brief, settings_in_words, when_in_words
 
 _COLUMNS = ("Name", "When", "Settings", "State", "Result")
 _ID = Qt.ItemDataRole.UserRole
+MOST_COMPARED = 8
+"""Runs in one comparison; more columns nobody reads."""
 
 
 class RunsList(QWidget):
@@ -32,12 +35,14 @@ class RunsList(QWidget):
     Signals:
         opened: id of the run to show (double-click, Enter).
         resume_requested: id of the run to go on with.
+        compare_requested: ids (list of str) of two or more finished runs; of cross-validations only.
         selection_changed: another set of runs is selected.
         changed: a run was renamed, deleted or brought back.
     """
 
     opened = Signal(str)
     resume_requested = Signal(str)
+    compare_requested = Signal(list)
     selection_changed = Signal()
     changed = Signal()
 
@@ -70,11 +75,17 @@ class RunsList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.strip)
         column.addLayout(self._stack, 1)
+        self.compare_button = QPushButton("&Compare the selected runs")
+        self.compare_button.setVisible(kind == "validate")
+        self.compare_button.clicked.connect(self._compare)
+        column.addWidget(self.compare_button)
 
         self.open_action = self._action("Open", None, self._open)
         self.resume_action = self._action("Resume", "Ctrl+R", self._resume)
         self.rename_action = self._action("Rename…", "F2", self._rename)
         self.note_action = self._action("Note…", "Ctrl+Shift+N", self._note)
+        self.compare_action = self._action("Compare", "Ctrl+Shift+C", self._compare)
+        self.compare_action.setVisible(kind == "validate")
         self.delete_action = self._action("Move to the trash", "Del", self._delete)
         self._on_selection()
 
@@ -146,14 +157,29 @@ class RunsList(QWidget):
         for action in (self.open_action, self.rename_action, self.note_action):
             action.setEnabled(one)
         self.resume_action.setEnabled(one and runs[0].can_resume)
+        self._offer_comparison(runs)
         self.delete_action.setEnabled(bool(runs) and all(run.info.state != "running" for run in runs))
         self.selection_changed.emit()
 
+    def _offer_comparison(self, runs: list[Run]) -> None:
+        unfinished = [run.info.name for run in runs if run.info.state != "finished"]
+        if len(runs) < 2:
+            why_not = "Select two or more finished runs: hold Ctrl or Shift and click."
+        elif unfinished:
+            why_not = f"“{unfinished[0]}” is not finished; only finished runs can be compared."
+        elif len(runs) > MOST_COMPARED:
+            why_not = f"Select no more than {MOST_COMPARED} runs."
+        else:
+            why_not = ""
+        for offered in (self.compare_action, self.compare_button):
+            offered.setEnabled(not why_not and self.kind == "validate")
+            offered.setToolTip(why_not or f"Set these {len(runs)} runs side by side (Ctrl+Shift+C)")
+
     def _show_menu(self, position: QPoint) -> None:
         menu = QMenu(self)
-        menu.addActions(
-            [self.open_action, self.resume_action, self.rename_action, self.note_action, self.delete_action]
-        )
+        menu.setToolTipsVisible(True)
+        menu.addActions([self.open_action, self.resume_action, self.compare_action])
+        menu.addActions([self.rename_action, self.note_action, self.delete_action])
         menu.exec(self.tree.viewport().mapToGlobal(position))
         menu.deleteLater()
 
@@ -162,6 +188,9 @@ class RunsList(QWidget):
 
     def _resume(self) -> None:
         self.resume_requested.emit(self.selected_ids()[0])
+
+    def _compare(self) -> None:
+        self.compare_requested.emit(self.selected_ids())
 
     def _rename(self) -> None:
         run = self._selected()[0]
