@@ -21,9 +21,33 @@ from busapp.errors import BadInput
 from busapp.summaries import validation_lines
 
 CLASSES = ("benign", "malignant", "normal")
-OLD = ("accuracy", "accuracy_ci95", "auc", "balanced_accuracy", "classes", "confusion", "counts", "epochs", "leaks")
-OLD += ("n_groups", "n_images", "n_synthetic", "n_tested", "protocol", "seed", "seconds", "sensitivity", "specificity")
-OLD += ("sensitivity_ci95", "specificity_ci95", "switches", "system", "train_accuracy")
+OLD = frozenset(
+    [
+        "accuracy",
+        "accuracy_ci95",
+        "auc",
+        "balanced_accuracy",
+        "classes",
+        "confusion",
+        "counts",
+        "epochs",
+        "leaks",
+        "n_groups",
+        "n_images",
+        "n_synthetic",
+        "n_tested",
+        "protocol",
+        "seconds",
+        "seed",
+        "sensitivity",
+        "sensitivity_ci95",
+        "specificity",
+        "specificity_ci95",
+        "switches",
+        "system",
+        "train_accuracy",
+    ]
+)
 """What results had at first, beside `folds`."""
 
 
