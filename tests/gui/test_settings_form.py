@@ -63,6 +63,8 @@ def test_an_optional_number_may_be_empty_and_small_numbers_keep_their_digits(qtb
     assert form.values()["frozen_stages"] is None
     _type(qtbot, form, "learning_rate", "0.00025")
     assert form.settings().learning_rate == 0.00025  # type: ignore[attr-defined]
+    _type(qtbot, form, "learning_rate", "")
+    assert form.values()["learning_rate"] is None and form.is_valid
 
 
 def test_steps_stay_within_limits(qtbot: QtBot) -> None:
@@ -115,7 +117,7 @@ def test_switches_have_three_states(qtbot: QtBot) -> None:
     qtbot.addWidget(form)
     editor = form.field("carry_weights")
     assert isinstance(editor, ChoiceEditor)
-    assert [editor.box.itemText(i) for i in range(editor.box.count())] == ["as protocol", "on", "off"]
+    assert [editor.box.itemText(i) for i in range(editor.box.count())] == ["auto", "on", "off"]
     editor.set_value(False)
     assert form.settings().carry_weights is False  # type: ignore[attr-defined]
 

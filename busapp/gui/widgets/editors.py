@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from busapp.gui.user_settings import last_folder, remember_folder
 
 _NOTHING = -(2**31)
-"""What an empty number box holds inside; it shows as an empty field with its placeholder."""
+"""What an empty box of a number holds inside; it shows as an empty field with its placeholder."""
 
 
 class Editor(QWidget):
@@ -166,23 +166,27 @@ class IntEditor(Editor):
 class _FloatBox(QDoubleSpinBox):
     """Shows a number as people write it (0.0001), and steps by a tenth of its size."""
 
-    def __init__(self, low: float, high: float) -> None:
+    def __init__(self, low: float, high: float, may_be_empty: bool) -> None:
         super().__init__()
-        self._low, self._high = low, high
+        self._low, self._high, self._may_be_empty = low, high, may_be_empty
         self.setDecimals(8)
-        self.setRange(-1e9, 1e9)
+        self.setRange(_NOTHING, 1e9)
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.8f}".rstrip("0").rstrip(".")
+        return "" if value == _NOTHING else f"{value:.8f}".rstrip("0").rstrip(".")
 
     def valueFromText(self, text: str) -> float:
+        if not text.strip() and self._may_be_empty:
+            return _NOTHING
         try:
             return float(text.replace(",", "."))
         except ValueError:
             return self.value()
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        if not text.strip() and self._may_be_empty:
+            return QValidator.State.Acceptable, text, position
         try:
             float(text.replace(",", "."))
         except ValueError:
@@ -191,26 +195,34 @@ class _FloatBox(QDoubleSpinBox):
         return QValidator.State.Acceptable, text, position
 
     def stepBy(self, steps: int) -> None:
+        if self.value() == _NOTHING:
+            self.setValue(self._low)
+            return
         super().stepBy(steps)
         self.setValue(max(self._low, min(self._high, self.value())))
 
 
 class FloatEditor(Editor):
-    """A number."""
+    """A number; empty where the field may be (shown as "auto")."""
 
-    def __init__(self, low: float, high: float) -> None:
+    def __init__(self, low: float, high: float, may_be_empty: bool) -> None:
         super().__init__()
-        self.box = _FloatBox(low, high)
+        self._may_be_empty = may_be_empty
+        self.box = _FloatBox(low, high, may_be_empty)
         self.box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.box.installEventFilter(_IgnoreWheel(self))
+        self.box.lineEdit().setPlaceholderText("auto" if may_be_empty else "")
         self.box.valueChanged.connect(self.changed)
         self._hold(self.box)
+        self.set_value(None)
 
-    def value(self) -> float:
-        return self.box.value()
+    def value(self) -> float | None:
+        value = self.box.value()
+        return None if value == _NOTHING else value
 
     def set_value(self, value: float | None) -> None:
-        self.box.setValue(0.0 if value is None else value)
+        empty = _NOTHING if self._may_be_empty else 0.0
+        self.box.setValue(empty if value is None else value)
 
 
 class BoolEditor(Editor):
@@ -293,8 +305,8 @@ def editor_for(field: FieldInfo) -> Editor | None:
     if may_be_empty:
         kind = next(part for part in arguments if part is not types.NoneType)
     if kind is bool:
-        as_protocol = [(None, "as protocol"), (True, "on"), (False, "off")]
-        return ChoiceEditor(as_protocol) if may_be_empty else BoolEditor()
+        three = [(None, "auto"), (True, "on"), (False, "off")]
+        return ChoiceEditor(three) if may_be_empty else BoolEditor()
     if typing.get_origin(kind) is Literal:
         return ChoiceEditor([(option, str(option)) for option in typing.get_args(kind)])
     if kind is int:
@@ -307,7 +319,7 @@ def editor_for(field: FieldInfo) -> Editor | None:
         )
     if kind is float:
         low, high = _limit(field, "ge", "gt"), _limit(field, "le", "lt")
-        return FloatEditor(low if low is not None else -1e9, high if high is not None else 1e9)
+        return FloatEditor(low if low is not None else -1e9, high if high is not None else 1e9, may_be_empty)
     if kind is str:
         return TextEditor(may_be_empty)
     if kind is Path:
