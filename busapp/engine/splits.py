@@ -98,7 +98,8 @@ def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
 
     hold_out = settings.system == "existing"
     parts = HOLD_OUT_PARTS if hold_out else settings.folds
-    _check_enough(selection, parts, by_group=not settings.leaks.split_duplicates)
+    fewer_folds = "" if hold_out or parts == 2 else "Choose fewer folds, or import more images."
+    _check_enough(selection, parts, fewer_folds or "Import more images.", by_group=not settings.leaks.split_duplicates)
     if not settings.leaks.split_duplicates:
         splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=settings.seed)
     elif hold_out:
@@ -119,7 +120,7 @@ def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
     return folds
 
 
-def _check_enough(selection: Selection, parts: int, *, by_group: bool) -> None:
+def _check_enough(selection: Selection, parts: int, remedy: str, *, by_group: bool) -> None:
     if not selection.records:
         raise NotEnoughImages("The study has no images to train on", remedy="Import images first.")
     if len(selection.classes) < 2:
@@ -133,9 +134,7 @@ def _check_enough(selection: Selection, parts: int, *, by_group: bool) -> None:
             unit = "groups of images" if by_group else "images"
             raise NotEnoughImages(
                 f"The class {name} has {n} {unit}, fewer than the {parts} parts of the division",
-                remedy="Choose fewer folds, or import more images."
-                if parts > 2 and parts != HOLD_OUT_PARTS
-                else "Import more images.",
+                remedy=remedy,
             )
 
 

@@ -181,8 +181,9 @@ def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol:
     stops: list[Callable[[Event], bool]] = [
         lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (1, 0),
         lambda e: isinstance(e, Progress) and "fold 1 of 2 · epoch 3" in e.what,
+        lambda e: isinstance(e, EpochEnded) and (e.fold, e.epoch) == (1, 3),
         lambda e: isinstance(e, FoldEnded) and e.fold == 1,
-        lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (2, 0),
+        lambda e: isinstance(e, Progress) and "fold 2 of 2 · epoch 1" in e.what,
         lambda e: isinstance(e, EpochEnded) and (e.fold, e.epoch) == (2, 2),
         lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (3, 0),
     ]
@@ -194,6 +195,10 @@ def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol:
         job = jobs.resume(study, the_run(study).id)
     assert numbers(result_of(pull(job))) == numbers(whole)
     assert the_run(study).info.state == "finished"
+    announced = list(the_run(study).events())
+    epochs = [(event.fold, event.epoch) for event in announced if isinstance(event, EpochEnded)]
+    assert epochs == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)], "no epoch is lost, none is trained twice"
+    assert [event.fold for event in announced if isinstance(event, FoldEnded)] == [1, 2]
 
 
 KILLED = """

@@ -111,12 +111,14 @@ def load_imagenet(network: nn.Module, path: Path) -> None:
     """Put ImageNet's weights into all layers but the last.
 
     Raises:
-        BadInput: the file does not fit the network.
+        BadInput: the file does not fit the network, or some of its numbers are not finite.
     """
     prefix = "features."
     weights = {
         name.removeprefix(prefix): value for name, value in read_weights(path).items() if name.startswith(prefix)
     }
+    if not all(torch.isfinite(value).all() for value in weights.values()):
+        raise _not_weights(path)
     try:
         network.get_submodule("features").load_state_dict(weights)
     except RuntimeError as error:

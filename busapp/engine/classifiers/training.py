@@ -197,7 +197,7 @@ class Learner:
         mirror images, and their score; yields how many are done.
 
         Raises:
-            TrainingDiverged: a logit is not a finite number.
+            TrainingDiverged: a logit or the loss is not a finite number.
         """
         self._tested_rest.eval()
         logits, done, seconds = [], 0, 0.0
@@ -212,10 +212,11 @@ class Learner:
             seconds += time.perf_counter() - began
             yield done
         all_logits, target = torch.cat(logits), torch.from_numpy(labels[chosen])
-        if not torch.isfinite(all_logits).all():
+        loss = cross_entropy(all_logits, target).item()
+        if not (torch.isfinite(all_logits).all() and math.isfinite(loss)):
             raise self._diverged()
         right = int((all_logits.argmax(1) == target).sum()) / len(target)
-        return all_logits.numpy(), Score(cross_entropy(all_logits, target).item(), right, seconds)
+        return all_logits.numpy(), Score(loss, right, seconds)
 
     # -- what a checkpoint keeps ---------------------------------------------------------------------------
 

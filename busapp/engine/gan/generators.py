@@ -24,7 +24,7 @@ from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadModel
+from busapp.errors import BadModel, NotEnoughImages
 
 _NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file"})
 _DESCRIPTION: Final = "generator.json"
@@ -241,6 +241,10 @@ def fold_images(
     images of the study and none forbidden, one trained on exactly these before any other. Where there is none, one is
     trained on `training`, in a folder of its own in the run; that training is gone on with if it was stopped before.
     `label` is words: `fold 3, malignant`.
+
+    Raises:
+        NotEnoughImages: none of the `training` images can be read, where one has to be trained.
+        What `train_generator` raises.
     """
     wanted = frozenset(image.sha256 for image in training)
     able = [
@@ -266,6 +270,11 @@ def _train(
 
     folder = run.folder / _FOLDER / _folder_name(label, settings.class_name)
     pixels, hashes = yield from load_images(workspace, training, settings.image_size)
+    if not hashes:
+        raise NotEnoughImages(
+            f"There is no image that the generator for {label} could learn from",
+            remedy="Import the images of the class again, choose fewer folds, or another system.",
+        )
     with closing(train_generator(pixels, settings, folder, trained_on=hashes)) as trained:
         while True:
             try:

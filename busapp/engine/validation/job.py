@@ -41,7 +41,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     Raises:
         NotEnoughImages: see `make_folds`.
         BadInput: see `classifiers.mobilenet.build`; also when the weights are missing.
-        CannotResume: the dataset is not the one that the run began with.
+        CannotResume: the dataset or the settings are not those that the run began with, or its checkpoint is damaged.
         TrainingDiverged: a loss is not a finite number.
     """
     yield from curated_first(workspace, run)
@@ -58,8 +58,9 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     for text in study.notes():
         yield Note(text)
     state = State.of(study, learner)
+    yield from state.unsaid(run)
     if state.fold == 1 and state.epoch == 0:
-        yield state.save(run, learner)
+        yield from state.save(run, learner)
     yield from _cross_validate(study, state, learner, pixels)
     yield Finished({**run_result(study, state), "device": device_name(learner.device), "frozen_stages": learner.stages})
 
@@ -83,9 +84,6 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         if state.epoch == 0:
             learner.begin_fold(carry_weights=study.settings.leaks.carry_weights and number > 1)
         yield from _train_fold(study, state, learner, store, labels)
-        state.fold, state.epoch = number + 1, 0
-        write_predictions(study.run, tested_predictions(study, state), study.selection.classes)
-        yield state.save(study.run, learner)
 
 
 def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Store]:
@@ -110,7 +108,7 @@ def _joined(
 
 
 def _train_fold(study: Study, state: State, learner: Learner, store: Store, labels: Indices) -> Job:
-    """The epochs of the fold that `state` is in, and its last test."""
+    """The epochs of the fold that `state` is in, each of them saved before it is announced, and its last test."""
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
     train = np.concatenate([fold.train, np.arange(n_real, len(labels))])
@@ -124,7 +122,7 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Store, labe
         testing = learner.evaluate(store, labels, fold.test)
         logits, tested = yield from in_progress(testing, at + len(train), total, f"{where} · testing")
         seconds = trained.seconds + tested.seconds
-        yield EpochEnded(
+        epoch_ended = EpochEnded(
             fold=number,
             folds=n_folds,
             epoch=epoch,
@@ -137,20 +135,22 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Store, labe
         )
         if epoch < settings.epochs:
             state.epoch = epoch
-            yield state.save(study.run, learner)
+            yield from state.save(study.run, learner, epoch_ended)
     remember(classifier_key(settings), seconds / classifier_units(len(train), len(fold.test), 1))
     state.logits[fold.test], state.fold_of[fold.test] = logits, number
     matrix = metrics.confusion(labels[fold.test], logits.argmax(axis=1), len(study.selection.classes)).tolist()
-    ended = FoldEnded(number, n_folds, trained.accuracy, tested.accuracy, matrix)
+    fold_ended = FoldEnded(number, n_folds, trained.accuracy, tested.accuracy, matrix)
     state.finished.append(
         {
             "fold": number,
-            "train_accuracy": ended.train_accuracy,
-            "test_accuracy": ended.test_accuracy,
-            "confusion": ended.confusion,
+            "train_accuracy": fold_ended.train_accuracy,
+            "test_accuracy": fold_ended.test_accuracy,
+            "confusion": fold_ended.confusion,
             "n_train": len(fold.train),
             "n_test": len(fold.test),
             "n_synthetic": len(labels) - n_real,
         }
     )
-    yield ended
+    state.fold, state.epoch = number + 1, 0
+    write_predictions(study.run, tested_predictions(study, state), study.selection.classes)
+    yield from state.save(study.run, learner, epoch_ended, fold_ended)
