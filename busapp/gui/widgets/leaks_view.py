@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QStackedLayout,
     QVBoxLayout,
     QWidget,
 )
@@ -102,29 +101,21 @@ class LeaksView(QWidget):
         head.addWidget(self.back_button)
         head.addWidget(heading, 1)
         head.addWidget(self.run_box)
+        self.empty = words_label()
+        self.empty.setText(WHAT)
+        self.result = LeaksResult()
+        self.result_area = QScrollArea()
+        self.result_area.setWidget(self.result)
+        self.result_area.setWidgetResizable(True)
+        self.result_area.setFrameShape(QScrollArea.Shape.NoFrame)
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE, 0, 0, 0)
         column.setSpacing(SPACE)
         column.addLayout(head)
-        column.addWidget(self._make_content(), 1)
+        column.addWidget(self.empty)
+        column.addWidget(self.result_area, 1)
         column.addLayout(self._make_foot())
-
-    def _make_content(self) -> QWidget:
-        self.empty = QLabel(WHAT)
-        self.empty.setWordWrap(True)
-        self.empty.setProperty("role", "muted")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setContentsMargins(8 * SPACE, 0, 8 * SPACE, 0)
-        self.result = LeaksResult()
-        area = QScrollArea()
-        area.setWidget(self.result)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        content = QWidget()
-        self._stack = QStackedLayout(content)
-        self._stack.addWidget(self.empty)
-        self._stack.addWidget(area)
-        return content
+        column.addStretch(0)
 
     def _make_foot(self) -> QVBoxLayout:
         self.state = words_label("warning")
@@ -193,7 +184,8 @@ class LeaksView(QWidget):
 
     def _show_chosen(self) -> None:
         run = self._runs.get(self.run_box.currentData() or "")
-        self._stack.setCurrentIndex(int(run is not None))
+        self.empty.setVisible(run is None)
+        self.result_area.setVisible(run is not None)
         self.start_button.setText("&Measure leaks" if run is None else "&Measure again")
         if run is not None:
             self.result.show_result(run.result() or {})

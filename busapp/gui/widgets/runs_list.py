@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QHeaderView,
     QInputDialog,
@@ -25,6 +25,8 @@ from busapp.gui.words import result_in_brief, settings_in_words, when_in_words
 
 _COLUMNS = ("Name", "When", "Settings", "State", "Result")
 _ID = Qt.ItemDataRole.UserRole
+SHORTEST_NAME = 100
+"""Pixels of the column of names that stay, however little room there is."""
 MOST_COMPARED = 8
 """Runs in one comparison; more columns nobody reads."""
 
@@ -60,6 +62,7 @@ class RunsList(QWidget):
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.tree.header().moveSection(4, 1)  # a narrow panel shows the first two: what it was and what came out
         self.tree.header().setStretchLastSection(True)
         self.tree.setSortingEnabled(True)
@@ -124,8 +127,18 @@ class RunsList(QWidget):
             item.setSelected(run.id in selected)
         self.tree.setSortingEnabled(True)
         self.tree.blockSignals(False)
+        self._leave_room_for_results()
         self._stack.setCurrentWidget(self.tree if runs else self._empty)
         self._on_selection()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._leave_room_for_results()
+
+    def _leave_room_for_results(self) -> None:
+        """Long names are cut off where results would not be seen beside them; their tips have them whole."""
+        room = self.tree.viewport().width() - self.tree.sizeHintForColumn(4)
+        self.tree.setColumnWidth(0, min(self.tree.sizeHintForColumn(0), max(SHORTEST_NAME, room)))
 
     def selected_ids(self) -> list[str]:
         """Ids of the selected runs, as listed."""
