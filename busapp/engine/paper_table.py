@@ -117,7 +117,7 @@ def _paper_numbers(system: SystemName, paper: Published, classes: Sequence[str])
 
 
 def _line(one: Measured, classes: Sequence[str]) -> Line:
-    per_class = [_cell(*_of_class(one, measure, name), 3, "") for measure in _MEASURES for name in classes]
+    per_class = [_cell(*_of_class(one, measure, name), 2, "") for measure in _MEASURES for name in classes]
     train = _cell(one.result["train_accuracy"], None, 1, " %")
     test = _cell(one.result["accuracy"], one.result["accuracy_ci95"], 1, " %")
     detail = f"{'⚠ leaks; ' if one.leaks else ''}{one.size}"
@@ -128,7 +128,7 @@ def _cell(value: float | None, interval: Interval, decimals: int, unit: str) -> 
     factor = 100 if unit else 1
     if value is None:
         return "–", ""
-    between = "" if interval is None else " to ".join(f"{factor * end:.{decimals}f}" for end in interval)
+    between = "" if interval is None else "–".join(f"{factor * end:.{decimals}f}" for end in interval)
     return f"{factor * value:.{decimals}f}{unit}", between
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import busapp
 from busapp.engine.events import Event, Finished, Job, Progress, RunStarted, Skipped, from_line, to_line
 from busapp.engine.files import remove_leftovers, write_atomically, write_json, writing_is_needed
+from busapp.engine.versions import installed
 from busapp.errors import BadInput, CannotResume, UserError
 
 State = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
@@ -30,7 +31,7 @@ _NOT_KEPT = "(name not kept)"
 class RunInfo(BaseModel):
     """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's
     fingerprint at the start, after a check that the run itself began with, `revision` the number of its newest
-    change."""
+    change. `versions` are those of the libraries that the run began with; empty in older runs."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -43,6 +44,7 @@ class RunInfo(BaseModel):
     revision: int | None = None
     busapp: str
     platform: str
+    versions: dict[str, str] = {}
     note: str = ""
     state: State = "new"
     error: str = ""
@@ -89,6 +91,7 @@ class Run:
                 revision=revision,
                 busapp=busapp.__version__,
                 platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+                versions=installed(),
             )
             run = cls(parent / run_id, info)
             run.save()

@@ -1,0 +1,250 @@
+"""What a study knows of itself, a sentence or two under each name: the checklists' items refer to these names."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from busapp.engine.measured import Measured
+from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
+from busapp.engine.report.settings import in_a_line
+from busapp.engine.report.subject import Subject
+from busapp.engine.report.words import between, number, per_cent
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.versions import installed
+from busapp.engine.words import many
+
+NO_RUN = "No cross-validation is finished yet."
+
+
+def facts(subject: Subject) -> dict[str, str]:
+    """Every fact by its name. What only a run can tell is left out while there is none."""
+    return {**_of_data(subject), **_of_program(), **(_of_runs(subject) if subject.measured else {})}
+
+
+OF_RUNS = frozenset(
+    {
+        "abstract",
+        "preprocessing",
+        "partition",
+        "partition_level",
+        "used_twice",
+        "leaks",
+        "model",
+        "initialization",
+        "training",
+        "final_model",
+        "predictions",
+        "imbalance",
+        "synthetic",
+        "performance",
+        "classes_performance",
+        "calibration",
+        "failures",
+        "folds",
+        "comparison",
+        "no_external",
+        "flow",
+        "sizes",
+        "limits",
+    }
+)
+"""The facts that only a finished run can tell."""  # fmt: skip
+
+
+def _of_data(subject: Subject) -> dict[str, str]:
+    real = subject.real
+    counts = Counter(record.class_name for record in real)
+    sources = sorted({record.source for record in real if record.source})
+    patients = {record.patient for record in real if record.patient}
+    groups = Counter(record.group for record in real)
+    several = sum(count > 1 for count in groups.values())
+    in_several = sum(count for count in groups.values() if count > 1)
+    aside = [record for record in real if record.excluded]
+    covered = sum(record.original is not None for record in real)
+    reasons = "; ".join(f"{count} {why}" for why, count in Counter(record.excluded for record in aside).items())
+    phantoms = " They are simulated phantoms, no patients." if subject.workspace.phantoms else ""
+    return {
+        "data": f"{many(len(real), 'real image')}{_named(sources)}.{phantoms}",
+        "classes": f"{many(len(counts), 'class').replace('classs', 'classes')}: "
+        f"{', '.join(f'{name} {count:,}' for name, count in sorted(counts.items()))}. An image has one class, as "
+        "it was imported or as somebody changed it in the study, which the study's history keeps.",
+        "sample_size": f"{many(len(real), 'image')} in {many(len(groups), 'group')}; the smallest class has "
+        f"{min(counts.values(), default=0):,}. No size was calculated beforehand by this program.",
+        "excluded": f"{many(len(aside), 'image')} set aside by hand{f' ({reasons})' if reasons else ''}. "
+        f"{many(subject.conflicts, 'pair')} of near-duplicates have different classes; the strict protocol leaves them "
+        "out.",
+        "missing": "Images that cannot be read are left out and listed by the import; nothing is filled in. An image "
+        "without a class does not come in.",
+        "duplicates": f"Near-duplicates were searched for among all images: {many(several, 'group')} of several, with "
+        f"{in_several:,} images together. Under the strict protocol a group is never on both sides of a fold.",
+        "patients": f"{many(len(patients), 'patient')} known by keyed hash; their images are one group."
+        if patients
+        else "Whose patients the images are of is not known, so that images of one patient may be on both sides of a "
+        "fold unless they are near-duplicates.",
+        "anonymity": "No name, number or date of birth is kept; patients are keyed hashes whose key is not in the "
+        f"study. Text was covered in {many(covered, 'image')}.",
+        "quality": "Size, brightness, contrast and margins of every image are measured, and doubtful ones flagged.",
+    }
+
+
+def _named(sources: Sequence[str]) -> str:
+    if not sources:
+        return ""
+    shown = ", ".join(sources[:5])
+    return f", imported from {shown}" + (f" and {len(sources) - 5} more" if len(sources) > 5 else "")
+
+
+def _of_program() -> dict[str, str]:
+    return {
+        "title": "A deep-learning classifier (MobileNetV2) of breast ultrasound images.",
+        "goal": "Development with internal validation by cross-validation; reproduction of published systems.",
+        "measures": "Sensitivity, specificity and accuracy per class (each against the rest), accuracy, balanced "
+        "accuracy, area under the ROC curve, expected calibration error. Definitions under Methods.",
+        "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates.",
+        "output": "A probability per class; the class is the largest. Operating points for a wanted sensitivity of "
+        f"{per_cent(TARGET_SENSITIVITY, 0)} are measured with thresholds from other folds.",
+        "explainability": "Class activation maps (classifier weights times features) can be laid over each image.",
+        "usability": "A model abstains where an image shows nothing or its answer is not decided, and says why.",
+        "software": f"busapp with {in_a_line(installed(), list(installed()))}; see Versions.",
+        "code": "busapp is free software (Apache-2.0). The study's folder holds images, settings, events and results "
+        "of every run; a model is one ONNX file.",
+        "specification": "A model can be exported as one ONNX file with weights, preprocessing, classes and "
+        "calibration inside.",
+        "robustness": "Every leak of the protocol can be switched by itself, and what it is worth be measured.",
+    }
+
+
+def _of_runs(subject: Subject) -> dict[str, str]:
+    measured, titles = subject.measured, subject.titles
+    first = measured[0]
+    read = [_settings(one) for one in measured]
+    n_folds = sorted({len(one.result["folds"]) for one in measured})
+    sizes = sorted({each.image_size for each in read})
+    n_aside = max(one.result.get("n_set_aside", 0) for one in measured)
+    synthetic = [f"{title}: {one.result['n_synthetic']:,}" for title, one in zip(titles, measured, strict=True)
+                 if one.result["n_synthetic"]]  # fmt: skip
+    leaking = [f"{title}: {'; '.join(one.leaks)}" for title, one in zip(titles, measured, strict=True) if one.leaks]
+    tested = len(subject.tests)
+    return {
+        "abstract": _each(subject, _headline),
+        "preprocessing": f"Resized to {_listed(sizes)} pixels square, normalised as for ImageNet"
+        f"{', adaptively equalised in some runs' if any(each.equalise for each in read) else ''}; the same in "
+        "training, test and diagnosis.",
+        "partition": f"{_folds_in_words(n_folds)}, stratified by class, at random from a seed.",
+        "partition_level": "Strict: groups (near-duplicates, patients where known) are disjoint. Published: single "
+        "images are.",
+        "used_twice": "Every image is tested once, out of fold; the other folds train. No fold was kept for choosing "
+        "settings.",
+        "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs told in full leaks.",
+        "model": f"MobileNetV2, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
+        f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
+        "initialization": _initialization(read),
+        "training": "; ".join(f"{title}: {_training(each)}" for title, each in zip(titles, read, strict=True)) + ".",
+        "final_model": "The weights after the last epoch; no epoch is picked by its test images. For diagnosis a model "
+        "is trained anew on all images of the run.",
+        "predictions": "Each image by the network of the one fold that did not train on it"
+        f"{', averaged with its mirror image in some runs' if any(e.training.mirrored_test for e in read) else ''}.",
+        "imbalance": _imbalance(read, synthetic),
+        "synthetic": f"In training folds only. {'; '.join(synthetic)}." if synthetic else "No synthetic images.",
+        "performance": _each(subject, _headline),
+        "classes_performance": _each(subject, _by_class),
+        "calibration": _each(subject, _calibration),
+        "failures": _each(subject, _failures),
+        "folds": _each(subject, _range_of_folds),
+        "comparison": f"{many(tested, 'pair')} of runs compared on common images (McNemar, paired bootstrap)."
+        if tested
+        else "No runs were compared.",
+        "no_external": "None: all numbers are from cross-validation within this data set.",
+        "flow": f"{many(len(subject.real), 'real image')} in the study, up to {n_aside:,} left out of a run as "
+        f"contradicting near-duplicates; tested: {_each(subject, lambda one: format(one.result['n_tested'], ','))}",
+        "sizes": _each(subject, _counts),
+        "limits": "See the chapter Limits.",
+    }  # fmt: skip
+
+
+def _settings(one: Measured) -> ValidateSettings:
+    known = {name: value for name, value in one.run.info.settings.items() if name in ValidateSettings.model_fields}
+    return ValidateSettings.model_validate(known)
+
+
+def _each(subject: Subject, words: Callable[[Measured], str]) -> str:
+    return (
+        "; ".join(f"{title}: {words(one)}" for title, one in zip(subject.titles, subject.measured, strict=True)) + "."
+    )
+
+
+def _headline(one: Measured) -> str:
+    mark = "⚠ leaks, " if one.leaks else ""
+    return f"{mark}accuracy {per_cent(one.result['accuracy'])} ({between(one.result.get('accuracy_ci95'))})"
+
+
+def _by_class(one: Measured) -> str:
+    found, spared = one.result["sensitivity"], one.result["specificity"]
+    return ", ".join(
+        f"{name} sensitivity {per_cent(found[name])} specificity {per_cent(spared[name])}" for name in one.classes
+    )
+
+
+def _calibration(one: Measured) -> str:
+    known = one.result.get("calibration")
+    return f"ECE {number(known['ece'])}" if known else "not computed"
+
+
+def _failures(one: Measured) -> str:
+    matrix, classes = one.result["confusion"], one.classes
+    wrong = [
+        (matrix[i][j], f"{classes[i]} taken for {classes[j]} {matrix[i][j]}")
+        for i in range(len(classes))
+        for j in range(len(classes))
+        if i != j and matrix[i][j]
+    ]
+    most = sorted(wrong, key=lambda each: -each[0])[:2]
+    return f"{sum(count for count, _ in wrong)} wrong" + (
+        f", most often {', '.join(w for _, w in most)}" if most else ""
+    )
+
+
+def _range_of_folds(one: Measured) -> str:
+    span = (one.result.get("fold_range") or {}).get("accuracy")
+    return f"folds {between(span)} %" if span and len(one.result["folds"]) > 1 else "one hold-out"
+
+
+def _counts(one: Measured) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in (one.result.get("counts") or {}).items()) or "not kept"
+
+
+def _initialization(read: Iterable[ValidateSettings]) -> str:
+    kinds = {each.pretrained for each in read}
+    words = {True: "ImageNet weights, a new last layer at random", False: "all weights at random"}
+    return f"{'; or '.join(words[kind] for kind in sorted(kinds, reverse=True))}."
+
+
+def _training(settings: ValidateSettings) -> str:
+    recipe = settings.training
+    optimiser = f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"
+    parts = [
+        f"{many(settings.epochs, 'epoch')}",
+        f"batch {settings.batch_size}",
+        f"{optimiser}, learning rate {recipe.learning_rate:g}{', cosine' if recipe.cosine else ''}",
+        "augmentation" if recipe.variants else "no augmentation",
+    ]
+    if recipe.label_smoothing:
+        parts.append(f"label smoothing {recipe.label_smoothing:g}")
+    return ", ".join(parts)
+
+
+def _imbalance(read: Iterable[ValidateSettings], synthetic: Sequence[str]) -> str:
+    weighted = any(each.training.class_weighting for each in read)
+    ways = [*(["the loss weighted by class"] if weighted else []), *(["synthetic images"] if synthetic else [])]
+    return (
+        f"Folds are stratified by class; {' and '.join(ways)} in some runs."
+        if ways
+        else "Folds are stratified by class; nothing else was done."
+    )
+
+
+def _folds_in_words(counts: Sequence[int]) -> str:
+    return " or ".join("one hold-out of a fifth" if count == 1 else f"{count} folds" for count in counts)
+
+
+def _listed(values: Iterable[float]) -> str:
+    return " or ".join(f"{value:g}" for value in values)

@@ -1,0 +1,223 @@
+"""A report as a PDF (A4, fonts inside), laid out by ReportLab.
+
+DejaVu Sans comes with matplotlib and knows Latin, Greek, Cyrillic and more; Chinese, Japanese and Korean names are left
+to the fonts that PDF readers have for them.
+"""
+
+import io
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+import matplotlib
+from reportlab.lib import colors
+from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, HRFlowable, Image, PageTemplate, Spacer
+from reportlab.platypus import Paragraph as Words
+from reportlab.platypus import Table as Grid
+
+from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Report, Table, clean
+
+_MARGIN: Final = 18 * mm
+_WIDTH: Final = A4[0] - 2 * _MARGIN
+_TALLEST: Final = A4[1] - 3.2 * _MARGIN
+_GAP: Final = 6.0
+_FONT: Final = "DejaVuSans"
+_ROOM: Final = {"h2": 130.0, "h3": 110.0, "caption": 70.0}
+"""Points that have to be left on a page for a heading with the beginning of what it heads."""
+_EAST_ASIAN: Final = (
+    # Hangul and kana are told apart from what Chinese and Japanese share.
+    (re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"), "HYSMyeongJo-Medium"),
+    (re.compile(r"[\u3040-\u30ff]+"), "HeiseiMin-W3"),
+    (re.compile(r"[\u2e80-\u2fdf\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]+"), "STSong-Light"),
+)
+
+
+def to_pdf(report: Report) -> bytes:
+    """The whole file."""
+    _register_fonts()
+    stream = io.BytesIO()
+    document = _Document(stream, report)
+    document.build(story(report))
+    return stream.getvalue()
+
+
+def story(report: Report) -> list[Flowable]:
+    """What ReportLab breaks into pages."""
+    _register_fonts()
+    made: list[Flowable] = [_words(report.title, "title"), _words(report.subtitle, "quiet")]
+    for block in report.blocks:
+        made += _flowables(block)
+    return made
+
+
+class _Document(BaseDocTemplate):  # type: ignore[misc]
+    """A4 with the notice at the foot of every page, and its headings as bookmarks."""
+
+    def __init__(self, stream: io.BytesIO, report: Report) -> None:
+        super().__init__(
+            stream, pagesize=A4, title=clean(report.title), author="busapp", subject=RESEARCH_USE, lang="en"
+        )
+        frame = Frame(_MARGIN, _MARGIN, _WIDTH, A4[1] - 2 * _MARGIN, 0, 0, 0, 0)
+        self.addPageTemplates(PageTemplate("page", [frame], onPage=self._foot))
+        self._title = clean(report.title)
+
+    def _foot(self, canvas: Any, _: Any) -> None:
+        canvas.saveState()
+        canvas.setFont(_FONT, 7)
+        canvas.setFillGray(0.35)
+        canvas.drawString(_MARGIN, _MARGIN / 2, RESEARCH_USE)
+        canvas.drawRightString(A4[0] - _MARGIN, _MARGIN / 2, f"page {canvas.getPageNumber()}")
+        canvas.restoreState()
+
+    def afterFlowable(self, flowable: Flowable) -> None:
+        level = {"h2": 0, "h3": 1}.get(getattr(getattr(flowable, "style", None), "name", ""))
+        if level is not None:
+            key = f"heading-{self.seq.nextf('heading')}"
+            self.canv.bookmarkPage(key)
+            self.canv.addOutlineEntry(flowable.getPlainText(), key, level, closed=True)
+
+
+@cache
+def _register_fonts() -> None:
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for style in ("", "-Bold", "-Oblique", "-BoldOblique"):
+        pdfmetrics.registerFont(TTFont(f"{_FONT}{style}", folder / f"DejaVuSans{style}.ttf"))
+    pdfmetrics.registerFontFamily(_FONT, _FONT, f"{_FONT}-Bold", f"{_FONT}-Oblique", f"{_FONT}-BoldOblique")
+    for _, name in _EAST_ASIAN:
+        pdfmetrics.registerFont(UnicodeCIDFont(name))
+
+
+@cache
+def _style(name: str) -> ParagraphStyle:
+    sizes = {"title": 17.0, "h2": 13.0, "h3": 10.5, "cell": 7.5, "number": 7.5, "head": 7.5, "head number": 7.5}
+    size = sizes.get(name, 9.0)
+    is_cell = name.split()[0] in ("cell", "number", "head")
+    bold = name in ("title", "h2", "h3") or name.startswith("head")
+    before = {"h2": 16.0, "h3": 11.0}.get(name, 0.0 if is_cell else 3.0)
+    style = ParagraphStyle(
+        name,
+        fontName=f"{_FONT}-Bold" if bold else _FONT,
+        fontSize=size,
+        leading=size * (1.25 if is_cell else 1.4),
+        spaceBefore=before,
+        spaceAfter=0 if is_cell else 3,
+        textColor=colors.HexColor("#555555" if name in ("quiet", "caption") else "#1a1a1a"),
+    )
+    if name.endswith("number"):
+        style.alignment = TA_RIGHT
+    if name in ("notice", "warning"):
+        style.backColor = colors.HexColor("#fdf1e8" if name == "warning" else "#eef5fa")
+        style.borderPadding, style.leftIndent, style.spaceBefore, style.spaceAfter = (4, 6, 4, 6), 6, 8, 8
+    return style
+
+
+def _words(text: str, style: str, lead: str = "") -> Words:
+    return Words((f"<b>{_markup(lead)}</b> " if lead else "") + _markup(text), _style(style))
+
+
+def _markup(text: str) -> str:
+    """ReportLab reads a little language; what comes from outside must not speak it."""
+    marked = escape(clean(text)).replace("\n", "<br/>")
+    for letters, font in _EAST_ASIAN:
+        marked = letters.sub(rf'<font name="{font}">\g<0></font>', marked)
+    return marked
+
+
+def _flowables(block: Block) -> list[Flowable]:
+    match block:
+        case Heading():
+            rule = [HRFlowable("100%", 0.5, color=colors.HexColor("#bbbbbb"), spaceAfter=4)] if block.level == 2 else []
+            return [CondPageBreak(_ROOM[f"h{block.level}"]), _words(block.text, f"h{block.level}"), *rule]
+        case Paragraph():
+            return [_words(block.text, block.tone, block.lead)]
+        case Bullets():
+            return [
+                Words(_markup(item), ParagraphStyle("bullet", _style("plain"), leftIndent=12), bulletText="•")
+                for item in block.items
+            ]
+        case Table():
+            caption = [CondPageBreak(_ROOM["caption"]), _words(block.caption, "caption")] if block.caption else []
+            return [*caption, _grid(block), Spacer(0, _GAP)]
+        case Picture():
+            return [_image(block, _WIDTH), Spacer(0, _GAP)]
+        case Pictures():
+            return [*_rows_of_pictures(block), Spacer(0, _GAP)]
+
+
+def _image(picture: Picture, width: float) -> Image:
+    pixels = picture.size()
+    shown = picture.share * width
+    factor = min(shown / pixels[0], _TALLEST / pixels[1])
+    return Image(io.BytesIO(picture.png), pixels[0] * factor, pixels[1] * factor, hAlign="LEFT")
+
+
+def _rows_of_pictures(block: Pictures) -> list[Flowable]:
+    rows: list[list[Image]] = [[]]
+    for picture in block.pictures:
+        image = _image(picture, _WIDTH - _GAP * 6)
+        if rows[-1] and sum(each.drawWidth + _GAP for each in rows[-1]) + image.drawWidth > _WIDTH:
+            rows.append([])
+        rows[-1].append(image)
+    frame = [("BOX", (0, 0), (-1, -1), 0.7, colors.grey, None, (3, 2))] if block.synthetic else []
+    padding = [(f"{side}PADDING", (0, 0), (-1, -1), _GAP / 2) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
+    style = [("VALIGN", (0, 0), (-1, -1), "TOP"), *padding, *frame]
+    return [Grid([row], [image.drawWidth + _GAP for image in row], hAlign="LEFT", style=style) for row in rows if row]
+
+
+def _grid(table: Table) -> Grid:
+    """Rows that are higher than a page are broken, and the heading stands on every page."""
+    numbers = table.numbers
+    head = [_words(cell, "head number" if place in numbers else "head") for place, cell in enumerate(table.head)]
+    rows = [
+        [_words(cell, "number" if place in numbers else "cell") for place, cell in enumerate(row)] for row in table.rows
+    ]
+    line = colors.HexColor("#cccccc")
+    return Grid(
+        [head, *rows],
+        _column_widths(table),
+        repeatRows=1,
+        splitInRow=1,
+        hAlign="LEFT",
+        style=[
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("LINEBELOW", (0, 0), (-1, -1), 0.4, line),
+            ("LINEBELOW", (0, 0), (-1, 0), 0.6, colors.HexColor("#777777")),
+            *((f"{side}PADDING", (0, 0), (-1, -1), 2) for side in ("TOP", "BOTTOM")),
+            *((f"{side}PADDING", (0, 0), (-1, -1), 4) for side in ("LEFT", "RIGHT")),
+        ],
+    )
+
+
+def _column_widths(table: Table) -> list[float]:
+    """As wide as the words need; where that is too wide for the page, what is left over the longest word of each column
+    goes to the columns with most to say."""
+    if table.shares:
+        return [share * _WIDTH for share in table.shares]
+    columns = list(zip(table.head, *table.rows, strict=True))
+    longest_word = [max(_extent(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    longest_line = [max(_extent(line) for cell in column for line in cell.split("\n")) for column in columns]
+    needed, wanted = [w + 10 for w in longest_word], [w + 10 for w in longest_line]
+    if sum(wanted) <= _WIDTH:
+        return wanted
+    # One word, such as the name of a file, must not take the room of all others: it is broken.
+    needed = [min(width, _WIDTH / 3) for width in needed]
+    if sum(needed) >= _WIDTH:
+        return [width * _WIDTH / sum(needed) for width in needed]
+    greed = [max(w - n, 0.0) for w, n in zip(wanted, needed, strict=True)]
+    share = (_WIDTH - sum(needed)) / sum(greed)
+    return [n + share * g for n, g in zip(needed, greed, strict=True)]
+
+
+def _extent(text: str) -> float:
+    width: float = pdfmetrics.stringWidth(clean(text), f"{_FONT}-Bold", 7.5)
+    return width

@@ -1,0 +1,210 @@
+"""The chapter on one validation run: its protocol, its numbers with their intervals, and its figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from busapp.engine import figures, metrics
+from busapp.engine.events import EpochEnded
+from busapp.engine.measured import Measured
+from busapp.engine.predictions import read_predictions
+from busapp.engine.report.blocks import Block, Heading, Paragraph, Picture, Pictures, Table
+from busapp.engine.report.words import (
+    NONE,
+    between,
+    number,
+    number_within,
+    per_cent,
+    per_cent_within,
+)
+from busapp.engine.workspace import Workspace
+
+_SHOWN_CHANGES = 5
+
+
+def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
+    """What was run on what, what it let through, and what has changed since."""
+    run, result = one.run, one.result
+    device = f", on {result['device']}" if result.get("device") else ""
+    scratch = "" if run.info.settings.get("pretrained", True) else " Trained from scratch, without ImageNet weights."
+    equalised = " Images adaptively equalised (CLAHE)." if result.get("equalise") else ""
+    synthetic = f" {result['n_synthetic']:,} synthetic images in every training fold." if result["n_synthetic"] else ""
+    aside = result.get("n_set_aside")
+    left_out = f" {aside:,} images left out, as near-duplicates of them have another class." if aside else ""
+    blocks: list[Block] = [
+        Heading(title, 3),
+        Paragraph(
+            f"Run {run.id}{f', “{run.info.name}”' if run.info.name != run.id else ''}: {one.size}, "
+            f"{result['seconds']:.0f} s{device}, seed {result['seed']}.{left_out}{synthetic}{scratch}{equalised}",
+            tone="quiet",
+        ),
+        leakage(one),
+    ]
+    changed = workspace.changed_since(run)
+    if changed:
+        latest = f" (the latest of {len(changed)} changes)" if len(changed) > _SHOWN_CHANGES else ""
+        what = "; ".join(changed[-_SHOWN_CHANGES:])
+        blocks.append(Paragraph(f"Since this run began, the dataset has changed{latest}: {what}."))
+    if one.incomplete:
+        blocks.append(Paragraph(one.incomplete, "Some measures are missing.", "warning"))
+    return blocks
+
+
+def leakage(one: Measured) -> Paragraph:
+    """What the protocol let through, and how often."""
+    if one.leaks:
+        counted = f" Counted: {'; '.join(one.counted)}." if one.counted else " Nothing of it was counted here."
+        return Paragraph(f"Let through: {'; '.join(one.leaks)}.{counted}", "This number leaks.", "warning")
+    return Paragraph(
+        "Groups of near-duplicates are whole on one side of each fold, every fold starts from fresh weights, and "
+        "near-duplicates with contradicting labels are left out.",
+        "Nothing leaks that this program knows of.",
+        "notice",
+    )
+
+
+def measures(one: Measured) -> list[Block]:
+    """All images together, class by class, and fold by fold."""
+    result = one.result
+    ranges: Mapping[str, Any] = result.get("fold_range") or {}
+
+    def row(name: str, key: str) -> tuple[str, ...]:
+        return name, per_cent(result.get(key)), between(result.get(f"{key}_ci95")), between(ranges.get(key))
+
+    overall = [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
+    area = result.get("macro_auc_ci95")
+    overall.append(
+        ("mean AUC", number(result.get("macro_auc")), " to ".join(map(number, area)) if area else NONE, NONE)
+    )
+    trained = [fold["train_accuracy"] for fold in result["folds"] if fold.get("train_accuracy") is not None]
+    span = [min(trained), max(trained)] if trained else None
+    overall.append(("train accuracy, last epoch", per_cent(result.get("train_accuracy")), NONE, between(span)))
+    picked = result.get("picked_epoch")
+    if picked is not None:
+        overall.append(
+            ("accuracy, had each fold's best epoch been picked by its test images", per_cent(picked), NONE, NONE)
+        )
+    blocks: list[Block] = [
+        Table(
+            ("all classes", "measured", "95 % interval", "folds, lowest to highest"),
+            overall,
+            frozenset({1, 2, 3}),
+        ),
+        _by_class(result, ranges),
+    ]
+    points = {name: point for name, point in (result.get("operating_points") or {}).items() if point}
+    if points:
+        blocks.append(_operating_points(points))
+    if len(result["folds"]) > 1 and all("test_accuracy" in fold for fold in result["folds"]):
+        blocks.append(_folds(result))
+    return blocks
+
+
+def _by_class(result: Mapping[str, Any], ranges: Mapping[str, Any]) -> Table:
+    def cell(key: str, name: str, words: Any) -> str:
+        value, intervals = (result.get(key) or {}).get(name), result.get(f"{key}_ci95") or {}
+        span = (ranges.get(key) or {}).get(name)
+        folds = f"\nfolds {between(span, 0)}" if span else ""
+        return f"{words(value, intervals.get(name))}{folds}"
+
+    rows = [
+        (
+            name,
+            cell("sensitivity", name, per_cent_within),
+            cell("specificity", name, per_cent_within),
+            cell("class_accuracy", name, per_cent_within),
+            cell("auc", name, number_within),
+        )
+        for name in result["classes"]
+    ]
+    return Table(
+        ("class", "sensitivity", "specificity", "accuracy against the rest", "AUC"),
+        rows,
+        frozenset({1, 2, 3, 4}),
+        "By class, with 95 % intervals, and from the lowest to the highest fold (in per cent):",
+    )
+
+
+def _operating_points(points: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            name,
+            per_cent(point["target_sensitivity"], 0),
+            number(point["threshold"]),
+            per_cent_within(point["sensitivity"], point["sensitivity_ci95"]),
+            per_cent_within(point["specificity"], point["specificity_ci95"]),
+        )
+        for name, point in points.items()
+    ]
+    return Table(
+        ("class", "wanted sensitivity", "threshold", "sensitivity measured", "specificity measured"),
+        rows,
+        frozenset({1, 2, 3, 4}),
+        "Operating points: a class called from a probability on. For the images of a fold the threshold was chosen on "
+        "the predictions of the other folds; the one given is chosen on all, for new images.",
+    )
+
+
+def _folds(result: Mapping[str, Any]) -> Table:
+    classes = result["classes"]
+    rows = [
+        (
+            str(fold["fold"]),
+            str(fold.get("n_test", NONE)),
+            per_cent(fold.get("train_accuracy")),
+            per_cent(fold["test_accuracy"]),
+            per_cent(fold.get("balanced_accuracy")),
+            *(per_cent((fold.get("sensitivity") or {}).get(name), 0) for name in classes),
+        )
+        for fold in result["folds"]
+    ]
+    head = ("fold", "test images", "train accuracy", "test accuracy", "balanced", *(f"sens. {c}" for c in classes))
+    return Table(head, rows, frozenset(range(len(head))), "Fold by fold:")
+
+
+def confusion_and_roc(one: Measured, title: str) -> list[Block]:
+    """The confusion matrix, and how sensitivity and specificity trade off."""
+    result = one.result
+    matrix = figures.to_png(figures.confusion_figure(result["confusion"], result["classes"]))
+    pictures = [Picture(matrix, f"confusion matrix of {title}", 0.45)]
+    if not one.incomplete:
+        pictures.append(Picture(figures.to_png(_roc(one)), f"receiver operating characteristics of {title}", 0.45))
+    return [Pictures(pictures)]
+
+
+def _roc(one: Measured) -> Any:
+    rows = read_predictions(one.run)
+    classes = one.classes
+    true = np.array([classes.index(row.true) for row in rows])
+    scores = metrics.softmax(np.array([[row.logits[name] for name in classes] for row in rows]))
+    curves = {name: metrics.roc(true == k, scores[:, k])[:2] for k, name in enumerate(classes)}
+    titles = {name: f"{name}: AUC {number(one.result['auc'][name])}" for name in classes}
+    return figures.roc_figure(curves, titles)
+
+
+def calibration(one: Measured, title: str) -> list[Block]:
+    """Whether the network is as often right as it says."""
+    known = one.result.get("calibration")
+    if not known:
+        return []
+    interval = known.get("ece_ci95")
+    within = f" (95 % interval {number(interval[0])} to {number(interval[1])})" if interval else ""
+    scaled = known.get("ece_scaled")
+    after = "" if scaled is None else f", {number(scaled)} with temperatures fitted on the other folds"
+    figure = figures.to_png(figures.reliability_figure(known["bins"]))
+    return [
+        Paragraph(
+            f"Calibration: expected calibration error {number(known['ece'])}{within}{after}. A model made of this run "
+            f"divides its logits by {number(known['temperature'], 2)}."
+        ),
+        Pictures([Picture(figure, f"reliability of {title}", 0.45)]),
+    ]
+
+
+def curves(one: Measured, title: str) -> list[Block]:
+    """Accuracy and loss over the epochs."""
+    epochs: Sequence[EpochEnded] = [event for event in one.run.events() if isinstance(event, EpochEnded)]
+    if not epochs:
+        return []
+    return [Picture(figures.to_png(figures.curves_figure(epochs)), f"accuracy and loss of {title}", 1.0)]

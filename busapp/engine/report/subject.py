@@ -1,0 +1,72 @@
+"""What a report is about: a study, the runs that are told of in full, and what was found between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.measured import Measured, finished_runs, variant_of
+from busapp.engine.runs import Run
+from busapp.engine.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`measured` are the runs told of in full, `tests` what `comparison.paired` says of pairs of them, by their places
+    in `measured`."""
+
+    workspace: Workspace
+    measured: Sequence[Measured]
+    tests: Mapping[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def real(self) -> Sequence[ImageRecord]:
+        """All real images, also those that are set aside."""
+        return self.workspace.catalog.images(kind="real")
+
+    @cached_property
+    def conflicts(self) -> int:
+        """Pairs of near-duplicates with different classes."""
+        return len(self.workspace.catalog.conflicts())
+
+    @cached_property
+    def validations(self) -> list[Run]:
+        """Every finished validation of the study, the oldest first."""
+        return finished_runs(self.workspace)[::-1]
+
+    @cached_property
+    def leaks(self) -> Run | None:
+        """The newest finished measurement of what the leaks are worth."""
+        runs = self.workspace.runs("leaks")
+        return next((run for run in runs if run.info.state == "finished" and run.result()), None)
+
+    @property
+    def titles(self) -> list[str]:
+        """What the runs are called, each differently: with their ids where two are of one kind."""
+        titles = [one.title for one in self.measured]
+        return [
+            title if titles.count(title) == 1 else f"{title} ({one.run.id})"
+            for title, one in zip(titles, self.measured, strict=True)
+        ]
+
+    def title_of(self, run_id: str) -> str:
+        """What any run of the study is called; its id where it is gone."""
+        for title, one in zip(self.titles, self.measured, strict=True):
+            if one.run.id == run_id:
+                return title
+        for run in self.validations:
+            if run.id == run_id:
+                result = run.result() or {}
+                return f"{', '.join((result['system'], *variant_of(run, result)))} ({run_id})"
+        return run_id
+
+
+def pairs_to_compare(measured: Sequence[Measured]) -> list[tuple[int, int]]:
+    """Which runs are compared, by their places: all with each other as long as they are few, else those that differ in
+    one thing, so that it can be told what made the difference."""
+    pairs = [(a, b) for b in range(len(measured)) for a in range(b)]
+    if len(measured) <= 4:
+        return pairs
+    respects = [{one.system, *one.variant} for one in measured]
+    return [(a, b) for a, b in pairs if len(respects[a] ^ respects[b]) <= 2]

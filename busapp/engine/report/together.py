@@ -1,0 +1,171 @@
+"""The chapters in which runs stand beside each other: all that there are, the paper's table, pairs, and the leaks."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from busapp.engine import figures
+from busapp.engine.measured import variant_of
+from busapp.engine.paper_table import table1
+from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
+from busapp.engine.report.subject import Subject
+from busapp.engine.report.words import NONE, p_value, per_cent, per_cent_within, points
+from busapp.engine.runs import Run
+from busapp.engine.systems import LEAK_NAMES, Leaks, open_leaks
+from busapp.engine.words import many
+
+
+def validations(subject: Subject) -> list[Block]:
+    """Every finished run in a line, so that it can be seen how many were tried."""
+    blocks: list[Block] = [Heading("Validation")]
+    if not subject.validations:
+        return [*blocks, Paragraph("No cross-validation was finished yet.")]
+    in_full = {one.run.id for one in subject.measured}
+    rest = len(subject.validations) - len(in_full)
+    told = "in full below" if rest == 0 else f"of which the report tells {len(in_full)} in full (marked •)"
+    blocks += [
+        Paragraph(f"The study has {many(len(subject.validations), 'finished cross-validation')}, {told}."),
+        Table(
+            ("", "run", "accuracy, 95 % interval", "balanced accuracy", "images", "groups", "folds × epochs", "leaks"),
+            [_line(run, "•" if run.id in in_full else "") for run in subject.validations],
+            frozenset({2, 3, 4, 5, 6}),
+        ),
+    ]
+    return blocks
+
+
+def _line(run: Run, mark: str) -> tuple[str, ...]:
+    result = run.result() or {}
+    leaks = open_leaks(result["system"], Leaks(**result["switches"]))
+    return (
+        mark,
+        f"{', '.join((result['system'], *variant_of(run, result)))}\n{run.id}",
+        per_cent_within(result["accuracy"], result.get("accuracy_ci95")),
+        per_cent(result.get("balanced_accuracy")),
+        f"{result['n_images']:,}",
+        f"{result['n_groups']:,}",
+        f"{len(result['folds'])} × {result['epochs']}",
+        f"⚠ {', '.join(LEAK_NAMES[name] for name in leaks)}" if leaks else "none",
+    )
+
+
+def paper(subject: Subject) -> list[Block]:
+    """Table 1, as published and as measured here."""
+    if not subject.measured:
+        return []
+    table = table1(subject.measured, with_paper=not subject.workspace.phantoms)
+    rows = [
+        (
+            f"{line.title}\n{line.detail}",
+            *("\n".join(filter(None, cell)) for cell in line.cells),
+        )
+        for line in table.lines
+    ]
+    head = ("", *(name.replace("Sensitivity", "sens.").replace("Specificity", "spec.") for name in table.columns))
+    return [
+        Heading("The paper's Table 1"),
+        Table(head, rows, frozenset(range(1, len(head)))),
+        Bullets(table.notes(subject.workspace.phantoms)),
+    ]
+
+
+def comparisons(subject: Subject) -> list[Block]:
+    """Paired differences on the images that two runs share."""
+    if not subject.tests:
+        return []
+    titles = subject.titles
+    datasets = {one.run.info.dataset for one in subject.measured}
+    blocks: list[Block] = [
+        Heading("Runs compared"),
+        Paragraph(
+            "Differences in percentage points on the images that both runs tested, second minus first, with 95 % "
+            "intervals from a paired bootstrap over groups of near-duplicates. p: McNemar's exact test on groups. "
+            f"{many(len(subject.tests), 'comparison')}, not corrected for their number."
+        ),
+    ]
+    if len(datasets) > 1:
+        blocks.append(
+            Paragraph(
+                "Beyond their common images these runs are not comparable.",
+                "The dataset was changed between some of them.",
+                "warning",
+            )
+        )
+    rows, by_class = [], []
+    for (a, b), test in subject.tests.items():
+        pair = f"{titles[b]}\nagainst {titles[a]}"
+        if not test["n_common"]:
+            rows.append((pair, "0", NONE, NONE, NONE, NONE))
+            continue
+        differences: Mapping[str, Any] = test["differences"]
+        rows.append(
+            (
+                pair,
+                f"{test['n_common']:,} in {test['n_groups_common']:,}",
+                "the same" if test["same_folds"] else "different",
+                points(test["difference"], test["difference_ci95"]),
+                p_value(test["p_value"]),
+                _points_of(differences, "balanced_accuracy"),
+            )
+        )
+        for name in subject.measured[a].classes:
+            cells = [_points_of(differences, f"{key}/{name}") for key in ("sensitivity", "specificity", "auc")]
+            if any(cell != NONE for cell in cells):
+                by_class.append((pair, name, *cells))
+    head = ("runs", "images in groups", "folds", "accuracy", "p", "balanced accuracy")
+    blocks.append(Table(head, rows, frozenset({1, 3, 4, 5})))
+    if by_class:
+        of_class = ("runs", "class", "sensitivity", "specificity", "AUC")
+        blocks.append(Table(of_class, by_class, frozenset({2, 3, 4}), "By class (the area under the curve times 100):"))
+    return blocks
+
+
+def _points_of(differences: Mapping[str, Any], measure: str) -> str:
+    found = differences.get(measure)
+    return NONE if found is None else points(found["difference"], found["ci95"])
+
+
+def leaks_worth(subject: Subject) -> list[Block]:
+    """What each leak is worth on these images, if that was measured."""
+    run = subject.leaks
+    if run is None:
+        return []
+    result = run.result() or {}
+    steps, alone = result["steps"], result["alone"]
+    first, last = steps[0], steps[-1]
+    blocks: list[Block] = [
+        Heading("What the leaks are worth"),
+        Paragraph(
+            f"Measured with {result['system']} in run {run.id}: {many(len(steps), 'cross-validation')}, each with one "
+            f"leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
+            f"{per_cent(last['accuracy'])} under strict."
+        ),
+        Picture(figures.to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
+        _worth("One leak closed after the other, from published to strict:", "leak closed", steps),
+        _worth("Each leak alone, on top of strict:", "leak opened", alone),
+    ]
+    picked = [gain for gain in (result.get("picked_epoch") or {}).values() if gain is not None]
+    if picked:
+        low, high = 100 * min(picked), 100 * max(picked)
+        blocks.append(
+            Paragraph(
+                "A leak that is no switch: had every fold reported the epoch that did best on its test images, these "
+                f"accuracies would have been {low:.1f} to {high:.1f} points higher."
+            )
+        )
+    return blocks
+
+
+def _worth(caption: str, head: str, steps: Iterable[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            step["label"],
+            per_cent_within(step["accuracy"], step.get("accuracy_ci95")),
+            points(step.get("difference"), step.get("difference_ci95")),
+            points(step.get("paired_difference"), step.get("paired_ci95")),
+            p_value(step.get("p_value")),
+            step["run"],
+        )
+        for step in steps
+    ]
+    columns = (head, "accuracy", "difference, points", "on common images, points", "p", "run")
+    return Table(columns, rows, frozenset({1, 2, 3, 4}), caption)
