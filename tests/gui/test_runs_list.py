@@ -58,9 +58,9 @@ def test_runs_are_told_in_words(runs_list: RunsList, empty_study: Workspace) -> 
     rows = [_row(runs_list, row) for row in range(runs_list.tree.topLevelItemCount())]
     assert len(rows) == 3
     by_settings = {row[2]: row for row in rows}
-    assert by_settings["system1 · strict · 3 folds · 20 epochs · 0.5 width"][4] == "80.0 % (70.0 to 90.0)"
-    assert by_settings["system1 · published · 10 folds · 20 epochs"][4] == "⚠ 80.0 % (70.0 to 90.0), leaks"
-    assert by_settings["system1 · strict · 10 folds · 20 epochs"][3] == "cancelled, can be resumed"
+    assert by_settings["system1 · strict · paper · 3 folds · 20 epochs · 0.5 width"][4] == "80.0 % (70.0 to 90.0)"
+    assert by_settings["system1 · published · paper · 10 folds · 20 epochs"][4] == "⚠ 80.0 % (70.0 to 90.0), leaks"
+    assert by_settings["system1 · strict · paper · 10 folds · 20 epochs"][3] == "cancelled, can be resumed"
 
 
 def test_a_double_click_opens_and_only_what_stopped_can_be_resumed(
@@ -103,3 +103,20 @@ def test_rename_note_delete_and_undo(
     qtbot.mouseClick(runs_list.strip.action_button, Qt.MouseButton.LeftButton)
     assert [run.id for run in empty_study.runs()] == [run.id]
     assert _row(runs_list, 0)[0] == "Baseline"
+
+
+def test_results_are_seen_beside_long_names_and_only_cross_validations_are_compared(
+    qtbot: QtBot, runs_list: RunsList, empty_study: Workspace
+) -> None:
+    run = _run(empty_study)
+    empty_study.run(run.id).rename("A name that says at length what was tried, and with which leaks it was tried")
+    runs_list.resize(300, 200)
+    runs_list.refresh()
+    item = runs_list.tree.topLevelItem(0)
+    assert item is not None
+    result = runs_list.tree.visualRect(runs_list.tree.indexFromItem(item, 4))
+    assert result.left() + runs_list.tree.sizeHintForColumn(4) <= runs_list.tree.viewport().width()
+    synthesis = RunsList("synthesize")
+    qtbot.addWidget(synthesis)
+    synthesis.show()
+    assert runs_list.compare_button.isVisible() and not synthesis.compare_button.isVisible()

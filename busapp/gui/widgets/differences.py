@@ -145,7 +145,16 @@ def signed(points: float) -> str:
 
 def p_in_words(p_value: float) -> str:
     """`p = 0.21`, `p = 0.004`, `p < 0.001`."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.{2 if p_value >= 0.095 else 3}f}"
+    words = f"{p_value:.2f}" if p_value >= 0.095 else p_number(p_value)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
+def p_number(p_value: float) -> str:
+    """With three decimals, or four where it would be rounded up to the level that it is below."""
+    if p_value < 0.001:
+        return "< 0.001"
+    words = f"{p_value:.3f}"
+    return f"{p_value:.4f}" if p_value < SIGNIFICANT <= float(words) else words
 
 
 def _cell(found: Difference) -> Cell:
@@ -165,4 +174,4 @@ def _p_cell(pair: Pair) -> Cell:
         f"{pair.base.letter} in {votes[pair.base.run.id]:,}, the rest came out alike."
     )
     p_value = test["p_value"]
-    return Cell("< 0.001" if p_value < 0.001 else f"{p_value:.3f}", p_value, tip=tip)
+    return Cell(p_number(p_value), p_value, tip=tip)

@@ -23,7 +23,7 @@ from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
-from busapp.gui.widgets.differences import Difference
+from busapp.gui.widgets.differences import Difference, p_number, signed
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.gui.widgets.waterfall import Waterfall, shared_in_words, worth_in_words
@@ -235,7 +235,8 @@ class LeaksResult(QWidget):
         worth = 100 * (first["accuracy"] - last["accuracy"])
         self.sentence.setText(
             f"⚠ Published {per_cent(first['accuracy'], first['accuracy_ci95'])}, strict "
-            f"{per_cent(last['accuracy'], last['accuracy_ci95'])}: leaks are worth {worth:.1f} points of accuracy here."
+            f"{per_cent(last['accuracy'], last['accuracy_ci95'])}: leaks are worth {signed(worth)} points of accuracy "
+            "here."
         )
         folds = "one hold-out" if result["folds"] == 1 else f"{result['folds']} folds"
         self.circumstances.setText(
@@ -274,7 +275,7 @@ def _alone(entry: Mapping[str, Any]) -> list[Cell]:
             shared.high if shared else None,
             shared_in_words(entry),
         ),
-        Cell("–" if p_value is None else "< 0.001" if p_value < 0.001 else f"{p_value:.3f}", p_value),
+        Cell("–" if p_value is None else p_number(p_value), p_value),
         Cell(f"{entry['n_images']:,}", entry["n_images"]),
         Cell(f"{entry['n_groups']:,}", entry["n_groups"]),
     ]
@@ -289,7 +290,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     if any(entry["n_common"] not in (None, entry["n_images"]) for entry in entries):
         notes.append("Strict sets conflicting duplicates aside; intervals are of the images that both runs tested.")
     picked = result["picked_epoch"].get(result["strict"])
-    if picked is not None:
+    if picked is not None and result["epochs"] > 1:
         notes.append(
             "A leak that is no switch: had every fold reported the epoch that did best on its test images, strict "
             f"would read {100 * picked:.1f} points higher."

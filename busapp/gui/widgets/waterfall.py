@@ -74,7 +74,7 @@ def _step(before: Mapping[str, Any], step: Mapping[str, Any]) -> Bar:
     )
     return Bar(
         f"without: {step['label']}",
-        worth_in_words(step),
+        worth_in_words(step).replace("; ", ";\n"),
         tip,
         100 * step["accuracy"],
         before=100 * before["accuracy"],
@@ -146,7 +146,8 @@ class Waterfall(QWidget):
         metrics = QFontMetrics(self.font())
         height = float(len(self.bars) * _ROW)
         labels = min(0.28 * self.width(), max(metrics.horizontalAdvance(bar.label) for bar in self.bars) + SPACE)
-        words = min(0.30 * self.width(), max(metrics.horizontalAdvance(bar.words) for bar in self.bars) + SPACE)
+        lines = [line for bar in self.bars for line in bar.words.splitlines()]
+        words = min(0.30 * self.width(), max(map(metrics.horizontalAdvance, lines)) + SPACE)
         middle = QRectF(labels + SPACE, 0, self.width() - labels - words - 3 * SPACE, height)
         return QRectF(0, 0, labels, height), middle, QRectF(self.width() - words, 0, words, height)
 
