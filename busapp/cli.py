@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,9 @@ from busapp import options, paths
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.errors import BadInput, UserError
 from busapp.terminal import Outcome, follow, say
+
+if TYPE_CHECKING:
+    from busapp.engine.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +205,12 @@ def _write(result: dict[str, Any], json_file: Path | None, summary: Callable[[di
 # -- everything else -----------------------------------------------------------------------------------------------
 
 
+def _open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
+    from busapp.engine.workspace import Workspace
+
+    return Workspace.open(workspace or context.obj or paths.default_workspace())
+
+
 @app.command()
 def compare(
     context: typer.Context,
@@ -211,10 +220,9 @@ def compare(
 ) -> int:
     """Set validation runs side by side, with intervals and paired tests on the images they share."""
     from busapp.engine.comparison import compare_runs
-    from busapp.engine.workspace import Workspace
     from busapp.summaries import comparison_lines
 
-    study = Workspace.open(workspace or context.obj or paths.default_workspace())
+    study = _open_study(context, workspace)
     _write(compare_runs([study.run(run_id) for run_id in runs]), json_file, comparison_lines)
     return 0
 
@@ -222,21 +230,54 @@ def compare(
 @app.command()
 def report(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The HTML file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The file to write; .html or .pdf, both say the same.")
+    ] = Path("report.html"),
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="A finished validation run to tell of in full; may be given repeatedly. Left out: the newest of each "
+            "system, protocol and recipe.",
+        ),
+    ] = None,
     image: Annotated[
         list[Path] | None, typer.Option("--image", help="An image to diagnose in the report; may be given repeatedly.")
     ] = None,
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Write everything that the study found into one HTML file with pictures."""
-    from busapp.engine.report import write_report
-    from busapp.engine.workspace import Workspace
+    """Write everything that the study found into one file, with statistics, figures, versions, limits, and the items
+    of TRIPOD+AI and CLAIM."""
+    from busapp.engine.report import make_report
 
-    study = Workspace.open(workspace or context.obj or paths.default_workspace())
-    written = write_report(study, out, diagnosis_images=image or [])
-    _write({"report": str(written)}, json_file, lambda result: [result["report"]])
-    return 0
+    study = _open_study(context, workspace)
+    job = make_report(study, out, runs=run or (), diagnosis_images=image or ())
+    return _report("report", follow(job), study.root, json_file)
+
+
+@app.command()
+def figures(
+    context: typer.Context,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN…]",
+            help="Finished validation runs of one study. Left out: the newest of each system, protocol and recipe.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write to; made if it is missing.")
+    ] = Path("figures"),
+    workspace: WorkspaceOption = None,
+    json_file: JsonOption = None,
+) -> int:
+    """Draw Table 1 and Figures 11 to 13 of the paper from the study's own runs, each as SVG, PNG and CSV."""
+    from busapp.engine.paper_figures import draw_figures
+
+    study = _open_study(context, workspace)
+    return _report("figures", follow(draw_figures(study, out, runs or ())), study.root, json_file)
 
 
 @app.command()

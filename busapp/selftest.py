@@ -28,7 +28,7 @@ from busapp.errors import UserError
 
 log = logging.getLogger(__name__)
 
-_NEEDED = ("report.html", "icons/busapp.svg")
+_NEEDED = ("report.html", "checklists.json", "icons/busapp.svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,8 @@ class _Steps:
     def report(self) -> str:
         from busapp.engine.report import write_report
 
-        return f"{write_report(self._workspace, self._folder / 'report.html').stat().st_size // 1000} kB"
+        written = [write_report(self._workspace, self._folder / f"report.{kind}") for kind in ("html", "pdf")]
+        return ", ".join(f"{path.suffix[1:].upper()} {path.stat().st_size // 1000} kB" for path in written)
 
     def window(self) -> str:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

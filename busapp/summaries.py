@@ -297,6 +297,17 @@ def _share(result: Result) -> list[str]:
     return lines
 
 
+def _report(result: Result) -> list[str]:
+    return [f"Written: {result['report']}"]
+
+
+def _figures(result: Result) -> list[str]:
+    return [
+        f"{many(len(result['files']), 'file')} of {many(len(result['runs']), 'run')} written to {result['out']}.",
+        *(f"  {name}" for name in result["files"]),
+    ]
+
+
 def demo_lines(result: Result) -> list[str]:
     """Where the report and the study are."""
     return [
@@ -322,4 +333,6 @@ SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "diagnose": _diagnose,
     "export": _export,
     "share": _share,
+    "report": _report,
+    "figures": _figures,
 }

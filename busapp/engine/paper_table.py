@@ -40,12 +40,12 @@ class Table1:
         leaking = [f"⚠ {one.title} leaks: {'; '.join(one.leaks)}." for one in self.runs if one.leaks]
         notes = [*dict.fromkeys(leaking)]
         if any(line.is_paper for line in self.lines):
-            notes += [f"Shaded: as published ({SOURCE}), under a protocol that leaks.", *contradictions()]
+            notes += [f"“The paper”: as published ({SOURCE}), under a protocol that leaks.", *contradictions()]
         if phantoms:
             notes.append("All images are simulated phantoms: these numbers say nothing about patients.")
         notes.append(
-            "Small: 95 % interval, by bootstrap over groups of near-duplicates. Train accuracy is the mean over the "
-            "folds of the running accuracy of the last epoch."
+            "Beneath the numbers: 95 % intervals, by bootstrap over groups of near-duplicates. Train accuracy: the "
+            "mean over the folds of the running accuracy of the last epoch."
         )
         return notes
 

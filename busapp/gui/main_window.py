@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
-from busapp.engine.copying import copy_study
 from busapp.engine.diagnosis import RESEARCH_USE
 from busapp.engine.events import Event, Job
 from busapp.engine.runs import Run
@@ -36,6 +35,7 @@ from busapp.gui.job_queue import JobQueue, QueuedJob
 from busapp.gui.job_thread import Outcome
 from busapp.gui.machine import graphics, processor
 from busapp.gui.run_tab import RunTab
+from busapp.gui.study_outputs import StudyOutputs
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.synthesis_tab import SynthesisTab
 from busapp.gui.theme import SPACE
@@ -128,7 +128,9 @@ class MainWindow(QMainWindow):
         self.recent_menu = study.addMenu("&Recent studies")
         self.recent_menu.aboutToShow.connect(self._fill_recent)
         self._add(study, "Open the &sample study", self._open_sample)
-        self.copy_action = self._add(study, "&Copy study…", self._copy_study)
+        study.addSeparator()
+        self.outputs = StudyOutputs(self, self.queue)
+        self.outputs.fill(study)
         study.addSeparator()
         self._add(study, "&Quit", self.close, QKeySequence("Ctrl+Q"))
         edit = self.menuBar().addMenu("&Edit")
@@ -186,6 +188,7 @@ class MainWindow(QMainWindow):
             page.strip.clear()
             page.tab.open_study(workspace)
         self.history.open_study(workspace)
+        self.outputs.open_study(workspace)
         self.job_bar.open_study(workspace.root)
         self._follow_job_at_work()
         if former is not None and former is not workspace:
@@ -201,7 +204,6 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         workspace = self.workspace
         self._stack.setCurrentWidget(self.tabs if workspace else self.no_study)
-        self.copy_action.setEnabled(workspace is not None)
         if workspace is None:
             self.setWindowTitle("busapp")
             return
@@ -247,15 +249,6 @@ class MainWindow(QMainWindow):
             action.triggered.connect(lambda _checked=False, root=root: self._open_folder(root, Workspace.open))
         if self.recent_menu.isEmpty():
             self.recent_menu.addAction("None yet").setEnabled(False)
-
-    def _copy_study(self) -> None:
-        workspace = self.workspace
-        assert workspace is not None
-        start = workspace.root.parent / f"{workspace.root.name} copy"
-        name, _ = QFileDialog.getSaveFileName(self, "Copy the study: a name for the new folder", str(start))
-        if name:
-            title = f"Copy of “{workspace.name}”"
-            self.queue.add(QueuedJob("copy", title, lambda: copy_study(workspace, Path(name))))
 
     def _open_sample(self) -> None:
         """The sample study; made first, by a job, where it is not there yet."""
@@ -313,6 +306,8 @@ class MainWindow(QMainWindow):
 
     def _show_result(self, job: QueuedJob) -> None:
         """Show what a job found, in its own study: that is opened first where another one is open."""
+        if self.outputs.show(job):
+            return
         if job.study is not None and not self._is_of_open_study(job):
             self._open_folder(job.study, Workspace.open)
             if not self._is_of_open_study(job):

@@ -214,7 +214,7 @@ def test_studies_are_made_opened_and_copied_from_the_menu(
     assert window.dataset.grid.images.rowCount() == 24
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "copy"), ""))
     with qtbot.waitSignal(window.queue.ended):
-        window.copy_action.trigger()
+        window.outputs.copy_action.trigger()
     copy = Workspace.open(tmp_path / "copy")
     assert copy.catalog.images() == phantom_study.catalog.images()
     assert all(copy.image_path(image).exists() for image in copy.catalog.images())

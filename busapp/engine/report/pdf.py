@@ -34,6 +34,8 @@ _GAP: Final = 6.0
 _FONT: Final = "DejaVuSans"
 _ROOM: Final = {"h2": 130.0, "h3": 110.0, "caption": 70.0}
 """Points that have to be left on a page for a heading with the beginning of what it heads."""
+_BEYOND: Final = re.compile(r"[\U00010000-\U0010ffff]")
+"""Neither font has them, and ReportLab 5 would write them down wrongly."""
 _EAST_ASIAN: Final = (
     # Hangul and kana are told apart from what Chinese and Japanese share.
     (re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"), "HYSMyeongJo-Medium"),
@@ -127,7 +129,7 @@ def _words(text: str, style: str, lead: str = "") -> Words:
 
 def _markup(text: str) -> str:
     """ReportLab reads a little language; what comes from outside must not speak it."""
-    marked = escape(clean(text)).replace("\n", "<br/>")
+    marked = escape(_BEYOND.sub("\N{REPLACEMENT CHARACTER}", clean(text))).replace("\n", "<br/>")
     for letters, font in _EAST_ASIAN:
         marked = letters.sub(rf'<font name="{font}">\g<0></font>', marked)
     return marked

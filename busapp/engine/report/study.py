@@ -92,7 +92,10 @@ def examples(subject: Subject, class_name: str) -> list[Block]:
 
 def _thumbnails(workspace: Workspace, class_name: str, kind: Any) -> list[Picture]:
     found: list[Picture] = []
+    flags = workspace.catalog.flags()
     for record in workspace.catalog.images(class_name=class_name, kind=kind, with_excluded=False):
+        if "text" in flags.get(record.id, ()):  # reports are handed on, and text may name a patient
+            continue
         try:
             image = read_image(workspace.image_path(record))
         except UnreadableImage:

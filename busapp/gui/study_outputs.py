@@ -1,0 +1,111 @@
+"""What leaves a study as a file or folder: its report, the paper's figures, a copy. Entries of the File menu."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QMessageBox
+
+from busapp.engine.copying import copy_study
+from busapp.engine.events import Job
+from busapp.engine.workspace import Workspace
+from busapp.gui import user_settings
+from busapp.gui.job_queue import JobQueue, QueuedJob
+
+_PDF: Final = "PDF (*.pdf)"
+_HTML: Final = "Web page (*.html)"
+
+
+class StudyOutputs(QObject):
+    """Actions that are there while a study is open. Each asks for a name and lets the queue do the work."""
+
+    def __init__(self, window: QMainWindow, queue: JobQueue) -> None:
+        super().__init__(window)
+        self._window = window
+        self._queue = queue
+        self._workspace: Workspace | None = None
+        self._written: dict[int, Path] = {}
+        self.report_action = self._action("&Write report…", self._write_report)
+        self.figures_action = self._action("Write the paper's &figures…", self._write_figures)
+        self.copy_action = self._action("&Copy study…", self._copy_study)
+
+    def _action(self, text: str, slot: Callable[[Workspace], None]) -> QAction:
+        action = QAction(text, self)
+        action.setEnabled(False)
+        action.triggered.connect(lambda: slot(self._workspace) if self._workspace is not None else None)
+        return action
+
+    def fill(self, menu: QMenu) -> None:
+        """Put the actions into a menu."""
+        menu.addActions([self.report_action, self.figures_action, self.copy_action])
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Write of another study from now on."""
+        self._workspace = workspace
+        for action in (self.report_action, self.figures_action, self.copy_action):
+            action.setEnabled(True)
+
+    def show(self, job: QueuedJob) -> bool:
+        """Open what a job wrote with the program that the user has for it. False where it is no job of these."""
+        path = self._written.get(job.number)
+        if path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+        return path is not None
+
+    # -- the three of them ---------------------------------------------------------------------------------
+
+    def _write_report(self, workspace: Workspace) -> None:
+        start = user_settings.last_folder() / f"{workspace.root.name} report.pdf"
+        name, kind = QFileDialog.getSaveFileName(self._window, "Write a report", str(start), f"{_PDF};;{_HTML}")
+        path = self._named(name, kind)
+        if path is not None:
+            user_settings.remember_folder(path.parent)
+            self._add("report", f"Report of “{workspace.name}”", path, lambda: _report(workspace, path))
+
+    def _named(self, name: str, kind: str) -> Path | None:
+        """The path that is meant, with the suffix of the kind that was chosen unless another one was typed. None where
+        there is none, or the user does not want the file that is there to be replaced."""
+        path = Path(name)
+        suffix = ".html" if kind == _HTML else ".pdf"
+        # Some systems' dialogs leave the suffix of the name offered when another kind of file is chosen.
+        if not name or path.suffix.lower() in (suffix, ".html", ".htm") or (path.suffix == ".pdf" and not kind):
+            return path if name else None
+        path = path.with_suffix(suffix) if path.suffix == ".pdf" else path.with_name(f"{path.name}{suffix}")
+        if path.exists():  # the dialog asked about another name
+            question = f"“{path.name}” is there already. Replace it?"
+            if QMessageBox.question(self._window, "Write a report", question) != QMessageBox.StandardButton.Yes:
+                return None
+        return path
+
+    def _write_figures(self, workspace: Workspace) -> None:
+        start = user_settings.last_folder() / f"{workspace.root.name} figures"
+        ask = "The paper's table and figures from your runs: a name for their folder"
+        name, _ = QFileDialog.getSaveFileName(self._window, ask, str(start))
+        if name:
+            user_settings.remember_folder(Path(name).parent)
+            self._add("figures", f"Figures of “{workspace.name}”", Path(name), lambda: _figures(workspace, Path(name)))
+
+    def _copy_study(self, workspace: Workspace) -> None:
+        start = workspace.root.parent / f"{workspace.root.name} copy"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Copy the study: a name for the new folder", str(start))
+        if name:
+            self._add("copy", f"Copy of “{workspace.name}”", Path(name), lambda: copy_study(workspace, Path(name)))
+
+    def _add(self, kind: str, title: str, path: Path, make_job: Callable[[], Job]) -> None:
+        job = QueuedJob(kind, title, make_job)
+        self._written[job.number] = path
+        self._queue.add(job)
+
+
+def _report(workspace: Workspace, path: Path) -> Job:
+    from busapp.engine.report import make_report  # in the job's thread: it loads what reports are drawn with
+
+    yield from make_report(workspace, path)
+
+
+def _figures(workspace: Workspace, out: Path) -> Job:
+    from busapp.engine.paper_figures import draw_figures
+
+    yield from draw_figures(workspace, out)
