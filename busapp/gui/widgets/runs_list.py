@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QHeaderView,
     QInputDialog,
@@ -63,6 +63,7 @@ class RunsList(QWidget):
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        self.tree.viewport().installEventFilter(self)
         self.tree.header().moveSection(4, 1)  # a narrow panel shows the first two: what it was and what came out
         self.tree.header().setStretchLastSection(True)
         self.tree.setSortingEnabled(True)
@@ -131,9 +132,10 @@ class RunsList(QWidget):
         self._stack.setCurrentWidget(self.tree if runs else self._empty)
         self._on_selection()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._leave_room_for_results()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._leave_room_for_results()
+        return super().eventFilter(watched, event)
 
     def _leave_room_for_results(self) -> None:
         """Long names are cut off where results would not be seen beside them; their tips have them whole."""
