@@ -70,7 +70,9 @@ def classifier_key(settings: ValidateSettings) -> str:
     """The kind of work of a classifier; a unit is one image trained on in one epoch."""
     stages: int | str | None = settings.frozen_stages
     if stages is None:
-        stages = "auto" if settings.pretrained else 0
+        stages = settings.training.frozen_stages if settings.pretrained else 0
+    if stages is None:
+        stages = "auto"
     return f"mobilenet-{stages}-{settings.image_size}-{settings.width:g}"
 
 

@@ -16,6 +16,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    frozen_stages: int | None
+    """Of the 19 stages, counted from the image, so many keep their ImageNet weights; None: as many as the machine needs
+    to be quick enough (`classifiers.mobilenet.frozen_stages`)."""
+
     learning_rate: float
     """Of the optimiser; under `cosine` the highest."""
 
@@ -48,6 +52,7 @@ class Recipe(BaseModel):
 
 RECIPES: dict[RecipeName, Recipe] = {
     "paper": Recipe(
+        frozen_stages=None,
         learning_rate=1e-4,
         weight_decay=0.0,
         cosine=False,
@@ -58,13 +63,14 @@ RECIPES: dict[RecipeName, Recipe] = {
         mirrored_test=False,
     ),
     "careful": Recipe(
+        frozen_stages=4,
         learning_rate=5e-4,
         weight_decay=0.05,
         cosine=True,
         variants=8,
         label_smoothing=0.1,
         class_weighting=0.5,
-        weight_averaging=0.0,
+        weight_averaging=0.995,
         mirrored_test=True,
     ),
 }

@@ -138,6 +138,8 @@ def test_stages_are_frozen_where_there_is_no_gpu() -> None:
     assert frozen_stages(ValidateSettings(), torch.device("cuda")) == 0
     assert frozen_stages(ValidateSettings(pretrained=False), torch.device("cpu")) == 0
     assert frozen_stages(ValidateSettings(frozen_stages=3), torch.device("cuda")) == 3
+    assert frozen_stages(ValidateSettings(recipe="careful"), torch.device("cuda")) == 4
+    assert frozen_stages(ValidateSettings(recipe="careful", pretrained=False), torch.device("cpu")) == 0
     assert device_name(torch.device("cpu")) == "CPU"
 
 

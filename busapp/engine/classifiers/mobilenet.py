@@ -148,11 +148,13 @@ def build(n_classes: int, settings: ValidateSettings, seed: int) -> nn.Module:
 
 
 def frozen_stages(settings: ValidateSettings, device: torch.device) -> int:
-    """How many of the 19 stages keep their first weights. Where the settings leave it open: 7 without a GPU, since
-    that is what makes ten folds bearable, none with one, and none without ImageNet weights that were worth keeping."""
-    if settings.frozen_stages is not None:
-        return settings.frozen_stages
-    return 7 if settings.pretrained and device.type == "cpu" else 0
+    """How many of the 19 stages keep their first weights. Where settings and recipe leave it open: 7 without a GPU,
+    since that is what makes ten folds bearable, and none with one. None without ImageNet weights that were worth
+    keeping, unless the settings say otherwise."""
+    if settings.frozen_stages is not None or not settings.pretrained:
+        return settings.frozen_stages or 0
+    by_recipe = settings.training.frozen_stages
+    return by_recipe if by_recipe is not None else (7 if device.type == "cpu" else 0)
 
 
 def divide(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:

@@ -105,7 +105,7 @@ class TrainingSettings(JobSettings):
         setting(
             "Frozen stages",
             "This many of the 19 stages keep their ImageNet weights, and their activations are computed once. Left "
-            "empty: 7 without a GPU, none with one or from scratch.",
+            "empty: the recipe's; for paper 7 without a GPU and none with one. From scratch none.",
             paper='"layers are frozen … and are fine-tuned", how many is open.',
             more=True,
         ),
