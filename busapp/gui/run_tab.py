@@ -29,6 +29,7 @@ class RunTab(StudyTab):
     through `draw_event`; a run that is opened while another is at work does not disturb it."""
 
     kind: ClassVar[str]
+    result_width: ClassVar[int] = SIDE_WIDTH
     form: SettingsForm
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -70,7 +71,7 @@ class RunTab(StudyTab):
         column.addWidget(self.changed_since)
         column.addWidget(result, 1)
         self._right = scrolling(right)
-        layout.addWidget(three_panels(self.kind, left, middle, self._right))
+        layout.addWidget(three_panels(self.kind, left, middle, self._right, self.result_width))
 
     def show_pictures(self, shown: bool) -> None:
         """Show the pictures, or the sentence that says what to do."""
@@ -193,7 +194,7 @@ def _vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
     return splitter
 
 
-def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget) -> QSplitter:
+def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, right_width: int = SIDE_WIDTH) -> QSplitter:
     """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
     splitter = QSplitter(Qt.Orientation.Horizontal)
     splitter.setObjectName(f"{name}-panels")
@@ -202,9 +203,9 @@ def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget) -> Q
     for index, stretch in enumerate((0, 1, 0)):
         splitter.setStretchFactor(index, stretch)
         splitter.setCollapsible(index, index != 1)
-    splitter.setSizes([SIDE_WIDTH, 10_000, SIDE_WIDTH])
+    splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
     left.setMinimumWidth(SIDE_WIDTH - 40)
-    right.setMinimumWidth(SIDE_WIDTH - 40)
+    right.setMinimumWidth(right_width - 40)
     return splitter
 
 

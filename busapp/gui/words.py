@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from busapp.engine.recipes import Recipe
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import SETTINGS
 from busapp.engine.words import many
@@ -26,6 +27,23 @@ def settings_in_words(info: RunInfo) -> str:
         else:
             parts.append(str(value))
     return " · ".join(parts)
+
+
+def recipe_in_words(recipe: Recipe) -> str:
+    """How a classifier is trained, with every part that does something."""
+    parts = [f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"]
+    parts.append(f"learning rate {recipe.learning_rate:g}{', falling' if recipe.cosine else ''}")
+    if recipe.variants:
+        parts.append(f"{recipe.variants} altered copies of each image")
+    if recipe.label_smoothing:
+        parts.append(f"label smoothing {recipe.label_smoothing:g}")
+    if recipe.class_weighting:
+        parts.append(f"class weighting {recipe.class_weighting:g}")
+    if recipe.weight_averaging:
+        parts.append(f"averaged weights {recipe.weight_averaging:g}")
+    if recipe.mirrored_test:
+        parts.append("mirrored at test time")
+    return ", ".join(parts)
 
 
 def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:

@@ -30,7 +30,7 @@ def cell(tabs: ConfusionTabs, row: int, column: int) -> str:
 
 def test_the_total_is_the_sum_and_folds_stand_in_order(tabs: ConfusionTabs) -> None:
     assert tabs.total() == [[7, 1, 0], [1, 7, 0], [0, 0, 0]]
-    assert [tabs.tabs.tabText(i) for i in range(tabs.tabs.count())] == ["All folds", "Fold 1", "Fold 2"]
+    assert [tabs.tabs.tabText(i) for i in range(tabs.tabs.count())] == ["All folds", "1", "2"]
     assert cell(tabs, 0, 0) == "7\n87.5 %"
     assert cell(tabs, 0, 3) == "0.875"
     assert cell(tabs, 2, 3) == "–"  # a class without test images has no sensitivity
@@ -59,6 +59,16 @@ def test_cells_are_chosen_by_mouse_and_keyboard(qtbot: QtBot, tabs: ConfusionTab
     with qtbot.waitSignal(tabs.cell_chosen) as chosen:
         qtbot.keyClick(matrix, Qt.Key.Key_Right)
     assert chosen.args == [0, 1, 1]
+
+
+def test_ten_folds_are_seen_at_once(qtbot: QtBot, tabs: ConfusionTabs) -> None:
+    for fold in range(1, 11):
+        tabs.put_fold(fold, [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    last = tabs.tabs.tabRect(tabs.tabs.count() - 1)
+    assert tabs.tabs.tabText(10) == "10"
+    assert last.right() < tabs.tabs.width()
+    qtbot.mouseClick(tabs.tabs, Qt.MouseButton.LeftButton, pos=last.center())
+    assert tabs.fold == 10
 
 
 def test_another_run_begins_empty(tabs: ConfusionTabs) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from live_runs import watch
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QImage
 from pytestqt.qtbot import QtBot
 from recorded_runs import validation_events, validation_run
+from tiny_model import write_model
 
 from busapp.engine.events import FoldEnded, Job, Progress
 from busapp.engine.runs import record
@@ -18,6 +20,8 @@ from busapp.errors import NotEnoughImages
 from busapp.gui.job_thread import Outcome
 from busapp.gui.synthesis_tab import SynthesisTab
 from busapp.gui.validation_tab import ValidationTab
+from busapp.gui.widgets.case_viewer import CaseViewer
+from busapp.gui.widgets.validation_result import remarks
 
 SMALL = ValidateSettings(folds=2, epochs=3)
 
@@ -105,27 +109,198 @@ def test_a_published_number_is_marked_as_one_that_leaks(tab: ValidationTab, phan
     assert tab.result.leaks.isVisible()
 
 
-def test_a_cell_shows_its_images(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
+def numbers_are_there(qtbot: QtBot, tab: ValidationTab) -> None:
+    qtbot.waitUntil(lambda: tab.numbers is not None)
+
+
+def test_the_recipe_is_told_in_words(tab: ValidationTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    assert tab.recipe_label.text() == "Recipe: Adam, learning rate 0.0001."
+    tab.form.set_values({"recipe": "careful", "label_smoothing": 0.2})
+    assert "label smoothing 0.2" in tab.recipe_label.text() and "mirrored" in tab.recipe_label.text()
+
+
+def test_measures_have_intervals_and_words(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
+    numbers_are_there(qtbot, tab)
+    overall = tab.result.overall.as_text().splitlines()
+    assert overall[0] == "All classes\tValue\t95 %\tFolds"
+    assert overall[1] == "Accuracy (%)\t90.0\t81.0–96.0\t91.7–91.7"
+    assert overall[4].startswith("Train accuracy (%)\t99.0\t–\t99.0–99.0")
+    words = tab.result.remarks.text()
+    assert "Malignant called from a probability of" in words and "chosen on the other folds" in words
+    assert "confidence and accuracy differ by" in words
+    assert tab.result.remarks.isVisible()
+
+
+def test_what_picking_the_best_epoch_would_be_worth_is_said_only_where_it_is_worth_something() -> None:
+    said = remarks({"accuracy": 0.80, "picked_epoch": 0.84})
+    assert said == [
+        "Had each fold reported its best epoch on the test images, the accuracy would be 84.0 %, 4.0 points more. "
+        "That would be a leak."
+    ]
+    assert remarks({"accuracy": 0.80, "picked_epoch": 0.80}) == []
+    assert remarks({"accuracy": 0.80, "picked_epoch": None}) == []
+
+
+def test_every_fold_stands_in_a_table_that_marks_lowest_and_highest(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    validation_run(phantom_study, ValidateSettings(folds=3, epochs=1))
+    tab.open_study(phantom_study)
+    numbers_are_there(qtbot, tab)
+    qtbot.mouseClick(tab.pages.tabBar(), Qt.MouseButton.LeftButton, pos=tab.pages.tabBar().tabRect(3).center())
+    assert tab.pages.folds.isVisible()
+    lines = tab.pages.folds.as_text().splitlines()
+    assert lines[0].startswith("Fold\tTest images\tTest accuracy")
+    assert len(lines) == 4
+    accuracy, benign = ([line.split("\t")[column] for line in lines[1:]] for column in (2, 4))
+    assert accuracy == ["90.0 %"] * 3  # all folds alike: there is nothing to mark
+    assert benign == ["▲ 0.67", "▲ 0.67", "▼ 0.50"]
+
+
+def test_the_plots_read_and_export_what_was_measured(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace, tmp_path: Path
+) -> None:
+    validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    numbers_are_there(qtbot, tab)
+    tab.pages.setCurrentIndex(1)
+    assert "Benign called from" in tab.pages.about_roc.text() and tab.pages.about_roc.isVisible()
+    tab.pages.roc.export(tmp_path / "roc.csv")
+    assert {row.split(",")[0] for row in (tmp_path / "roc.csv").read_text().splitlines()[1:]} == {
+        "benign",
+        "malignant",
+        "normal",
+    }
+    tab.pages.reliability.export(tmp_path / "reliability.csv")
+    rows = [row.split(",") for row in (tmp_path / "reliability.csv").read_text().splitlines()[1:]]
+    assert sum(int(row[2]) for row in rows) == 24
+
+
+def test_a_run_whose_predictions_are_gone_says_so(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
+    run = validation_run(phantom_study, SMALL)
+    (run.folder / "predictions.csv").unlink()
+    tab.open_study(phantom_study)
+    qtbot.waitUntil(lambda: tab.result.notes.isVisible())
+    assert "cannot be computed" in tab.result.notes.label.text()
+    assert "90.0 %" in tab.result.accuracy.text()
+
+
+def choose_cell(qtbot: QtBot, tab: ValidationTab) -> None:
+    """Benign called malignant, by keyboard."""
+    numbers_are_there(qtbot, tab)
     tab.confusion.matrix.setFocus()
     tab.confusion.matrix.setCurrentCell(0, 0)
     qtbot.keyClick(tab.confusion.matrix, Qt.Key.Key_Right)
+
+
+def icon(tab: ValidationTab, row: int) -> QImage | None:
+    return tab.strip.picture(row)
+
+
+def test_a_cell_shows_its_images(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
+    validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
     assert tab.strip.isVisible()
     assert "True benign, called malignant, all folds: 2 images" in tab.strip.heading.text()
-    item = tab.strip.list.item(0)
-    qtbot.waitUntil(lambda: not item.icon().pixmap(80, 80).toImage().allGray() or item.icon().cacheKey() > 0)
+    qtbot.waitUntil(lambda: (picture := icon(tab, 0)) is not None and not picture.isNull())
+    assert "Called: malignant (fold" in tab.strip.list.item(0).toolTip()
     tab.confusion.tabs.setCurrentIndex(2)
     tab.confusion.matrix.cell_chosen.emit(0, 1)
-    assert "fold 2: 1 images" in tab.strip.heading.text()
+    assert "fold 2: 1 image" in tab.strip.heading.text()
+    tab.strip.list.setFocus()
+    qtbot.keyClick(tab.strip.list, Qt.Key.Key_Escape)
+    assert not tab.strip.isVisible()
+
+
+def test_an_image_that_left_the_study_is_counted(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
+    run = validation_run(phantom_study, SMALL)
+    path = run.folder / "predictions.csv"
+    header, *rows = path.read_text().splitlines()
+    wrong = next(row for row in rows if ",benign,malignant," in row)
+    others = [row for row in rows if row != wrong]
+    path.write_text("\n".join([header, "99999" + wrong[wrong.index(",") :], *others, ""]))
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    assert "1 image; 1 image more, not in the study any more" in tab.strip.heading.text()
+
+
+def test_heat_maps_need_a_model_and_say_whose_they_are(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    run = validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    assert not tab.strip.maps_box.isEnabled()
+    assert "Use for diagnosis" in tab.strip.about_maps.text()
+    write_model(phantom_study.models_dir / f"{run.id}.onnx")
+    tab.refresh()
+    assert tab.strip.maps_box.isEnabled() and not tab.strip.about_maps.isVisible()
+    qtbot.waitUntil(lambda: (picture := icon(tab, 0)) is not None and not picture.isNull())
+    plain = icon(tab, 0)
+    tab.strip.list.setFocus()
+    qtbot.keyClick(tab.strip.list, Qt.Key.Key_H)
+    assert "Evidence for “malignant”" in tab.strip.about_maps.text()
+    assert "not by the network of the fold" in tab.strip.about_maps.text()
+    qtbot.waitUntil(lambda: icon(tab, 0) != plain)
+    qtbot.keyClick(tab.strip.list, Qt.Key.Key_H)
+    assert icon(tab, 0) == plain
+
+
+def test_a_damaged_model_is_told_and_gives_no_heat_maps(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    run = validation_run(phantom_study, SMALL)
+    phantom_study.models_dir.mkdir(exist_ok=True)
+    (phantom_study.models_dir / f"{run.id}.onnx").write_bytes(b"not a model")
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    qtbot.waitUntil(lambda: icon(tab, 0) is not None)
+    qtbot.mouseClick(tab.strip.maps_box, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "No heat maps." in tab.strip.about_maps.text())
+    assert not tab.strip.maps_box.isChecked()
+
+
+def test_an_image_of_a_cell_is_opened_large_with_what_it_was_called(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    run = validation_run(phantom_study, SMALL)
+    write_model(phantom_study.models_dir / f"{run.id}.onnx")
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    tab.strip.list.setFocus()
+    tab.strip.list.setCurrentRow(0)
+    qtbot.keyClick(tab.strip.list, Qt.Key.Key_Return)
+    viewer = tab.findChild(CaseViewer)
+    assert viewer is not None
+    qtbot.waitUntil(viewer.isActiveWindow)
+    assert "True: benign" in viewer.about.text() and "Probabilities: malignant 0.79" in viewer.about.text()
+    assert not viewer.cover_button.isVisible()
+    assert viewer.canvas.overlay.isNull()
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_H)
+    qtbot.waitUntil(lambda: not viewer.canvas.overlay.isNull())
+    assert viewer.evidence.currentText() == "malignant" and viewer.about_map.isVisible()
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_Right)
+    assert tab.strip.list.currentRow() == 1
+    qtbot.waitUntil(lambda: not viewer.canvas.overlay.isNull())
+    qtbot.keyClick(viewer.canvas, Qt.Key.Key_H)
+    assert viewer.canvas.overlay.isNull()
+    qtbot.keyClick(viewer, Qt.Key.Key_Escape)
+    assert not viewer.isVisible()
 
 
 def test_the_table_is_copied_with_its_headings(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
-    lines = tab.result.table.as_text().splitlines()
-    assert lines[0] == "Class\tSensitivity\tSpecificity\tAUC"
-    assert lines[1] == "benign\t0.925 (0.80–0.99)\t0.925 (0.80–0.99)\t0.925"
+    numbers_are_there(qtbot, tab)
+    tab.result.table.setFocus()
+    qtbot.keyClick(tab.result.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0] == "Class\tSensitivity\tSpecificity\tAccuracy\tAUC"
+    assert lines[1].startswith("benign\t0.925 (0.80–0.99)\t0.925 (0.80–0.99)\t0.917 (")
 
 
 def test_use_for_diagnosis_exports_and_then_opens_the_model(
@@ -141,7 +316,7 @@ def test_use_for_diagnosis_exports_and_then_opens_the_model(
     assert opened.args[0] == Path("/study/models/x.onnx")
 
 
-def test_a_run_that_stopped_shows_what_it_had(tab: ValidationTab, phantom_study: Workspace) -> None:
+def test_a_run_that_stopped_shows_what_it_had(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     run = phantom_study.new_run("validate", SMALL.model_dump(mode="json"), "Stopped")
     job = record(run, validation_events(phantom_study, run, SMALL))
     for event in job:
@@ -149,7 +324,8 @@ def test_a_run_that_stopped_shows_what_it_had(tab: ValidationTab, phantom_study:
             break
     job.close()
     tab.open_study(phantom_study)
-    assert "90.0 % so far" in tab.result.accuracy.text()
+    qtbot.waitUntil(lambda: "91.7 % so far" in tab.result.accuracy.text())
+    assert tab.result.table.isVisible() and tab.result.overall.isVisible()
     assert "cancelled" in tab.result.circumstances.text()
     assert tab.confusion.tabs.count() == 2
     assert not tab.result.use_button.isVisible()
@@ -181,6 +357,8 @@ def test_a_real_cross_validation_is_watched_live(qtbot: QtBot, tab: ValidationTa
     assert sum(map(sum, tab.confusion.total())) == 24
     assert tab.curves.loss.values("train 2")[0].tolist() == [1]
     assert "24 simulated phantoms" in tab.result.circumstances.text()
+    qtbot.waitUntil(lambda: tab.numbers is not None and len(tab.numbers.tested) == 24)
+    qtbot.waitUntil(lambda: tab.result.remarks.isVisible())
 
 
 def test_the_weights_file_is_asked_for_once(qtbot: QtBot, phantom_study: Workspace, tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ class ConfusionTabs(QWidget):
         self.classes: list[str] = []
         self._by_fold: dict[int, Counts] = {}
         self.tabs = QTabBar()
+        self.tabs.setShape(QTabBar.Shape.RoundedSouth)
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
         self.tabs.setUsesScrollButtons(True)
@@ -161,8 +162,8 @@ class ConfusionTabs(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.tabs)
         layout.addWidget(self.matrix, 1)
+        layout.addWidget(self.tabs)
         layout.addWidget(self._corner)
         self.tabs.currentChanged.connect(self._show_tab)
         self.matrix.cell_chosen.connect(lambda true, predicted: self.cell_chosen.emit(self.fold, true, predicted))
@@ -185,12 +186,19 @@ class ConfusionTabs(QWidget):
         self.matrix.setCurrentCell(-1, -1)
         self._show_tab()
 
+    def name_classes(self, classes: Sequence[str]) -> None:
+        """The classes of the run are called so; what was put stays."""
+        self.classes = list(classes)
+        self._show_tab()
+
     def put_fold(self, fold: int, counts: Counts) -> None:
         """A fold is finished; the same fold again replaces it."""
         if fold not in self._by_fold:
             position = 1 + sum(known < fold for known in self._by_fold)
-            self.tabs.insertTab(position, f"Fold {fold}")
+            self.tabs.insertTab(position, f"{fold}")  # ten folds are to be seen at once
             self.tabs.setTabData(position, fold)
+            self.tabs.setTabToolTip(position, f"Fold {fold}")
+            self.tabs.setAccessibleTabName(position, f"Fold {fold}")
         self._by_fold[fold] = counts
         self._show_tab()
 

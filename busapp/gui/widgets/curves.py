@@ -157,8 +157,7 @@ class CurvePlot(Plot):
     def close(self) -> bool:
         """Let go of the items; points that still wait are not drawn any more."""
         self._redraw.stop()
-        self._is_laid_out = False
-        return bool(super().close())
+        return super().close()
 
     def clear_curves(self) -> None:
         """Take all curves and ticks away, and the zoom with them."""

@@ -140,7 +140,7 @@ class ImageViewer(QDialog):
         side.setContentsMargins(0, SPACE, 0, SPACE)
         side.setSpacing(SPACE)
         boxes = self.mask_box, self.equalise_box, self.side_box, self.original_box
-        upper: tuple[QWidget, ...] = (self.about, *boxes, self.cover_button, self.undo_button)
+        upper: tuple[QWidget, ...] = (self.about, *boxes, *self.extras(), self.cover_button, self.undo_button)
         lower: tuple[QWidget, ...] = (hint, self.previous_button, self.next_button, close)
         for widget in upper:
             side.addWidget(widget)
@@ -158,6 +158,10 @@ class ImageViewer(QDialog):
         row.addWidget(self.second_canvas, 1)
         row.addSpacing(2 * SPACE)
         row.addWidget(self._side)
+
+    def extras(self) -> Sequence[QWidget]:
+        """What a subclass has below the boxes."""
+        return ()
 
     @property
     def image(self) -> ImageRecord:

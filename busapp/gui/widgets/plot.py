@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
-from busapp.gui.theme import plot_colours, theme
+from busapp.gui.theme import SPACE, plot_colours, theme
 from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
 from busapp.gui.widgets.plot_title import PlotTitle
 
@@ -61,6 +61,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         # A title asks for the width of its words, which would push the plot's right edge out of a narrow widget.
         plot.titleLabel.updateMin = lambda: None
         self._title = PlotTitle(plot, self.font())
+        plot.layout.setContentsMargins(1, 1, SPACE, 1)  # room for the last number of the lower axis
         plot.showGrid(x=True, y=True, alpha=0.12)
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
@@ -72,6 +73,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._restyle()
         self.reset_zoom()
         self._is_laid_out = True
+
+    def close(self) -> bool:
+        """Let go of the items."""
+        self._is_laid_out = False
+        return bool(super().close())
 
     # -- for the subclass ----------------------------------------------------------------------------------
 
@@ -112,11 +118,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if x is not None:
             self._cursor.setPos(x)
         if words:
-            at, *values = words
-            parts = [at, *(f"{value}," for value in values[:-1]), *values[-1:]]
-            self._show_title([(part, escape(part)) for part in parts])
+            self._show_reading(words)
         else:
             self._show_legend()
+
+    def _show_reading(self, words: list[str]) -> None:
+        at, *values = words
+        parts = [at, *(f"{value}," for value in values[:-1]), *values[-1:]]
+        self._show_title([(part, escape(part)) for part in parts])
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
