@@ -169,9 +169,10 @@ def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Ev
     waterfall = [runs[_key(each)] for each in settings.waterfall]
     published, strict = waterfall[0], waterfall[-1]
     alone = [(strict, runs[_key(each)]) for each in settings.alone]
+    pairs = [*pairwise(waterfall), *alone]
     compared = []
-    for number, (before, after) in enumerate([*pairwise(waterfall), *alone]):
-        yield Progress(1, 1, f"setting {many(len(waterfall) - 1 + len(alone), 'pair')} of runs side by side: {number}")
+    for number, (before, after) in enumerate(pairs, start=1):
+        yield Progress(1, 1, f"comparing pair {number} of {len(pairs)}")
         compared.append({**_measured(after, results), **_against(before, after, results)})
     named = [{"leak": leak, "label": LEAK_NAMES[leak]} for leak in leaks]
     picked = {run: (result["picked_epoch"], result["accuracy"]) for run, result in results.items()}
