@@ -144,7 +144,9 @@ def _flowables(block: Block) -> list[Flowable]:
             return [_words(block.text, block.tone, block.lead)]
         case Bullets():
             return [
-                Words(_markup(item), ParagraphStyle("bullet", _style("plain"), leftIndent=12), bulletText="•")
+                Words(
+                    _markup(item), ParagraphStyle("bullet", _style("plain"), leftIndent=12, bulletFontName=_FONT), "•"
+                )
                 for item in block.items
             ]
         case Table():
