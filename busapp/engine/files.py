@@ -16,7 +16,7 @@ from busapp.errors import BadInput, NoSpace
 
 @contextmanager
 def space_is_needed(
-    where: Path, remedy: str = "Free some space and resume; everything finished so far is kept."
+    where: Path, remedy: str = "Free some space, then resume or start again; everything finished so far is kept."
 ) -> Iterator[None]:
     """Turn "no space left on device" into a sentence for people."""
     try:

@@ -154,5 +154,5 @@ def _made_by(preparing: Preprocessing) -> str:
     if preparing.equalise:
         import skimage
 
-        versions += f", scikit-image {skimage.__version__}"
+        versions += f", scikit-image {skimage.__version__}"  # type: ignore[attr-defined]
     return versions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from busapp.engine.catalog import Catalog, NewImage
-from busapp.errors import BadInput
+from busapp.errors import BadInput, NoSpace
 
 IMAGE = NewImage("benign/1.png", "a", ".png", "benign", 8, 8)
 
@@ -50,6 +50,17 @@ def test_what_sqlite_complains_of_is_told(path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(BadInput, match=told):
         Catalog(path)
     assert path.read_bytes() == before
+
+
+def test_a_disk_too_full_to_open_a_study_is_told_as_such(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def complain(_connection: object, _record: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"  # as on a full tmpfs
+        raise error
+
+    monkeypatch.setattr("busapp.engine.catalog.catalog.prepare_connection", complain)
+    with pytest.raises(NoSpace, match="disk is full"):
+        Catalog(path)
 
 
 def test_a_study_that_another_program_writes_to_for_too_long_is_told_as_such(

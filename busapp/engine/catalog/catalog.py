@@ -379,8 +379,8 @@ class Catalog:
 
 def _circumstances(error: DatabaseError, path: Path) -> UserError | None:
     """What keeps a sound catalog from being used, if that is what SQLite complains of."""
-    said = str(error.orig)
-    if "disk is full" in said:
+    said, name = str(error.orig), getattr(error.orig, "sqlite_errorname", "")
+    if "disk is full" in said or name == "SQLITE_IOERR_SHMSIZE":  # no room for the file that connections share
         return NoSpace("The disk is full", file=path, remedy="Free some space; nothing stored was changed.")
     if "readonly" in said or "unable to open" in said:
         remedy = "Check that you may write to its folder, and that its drive is not read-only; or open a copy."
