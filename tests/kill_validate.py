@@ -166,6 +166,8 @@ def kill_and_resume(
     shutil.copytree(folder / "study", study, ignore=shutil.ignore_patterns("runs"))
     outcome, workspace, run = Outcome(), Workspace.open(study), None
     while outcome.kills < kills and _killed(study, settings, run, whole, chance):
+        if workspace.runs("validate")[0].info.state == "finished":
+            break  # it died in its last breath
         outcome.kills += 1
         run = _look(workspace, run, outcome)
     if workspace.runs("validate")[0].info.state != "finished":

@@ -55,5 +55,5 @@ def _checksum(words: str, arrays: Mapping[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         found = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), found)
-        found = zlib.crc32(array.reshape(-1).view(np.uint8), found)
+        found = zlib.crc32(array.reshape(-1).view(np.uint8).data, found)
     return f"{found:08x}"

@@ -25,7 +25,7 @@ from busapp.engine.runs import Run
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.training_data import Synthetic
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadModel
+from busapp.errors import BadModel, NotEnoughImages
 
 SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_every": 1, "checkpoint_every": 1}
 SETTINGS = SynthesizeSettings.model_validate({"class_name": "malignant", **SMALL})
@@ -227,6 +227,14 @@ def test_unreadable_image_is_skipped(phantom_study: Workspace) -> None:
     assert [event.file for event in events if isinstance(event, Skipped)] == [broken.file]
     assert pixels.shape == (len(whole), 16, 16, 3)
     assert hashes == [image.sha256 for image in whole]
+
+
+def test_where_there_is_no_image_to_learn_from_it_is_said(phantom_study: Workspace) -> None:
+    run, records = new_run(phantom_study, "validate"), images(phantom_study)
+    for record in records:
+        phantom_study.image_path(record).unlink()
+    with pytest.raises(NotEnoughImages, match="no image that the generator for fold 1, malignant could learn from"):
+        gather(fold_images(phantom_study, run, "malignant", records, frozenset(), 2, SETTINGS, "fold 1, malignant"))
 
 
 def test_every_class_has_a_folder_of_its_own(phantom_study: Workspace) -> None:
