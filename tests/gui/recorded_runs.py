@@ -5,6 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from busapp.engine import metrics
 from busapp.engine.events import (
     CheckpointSaved,
     EpochEnded,
@@ -19,6 +20,7 @@ from busapp.engine.events import (
 from busapp.engine.predictions import Prediction, write_predictions
 from busapp.engine.runs import Run, record
 from busapp.engine.settings import SynthesizeSettings, ValidateSettings
+from busapp.engine.statistics import with_recorded
 from busapp.engine.workspace import Workspace
 
 
@@ -92,8 +94,16 @@ def validation_events(
         yield FoldEnded(fold, settings.folds, 0.99, 0.9, confusion)
         yield CheckpointSaved(settings.epochs, fold)
     by_class = dict.fromkeys(classes, 0.925)
+    measured = metrics.summary(
+        np.array([classes.index(row.true) for row in predictions], dtype=np.intp),
+        np.array([list(row.logits.values()) for row in predictions]),
+        np.array([row.group for row in predictions], dtype=np.int64),
+        classes,
+        folds=np.array([row.fold for row in predictions], dtype=np.intp),
+    )
     yield Finished(
         {
+            **measured,
             "system": settings.system,
             "protocol": settings.protocol,
             "classes": classes,
@@ -105,7 +115,8 @@ def validation_events(
             "switches": settings.leaks.model_dump(),
             "epochs": settings.epochs,
             "train_accuracy": 0.99,
-            "folds": folds,
+            "folds": with_recorded(measured["folds"], folds),
+            "picked_epoch": 0.9,
             "accuracy": 0.9,
             "accuracy_ci95": [0.81, 0.96],
             "sensitivity": by_class,
