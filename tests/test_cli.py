@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from measured_runs import add_validation
 
 import busapp
 from busapp import cli, options
@@ -76,6 +77,9 @@ def test_without_a_workspace_the_users_own_study_is_meant(phantom_folder: Path, 
         (["import", "/no/such/folder"], ["/no/such/folder"]),
         (["export", "no-such-run"], ["no-such-run"]),
         (["compare", "a", "b"], ["no such run", "(a)"]),
+        (["figures"], ["no finished validation", "busapp validate"]),
+        (["figures", "a"], ["no such run", "(a)"]),
+        (["report", "--out", "report.doc"], ["report.doc", ".html or .pdf"]),
         (["validate", "--resume", "no-such-run"], ["no-such-run"]),
         (["validate", "--resume", "x", "--epochs", "3"], ["--resume", "--epochs"]),
         (["no-such-command"], ["no-such-command", "busapp --help"]),
@@ -130,7 +134,7 @@ def test_what_is_typed_becomes_settings_and_the_rest_keeps_its_default() -> None
 def test_help_lists_every_command_and_version_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("--help") == 0
     out = capsys.readouterr().out
-    assert all(f"  {name} " in out for name in (*SETTINGS, "compare", "report", "demo", "selftest"))
+    assert all(f"  {name} " in out for name in (*SETTINGS, "compare", "report", "figures", "demo", "selftest"))
     assert run_cli("synthesize", "--help") == 0
     assert "--class" in capsys.readouterr().out
     assert run_cli("--version") == 0
@@ -148,6 +152,19 @@ def test_alone_it_opens_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run_cli() == 0
     assert run_cli("--workspace", tmp_path) == 0
     assert opened == [None, tmp_path]
+
+
+def test_reports_and_figures_are_written_where_it_is_said(
+    phantom_study: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [add_validation(phantom_study, protocol=protocol) for protocol in ("published", "strict")]
+    where = ("--workspace", phantom_study.root)
+    assert run_cli("figures", runs[1].id, *where, "--out", tmp_path / "f", "--json", "-") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["runs"] == [runs[1].id] and all((tmp_path / "f" / name).exists() for name in said["files"])
+    assert run_cli("report", *where, "--out", tmp_path / "r.pdf", "--run", runs[0].id) == 0
+    assert str(tmp_path / "r.pdf") in capsys.readouterr().out
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers no SIGINT to another process")
