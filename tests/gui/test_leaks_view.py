@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_runs import watch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
@@ -141,7 +142,8 @@ def test_the_measurement_is_told_in_words_and_numbers(
     assert shown.isVisible() and not tab.result.isVisible()
     assert "Published 90.0 % (87.0 to 93.0), strict 70.0 % (67.0 to 73.0)" in shown.sentence.text()
     assert "+20.0 points" in shown.sentence.text()
-    assert "24 images in 23 groups" in shown.circumstances.text() and "2 folds, 3 epochs" in shown.circumstances.text()
+    assert "24 images in 23 groups; all simulated phantoms" in shown.circumstances.text()
+    assert "2 folds, 3 epochs" in shown.circumstances.text()
     assert [bar.words for bar in shown.waterfall.bars] == [
         "90.0 % (87.0 to 93.0)",
         "−20.0 points (−22.0 to −18.0)",
@@ -268,3 +270,41 @@ def test_runs_that_share_no_image_have_no_interval() -> None:
     nothing = dict.fromkeys(["paired_difference", "paired_ci95", "p_value", "n_groups_common", "same_folds"])
     bars = bars_of([STEPS[0], _entry("carry_weights", "weights carried over", 0.7, -0.2, **nothing, n_common=0)])
     assert bars[1].words == "−20.0 points" and "no tested image in common" in bars[1].tip
+
+
+def test_where_nothing_can_be_told_apart_the_axis_has_a_width(waterfall: Waterfall) -> None:
+    perfect = {"accuracy": 1.0, "accuracy_ci95": [1.0, 1.0]}
+    waterfall.show_steps([{**STEPS[0], **perfect}, {**STEPS[1], **perfect, "difference": 0.0}])
+    assert not waterfall.grab().isNull()
+    assert [bar.words for bar in waterfall.bars][::2] == ["100.0 % (100.0 to 100.0)"] * 2
+
+
+def test_a_real_measurement_is_started_watched_and_shown(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    tab.open_study(phantom_study)
+    tab.form.set_values(
+        {
+            "system": "existing",
+            "epochs": 1,
+            "image_size": 32,
+            "width": 0.25,
+            "pretrained": False,
+            "frozen_stages": 0,
+            "batch_size": 8,
+        }
+    )
+    _open(qtbot, tab)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.leaks_view.start_button, Qt.MouseButton.LeftButton)
+    watch(qtbot, tab, phantom_study, asked.args[0])
+    shown = tab.leaks_view.result
+    assert shown.isVisible()
+    assert [bar.label for bar in shown.waterfall.bars] == [
+        "published: everything leaks",
+        "without: near-duplicates split",
+        "without: conflicting duplicates kept",
+        "strict: nothing leaks",
+    ]
+    assert shown.alone.rowCount() == 2 and "existing, paper recipe, one hold-out" in shown.circumstances.text()
+    qtbot.waitUntil(lambda: "has all 4 cross-validations" in tab.leaks_view.plan.text())

@@ -183,7 +183,8 @@ class CompareView(QWidget):
 
     def _show(self, comparison: _Comparison) -> None:
         self._comparison = comparison
-        self.heading.setText(f"{len(comparison.runs)} runs side by side")
+        phantoms = ", of simulated phantoms" if self._phantoms else ""
+        self.heading.setText(f"{len(comparison.runs)} runs side by side{phantoms}")
         # What was measured on patients is no reference for simulated phantoms.
         self.paper_box.setVisible(not self._phantoms)
         self.paper_box.setEnabled(True)

@@ -47,14 +47,16 @@ class _Plan:
     expected: Estimate | None
 
     def in_words(self, settings: LeaksSettings) -> str:
-        has = f", of which the study has {self.present}" if self.present else ""
-        takes = f"; {self.expected.in_words()}" if self.expected and self.present < self.needed else ""
         folds = "one hold-out" if settings.system == "existing" else f"{settings.folds} folds"
-        return (
+        words = (
             f"With the settings on the left ({settings.system}, {settings.recipe} recipe, {folds}, "
-            f"{many(settings.epochs, 'epoch')}, seed {settings.seed}; the protocol does not matter): "
-            f"{self.needed} cross-validations{has}{takes}."
+            f"{many(settings.epochs, 'epoch')}, seed {settings.seed}; the protocol does not matter)"
         )
+        if self.present == self.needed:
+            return f"{words} the study has all {self.needed} cross-validations: they are only set side by side."
+        has = f", of which the study has {self.present}" if self.present else ""
+        takes = f"; {self.expected.in_words()}" if self.expected else ""
+        return f"{words}: {self.needed} cross-validations{has}{takes}."
 
 
 def _plan(workspace: Workspace, settings: LeaksSettings) -> _Plan:
@@ -81,6 +83,7 @@ class LeaksView(QWidget):
         self._settings: LeaksSettings | None = None
         self._runs: dict[str, Run] = {}
         self._stopped_id = ""
+        self._phantoms = False
         self._work = Background(self)
         self._work.made.connect(self._on_plan)
         self._work.failed.connect(lambda sentence: self.plan.setText(sentence))
@@ -143,6 +146,7 @@ class LeaksView(QWidget):
     def look(self, workspace: Workspace, settings: LeaksSettings | None) -> None:
         """Look at the study's measurements again, and at what a new one would take with these settings (None: those
         in the form are not valid)."""
+        self._phantoms = workspace.phantoms
         runs = workspace.runs("leaks")
         chosen = self.run_box.currentData()
         self._runs = {run.id: run for run in runs if run.info.state == "finished" and run.result() is not None}
@@ -188,7 +192,7 @@ class LeaksView(QWidget):
         self.result_area.setVisible(run is not None)
         self.start_button.setText("&Measure leaks" if run is None else "&Measure again")
         if run is not None:
-            self.result.show_result(run.result() or {})
+            self.result.show_result(run.result() or {}, phantoms=self._phantoms)
 
     def _tell_state(self, newest: Run | None) -> None:
         """What became of a measurement that has no result."""
@@ -228,8 +232,8 @@ class LeaksResult(QWidget):
             column.addWidget(widget)
         column.addStretch()
 
-    def show_result(self, result: Mapping[str, Any]) -> None:
-        """Show the result of a `leaks` run (`engine.leaks.measure_leaks`)."""
+    def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
+        """Show the result of a `leaks` run (`engine.leaks.measure_leaks`). `phantoms`: its images are simulated."""
         steps = result["steps"]
         first, last = steps[0], steps[-1]
         worth = 100 * (first["accuracy"] - last["accuracy"])
@@ -241,15 +245,17 @@ class LeaksResult(QWidget):
         folds = "one hold-out" if result["folds"] == 1 else f"{result['folds']} folds"
         self.circumstances.setText(
             f"{result['system']}, {result['recipe']} recipe, {folds}, {many(result['epochs'], 'epoch')}, seed "
-            f"{result['seed']}. Published: {_images(first)}; strict: {_images(last)}. In brackets 95 % intervals, by "
-            f"bootstrap over groups. Trained on {' and '.join(result['devices'])}."
+            f"{result['seed']}. Published: {_images(first)}; strict: {_images(last)}"
+            f"{'; all simulated phantoms' if phantoms else ''}. In brackets 95 % intervals, by bootstrap over groups. "
+            f"Trained on {' and '.join(result['devices'])}."
         )
         self.waterfall.show_steps(steps)
         self.alone.show_cells(
             ["Leak", "Accuracy in % (95 % interval)", "Added to strict (95 % interval)", "p-value", "Images", "Groups"],
             [_alone(entry) for entry in result["alone"]],
         )
-        self.alone.setFixedHeight(self.alone.sizeHint().height())
+        bar = self.alone.horizontalScrollBar().sizeHint().height()  # in a narrow window it must not hide a row
+        self.alone.setFixedHeight(self.alone.sizeHint().height() + bar)
         self.notes.show_list("Read with care:", _notes(result))
 
 

@@ -139,7 +139,10 @@ class Waterfall(QWidget):
     def _range(self) -> tuple[float, float]:
         """Per cent at both ends of the axis: whole tens around everything that is drawn."""
         values = [value for bar in self.bars for value in (bar.accuracy, *(bar.interval or ()))]
-        return max(0.0, 10 * (min(values) // 10)), min(100.0, 10 * -(-max(values) // 10))
+        low, high = 10 * (min(values) // 10), 10 * -(-max(values) // 10)
+        if low == high:  # everything is 50 %, or 100
+            low, high = low - 10, high + 10
+        return max(0.0, low), min(100.0, high)
 
     def _columns(self) -> tuple[QRectF, QRectF, QRectF]:
         """Where labels, bars and numbers stand. Numbers take the lines that they need."""
