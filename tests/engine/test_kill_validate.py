@@ -13,5 +13,5 @@ def test_a_killed_run_ends_as_one_that_was_left_alone(tmp_path: Path) -> None:
     settings = settings_named("careful")
     make_study(tmp_path / "study").close()
     whole = undisturbed(tmp_path / "study", settings)
-    outcome = kill_and_resume(tmp_path, settings, whole, random.Random(), kills=2)
+    outcome = kill_and_resume(tmp_path, settings, whole, random.Random(), kills=1)
     assert outcome.findings == []

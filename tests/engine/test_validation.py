@@ -2,10 +2,6 @@
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,38 +195,6 @@ def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol:
     epochs = [(event.fold, event.epoch) for event in announced if isinstance(event, EpochEnded)]
     assert epochs == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)], "no epoch is lost, none is trained twice"
     assert [event.fold for event in announced if isinstance(event, FoldEnded)] == [1, 2]
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from busapp.engine import jobs
-from busapp.engine.events import EpochEnded
-from busapp.engine.settings import ValidateSettings
-from busapp.engine.workspace import Workspace
-
-workspace = Workspace.open(Path(sys.argv[1]))
-for event in jobs.start(workspace, ValidateSettings.model_validate_json(sys.argv[2])):
-    print(event, flush=True)
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
-def test_a_killed_run_goes_on_to_the_same_numbers(study: Workspace) -> None:
-    settings = tiny(epochs=3)
-    whole = result_of(pull(jobs.start(study, settings)))
-    command = [sys.executable, "-c", KILLED, str(study.root), settings.model_dump_json()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("CheckpointSaved(epoch=1, fold=2"):
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL
-    run = the_run(study)
-    assert run.info.state == "interrupted"
-    assert len(read_predictions(run)) > 0
-    assert numbers(result_of(pull(jobs.resume(study, run.id)))) == numbers(whole)
 
 
 def test_a_run_does_not_go_on_with_another_dataset(study: Workspace) -> None:
