@@ -127,7 +127,7 @@ def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: b
     lines = [(f"{one.title}: {words}", colour) for one in measured for words, colour in (_mark(one),)]
     if phantoms:
         lines.append(("Simulated phantoms: these numbers say nothing about patients.", ORANGE))
-    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(17 * width))]
+    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
     for number, (words, colour) in enumerate(reversed(wrapped)):
         figure.text(0.01, (0.06 + 0.15 * number) / height, words, fontsize=7.5, color=colour, parse_math=False)
     below = (0.12 + 0.15 * len(wrapped)) / height

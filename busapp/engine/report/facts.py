@@ -138,7 +138,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "model": f"MobileNetV2, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
         f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
         "initialization": _initialization(read),
-        "training": "; ".join(f"{title}: {_training(each)}" for title, each in zip(titles, read, strict=True)) + ".",
+        "training": _each(subject, _training),
         "final_model": "The weights after the last epoch; no epoch is picked by its test images. For diagnosis a model "
         "is trained anew on all images of the run.",
         "predictions": "Each image by the network of the one fold that did not train on it"
@@ -155,7 +155,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         else "No runs were compared.",
         "no_external": "None: all numbers are from cross-validation within this data set.",
         "flow": f"{many(len(subject.real), 'real image')} in the study, up to {n_aside:,} left out of a run as "
-        f"contradicting near-duplicates; tested: {_each(subject, lambda one: format(one.result['n_tested'], ','))}",
+        f"contradicting near-duplicates. Tested:\n{_each(subject, lambda one: format(one.result['n_tested'], ','))}",
         "sizes": _each(subject, _counts),
         "limits": "See the chapter Limits.",
     }  # fmt: skip
@@ -167,9 +167,8 @@ def _settings(one: Measured) -> ValidateSettings:
 
 
 def _each(subject: Subject, words: Callable[[Measured], str]) -> str:
-    return (
-        "; ".join(f"{title}: {words(one)}" for title, one in zip(subject.titles, subject.measured, strict=True)) + "."
-    )
+    """A line for each run."""
+    return "\n".join(f"{title}: {words(one)}." for title, one in zip(subject.titles, subject.measured, strict=True))
 
 
 def _headline(one: Measured) -> str:
@@ -218,7 +217,8 @@ def _initialization(read: Iterable[ValidateSettings]) -> str:
     return f"{'; or '.join(words[kind] for kind in sorted(kinds, reverse=True))}."
 
 
-def _training(settings: ValidateSettings) -> str:
+def _training(one: Measured) -> str:
+    settings = _settings(one)
     recipe = settings.training
     optimiser = f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"
     parts = [

@@ -34,6 +34,8 @@ _GAP: Final = 6.0
 _FONT: Final = "DejaVuSans"
 _ROOM: Final = {"h2": 130.0, "h3": 110.0, "caption": 70.0}
 """Points that have to be left on a page for a heading with the beginning of what it heads."""
+_LONG: Final = 1000
+"""Letters of a cell from which on its row may be broken: short ones look better whole."""
 _BEYOND: Final = re.compile(r"[\U00010000-\U0010ffff]")
 """Neither font has them, and ReportLab 5 would write them down wrongly."""
 _EAST_ASIAN: Final = (
@@ -179,7 +181,7 @@ def _rows_of_pictures(block: Pictures) -> list[Flowable]:
 
 
 def _grid(table: Table) -> Grid:
-    """Rows that are higher than a page are broken, and the heading stands on every page."""
+    """The heading stands on every page. Rows that may be higher than a page can be broken."""
     numbers = table.numbers
     head = [_words(cell, "head number" if place in numbers else "head") for place, cell in enumerate(table.head)]
     rows = [
@@ -190,7 +192,7 @@ def _grid(table: Table) -> Grid:
         [head, *rows],
         _column_widths(table),
         repeatRows=1,
-        splitInRow=1,
+        splitInRow=int(any(len(cell) > _LONG for row in table.rows for cell in row)),
         hAlign="LEFT",
         style=[
             ("VALIGN", (0, 0), (-1, -1), "TOP"),

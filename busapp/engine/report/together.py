@@ -61,9 +61,10 @@ def paper(subject: Subject) -> list[Block]:
         for line in table.lines
     ]
     head = ("", *(name.replace("Sensitivity", "sens.").replace("Specificity", "spec.") for name in table.columns))
+    shares = (0.24, *[0.76 / len(table.columns)] * len(table.columns)) if len(table.columns) <= 8 else ()
     return [
         Heading("The paper's Table 1"),
-        Table(head, rows, frozenset(range(1, len(head)))),
+        Table(head, rows, frozenset(range(1, len(head))), shares=shares),
         Bullets(table.notes(subject.workspace.phantoms)),
     ]
 
