@@ -176,6 +176,7 @@ class MainWindow(QMainWindow):
         self.history.changed.connect(self._refresh)
         self.queue.event_arrived.connect(self._on_event)
         self.queue.ended.connect(self._on_ended)
+        self.validation.figures_requested.connect(self.outputs.write_figures_of)
         self.job_bar.result_requested.connect(self._show_result)
 
     # -- the study -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What leaves a study as a file or folder: its report, the paper's figures, a copy. Entries of the File menu."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -79,13 +79,20 @@ class StudyOutputs(QObject):
                 return None
         return path
 
-    def _write_figures(self, workspace: Workspace) -> None:
-        start = user_settings.last_folder() / f"{workspace.root.name} figures"
-        ask = "The paper's table and figures from your runs: a name for their folder"
+    def write_figures_of(self, run_id: str) -> None:
+        """The paper's table and figures from one run alone."""
+        if self._workspace is not None:
+            self._write_figures(self._workspace, run_id)
+
+    def _write_figures(self, workspace: Workspace, run_id: str = "") -> None:
+        start = user_settings.last_folder() / f"{run_id or workspace.root.name} figures"
+        ask = f"The paper's table and figures from {'this run' if run_id else 'your runs'}: a name for their folder"
         name, _ = QFileDialog.getSaveFileName(self._window, ask, str(start))
         if name:
             user_settings.remember_folder(Path(name).parent)
-            self._add("figures", f"Figures of “{workspace.name}”", Path(name), lambda: _figures(workspace, Path(name)))
+            title = f"Figures of “{workspace.run(run_id).info.name if run_id else workspace.name}”"
+            runs = (run_id,) if run_id else ()
+            self._add("figures", title, Path(name), lambda: _figures(workspace, Path(name), runs))
 
     def _copy_study(self, workspace: Workspace) -> None:
         start = workspace.root.parent / f"{workspace.root.name} copy"
@@ -105,7 +112,7 @@ def _report(workspace: Workspace, path: Path) -> Job:
     yield from make_report(workspace, path)
 
 
-def _figures(workspace: Workspace, out: Path) -> Job:
+def _figures(workspace: Workspace, out: Path, runs: Sequence[str]) -> Job:
     from busapp.engine.paper_figures import draw_figures
 
-    yield from draw_figures(workspace, out)
+    yield from draw_figures(workspace, out, runs)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -33,7 +33,13 @@ NO_RUN = "No cross-validation yet. Choose a system and a protocol on the left, t
 
 
 class ValidationTab(ComparedTab):
-    """Settings and past runs on the left, curves and results in the middle, numbers on the right."""
+    """Settings and past runs on the left, curves and results in the middle, numbers on the right.
+
+    Signals:
+        figures_requested: the id of the run whose table and figures are to be written into a folder.
+    """
+
+    figures_requested = Signal(str)
 
     kind = "validate"
     result_width = 340
@@ -56,6 +62,7 @@ class ValidationTab(ComparedTab):
         self.strip.opened.connect(self._view)
         self.result = ValidationResult()
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
+        self.result.figures_clicked.connect(self._export_figures)
         pictures = [(self.curves, 4), (self.pages, 5), (self.strip, 0)]
         self.arrange(self._make_settings_panel(), pictures, self.result)
         self.form.changed.connect(self._look_at_settings)
@@ -173,6 +180,10 @@ class ValidationTab(ComparedTab):
         super().job_ended(kind, outcome)
         if kind == "export" and outcome.state == "finished":
             self.diagnosis_requested.emit(Path(outcome.result["model"]))
+
+    def _export_figures(self) -> None:
+        if self.run is not None:
+            self.figures_requested.emit(self.run.id)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shut_down()

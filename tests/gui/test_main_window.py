@@ -325,7 +325,7 @@ def test_a_validation_goes_on_in_its_tab_after_a_look_at_another_study(
     assert window.validation.run is None
     window.open_study(Workspace.open(phantom_study.root))
     assert window.validation.run is not None and window.validation.run.id == run.id
-    assert window.validation.result.accuracy.text() == "90.0 % so far"
+    qtbot.waitUntil(lambda: window.validation.result.accuracy.text() == "91.7 % so far")
     with qtbot.waitSignal(window.queue.ended):
         may_end.set()
     qtbot.waitUntil(lambda: "so far" not in window.validation.result.accuracy.text())

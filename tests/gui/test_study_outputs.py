@@ -10,7 +10,9 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
+from recorded_runs import validation_run
 
+from busapp.engine.settings import ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.main_window import MainWindow
 
@@ -139,3 +141,19 @@ def test_without_a_study_there_is_nothing_to_write(qtbot: QtBot) -> None:
     qtbot.addWidget(window)
     outputs = window.outputs
     assert not any(a.isEnabled() for a in (outputs.report_action, outputs.figures_action, outputs.copy_action))
+
+
+def test_the_figures_of_one_run_are_written_from_its_screen(
+    qtbot: QtBot, window: MainWindow, phantom_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = validation_run(phantom_study, ValidateSettings(folds=2, epochs=3))
+    add_validation(phantom_study)
+    window.tabs.setCurrentIndex(2)
+    window.validation.open_run(shown.id)
+    _name(monkeypatch, tmp_path / "figures")
+    ended: list[dict[str, object]] = []
+    window.queue.ended.connect(lambda _job, outcome: ended.append(outcome.result))
+    qtbot.mouseClick(window.validation.result.figures_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
+    assert ended[0]["runs"] == [shown.id]
+    assert (tmp_path / "figures" / "table1.csv").exists()

@@ -216,6 +216,19 @@ def test_a_cell_shows_its_images(qtbot: QtBot, tab: ValidationTab, phantom_study
     assert not tab.strip.isVisible()
 
 
+def test_a_fold_that_is_finished_meanwhile_does_not_lead_away_from_the_image(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    cases = list(tab.strip.cases)
+    tab.strip.show_cases("one", cases[1:], "malignant")
+    tab.strip.list.setCurrentRow(0)
+    tab.strip.show_cases("both", cases, "malignant")
+    assert tab.strip.list.currentRow() == 1
+
+
 def test_an_image_that_left_the_study_is_counted(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     run = validation_run(phantom_study, SMALL)
     path = run.folder / "predictions.csv"

@@ -28,6 +28,7 @@ from busapp.gui.widgets.thumbnails import Look, Thumbnails
 from busapp.gui.widgets.warning_frame import words_label
 
 SIDE = 80
+_ID = Qt.ItemDataRole.UserRole
 NO_MODEL = (
     "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, and "
     "keeps it."
@@ -161,12 +162,17 @@ class ImageStrip(QWidget):
             return
         self.cases, self._evidence_for = list(cases), evidence_for
         self.heat_maps.forget_wanted()
+        current = self.list.currentItem()
+        current_id = current.data(_ID) if current is not None else None
         self.list.clear()
         for case in self.cases:
             item = QListWidgetItem(f"{Path(case.image.file).stem} · {case.tested.certainty:.2f}")
             item.setToolTip("\n".join(case.in_words()))
             item.setData(Qt.ItemDataRole.AccessibleTextRole, ". ".join(case.in_words()))
+            item.setData(_ID, case.image.id)
             self.list.addItem(item)
+            if case.image.id == current_id:  # a fold that is finished meanwhile does not lead away from it
+                self.list.setCurrentItem(item)
         self._say_whose_maps()
 
     def select(self, row: int) -> None:

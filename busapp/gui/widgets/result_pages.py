@@ -30,7 +30,8 @@ class ResultPages(QTabWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
-        self.tabBar().setAccessibleName("Results: confusion matrix, ROC, reliability, by fold")
+        for widget in (self, self.tabBar()):
+            widget.setAccessibleName("Results: confusion matrix, ROC, reliability, by fold")
         self.confusion = ConfusionTabs()
         self.roc = RocPlot()
         self.about_roc = words_label("muted")

@@ -26,9 +26,11 @@ class ValidationResult(QWidget):
 
     Signals:
         diagnosis_clicked: "Use for diagnosis".
+        figures_clicked: "Export figures".
     """
 
     diagnosis_clicked = Signal()
+    figures_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,9 +51,13 @@ class ValidationResult(QWidget):
         self.use_button = QPushButton("&Use for diagnosis")
         self.use_button.setToolTip("Train on all images with these settings, export the model, open Diagnosis with it")
         self.use_button.clicked.connect(self.diagnosis_clicked)
+        self.figures_button = QPushButton("Export f&igures…")
+        self.figures_button.setToolTip("Table 1 and Figures 11 to 13 of the paper from this run, as SVG, PNG and CSV")
+        self.figures_button.clicked.connect(self.figures_clicked)
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)
         buttons.addWidget(self.use_button)
+        buttons.addWidget(self.figures_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, 0, 0)
         layout.setSpacing(SPACE)
@@ -75,6 +81,7 @@ class ValidationResult(QWidget):
             self.overall,
             self.remarks,
             self.use_button,
+            self.figures_button,
             self.notes,
             self.paper_heading,
             self.paper_table,
@@ -122,6 +129,7 @@ class ValidationResult(QWidget):
             leaks = ["by its protocol, though nothing was counted here"]
         self.leaks.show_list("This number leaks:", leaks)
         self.use_button.show()
+        self.figures_button.show()
         # Only beside the run's own: before, they would be taken for it.
         self._show_paper(result["system"] if not self._phantoms else None)
 
