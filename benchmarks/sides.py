@@ -1,8 +1,10 @@
 """The sides of `crossval_speed.py`: processes that do as many steps as they are asked for, and time them."""
 
+import contextlib
 import importlib
 import multiprocessing
 import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -43,6 +45,8 @@ class Plan:
     studies: Path
     settings: ValidateSettings
     folds: list[FilesOfFold]
+    workers: int
+    """Processes that load images for the reference."""
 
 
 def reference_steps(plan: Plan) -> "Iterator[Step]":
@@ -54,7 +58,8 @@ def reference_steps(plan: Plan) -> "Iterator[Step]":
     images = load_images(plan.data, settings.image_size)
     position = {Path(path).relative_to(plan.data).as_posix(): at for at, (path, _) in enumerate(images.samples)}
     folds = [([position[file] for file in fold.train], [position[file] for file in fold.test]) for fold in plan.folds]
-    return cross_validate(images, folds, settings.weights_file, epochs=settings.epochs, batch_size=settings.batch_size)
+    weights, epochs, batch_size = settings.weights_file, settings.epochs, settings.batch_size
+    return cross_validate(images, folds, weights, epochs=epochs, batch_size=batch_size, workers=plan.workers)
 
 
 def job_steps(plan: Plan, side: SideName) -> "Iterator[Step]":
@@ -107,6 +112,7 @@ def advance(steps: "Iterator[Step]", count: int, *, first: bool) -> Work:
         if step is None:
             work.ended = True
         elif step.kind == "epoch":
+            work.seconds["between"] += seconds
             work.accuracies.append((step.train_accuracy, step.test_accuracy))
             work.ended = True
         elif step.kind == "other":
@@ -128,13 +134,27 @@ def serve(connection: Connection, side: SideName, plan: Plan) -> None:
 
     for name in _LIBRARIES:
         importlib.import_module(name)
+    # What started this process would start the ones that load images as well; a tutorial has what is usual.
+    multiprocessing.set_start_method(None, force=True)
     connection.send({"threads": torch.get_num_threads(), "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY")})
     steps = reference_steps(plan) if side == "reference" else job_steps(plan, side)
     first = True
-    while count := connection.recv():
-        connection.send(advance(steps, count, first=first))
-        first = False
-    connection.send(peak_mib())
+    with contextlib.suppress(EOFError, BrokenPipeError):  # nobody is there any more to ask
+        while count := connection.recv():
+            _signal_children("SIGCONT")
+            work = advance(steps, count, first=first)
+            _signal_children("SIGSTOP")
+            connection.send(work)
+            first = False
+        connection.send(peak_mib())
+    _signal_children("SIGCONT")
+
+
+def _signal_children(name: str) -> None:
+    """To the processes that load images: they must not work ahead while it is another side's turn."""
+    for child in multiprocessing.active_children():
+        if child.pid is not None:
+            os.kill(child.pid, getattr(signal, name))
 
 
 def peak_mib() -> float:
@@ -150,7 +170,7 @@ class Side:
         self.name, self.total = name, Work()
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, plan), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, name, plan))
         self._process.start()
         theirs.close()
 
@@ -172,6 +192,10 @@ class Side:
         peak: float = self._answer()
         self._process.join()
         return peak
+
+    def close(self) -> None:
+        """Let its process end, wherever it is."""
+        self._connection.close()
 
     def _answer(self) -> Any:
         try:
