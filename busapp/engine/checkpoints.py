@@ -43,10 +43,26 @@ def load_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
         if expected is not None and expected != _checksum(metadata["busapp"], arrays):
             raise ValueError("its checksum is another")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise CannotResume(
-            "The checkpoint cannot be read", file=path, remedy="Start the run anew; its results are kept."
-        ) from error
+        raise _unreadable(path) from error
     return arrays, header
+
+
+def load_header(path: Path) -> dict[str, Any]:
+    """The header of a checkpoint alone, at once; whether the file is damaged behind it is not looked at.
+
+    Raises:
+        CannotResume: there is no file, or it is not one of ours.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {})["busapp"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path) from error
+    return header
+
+
+def _unreadable(path: Path) -> CannotResume:
+    return CannotResume("The checkpoint cannot be read", file=path, remedy="Start the run anew; its results are kept.")
 
 
 def _checksum(words: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -16,10 +16,11 @@ from busapp.engine import metrics
 from busapp.engine.comparison import finished_validation
 from busapp.engine.diagnosis import Diagnoser, Model, ModelDescription, Provenance
 from busapp.engine.events import Finished, Job, Note, Progress
+from busapp.engine.measured import as_trained
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
-from busapp.engine.settings import ExportSettings, ValidateSettings
+from busapp.engine.settings import ExportSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadModel
 
@@ -42,7 +43,7 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
     """
     validated = workspace.run(settings.run)
     result = finished_validation(validated)
-    trained = ValidateSettings.model_validate(validated.info.settings)
+    trained = as_trained(validated)
     rows = read_predictions(validated)
     yield Note("The model is trained anew on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")

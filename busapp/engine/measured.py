@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from busapp.engine.comparison import finished_validation
 from busapp.engine.runs import Run
+from busapp.engine.settings import ValidateSettings
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName, counted_leaks, leaks_in_words, open_leaks
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
@@ -66,10 +67,21 @@ class Measured:
 
     @property
     def size(self) -> str:
-        """`761 images in 582 groups, 10 folds × 20 epochs`."""
+        """`761 images in 582 groups, 10 folds × 20 epochs`; of a hold-out also how many were tested."""
         folds, epochs = len(self.result["folds"]), self.result["epochs"]
         training = f"{'one hold-out' if folds == 1 else f'{folds} folds'} × {epochs} epoch{'' if epochs == 1 else 's'}"
-        return f"{self.result['n_images']:,} images in {self.result['n_groups']:,} groups, {training}"
+        n_images, n_tested = self.result["n_images"], self.result.get("n_tested", self.result["n_images"])
+        tested = f" ({n_tested:,} tested)" if n_tested < n_images else ""
+        return f"{n_images:,} images in {self.result['n_groups']:,} groups, {training}{tested}"
+
+
+def as_trained(run: Run) -> ValidateSettings:
+    """A finished validation's settings, with the recipe and the frozen stages spelt out as its result has them: a
+    recipe's parts may have changed since, and the run may be from another machine."""
+    known = {name: value for name, value in run.info.settings.items() if name in ValidateSettings.model_fields}
+    result = run.result() or {}
+    stages = {"frozen_stages": result["frozen_stages"]} if "frozen_stages" in result else {}
+    return ValidateSettings.model_validate(known).model_copy(update={**result.get("training", {}), **stages})
 
 
 def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:

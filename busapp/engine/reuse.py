@@ -6,12 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 import busapp
+from busapp.engine.checkpoints import load_header
 from busapp.engine.recipes import Recipe
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import select
 from busapp.engine.systems import Leaks, open_leaks
 from busapp.engine.workspace import Workspace
+from busapp.errors import CannotResume
 
 _FOR_GENERATORS = frozenset({"generator_preset", "generator_epochs"})
 _NOT_AS_SPELT = frozenset({"weights_file", "protocol", "recipe", *Leaks.model_fields, *Recipe.model_fields})
@@ -27,7 +29,8 @@ def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: 
     newest that can be gone on with; None where there is none.
 
     The same work means: this version of the program; settings that come to the same system, folds, training and open
-    leaks, however they were spelt, wherever the weights were read from; the same images in the same classes and groups
+    leaks, however they were spelt, wherever the weights were read from, by a recipe that was then what it is now; the
+    same images in the same classes and groups
     and, for `system2`, whose generators depend on those that are set aside too, the same dataset as a whole. Where the
     settings leave the frozen stages to the machine, `stages` says how many this one freezes (None: not known yet).
     """
@@ -41,6 +44,7 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     if not alike:
         return None
     dataset, images = workspace.catalog.fingerprint(), select(workspace, settings).fingerprint()
+    training = settings.training.model_dump()
     for run in alike:
         result = run.result() if run.info.state == "finished" else None
         if (
@@ -48,9 +52,20 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
             and result.get("images_fingerprint") == images
             and (settings.system != "system2" or run.info.dataset == dataset)
             and (stages is None or result.get("frozen_stages") == stages)
+            and result.get("training", training) == training
         ):
             return run
-    return next((run for run in alike if run.can_resume and run.info.dataset == dataset), None)
+    begun = (run for run in alike if run.can_resume and run.info.dataset == dataset)
+    return next((run for run in begun if _trains_so(run, training, stages)), None)
+
+
+def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
+    """Whether a run that can be gone on with has begun by this recipe, with so many frozen stages."""
+    try:
+        header = load_header(run.checkpoint)
+    except CannotResume:
+        return False
+    return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
 
 
 def _work_of(run: Run) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import pytest
 from busapp.engine import estimates, jobs
 from busapp.engine.catalog import FoundPair
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress
+from busapp.engine.recipes import RECIPES
 from busapp.engine.reuse import find_runs
 from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.splits import groups_split, make_folds, select
@@ -206,6 +207,17 @@ def test_only_the_same_work_on_the_same_images_is_the_same_run(study: Workspace)
     run.info.busapp = "0.0.1"
     run.save()
     assert not found()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_by_what_the_recipe_was_before_is_not_the_same_run(
+    study: Workspace, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    wanted = ValidateSettings.model_validate(TINY | {"recipe": "careful", "epochs": 2})
+    pull(jobs.start(study, wanted), until=lambda event: isinstance(event, EpochEnded) and not finished)
+    assert find_runs(study, [wanted], 0) != [None] == find_runs(study, [wanted], 7)
+    monkeypatch.setitem(RECIPES, "careful", RECIPES["careful"].model_copy(update={"label_smoothing": 0.2}))
+    assert find_runs(study, [wanted], 0) == [None]
 
 
 def test_cancelled_in_the_middle_it_goes_on_with_the_run_that_was_at_work(study: Workspace) -> None:

@@ -34,6 +34,8 @@ def test_what_tells_runs_apart_is_in_their_titles(phantom_study: Workspace) -> N
     # A leak that a system cannot have does not make it another protocol.
     existing = Measured.of(add_validation(phantom_study, system="existing", generator_sees_test=True, epochs=1))
     assert existing.title == "existing, strict" and existing.size.endswith("one hold-out × 1 epoch")
+    part = Measured(existing.run, {**existing.result, "n_tested": 5})
+    assert part.size == "24 images in 24 groups, one hold-out × 1 epoch (5 tested)"
 
 
 def test_what_older_results_lack_is_computed_or_said_to_be_missing(phantom_study: Workspace) -> None:

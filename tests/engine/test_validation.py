@@ -11,11 +11,13 @@ import pytest
 from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.classifiers.final_model import train_final
+from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.covering import cover_image
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.gan.generators import find_generators
 from busapp.engine.predictions import read_predictions
 from busapp.engine.preprocessing import read_image
+from busapp.engine.recipes import RECIPES
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
 from busapp.engine.splits import make_folds, select
@@ -317,6 +319,27 @@ def test_a_model_is_not_made_from_other_images_than_those_it_was_measured_on(stu
         pull(train_final(study, the_run(study)))
     study.catalog.undo()
     pull(train_final(study, the_run(study)))
+
+
+def test_a_model_is_trained_as_its_run_was(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def weights() -> dict[str, Any]:
+        (the_run(study).folder / "final.safetensors").unlink(missing_ok=True)
+        return {
+            name: value.numpy() for name, value in pull_value(train_final(study, the_run(study))).state_dict().items()
+        }
+
+    pull(jobs.start(study, tiny(epochs=1, recipe="careful")))
+    as_it_was = weights()
+    other = RECIPES["careful"].model_copy(update={"variants": 0, "label_smoothing": 0.0})
+    monkeypatch.setitem(RECIPES, "careful", other)
+    same = weights()
+    assert all((same[name] == as_it_was[name]).all() for name in as_it_was)
+
+    path = the_run(study).folder / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "frozen_stages": 3}))  # of another machine
+    frozen, first = weights(), build(3, tiny(), seed=0).state_dict()
+    assert (frozen["features.2.conv.0.0.weight"] == first["features.2.conv.0.0.weight"].numpy()).all()
+    assert (frozen["features.3.conv.0.0.weight"] != first["features.3.conv.0.0.weight"].numpy()).any()
 
 
 def test_new_images_are_grouped_by_the_thresholds_that_were_chosen_last(phantom_study: Workspace) -> None:

@@ -18,6 +18,7 @@ from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.classifiers.training import Learner
 from busapp.engine.events import EpochEnded, Event, Finished, Skipped
 from busapp.engine.predictions import read_predictions
+from busapp.engine.recipes import RECIPES
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ImportSettings, ValidateSettings
 from busapp.engine.statistics import of_run
@@ -269,6 +270,13 @@ def test_a_checkpoint_of_other_settings_is_refused(study: Workspace, stopped: Ru
     shutil.copyfile(other.checkpoint, stopped.checkpoint)
     with pytest.raises(CannotResume, match="made with other settings"):
         pull(jobs.resume(study, stopped.id))
+
+
+def test_a_run_does_not_go_on_by_a_recipe_that_was_changed(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull(jobs.start(study, tiny(recipe="careful")), until=is_epoch(1, 1))
+    monkeypatch.setitem(RECIPES, "careful", RECIPES["careful"].model_copy(update={"label_smoothing": 0.2}))
+    with pytest.raises(CannotResume, match="recipe careful is no longer what it was"):
+        pull(jobs.resume(study, the_run(study).id))
 
 
 def test_a_checkpoint_of_something_else_is_refused(study: Workspace, stopped: Run) -> None:

@@ -9,6 +9,7 @@ from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.training import Learner, load_network
 from busapp.engine.events import Event
+from busapp.engine.measured import as_trained
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import select
@@ -20,7 +21,8 @@ FILE = "final.safetensors"
 
 
 def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Module]:
-    """A network trained with a run's settings on all images that its protocol uses, in evaluation mode on the CPU.
+    """A network trained as a run was (`as_trained`), on all images that its protocol uses, in evaluation mode on the
+    CPU.
 
     No image is held back: what the network is worth was measured by the run, out of fold. For `system2` synthetic
     images join, from one generator per class. It is kept as `final.safetensors` in the run's folder, from where a
@@ -33,7 +35,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     result = run.result()
     if run.info.kind != "validate" or result is None:
         raise BadInput("Only a finished validation run gives a model", file=run.id, remedy="Finish the run first.")
-    settings, classes = ValidateSettings.model_validate(run.info.settings), list(result["classes"])
+    settings, classes = as_trained(run), list(result["classes"])
     kept = _kept(run, settings, classes)
     if kept is not None:
         return kept

@@ -81,6 +81,7 @@ class State:
         header = {
             "fingerprint": self.fingerprint,
             "settings": learner.settings.kept(),
+            "training": learner.recipe.model_dump(),  # another version's recipe of that name may be another
             "fold": self.fold,
             "epoch": self.epoch,
             "seconds": self.elapsed(),
@@ -109,6 +110,13 @@ def _check(header: dict[str, Any], study: Study) -> None:
             "The checkpoint was made with other settings",
             file=study.run.checkpoint,
             remedy="Start a new run with the same settings.",
+        )
+    training = header.pop("training", None)
+    if training is not None and training != study.settings.training.model_dump():
+        raise CannotResume(
+            f"The recipe {study.settings.recipe} is no longer what it was when the run was started",
+            file=study.run.id,
+            remedy="Start a new run with the same settings, or go on with the version of the program that began it.",
         )
     if header["fingerprint"] == study.fingerprint:
         return
