@@ -15,7 +15,7 @@ from busapp.engine.classifiers import store as stores
 from busapp.engine.classifiers.features import embed
 from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stages, read_weights
 from busapp.engine.classifiers.onnx_file import logits_of
-from busapp.engine.classifiers.store import Store, normalised
+from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2, device_name
 from busapp.engine.classifiers.training import Learner, batches
 from busapp.engine.preprocessing import normalise
@@ -243,7 +243,25 @@ def test_a_store_that_is_too_large_makes_the_same_views_when_they_are_asked_for(
     assert answers[0] == pytest.approx(answers[1], abs=2e-3)
 
     joined = kept.joined(finish(learner.prepare(some_pixels(6))))
-    assert joined.kept is None and len(joined.pixels) == 12
+    assert joined.kept is None and joined.behind is not None and joined.behind.kept is None
+
+
+@pytest.mark.parametrize("limits", [(10**9, 10**9), (10**9, 0), (0, 0)])
+def test_joined_stores_give_what_each_gives_and_copy_nothing(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
+    parts = []
+    for images, limit in zip((pixels[:6], pixels[6:]), limits, strict=True):
+        monkeypatch.setattr("busapp.engine.classifiers.store.MAX_BYTES", limit)
+        parts.append(finish(make_store(images, 3, None, torch.device("cpu"))))
+    joined = parts[0].joined(parts[1])
+    expected = Store(pixels, 3, None)
+    for positions in ([8, 0, 6, 5, 5], [1, 2], [7]):
+        views = np.arange(len(positions)) % 3
+        assert torch.equal(joined.take(np.array(positions), views), expected.take(np.array(positions), views))
+    assert joined.behind is not None and np.shares_memory(joined.pixels, pixels)
+    assert limits[1] == 0 or joined.kept is parts[0].kept
 
 
 def test_a_mirrored_test_is_the_mean_over_an_image_and_its_mirror_image() -> None:

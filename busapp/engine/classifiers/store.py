@@ -1,7 +1,7 @@
 """Images as a training takes them: what never changes in them is computed once."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from busapp.engine.preprocessing import MEAN, STD, Pixels
 from busapp.engine.splits import Indices
 
 MAX_BYTES = 1_500_000_000
-"""What all kept views of a store may take. BUSI's with 8 altered copies take 0.4 GB behind 7 frozen stages, 1.2 GB
-behind 4 and as pixels."""
+"""What all kept views of a store may take; synthetic images have a store of their own. BUSI's with 8 altered copies
+take 0.4 GB behind 7 frozen stages, 1.2 GB behind 4 and as pixels."""
 _BATCH = 16
 
 
@@ -29,24 +29,39 @@ class Store:
 
     `kept` has them all, (n, views, …): float16 (h, w, channels), what a frozen stem makes of them, or uint8 (size,
     size, 3) where nothing is frozen. Where that would take too much memory it is None, and views are made from the
-    `pixels`, uint8 (n, size, size, 3), whenever they are asked for.
+    `pixels`, uint8 (n, size, size, 3), whenever they are asked for. The images of a store `behind` are counted on from
+    its own: the first is image n.
     """
 
     pixels: Pixels
     views: int
     kept: Tensor | None
+    behind: "Store | None" = None
 
     def take(self, images: Indices, views: Indices) -> Tensor:
         """One view each of some images, (len(images), …), of the type that is kept, else uint8."""
+        n, behind = len(self.pixels), images >= len(self.pixels)
+        if self.behind is None or not behind.any():
+            return self._take(images, views)
+        if behind.all():
+            return self.behind.take(images - n, views)
+        own = self._take(images[~behind], views[~behind])
+        taken = own.new_empty((len(images), *own.shape[1:]))
+        taken[torch.from_numpy(~behind)] = own
+        taken[torch.from_numpy(behind)] = self.behind.take(images[behind] - n, views[behind])
+        return taken
+
+    def _take(self, images: Indices, views: Indices) -> Tensor:
         if self.kept is not None:
             return self.kept[torch.from_numpy(images), torch.from_numpy(views)]
         return torch.from_numpy(np.stack([view(self.pixels[i], v) for i, v in zip(images, views, strict=True)]))
 
     def joined(self, other: "Store") -> "Store":
-        """Both as one, the images of `other` behind."""
-        pixels = np.concatenate([self.pixels, other.pixels])
-        kept = None if self.kept is None or other.kept is None else torch.cat([self.kept, other.kept])
-        return Store(pixels, self.views, kept)
+        """Both as one, the images of `other` behind. Nothing is copied, as each may take a large share of
+        the memory."""
+        if (self.kept is None) != (other.kept is None):
+            return Store(self.pixels, self.views, None, Store(other.pixels, other.views, None))
+        return replace(self, behind=other)
 
 
 def make_store(pixels: Pixels, views: int, stem: nn.Module | None, device: torch.device) -> Generator[int, None, Store]:
