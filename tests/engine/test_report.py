@@ -18,6 +18,7 @@ from busapp.engine.events import Finished, Progress
 from busapp.engine.files import write_json
 from busapp.engine.measured import Measured
 from busapp.engine.predictions import FILE
+from busapp.engine.recipes import RECIPES
 from busapp.engine.report import checklists, make_report, write_report
 from busapp.engine.report.blocks import Bullets, Heading, Paragraph, Picture, Pictures, Report, Table
 from busapp.engine.report.facts import OF_RUNS, facts
@@ -252,6 +253,20 @@ def test_every_fact_answers_an_item_and_every_item_asks_for_facts_there_are(
     assert known.keys() - facts(Subject(empty_study, [])).keys() == OF_RUNS
     assert all(item["facts"] or item["fill"] for item in items)
     assert all(text.endswith(".") and ".." not in text for text in known.values())
+
+
+def test_the_checklists_say_of_a_hold_out_and_of_carried_weights_what_was_done(phantom_study: Workspace) -> None:
+    published = add_validation(phantom_study, protocol="published")
+    path = published.folder / "result.json"
+    recipe = {**RECIPES["paper"].model_dump(), "weight_averaging": 0.9, "learning_rate": 0.02}
+    write_json(path, {**(published.result() or {}), "training": recipe, "frozen_stages": 7})
+    known = facts(Subject(phantom_study, [Measured.of(published)]))
+    assert "which had trained on it in a fold before" in known["predictions"]
+    assert "of a hold-out a fifth is tested" in known["used_twice"]
+    assert "learning rate 0.02" in known["training"] and "7 of 19 stages frozen" in known["training"]
+    assert "a moving average of them" in known["final_model"]
+    strict = facts(Subject(phantom_study, [Measured.of(add_validation(phantom_study))]))
+    assert "trained on it in a fold before" not in strict["predictions"]
 
 
 def test_few_runs_are_all_compared_and_many_where_one_thing_differs(phantom_study: Workspace) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from busapp.engine.measured import Measured
+from busapp.engine.measured import Measured, as_trained
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
 from busapp.engine.report.settings import in_a_line
 from busapp.engine.report.subject import Subject
@@ -99,7 +99,8 @@ def _of_program() -> dict[str, str]:
         "goal": "Development with internal validation by cross-validation; reproduction of published systems.",
         "measures": "Sensitivity, specificity and accuracy per class (each against the rest), accuracy, balanced "
         "accuracy, area under the ROC curve, expected calibration error. Definitions under Methods.",
-        "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates.",
+        "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates; of "
+        "the calibration error the basic bootstrap interval.",
         "output": "A probability per class; the class is the largest. Operating points for a wanted sensitivity of "
         f"{per_cent(TARGET_SENSITIVITY, 0)} are measured with thresholds from other folds.",
         "explainability": "Class activation maps (classifier weights times features) can be laid over each image.",
@@ -116,7 +117,7 @@ def _of_program() -> dict[str, str]:
 def _of_runs(subject: Subject) -> dict[str, str]:
     measured, titles = subject.measured, subject.titles
     first = measured[0]
-    read = [_settings(one) for one in measured]
+    read = [as_trained(one.run) for one in measured]
     n_folds = sorted({len(one.result["folds"]) for one in measured})
     sizes = sorted({each.image_size for each in read})
     n_aside = max(one.result.get("n_set_aside", 0) for one in measured)
@@ -132,16 +133,17 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "partition": f"{_folds_in_words(n_folds)}, stratified by class, at random from a seed.",
         "partition_level": "Strict: groups (near-duplicates, patients where known) are disjoint. Published: single "
         "images are.",
-        "used_twice": "Every image is tested once, out of fold; the other folds train. No fold was kept for choosing "
-        "settings.",
+        "used_twice": "In a cross-validation every image is tested once and trained on in the other folds; of a "
+        "hold-out a fifth is tested. No fold was kept for choosing settings.",
         "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs told in full leaks.",
         "model": f"MobileNetV2, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
         f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
         "initialization": _initialization(read),
         "training": _each(subject, _training),
-        "final_model": "The weights after the last epoch; no epoch is picked by its test images. For diagnosis a model "
-        "is trained anew on all images of the run.",
-        "predictions": "Each image by the network of the one fold that did not train on it"
+        "final_model": "The weights after the last epoch"
+        f"{', a moving average of them in some runs' if any(e.training.weight_averaging for e in read) else ''}; no "
+        "epoch is picked by its test images. For diagnosis a model is trained anew on all images of the run.",
+        "predictions": f"{_tested_by(measured)}"
         f"{', averaged with its mirror image in some runs' if any(e.training.mirrored_test for e in read) else ''}.",
         "imbalance": _imbalance(read, synthetic),
         "synthetic": f"In training folds only. {'; '.join(synthetic)}." if synthetic else "No synthetic images.",
@@ -159,11 +161,6 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "sizes": _each(subject, _counts),
         "limits": "See the chapter Limits.",
     }  # fmt: skip
-
-
-def _settings(one: Measured) -> ValidateSettings:
-    known = {name: value for name, value in one.run.info.settings.items() if name in ValidateSettings.model_fields}
-    return ValidateSettings.model_validate(known)
 
 
 def _each(subject: Subject, words: Callable[[Measured], str]) -> str:
@@ -217,8 +214,15 @@ def _initialization(read: Iterable[ValidateSettings]) -> str:
     return f"{'; or '.join(words[kind] for kind in sorted(kinds, reverse=True))}."
 
 
+def _tested_by(measured: Iterable[Measured]) -> str:
+    said = "Each tested image by the network of the fold that it was held out of"
+    if any(one.result["leaks"]["weights_carried_over"] for one in measured):
+        said += ", which had trained on it in a fold before where weights were carried over"
+    return said
+
+
 def _training(one: Measured) -> str:
-    settings = _settings(one)
+    settings = as_trained(one.run)
     recipe = settings.training
     optimiser = f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"
     parts = [
@@ -227,6 +231,8 @@ def _training(one: Measured) -> str:
         f"{optimiser}, learning rate {recipe.learning_rate:g}{', cosine' if recipe.cosine else ''}",
         "augmentation" if recipe.variants else "no augmentation",
     ]
+    if settings.frozen_stages is not None:
+        parts.append(f"{settings.frozen_stages} of 19 stages frozen")
     if recipe.label_smoothing:
         parts.append(f"label smoothing {recipe.label_smoothing:g}")
     return ", ".join(parts)

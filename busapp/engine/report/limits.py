@@ -14,8 +14,9 @@ def methods() -> list[Block]:
         Heading("Methods"),
         Bullets(
             [
-                "Every image is tested once, by the network of the fold that did not train on it. It counts for the "
-                "class with the largest logit.",
+                "In a cross-validation every image is tested once, by the network of the fold that it was held out of; "
+                "where weights are carried over, that network had trained on it in a fold before. Of a hold-out a "
+                "fifth of the images is tested. An image counts for the class with the largest logit.",
                 "Sensitivity TP / (TP + FN), specificity TN / (TN + FP) and accuracy (TP + TN) / all of a class are "
                 "those of the class against all others (Samrin 2024, section 3.6). Balanced accuracy is the mean "
                 "sensitivity.",
@@ -24,7 +25,8 @@ def methods() -> list[Block]:
                 "Train accuracy is the running accuracy of a fold's last epoch, each image as the network answered "
                 "when it learned from it; the mean over folds.",
                 f"95 % intervals are percentiles of {RESAMPLES:,} bootstrap draws of whole groups: near-duplicates are "
-                "right or wrong together. They tell what other images would give, not other folds, seeds or machines.",
+                "right or wrong together. They tell what other images would give, not other folds, seeds or machines. "
+                "Where all images are right, all draws agree: an interval from 100 to 100 % does not mean certainty.",
                 "Calibration: expected calibration error over 15 bins of equal width (Guo et al. 2017), of the largest "
                 "probability; its interval is the basic bootstrap one.",
                 "Published: the paper's protocol with its leaks. Strict: groups whole on one side of a fold, fresh "
