@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from busapp.engine.events import Event, RunStarted
+from busapp.engine.events import Event, Note, RunStarted
 from busapp.engine.settings import LeaksSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
@@ -18,8 +18,8 @@ from busapp.gui.widgets.leaks_view import LeaksView
 
 
 class ComparedTab(RunTab):
-    """Runs that are selected in the list can be compared; `leaks_button`, which the subclass puts among its settings,
-    shows what leaks are worth. Esc, or another run that is opened, leads back to one run."""
+    """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth. Esc, or another
+    run that is opened, leads back to one run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,8 +40,14 @@ class ComparedTab(RunTab):
         self._leave_action.triggered.connect(self.leave_view)
         self.addAction(self._leave_action)
 
-    def arrange(self, settings: QWidget, pictures: Sequence[tuple[QWidget, int]], result: QWidget) -> None:
-        super().arrange(settings, pictures, result)
+    def arrange(
+        self,
+        settings: QWidget,
+        start: Sequence[QWidget],
+        pictures: Sequence[tuple[QWidget, int]],
+        result: QWidget,
+    ) -> None:
+        super().arrange(settings, [*start, self.leaks_button], pictures, result)
         self.form.changed.connect(self._plan_leaks)
 
     # -- views ---------------------------------------------------------------------------------------------
@@ -133,8 +139,12 @@ class ComparedTab(RunTab):
 
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
-        if kind == "leaks" and isinstance(event, RunStarted):
+        if kind != "leaks":
+            return
+        if isinstance(event, RunStarted):
             self._look_at_leaks()
+        elif isinstance(event, Note):  # one of its runs begins; the one before it is finished then
+            self.runs_list.refresh()
 
     def shut_down(self) -> None:
         super().shut_down()

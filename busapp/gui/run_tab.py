@@ -55,10 +55,23 @@ class RunTab(StudyTab):
         """Draw one event of `self.run`. An event that was drawn before replaces itself."""
         raise NotImplementedError
 
-    def arrange(self, settings: QWidget, pictures: Sequence[tuple[QWidget, int]], result: QWidget) -> None:
-        """Settings over the past runs on the left; pictures, each with its share of the height, in the middle, or
-        what to do where there is no run; the result on the right. The window remembers the sizes."""
-        left = _vertical(f"{self.kind}-settings", [(scrolling(settings), 3), (self.runs_list, 2)])
+    def arrange(
+        self,
+        settings: QWidget,
+        start: Sequence[QWidget],
+        pictures: Sequence[tuple[QWidget, int]],
+        result: QWidget,
+    ) -> None:
+        """Settings over what starts a run and the past runs on the left; pictures, each with its share of the height,
+        in the middle, or what to do where there is no run; the result on the right. The window remembers the sizes."""
+        upper = QWidget()
+        column = QVBoxLayout(upper)
+        column.setContentsMargins(0, 0, 0, SPACE)
+        column.setSpacing(SPACE)
+        column.addWidget(scrolling(settings), 1)
+        for widget in start:  # in sight however much the settings have to say
+            column.addWidget(widget)
+        left = _vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
         middle = QWidget()
         self._middle = QStackedLayout(middle)
         self._middle.addWidget(self.empty)

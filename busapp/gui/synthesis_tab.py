@@ -56,7 +56,7 @@ class SynthesisTab(RunTab):
         self.film.compare.toggled.connect(self._show_real_images)
         self.result = SynthesisResult()
         pictures: list[tuple[QWidget, int]] = [(self.losses, 3), (self.answers, 2), (self.film, 5)]
-        self.arrange(self._make_settings_panel(), pictures, self.result)
+        self.arrange(self._make_settings_panel(), [self.estimate_label, self.start_button], pictures, self.result)
         self.class_box.currentIndexChanged.connect(self._choose_basis)
         self.presets.idClicked.connect(self._choose_basis)
         self.form.changed.connect(self._look_at_settings)
@@ -84,7 +84,7 @@ class SynthesisTab(RunTab):
         self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
         self.start_button.clicked.connect(self._start)
 
-        return settings_column(class_label, self.class_box, cards, self.form, self.estimate_label, self.start_button)
+        return settings_column(class_label, self.class_box, cards, self.form)
 
     # -- settings ------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class ValidationTab(ComparedTab):
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
         self.result.figures_clicked.connect(self._export_figures)
         pictures = [(self.curves, 4), (self.pages, 5), (self.strip, 0)]
-        self.arrange(self._make_settings_panel(), pictures, self.result)
+        self.arrange(self._make_settings_panel(), [self.estimate_label, self.start_button], pictures, self.result)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
 
@@ -77,15 +77,7 @@ class ValidationTab(ComparedTab):
         self.start_button = QPushButton("&Start cross-validation")
         self.start_button.clicked.connect(self._start)
 
-        return settings_column(
-            self.form,
-            self.protocol_leaks,
-            self.recipe_label,
-            self.generators_label,
-            self.estimate_label,
-            self.start_button,
-            self.leaks_button,
-        )
+        return settings_column(self.form, self.protocol_leaks, self.recipe_label, self.generators_label)
 
     # -- settings ------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
+from recorded_runs import validation_run
 
-from busapp.engine.events import CheckpointSaved, Finished, Job
+from busapp.engine.events import CheckpointSaved, Finished, Job, Note
 from busapp.engine.runs import Run, record
-from busapp.engine.settings import LeaksSettings
+from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.theme import apply
 from busapp.gui.validation_tab import ValidationTab
@@ -200,6 +201,9 @@ def test_a_measurement_that_begins_is_told_of_and_its_end_is_shown(
     tab.job_event("leaks", next(job))
     assert "at work" in tab.leaks_view.state.text() and not tab.leaks_view.resume_button.isVisible()
     assert tab.run is None
+    validation = validation_run(phantom_study, ValidateSettings(folds=2, epochs=3))
+    tab.job_event("leaks", Note(f"system1, strict: {validation.id}, run 1 of 6."))
+    assert tab.runs_list.tree.topLevelItemCount() == 1, "its runs are listed as they begin"
     list(job)
     tab.refresh()
     assert tab.leaks_view.result.isVisible() and not tab.leaks_view.state.isVisible()
