@@ -217,6 +217,15 @@ def test_both_panes_zoom_and_move_together(qtbot: QtBot, viewer: ImageViewer) ->
         assert part(canvas) == pytest.approx(part(other), abs=0.1) == fitted
 
 
+def test_the_pane_that_is_hidden_again_has_no_say(qtbot: QtBot, viewer: ImageViewer) -> None:
+    whole = part(viewer.canvas)
+    click(qtbot, viewer, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: abs(viewer.canvas.width() - viewer.second_canvas.width()) <= 1)
+    click(qtbot, viewer, Qt.Key.Key_S)
+    click(qtbot, viewer, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: part(viewer.canvas) == pytest.approx(whole, abs=0.1))
+
+
 def test_the_part_that_is_seen_stays_while_plain_and_equalised_are_compared(
     qtbot: QtBot, viewer: ImageViewer, images: list[ImageRecord]
 ) -> None:

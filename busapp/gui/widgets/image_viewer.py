@@ -109,8 +109,13 @@ class ImageViewer(QDialog):
 
     def _panes(self) -> tuple[ImageCanvas, ImageCanvas]:
         first, second = ImageCanvas(), ImageCanvas()
-        first.moved.connect(lambda: second.look_like(first))
-        second.moved.connect(lambda: first.look_like(second))
+
+        def follow(canvas: ImageCanvas, other: ImageCanvas) -> None:
+            if not second.isHidden():  # hidden it has another size, so that it would show another part
+                other.look_like(canvas)
+
+        first.moved.connect(lambda: follow(first, second))
+        second.moved.connect(lambda: follow(second, first))
         for canvas in (first, second):
             canvas.setFrameShape(QFrame.Shape.NoFrame)
             canvas.setMinimumSize(320, 320)
