@@ -15,7 +15,8 @@ from busapp.gui.widgets.empty_state import EmptyState
 
 
 def _window() -> MainWindow:
-    return next(widget for widget in QApplication.topLevelWidgets() if isinstance(widget, MainWindow))
+    (window,) = [it for it in QApplication.topLevelWidgets() if isinstance(it, MainWindow) and it.isVisible()]
+    return window
 
 
 def test_the_window_opens_tells_of_a_defect_and_closes(qtbot: QtBot, tmp_path: Path) -> None:
