@@ -179,7 +179,8 @@ def comparison_lines(result: Result) -> list[str]:
     short = {column["run"]: f"run {number}" for number, column in enumerate(columns, start=1)}
     lines = [
         f"{short[column['run']]}: {column['run']}  {column['system']}, {column['protocol']}, {column['recipe']}: "
-        f"{column['n_images']} images in {column['n_groups']} groups{equalised(column)}"
+        f"{column['n_images']} images in {column['n_groups']} groups, {many(column['n_folds'], 'fold')} of "
+        f"{many(column['epochs'], 'epoch')}{equalised(column)}"
         f"{', leaks' if leaks(column) else ''}"
         for column in columns
     ]

@@ -142,6 +142,18 @@ def test_a_leaking_run_beside_a_clean_one_is_said_to_measure_the_leaks(
     assert "is as good as" in view.sentences.text()
 
 
+def test_where_the_training_differs_too_leaks_are_not_all_of_the_difference(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    longer = PUBLISHED.model_copy(update={"epochs": 2})
+    runs = [validation_run(phantom_study, STRICT), validation_run(phantom_study, longer, COUNTED)]
+    tab.open_study(phantom_study)
+    _compare(qtbot, tab, *runs)
+    said = tab.compare_view.cautions.label.text()
+    assert "part of their difference is what leaks are worth" in said and "not which system" not in said
+    assert "A with 2 folds, 1 epoch, seed 0, B with 2 folds, 2 epochs, seed 0" in said
+
+
 def test_the_papers_column_stands_beside_real_images_alone(
     qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
 ) -> None:

@@ -38,6 +38,12 @@ class ComparedRun:
         return sum(map(sum, self.result["confusion"]))
 
     @property
+    def training(self) -> str:
+        """`10 folds, 20 epochs, seed 0`"""
+        folds = "one hold-out" if self.result["n_folds"] == 1 else f"{self.result['n_folds']} folds"
+        return f"{folds}, {many(self.result['epochs'], 'epoch')}, seed {self.result['seed']}"
+
+    @property
     def in_words(self) -> str:
         """`B (system2, strict)`, or the name that the user gave it."""
         return f"{self.letter} ({self.run.info.name})"
@@ -79,7 +85,7 @@ def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:
         _Row("System", lambda run: text(run.result["system"]), _system_of),
         _Row("Protocol", _protocol, lambda _paper: text("⚠ published (leaks)", warns=True)),
         _Row("Recipe", _recipe, lambda _paper: text("paper")),
-        _Row("Training", _training, lambda _paper: text("–", _NOT_PUBLISHED.tip)),
+        _Row("Training", lambda run: text(run.training), lambda _paper: text("–", _NOT_PUBLISHED.tip)),
         _Row("Images tested", _images),
         *([_Row("Synthetic images in training", _synthetic)] if synthetic else []),
         _Row("Groups", lambda run: Cell(f"{run.result['n_groups']:,}", run.result["n_groups"])),
@@ -117,12 +123,6 @@ def _protocol(run: ComparedRun) -> Cell:
 
 def _recipe(run: ComparedRun) -> Cell:
     return text(f"{run.result['recipe']}{equalised(dict(run.result))}")
-
-
-def _training(run: ComparedRun) -> Cell:
-    result = run.result
-    folds = "one hold-out" if result["n_folds"] == 1 else f"{result['n_folds']} folds"
-    return text(f"{folds}, {many(result['epochs'], 'epoch')}, seed {result['seed']}")
 
 
 def _images(run: ComparedRun) -> Cell:

@@ -103,6 +103,13 @@ class Pair:
             found.append(
                 f"{leaking.letter} leaks and {clean.letter} does not: their difference tells what leaks are worth, not "
                 "which system is better."
+                if _alike_but_for_leaks(base, other)
+                else f"{leaking.letter} leaks and {clean.letter} does not: part of their difference is what leaks are "
+                "worth."
+            )
+        if base.training != other.training:
+            found.append(
+                f"Not trained alike: {base.letter} with {base.training}, {other.letter} with {other.training}."
             )
         tested = base.n_tested, other.n_tested
         if self.test["n_common"] and max(tested) > self.test["n_common"]:
@@ -116,6 +123,12 @@ class Pair:
                 "split."
             )
         return found
+
+
+def _alike_but_for_leaks(base: ComparedRun, other: ComparedRun) -> bool:
+    return base.training == other.training and all(
+        base.result[name] == other.result[name] for name in ("system", "recipe")
+    )
 
 
 class DifferencesTable(NumbersTable):
