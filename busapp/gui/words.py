@@ -51,8 +51,8 @@ def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:
     if not result:
         return ""
     if kind == "validate" and "accuracy" in result:
-        words = per_cent(result["accuracy"], result["accuracy_ci95"])
-        return f"⚠ {words}, leaks" if leaks(result) else words
+        words = per_cent(result["accuracy"], result["accuracy_ci95"]).replace(" to ", "–")
+        return f"⚠ {words}" if leaks(result) else words
     if kind == "synthesize":
         images = f"{result.get('images', 0):,} images"
         return f"{images}, KID {result['kid']:.2f}" if isinstance(result.get("kid"), int | float) else images

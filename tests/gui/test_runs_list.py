@@ -58,8 +58,8 @@ def test_runs_are_told_in_words(runs_list: RunsList, empty_study: Workspace) -> 
     rows = [_row(runs_list, row) for row in range(runs_list.tree.topLevelItemCount())]
     assert len(rows) == 3
     by_settings = {row[2]: row for row in rows}
-    assert by_settings["system1 · strict · paper · 3 folds · 20 epochs · 0.5 width"][4] == "80.0 % (70.0 to 90.0)"
-    assert by_settings["system1 · published · paper · 10 folds · 20 epochs"][4] == "⚠ 80.0 % (70.0 to 90.0), leaks"
+    assert by_settings["system1 · strict · paper · 3 folds · 20 epochs · 0.5 width"][4] == "80.0 % (70.0–90.0)"
+    assert by_settings["system1 · published · paper · 10 folds · 20 epochs"][4] == "⚠ 80.0 % (70.0–90.0)"
     assert by_settings["system1 · strict · paper · 10 folds · 20 epochs"][3] == "cancelled, can be resumed"
 
 

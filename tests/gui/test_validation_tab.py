@@ -67,6 +67,14 @@ def test_system2_says_which_generators_it_trains(tab: ValidationTab, phantom_stu
     assert "normal, one for each of 4 folds" in tab.generators_label.text()
 
 
+def test_start_is_in_sight_however_much_the_settings_say(tab: ValidationTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    tab.form.set_values({"system": "system2", "protocol": "published", "recipe": "careful"})
+    tab.form.more_button.setChecked(True)
+    for widget in (tab.estimate_label, tab.start_button, tab.leaks_button):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
+
+
 def test_start_asks_for_a_job_with_the_forms_values(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     tab.open_study(phantom_study)
     tab.form.set_values({"folds": 3, "epochs": 2, "protocol": "published"})
@@ -129,7 +137,7 @@ def test_measures_have_intervals_and_words(qtbot: QtBot, tab: ValidationTab, pha
     assert overall[1] == "Accuracy (%)\t90.0\t81.0–96.0\t91.7–91.7"
     assert overall[4].startswith("Train accuracy (%)\t99.0\t–\t99.0–99.0")
     words = tab.result.remarks.text()
-    assert "Malignant called from a probability of" in words and "chosen on the other folds" in words
+    assert "Where malignant is called from a probability of" in words and "chosen on the other folds" in words
     assert "confidence and accuracy differ by" in words
     assert tab.result.remarks.isVisible()
 

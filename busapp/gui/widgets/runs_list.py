@@ -59,6 +59,7 @@ class RunsList(QWidget):
         self.tree.setRootIsDecorated(False)
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names begin alike: with the system and "with"
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -256,7 +257,7 @@ def _item(run: Run) -> QTreeWidgetItem:
     item = QTreeWidgetItem(list(words))
     item.setData(0, _ID, run.id)
     for column, text in enumerate(words):
-        item.setToolTip(column, text)
+        item.setToolTip(column, f"{text}. This number leaks." if text.startswith("⚠") else text)
     if info.note:
         item.setToolTip(0, f"{info.name}\n\n{info.note}")
     if info.error:

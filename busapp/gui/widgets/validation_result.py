@@ -95,7 +95,7 @@ class ValidationResult(QWidget):
         self._images = "simulated phantoms" if phantoms else "images"
         self._settings = ValidateSettings.model_validate(info.settings)
         self.name.setText(info.name)
-        self.accuracy.setText("…")
+        self.accuracy.setText("…" if info.state in ("running", "finished") else "No result")
         self._show_circumstances(
             f"{self._settings.system}, protocol {self._settings.protocol}, recipe {self._settings.recipe}. "
             f"{_state(info)}"
@@ -123,7 +123,8 @@ class ValidationResult(QWidget):
             f"{within}{result['system']}, protocol {result['protocol']}"
             f"{' (leaks)' if mark else ' (leaks nothing)'}, recipe {self._settings.recipe}. "
             f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}{equalised(result)}. "
-            f"{_folds(len(result.get('folds', [])))}, seed {result.get('seed', 0)}."
+            f"{_folds(len(result.get('folds', [])))}, {many(self._settings.epochs, 'epoch')}, seed "
+            f"{result.get('seed', 0)}."
         )
         if is_published and not leaks:
             leaks = ["by its protocol, though nothing was counted here"]
@@ -155,7 +156,7 @@ class ValidationResult(QWidget):
             return
         paper = PUBLISHED[system]
         self.paper_heading.setText(
-            f"⚠ The paper's {system} (Table 1): test accuracy {100 * paper.accuracy:.2f} %. "
+            f"⚠ The paper's {system} (Table 1): test accuracy {100 * paper.accuracy:.2f}\N{NO-BREAK SPACE}%. "
             "Published, leaks; for reference."
         )
         measures = {"sensitivity": paper.sensitivity, "specificity": paper.specificity}
@@ -184,7 +185,7 @@ def remarks(statistics: Mapping[str, Any]) -> list[str]:
 def operating_point(name: str, point: Mapping[str, Any]) -> str:
     """One class's, in words; of `operating_points` in a validation's result."""
     return (
-        f"{name.capitalize()} called from a probability of {point['threshold']:.2f}: "
+        f"Where {name} is called from a probability of {point['threshold']:.2f} on: "
         f"sensitivity {_measured(point, 'sensitivity')}, specificity {_measured(point, 'specificity')}."
     )
 
