@@ -4,7 +4,7 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from busapp.engine.colours import class_colour
@@ -122,6 +123,7 @@ def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         for part, colour, style in (("train", BLUE, "--"), ("test", ORANGE, "-")):
             _draw_folds(axes, latest, f"{part}_{quantity}", colour, style, part)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch", fontsize=9)
         axes.set_ylabel(quantity, fontsize=9)
         axes.grid(alpha=0.25)
@@ -171,24 +173,22 @@ def reliability_figure(bins: Sequence[Mapping[str, float]]) -> Figure:
 def waterfall_figure(steps: Sequence[Mapping[str, Any]]) -> Figure:
     """What each leak is worth: the accuracies from the published protocol down to the strict one, as the `steps` of a
     `leaks` result say, and between them what closing a leak takes away."""
-    figure = Figure(figsize=(8.0, 0.8 + 0.42 * len(steps)), layout="constrained")
+    figure = Figure(figsize=(8.0, 0.8 + 0.42 * (len(steps) + 1)), layout="constrained")
     axes = figure.subplots()
-    before = None
-    for place, step in enumerate(steps):
-        accuracy = 100 * step["accuracy"]
-        is_end = place in (0, len(steps) - 1)
-        start = 0.0 if before is None else before
-        colour = ORANGE if place == 0 else BLUE if is_end else "0.75"
-        if before is None:
-            axes.barh(place, accuracy, color=colour, height=0.6)
-        else:
-            axes.barh(place, accuracy - start, left=start, color=colour, height=0.6)
-            axes.plot([before, before], [place - 1, place], color="0.4", linewidth=0.8)
-        before = accuracy
-        axes.annotate(f" {accuracy:.1f} %", (max(start, accuracy), place), va="center", fontsize=8)
-    axes.set_yticks(range(len(steps)), [str(step["label"]) for step in steps], fontsize=8, parse_math=False)
-    axes.invert_yaxis()
     values = [100 * step["accuracy"] for step in steps]
+    for place, accuracy, colour in ((0, values[0], ORANGE), (len(steps), values[-1], BLUE)):
+        axes.barh(place, accuracy, color=colour, height=0.6)
+        axes.annotate(f" {accuracy:.1f} %", (accuracy, place), va="center", fontsize=8)
+    for place, (before, after) in enumerate(pairwise(values), start=1):
+        axes.barh(place, after - before, left=before, color="0.75", edgecolor="0.4", linewidth=0.8, height=0.6)
+        change = f"{after - before:+.1f}".replace("-", "\N{MINUS SIGN}")
+        axes.annotate(f" {change}", (max(before, after), place), va="center", fontsize=8)
+    for place, accuracy in enumerate(values):
+        axes.plot([accuracy, accuracy], [place, place + 1], ":", color="0.4", linewidth=0.8)
+    closed = [f"without: {step['label']}" for step in steps[1:]]
+    labels = ["published: everything leaks", *closed, "strict: nothing leaks"]
+    axes.set_yticks(range(len(labels)), labels, fontsize=8, parse_math=False)
+    axes.invert_yaxis()
     axes.set_xlim(max(0.0, min(values) - 6), min(104.0, max(values) + 4))
     axes.set_xlabel("test accuracy in %", fontsize=9)
     axes.tick_params(labelsize=8)

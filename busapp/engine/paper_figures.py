@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from busapp.engine.events import EpochEnded, Finished, Job, Progress
 from busapp.engine.figures import BLUE, ORANGE, to_png, to_svg
@@ -334,6 +335,7 @@ def _draw_curves(axes: Axes, points: Sequence[tuple[int, EpochEnded]], quantity:
     for at, event in points[1:]:
         if event.epoch == 1:
             axes.axvline(at - 0.5, color="0.8", linewidth=0.6, zorder=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch, folds end to end", fontsize=8)
     axes.set_ylabel(quantity, fontsize=8)
     axes.set_title(f"{'⚠ ' if one.leaks else ''}{one.system}: {quantity}", fontsize=9)

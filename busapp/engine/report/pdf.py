@@ -7,6 +7,7 @@ to the fonts that PDF readers have for them.
 import io
 import re
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -59,7 +60,9 @@ def story(report: Report) -> list[Flowable]:
     """What ReportLab breaks into pages."""
     _register_fonts()
     made: list[Flowable] = [_words(report.title, "title"), _words(report.subtitle, "quiet")]
-    for block in report.blocks:
+    for block, following in zip_longest(report.blocks, report.blocks[1:]):
+        if isinstance(block, Heading) and isinstance(following, Heading):  # neither is left behind on the page
+            made.append(CondPageBreak(_ROOM[f"h{block.level}"] + _ROOM[f"h{following.level}"]))
         made += _flowables(block)
     return made
 
@@ -199,7 +202,7 @@ def _grid(table: Table) -> Grid:
             ("LINEBELOW", (0, 0), (-1, -1), 0.4, line),
             ("LINEBELOW", (0, 0), (-1, 0), 0.6, colors.HexColor("#777777")),
             *((f"{side}PADDING", (0, 0), (-1, -1), 2) for side in ("TOP", "BOTTOM")),
-            *((f"{side}PADDING", (0, 0), (-1, -1), 4) for side in ("LEFT", "RIGHT")),
+            *((f"{side}PADDING", (0, 0), (-1, -1), 3) for side in ("LEFT", "RIGHT")),
         ],
     )
 

@@ -92,15 +92,18 @@ def examples(subject: Subject, class_name: str) -> list[Block]:
 
 def _thumbnails(workspace: Workspace, class_name: str, kind: Any) -> list[Picture]:
     found: list[Picture] = []
-    flags = workspace.catalog.flags()
+    flags, groups = workspace.catalog.flags(), set[int]()
     for record in workspace.catalog.images(class_name=class_name, kind=kind, with_excluded=False):
         if "text" in flags.get(record.id, ()):  # reports are handed on, and text may name a patient
+            continue
+        if kind == "real" and record.group in groups:  # near-duplicates show nothing new
             continue
         try:
             image = read_image(workspace.image_path(record))
         except UnreadableImage:
             continue
         image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+        groups.add(record.group)
         of = "synthetic " if kind == "synthetic" else ""
         png = figures.image_to_png(image)
         found.append(Picture(png, f"{of}{class_name}, example {len(found) + 1}", 0.155 * image.width / THUMBNAIL))

@@ -61,7 +61,7 @@ def paper(subject: Subject) -> list[Block]:
         for line in table.lines
     ]
     head = ("", *(name.replace("Sensitivity", "sens.").replace("Specificity", "spec.") for name in table.columns))
-    shares = (0.24, *[0.76 / len(table.columns)] * len(table.columns)) if len(table.columns) <= 8 else ()
+    shares = (0.19, *[0.81 / len(table.columns)] * len(table.columns)) if len(table.columns) <= 8 else ()
     return [
         Heading("The paper's Table 1"),
         Table(head, rows, frozenset(range(1, len(head))), shares=shares),
@@ -136,8 +136,10 @@ def leaks_worth(subject: Subject) -> list[Block]:
     blocks: list[Block] = [
         Heading("What the leaks are worth"),
         Paragraph(
-            f"Measured with {result['system']} in run {run.id}: {many(len(steps), 'cross-validation')}, each with one "
-            f"leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
+            f"Measured with {result['system']}, {result['recipe']} recipe, "
+            f"{'one hold-out' if result['folds'] == 1 else many(result['folds'], 'fold')} × "
+            f"{many(result['epochs'], 'epoch')}, in run {run.id}: {many(len(steps), 'cross-validation')}, each with "
+            f"one leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
             f"{per_cent(last['accuracy'])} under strict."
         ),
         Picture(figures.to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
@@ -145,7 +147,7 @@ def leaks_worth(subject: Subject) -> list[Block]:
         _worth("Each leak alone, on top of strict:", "leak opened", alone),
     ]
     picked = [gain for gain in (result.get("picked_epoch") or {}).values() if gain is not None]
-    if picked:
+    if picked and result["epochs"] > 1:
         low, high = 100 * min(picked), 100 * max(picked)
         blocks.append(
             Paragraph(
