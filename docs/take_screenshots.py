@@ -1,10 +1,13 @@
-"""Pictures of the real window on a study, each tab and the duplicate review, as they stand in the README.
+"""Pictures of the real window on a study, as they stand in the README: each tab, the duplicate review, the comparison
+of runs and what leaks are worth.
 
     python docs/take_screenshots.py STUDY [--out docs/images] [--size 1280x800] [--scheme light] [--image FILE]
 
 The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
 diagnoses FILE (by default the study's first malignant image). The review shows the first pair that waits, or else the
-first that was decided; without any pair there is no picture of it. No screen is needed (`QT_QPA_PLATFORM=offscreen`).
+first that was decided; without any pair there is no picture of it. The newest finished run of each system, protocol
+and recipe is compared (`compare.png`, from two on), and the newest finished measurement of leaks shown (`leaks.png`).
+No screen is needed (`QT_QPA_PLATFORM=offscreen`).
 """
 
 import argparse
@@ -21,12 +24,17 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
+from busapp.engine.measured import newest_runs
 from busapp.engine.workspace import Workspace
 from busapp.gui import theme
 from busapp.gui.main_window import MainWindow
+from busapp.gui.widgets.runs_list import MOST_COMPARED
 
 SETTLE_SECONDS = 1.5
 """Thumbnails and curves are drawn by timers and threads; this long they get before the picture is taken."""
+
+LONGEST_SECONDS = 60.0
+"""Numbers are resampled in the background; on a busy machine that takes a while. Then the picture is taken as it is."""
 
 
 def work_events(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
@@ -55,6 +63,27 @@ def show_review(window: MainWindow) -> bool:
     return review.pair is not None
 
 
+def show_comparison(window: MainWindow, app: QApplication) -> bool:
+    """Set the study's runs side by side, and wait for their differences; whether there are two to compare."""
+    assert window.workspace is not None
+    view = window.validation.compare_view
+    ids = [run.id for run in newest_runs(window.workspace)][:MOST_COMPARED]
+    if len(ids) < 2:
+        return False
+    window.validation.compare(ids)
+    view.paper_box.setChecked(True)
+    work_events(app, LONGEST_SECONDS, until=view.table.isVisible)
+    return True
+
+
+def show_leaks(window: MainWindow, app: QApplication) -> bool:
+    """Show what leaks are worth, and wait for the estimate of another measurement; whether it was measured."""
+    view = window.validation.leaks_view
+    window.validation.show_leaks()
+    work_events(app, LONGEST_SECONDS, until=lambda: "Estimating" not in view.plan.text())
+    return view.result.isVisible()
+
+
 def main() -> None:
     """Open the window, walk through the tabs, save a picture of each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -79,6 +108,9 @@ def main() -> None:
         for index, (name, tab) in enumerate(window.study_tabs.items()):
             window.tabs.setCurrentIndex(index)
             work_events(app, SETTLE_SECONDS)
+            if tab is window.validation and window.validation.run is not None:
+                work_events(app, LONGEST_SECONDS, until=lambda: window.validation.numbers is not None)
+                work_events(app, SETTLE_SECONDS)
             if tab is window.diagnosis and study.models():
                 window.diagnosis.diagnose(arguments.image or first_malignant(study, Path(settings)))
                 work_events(app, 2 * SETTLE_SECONDS)
@@ -87,6 +119,12 @@ def main() -> None:
                 work_events(app, SETTLE_SECONDS)
                 window.grab().save(str(arguments.out / "review.png"))
                 window.dataset.review.left.emit()
+            if tab is window.validation:
+                for picture, show in (("compare", show_comparison), ("leaks", show_leaks)):
+                    if show(window, app):
+                        work_events(app, SETTLE_SECONDS)
+                        window.grab().save(str(arguments.out / f"{picture}.png"))
+                    window.validation.leave_view()
         window.close()
         work_events(app, SETTLE_SECONDS, until=lambda: not window.isVisible())
 

@@ -73,7 +73,7 @@ class ValidationResult(QWidget):
         """No run is open."""
         self._is_finished = False
         self.name.setText("No result yet")
-        self.accuracy.clear()
+        self.accuracy.hide()
         self._show_circumstances("The accuracy with its interval, and the measures of every class, come to stand here.")
         for widget in (
             self.leaks,
@@ -95,6 +95,7 @@ class ValidationResult(QWidget):
         self._images = "simulated phantoms" if phantoms else "images"
         self._settings = ValidateSettings.model_validate(info.settings)
         self.name.setText(info.name)
+        self.accuracy.show()
         self.accuracy.setText("…" if info.state in ("running", "finished") else "No result")
         self._show_circumstances(
             f"{self._settings.system}, protocol {self._settings.protocol}, recipe {self._settings.recipe}. "
