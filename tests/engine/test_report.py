@@ -229,11 +229,13 @@ def test_what_the_leaks_are_worth_is_told_where_it_was_measured(phantom_study: W
         {"leak": "carry_weights", "label": "weights carried over", "run": strict.id, "accuracy": 0.85,
          "accuracy_ci95": [0.8, 0.9], **worth},
     ]  # fmt: skip
-    result = {"system": "system1", "steps": steps, "alone": steps[1:], "picked_epoch": {strict.id: 0.03}}
+    trained = {"system": "system1", "recipe": "paper", "folds": 10, "epochs": 20}
+    result = {**trained, "steps": steps, "alone": steps[1:], "picked_epoch": {strict.id: 0.03}}
     write_json(run.folder / "result.json", result)
     run.info.state = "finished"
     run.save()
     words = words_of_html(html_of(phantom_study).encode())
+    assert "Measured with system1, paper recipe, 10 folds × 20 epochs, in run" in words
     assert "From 95.0 % as published to 85.0 % under strict" in words
     assert "weights carried over 85.0 % 80.0 to 90.0 −10.0 −8.0 −12.0 to −4.0 < 0.001" in words
     assert "3.0 to 3.0 points higher" in words

@@ -19,6 +19,7 @@ from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.theme import apply
 from busapp.gui.validation_tab import ValidationTab
+from busapp.gui.widgets.leaks_view import LeaksResult
 from busapp.gui.widgets.waterfall import Waterfall, bars_of
 
 
@@ -207,6 +208,15 @@ def test_a_measurement_that_begins_is_told_of_and_its_end_is_shown(
     list(job)
     tab.refresh()
     assert tab.leaks_view.result.isVisible() and not tab.leaks_view.state.isVisible()
+
+
+def test_picking_the_epoch_is_spoken_of_only_where_it_is_worth_something(qtbot: QtBot) -> None:
+    shown = LeaksResult()
+    qtbot.addWidget(shown)
+    shown.show_result(RESULT, phantoms=False)
+    assert "2.5 points higher" in shown.notes.label.text()
+    shown.show_result({**RESULT, "picked_epoch": {"run-keep_conflicts": 0.0}}, phantoms=False)
+    assert "no switch" not in shown.notes.label.text()
 
 
 @pytest.fixture

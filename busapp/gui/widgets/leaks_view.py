@@ -296,7 +296,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     if any(entry["n_common"] not in (None, entry["n_images"]) for entry in entries):
         notes.append("Strict sets conflicting duplicates aside; intervals are of the images that both runs tested.")
     picked = result["picked_epoch"].get(result["strict"])
-    if picked is not None and result["epochs"] > 1:
+    if picked is not None and f"{100 * picked:.1f}" != "0.0":
         notes.append(
             "A leak that is no switch: had every fold reported the epoch that did best on its test images, strict "
             f"would read {100 * picked:.1f} points higher."
