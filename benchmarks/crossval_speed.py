@@ -33,7 +33,6 @@ torch is not shown it. Memory is counted as Linux does.
 
 import argparse
 import importlib.metadata
-import json
 import os
 import statistics
 import sys
@@ -43,6 +42,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import json_report
 from sides import SIDES, FilesOfFold, Plan, Side, SideName, Work
 
 import busapp.paths
@@ -276,11 +276,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # what busapp sets; for all sides the same
     with tempfile.TemporaryDirectory() as name:
         busapp.paths.user_data_dir = lambda: Path(name)
-        text = json.dumps(measure(arguments, Path(name)), indent=1)
-    if arguments.json == "-":
-        print(text)
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+        json_report.write(measure(arguments, Path(name)), arguments.json)
 
 
 if __name__ == "__main__":

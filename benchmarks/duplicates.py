@@ -16,7 +16,6 @@ The whole takes about five minutes on two cores, `--quick` one.
 
 import argparse
 import io
-import json
 import os
 import resource
 import sys
@@ -28,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import json_report
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -327,11 +327,7 @@ def main() -> None:
         result["altered"] = measure_altered(pictures, found, 20 if arguments.quick else 200)
     if arguments.only in (None, "speed"):
         result["speed"] = measure_speed(pictures, SPEED_COUNT // 10 if arguments.quick else SPEED_COUNT)
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    if arguments.json == "-":
-        print(text)
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+    json_report.write(result, arguments.json)
 
 
 if __name__ == "__main__":

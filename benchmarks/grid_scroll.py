@@ -9,7 +9,6 @@ that cost nothing.
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import json_report
 import numpy as np
 from PIL import Image
 from PySide6.QtCore import QAbstractListModel, QEvent, QPoint, QPointF, QSize, Qt
@@ -237,11 +237,7 @@ def main() -> None:
         plain.close()
         result |= measure_study(workspace, arguments.images)
         workspace.close()
-    text = json.dumps(result, indent=1)
-    if arguments.json == "-":
-        print(text)
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+    json_report.write(result, arguments.json)
 
 
 if __name__ == "__main__":

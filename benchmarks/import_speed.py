@@ -12,7 +12,6 @@ largest that the process ever had, as Linux counts it.
 import argparse
 import hashlib
 import io
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import json_report
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -140,11 +140,7 @@ def main() -> None:
         "peak_mib": {str(one.images): round(one.peak_mib, 1) for one in (imports[-1], of_many)},
         "images_per_second_of_many": round(of_many.images / of_many.seconds, 1),
     }
-    text = json.dumps(result, indent=1)
-    if arguments.json == "-":
-        print(text)
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+    json_report.write(result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ libraries can be faster. The two take turns, and the medians' ratio is reported.
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -15,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import json_report
 
 _SHOW = """
 import sys, time
@@ -64,11 +65,7 @@ def main() -> None:
     reference = statistics.median(pair[0] for pair in pairs)
     ours = statistics.median(pair[1] for pair in pairs)
     result = {"runs": arguments.runs, "reference_s": reference, "busapp_s": ours, "ratio": ours / reference}
-    text = json.dumps(result, indent=1)
-    if arguments.json == "-":
-        print(text)
-    else:
-        Path(arguments.json).write_text(text, encoding="utf-8")
+    json_report.write(result, arguments.json)
 
 
 if __name__ == "__main__":
