@@ -337,15 +337,19 @@ def test_use_for_diagnosis_exports_and_then_opens_the_model(
     assert opened.args[0] == Path("/study/models/x.onnx")
 
 
-def test_a_run_that_stopped_shows_what_it_had(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
-    run = phantom_study.new_run("validate", SMALL.model_dump(mode="json"), "Stopped")
-    job = record(run, validation_events(phantom_study, run, SMALL))
+@pytest.mark.parametrize(("protocol", "said"), [("strict", "91.7 % so far"), ("published", "⚠ 91.7 % so far")])
+def test_a_run_that_stopped_shows_what_it_had(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace, protocol: str, said: str
+) -> None:
+    settings = ValidateSettings.model_validate({**SMALL.model_dump(), "protocol": protocol})
+    run = phantom_study.new_run("validate", settings.model_dump(mode="json"), "Stopped")
+    job = record(run, validation_events(phantom_study, run, settings))
     for event in job:
         if isinstance(event, FoldEnded):
             break
     job.close()
     tab.open_study(phantom_study)
-    qtbot.waitUntil(lambda: "91.7 % so far" in tab.result.accuracy.text())
+    qtbot.waitUntil(lambda: tab.result.accuracy.text() == said)
     assert tab.result.table.isVisible() and tab.result.overall.isVisible()
     assert "cancelled" in tab.result.circumstances.text()
     assert tab.confusion.tabs.count() == 2

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from busapp.engine.published import CLASSES, PUBLISHED
 from busapp.engine.runs import RunInfo
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.systems import SystemName, counted_leaks
+from busapp.engine.systems import SystemName, counted_leaks, open_leaks
 from busapp.engine.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
@@ -138,7 +138,8 @@ class ValidationResult(QWidget):
     def show_statistics(self, statistics: Mapping[str, Any]) -> None:
         """What `statistics.of_run` says of the run, or of the folds of it that are finished."""
         if not self._is_finished:
-            self.accuracy.setText(f"{100 * statistics['accuracy']:.1f} % so far")
+            mark = "⚠ " if open_leaks(self._settings.system, self._settings.leaks) else ""
+            self.accuracy.setText(f"{mark}{100 * statistics['accuracy']:.1f} % so far")
             self.accuracy.setToolTip(f"Test accuracy of {many(len(statistics['folds']), 'finished fold')}")
         self.table.show_measures(statistics["classes"], statistics)
         self.overall.show_result(statistics)
