@@ -238,7 +238,7 @@ def report(
         typer.Option(
             "--run",
             metavar="RUN",
-            help="A finished validation run to tell of in full; may be given repeatedly. Left out: the newest of each "
+            help="A finished validation run to tell of in full; may be given repeatedly. Left out: the longest of each "
             "system, protocol and recipe.",
         ),
     ] = None,
@@ -264,7 +264,7 @@ def figures(
         list[str] | None,
         typer.Argument(
             metavar="[RUN…]",
-            help="Finished validation runs of one study. Left out: the newest of each system, protocol and recipe.",
+            help="Finished validation runs of one study. Left out: the longest of each system, protocol and recipe.",
         ),
     ] = None,
     out: Annotated[

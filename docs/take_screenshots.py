@@ -5,7 +5,7 @@ of runs and what leaks are worth.
 
 The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
 diagnoses FILE (by default the study's first malignant image). The review shows the first pair that waits, or else the
-first that was decided; without any pair there is no picture of it. The newest finished run of each system, protocol
+first that was decided; without any pair there is no picture of it. The longest finished run of each system, protocol
 and recipe is compared (`compare.png`, from two on), and the newest finished measurement of leaks shown (`leaks.png`).
 No screen is needed (`QT_QPA_PLATFORM=offscreen`).
 """
@@ -24,7 +24,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
-from busapp.engine.measured import newest_runs
+from busapp.engine.measured import longest_runs
 from busapp.engine.workspace import Workspace
 from busapp.gui import theme
 from busapp.gui.main_window import MainWindow
@@ -67,7 +67,7 @@ def show_comparison(window: MainWindow, app: QApplication) -> bool:
     """Set the study's runs side by side, and wait for their differences; whether there are two to compare."""
     assert window.workspace is not None
     view = window.validation.compare_view
-    ids = [run.id for run in newest_runs(window.workspace)][:MOST_COMPARED]
+    ids = [run.id for run in longest_runs(window.workspace)][:MOST_COMPARED]
     if len(ids) < 2:
         return False
     window.validation.compare(ids)

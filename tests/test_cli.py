@@ -206,14 +206,28 @@ def finished_run(workspace: Workspace, right: dict[str, bool], **changes: object
         "specificity": {},
         "auc": {},
         "leaks": {"groups_split": 0},
+        "classes": ["benign", "normal"],
+        "folds": [{"fold": 1, "train_accuracy": 1.0}],
+        "train_accuracy": 1.0,
+        "seed": 0,
+        "epochs": 1,
         **changes,
     }
     write_json(run.folder / "result.json", result)
     rows = [
-        Prediction(number, file, "0", number, 1, "benign", "benign" if is_right else "normal", {})
+        Prediction(
+            number,
+            file,
+            "0",
+            number,
+            1,
+            "benign",
+            name := "benign" if is_right else "normal",
+            {"benign": float(name == "benign"), "normal": float(name == "normal")},
+        )
         for number, (file, is_right) in enumerate(right.items())
     ]
-    write_predictions(run, rows, [])
+    write_predictions(run, rows, ["benign", "normal"])
     run.info.state = "finished"
     run.save()
     return run
@@ -239,7 +253,7 @@ def test_compare_tests_the_common_images(empty_study: Workspace, capsys: pytest.
 
 
 def test_compare_needs_two_finished_runs(empty_study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    run = finished_run(empty_study, {"a": True})
+    run = finished_run(empty_study, {"a": True, "b": False})
     assert run_cli("compare", run.id, "--workspace", empty_study.root) == 2
     assert "two or more" in the_line(capsys)
     other = empty_study.new_run("validate", {})

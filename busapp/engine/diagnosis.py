@@ -49,6 +49,7 @@ class Provenance(BaseModel):
     phantoms: bool
     system: str
     protocol: str
+    recipe: str = "paper"
     epochs: int
     n_images: int
     n_groups: int
@@ -146,7 +147,7 @@ class Model:
             f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
             f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
             f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
-            f"{about.system}, protocol {about.protocol}",
+            f"{about.system}, protocol {about.protocol}, recipe {about.recipe}",
             f"Made {about.created} by busapp {about.busapp}, run {about.run}",
         ]
 

@@ -93,6 +93,7 @@ def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) ->
         phantoms=workspace.phantoms,
         system=result["system"],
         protocol=result["protocol"],
+        recipe=result.get("recipe", "paper"),  # older results do not speak of it
         epochs=result["epochs"],
         n_images=result["n_images"],
         n_groups=result["n_groups"],

@@ -98,15 +98,17 @@ def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def newest_runs(workspace: Workspace) -> list[Run]:
-    """The newest finished run of each system, protocol and recipe, in the order of the paper's systems; the published
-    protocol first. Runs with single leaks set by hand are of no protocol."""
+def longest_runs(workspace: Workspace) -> list[Run]:
+    """Of each system, protocol and recipe the finished run with the most epochs, the newest of these, in the order of
+    the paper's systems; the published protocol first. Runs with single leaks set by hand are of no protocol."""
     found: dict[tuple[str, ...], Run] = {}
     for run in finished_runs(workspace):
         result = run.result() or {}
         variant = variant_of(run, result)
         if variant[0] in PROTOCOLS:
-            found.setdefault((result["system"], *variant), run)
+            key = (result["system"], *variant)
+            if key not in found or result["epochs"] > (found[key].result() or {})["epochs"]:
+                found[key] = run
     return [found[key] for key in sorted(found, key=lambda key: (_ORDER[key[0]], _ORDER[key[1]], key[2:]))]
 
 
@@ -116,12 +118,12 @@ def finished_runs(workspace: Workspace) -> list[Run]:
 
 
 def chosen_runs(workspace: Workspace, ids: Sequence[str]) -> list[Run]:
-    """The named validation runs in the order given, each once; none named: `newest_runs`.
+    """The named validation runs in the order given, each once; none named: `longest_runs`.
 
     Raises:
         BadInput: there is no such run, it is no finished validation, or none is named and none is there.
     """
-    runs = [workspace.run(run_id) for run_id in dict.fromkeys(ids)] or newest_runs(workspace)
+    runs = [workspace.run(run_id) for run_id in dict.fromkeys(ids)] or longest_runs(workspace)
     if not runs:
         raise BadInput(
             "The study has no finished validation",

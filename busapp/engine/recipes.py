@@ -1,7 +1,8 @@
 """How a classifier is trained, as named recipes: the paper's, and one with more care.
 
 Source of `paper`: Samrin 2024, sections 3.3 and 3.4; it names neither optimiser nor loss, Adam and cross-entropy are
-assumed. `careful` was chosen on inner folds; what was tried stands in `benchmarks/RESULTS.md`.
+assumed. `careful` was compared with others on inner folds, its parts come from trials on BUSI as a whole: see
+`benchmarks/RESULTS.md`.
 """
 
 from typing import Literal
@@ -28,8 +29,8 @@ class Recipe(BaseModel):
     normalisation and biases."""
 
     cosine: bool
-    """The learning rate rises during the first epoch, then falls to zero along a cosine (Loshchilov and Hutter
-    2017)."""
+    """The learning rate rises during the first twentieth of the training, then falls to zero along a cosine
+    (Loshchilov and Hutter 2017)."""
 
     variants: int
     """Altered copies of every training image that stand in for it at random, beside itself and its mirror image; 0:

@@ -3,13 +3,13 @@
 import pytest
 from measured_runs import add_validation
 
-from busapp.engine.measured import Measured, chosen_runs, newest_runs
+from busapp.engine.measured import Measured, chosen_runs, longest_runs
 from busapp.engine.predictions import FILE
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
 
 
-def test_the_newest_of_each_system_protocol_and_recipe_in_the_papers_order(phantom_study: Workspace) -> None:
+def test_the_longest_of_each_system_protocol_and_recipe_in_the_papers_order(phantom_study: Workspace) -> None:
     add_validation(phantom_study, system="system2")
     old = add_validation(phantom_study)
     careful = add_validation(phantom_study, recipe="careful")
@@ -18,9 +18,11 @@ def test_the_newest_of_each_system_protocol_and_recipe_in_the_papers_order(phant
     strict = add_validation(phantom_study)
     changed = add_validation(phantom_study, split_duplicates=True)
     phantom_study.new_run("validate", {}, "unfinished")
-    newest = [run.id for run in newest_runs(phantom_study)]
-    assert newest[:4] == [existing.id, published.id, strict.id, careful.id] and len(newest) == 5
-    assert old.id not in newest and changed.id not in newest
+    chosen = [run.id for run in longest_runs(phantom_study)]
+    assert chosen[:4] == [existing.id, published.id, strict.id, careful.id] and len(chosen) == 5
+    assert old.id not in chosen and changed.id not in chosen
+    short = add_validation(phantom_study, epochs=1)  # a quick look does not stand for the study
+    assert short.id not in [run.id for run in longest_runs(phantom_study)]
     assert [run.id for run in chosen_runs(phantom_study, [old.id, changed.id, old.id])] == [old.id, changed.id]
 
 

@@ -23,6 +23,17 @@ def logits_for(predicted: np.ndarray, n_classes: int = 3) -> np.ndarray:
     return np.eye(n_classes, dtype=np.float32)[predicted] * 4
 
 
+def test_all_right_is_not_certain() -> None:
+    """Twelve groups of two, all right: 0.025 to the power of 1/12; a bootstrap would say 100 to 100 %."""
+    true, groups = np.repeat([0, 1], 12), np.repeat(np.arange(12), 2)
+    found = metrics.summary(true, np.eye(2)[true] * 5, groups, ["a", "b"])
+    assert found["accuracy_ci95"] == pytest.approx([0.025 ** (1 / 12), 1.0])
+    assert found["sensitivity_ci95"]["a"] == pytest.approx([0.025 ** (1 / 6), 1.0])
+    assert found["specificity_ci95"]["a"] == pytest.approx([0.025 ** (1 / 6), 1.0])
+    wrong = metrics.summary(true, np.eye(2)[1 - true] * 5, groups, ["a", "b"])
+    assert wrong["sensitivity_ci95"]["b"] == pytest.approx([0.0, 1 - 0.025 ** (1 / 6)])
+
+
 def test_table_1_of_the_paper() -> None:
     assert metrics.sensitivity(PAPER).round(2).tolist() == [0.86, 0.95, 0.56]
     # the table cuts 0.939, 0.817 and 0.992 off; here they are compared to within that

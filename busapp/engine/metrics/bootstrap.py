@@ -64,6 +64,13 @@ def _blocks(columns: int) -> Iterator[slice]:
     return (slice(start, min(start + step, RESAMPLES)) for start in range(0, RESAMPLES, step))
 
 
+def exact95(share: float, groups: int) -> list[float]:
+    """The 95 % interval of a share that is 0 or 1 in so many groups (Clopper and Pearson 1934): where all are right,
+    all draws are, and a bootstrap would claim certainty."""
+    bound = float(0.025 ** (1 / groups))
+    return [bound, 1.0] if share == 1 else [0.0, 1 - bound]
+
+
 def interval95(resampled: Floats) -> list[float] | None:
     """[2.5th, 97.5th percentile] of resampled values (RESAMPLES,); None where fewer than two are defined."""
     defined = resampled[np.isfinite(resampled)]

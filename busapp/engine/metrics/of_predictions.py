@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine.metrics.bootstrap import Bootstrap, interval95
+from busapp.engine.metrics.bootstrap import Bootstrap, exact95, interval95
 from busapp.engine.metrics.calibration import calibration
 from busapp.engine.metrics.measures import (
+    Bools,
     Floats,
     Ints,
     accuracy,
@@ -45,7 +46,8 @@ def summary(
     Returns:
         `confusion`; `accuracy`, `balanced_accuracy` (mean sensitivity of the classes that were tested), `macro_auc`
         (mean AUC); by class `sensitivity`, `specificity`, `class_accuracy`, `auc`; of each a 95 % interval under
-        its name with `_ci95`. `folds` as in `of_folds`, `fold_range`, `calibration` and `operating_points`.
+        its name with `_ci95` (bootstrap; exact where a share is 0 or 1). `folds` as in `of_folds`, `fold_range`,
+        `calibration` and `operating_points`.
     """
     folds = np.ones(len(true), dtype=np.intp) if folds is None else folds
     bootstrap = Bootstrap.over(groups, seed=seed)
@@ -63,15 +65,29 @@ def summary(
         intervals = {of_class: interval95(of_draws[:, index]) for index, of_class in enumerate(classes)}
         return {name: _by_class(values, classes), f"{name}_ci95": intervals}
 
+    def share(name: str, values: Floats, of_draws: Floats, counted: Bools) -> dict[str, Any]:
+        """A share of the images for which `counted` (n, classes) or (n, 1) is true."""
+        found = with_interval(name, values, of_draws)
+        for index, value in enumerate(np.atleast_1d(values)):
+            if value in (0, 1):
+                exact = exact95(value, len(np.unique(groups[counted[:, index]])))
+                if np.ndim(values) == 0:
+                    found[f"{name}_ci95"] = exact
+                else:
+                    found[f"{name}_ci95"][classes[index]] = exact
+        return found
+
+    of_class, everything = true[:, None] == np.arange(len(classes)), np.ones((len(true), len(classes)), dtype=bool)
+
     return {
         "confusion": matrix.tolist(),
-        **with_interval("accuracy", accuracy(matrix), accuracy(resampled)),
+        **share("accuracy", accuracy(matrix), accuracy(resampled), everything),
         **with_interval(
             "balanced_accuracy", mean_of_defined(sensitivity(matrix)), mean_of_defined(sensitivity(resampled))
         ),
-        **with_interval("sensitivity", sensitivity(matrix), sensitivity(resampled)),
-        **with_interval("specificity", specificity(matrix), specificity(resampled)),
-        **with_interval("class_accuracy", class_accuracy(matrix), class_accuracy(resampled)),
+        **share("sensitivity", sensitivity(matrix), sensitivity(resampled), of_class),
+        **share("specificity", specificity(matrix), specificity(resampled), ~of_class),
+        **share("class_accuracy", class_accuracy(matrix), class_accuracy(resampled), everything),
         **with_interval("auc", areas, resampled_areas),
         **with_interval("macro_auc", mean_of_defined(areas), mean_of_defined(resampled_areas)),
         "folds": entries,

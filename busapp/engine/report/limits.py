@@ -26,7 +26,8 @@ def methods() -> list[Block]:
                 "when it learned from it; the mean over folds.",
                 f"95 % intervals are percentiles of {RESAMPLES:,} bootstrap draws of whole groups: near-duplicates are "
                 "right or wrong together. They tell what other images would give, not other folds, seeds or machines. "
-                "Where all images are right, all draws agree: an interval from 100 to 100 % does not mean certainty.",
+                "Where all images are right or all wrong, all draws agree, and the interval is the exact one over "
+                "groups (Clopper and Pearson 1934).",
                 "Calibration: expected calibration error over 15 bins of equal width (Guo et al. 2017), of the largest "
                 "probability; its interval is the basic bootstrap one.",
                 "Published: the paper's protocol with its leaks. Strict: groups whole on one side of a fold, fresh "
