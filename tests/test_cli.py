@@ -210,6 +210,7 @@ def finished_run(workspace: Workspace, right: dict[str, bool], **changes: object
         "folds": [{"fold": 1, "train_accuracy": 1.0}],
         "train_accuracy": 1.0,
         "seed": 0,
+        "switches": ValidateSettings().leaks.model_dump(),
         "epochs": 1,
         **changes,
     }
@@ -246,7 +247,7 @@ def test_compare_tests_the_common_images(empty_study: Workspace, capsys: pytest.
     assert run_cli("compare", first.id, second.id, "--workspace", empty_study.root) == 0
     out = capsys.readouterr().out
     assert (
-        "+80.0 points on 10 common images in 10 groups" in out
+        "+80.0 points (+50.0 to +100.0) on 10 common images in 10 groups" in out
         and "(McNemar on groups, exact)" in out
         and "leaks" in out
     )
