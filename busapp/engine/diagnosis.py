@@ -39,7 +39,8 @@ BLANK_DEVIATION: Final = 2.0
 class Provenance(BaseModel):
     """What a model learned from, and how well that went in the cross-validation of its run.
 
-    `accuracy` is a fraction, out of fold; `leaks` are the counts of the validation's result; `created` is ISO 8601.
+    `recipe` is empty in older models; `accuracy` is a fraction, out of fold; `leaks` are the counts of the
+    validation's result; `created` is ISO 8601.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -49,7 +50,7 @@ class Provenance(BaseModel):
     phantoms: bool
     system: str
     protocol: str
-    recipe: str = "paper"
+    recipe: str = ""
     epochs: int
     n_images: int
     n_groups: int
@@ -147,7 +148,7 @@ class Model:
             f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
             f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
             f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
-            f"{about.system}, protocol {about.protocol}, recipe {about.recipe}",
+            f"{about.system}, protocol {about.protocol}{f', recipe {about.recipe}' if about.recipe else ''}",
             f"Made {about.created} by busapp {about.busapp}, run {about.run}",
         ]
 
