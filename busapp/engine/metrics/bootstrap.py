@@ -51,6 +51,15 @@ class Bootstrap:
         cells[np.arange(len(true)), true * n_classes + predicted] = 1
         return self.sums(cells).reshape(RESAMPLES, n_classes, n_classes)
 
+    def share95(self, share: float, resampled: Floats, counted: Bools) -> list[float] | None:
+        """The 95 % interval of a share of the images for which `counted` (n,) is true, from its values in all draws.
+        Where it is 0 or 1 it is so in all draws, and a bootstrap would claim certainty: then it is the exact interval
+        over the groups (Clopper and Pearson 1934)."""
+        if share not in (0, 1):
+            return interval95(resampled)
+        bound = float(0.025 ** (1 / len(np.unique(self.position[counted]))))
+        return [bound, 1.0] if share == 1 else [0.0, 1 - bound]
+
     def auc(self, is_class: Bools, scores: Floats) -> Floats:
         """The area under the ROC curve in every draw, (RESAMPLES,); see `weighted_auc`."""
         areas = np.empty(RESAMPLES)
@@ -62,13 +71,6 @@ class Bootstrap:
 def _blocks(columns: int) -> Iterator[slice]:
     step = max(1, _CELLS // max(1, columns))
     return (slice(start, min(start + step, RESAMPLES)) for start in range(0, RESAMPLES, step))
-
-
-def exact95(share: float, groups: int) -> list[float]:
-    """The 95 % interval of a share that is 0 or 1 in so many groups (Clopper and Pearson 1934): where all are right,
-    all draws are, and a bootstrap would claim certainty."""
-    bound = float(0.025 ** (1 / groups))
-    return [bound, 1.0] if share == 1 else [0.0, 1 - bound]
 
 
 def interval95(resampled: Floats) -> list[float] | None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine.metrics.bootstrap import Bootstrap, exact95, interval95
+from busapp.engine.metrics.bootstrap import Bootstrap, interval95
 from busapp.engine.metrics.calibration import calibration
 from busapp.engine.metrics.measures import (
     Bools,
@@ -66,27 +66,24 @@ def summary(
         return {name: _by_class(values, classes), f"{name}_ci95": intervals}
 
     def share(name: str, values: Floats, of_draws: Floats, counted: Bools) -> dict[str, Any]:
-        """A share of the images for which `counted` (n, classes) or (n, 1) is true."""
-        found = with_interval(name, values, of_draws)
-        for index, value in enumerate(np.atleast_1d(values)):
-            if value in (0, 1):
-                exact = exact95(value, len(np.unique(groups[counted[:, index]])))
-                if np.ndim(values) == 0:
-                    found[f"{name}_ci95"] = exact
-                else:
-                    found[f"{name}_ci95"][classes[index]] = exact
-        return found
+        """By class a share of the images for which `counted` (n, classes) is true."""
+        intervals = {
+            of_class: bootstrap.share95(values[index], of_draws[:, index], counted[:, index])
+            for index, of_class in enumerate(classes)
+        }
+        return {name: _by_class(values, classes), f"{name}_ci95": intervals}
 
-    of_class, everything = true[:, None] == np.arange(len(classes)), np.ones((len(true), len(classes)), dtype=bool)
-
+    is_class, everything = true[:, None] == np.arange(len(classes)), np.ones((len(true), len(classes)), dtype=bool)
+    overall = accuracy(matrix)
     return {
         "confusion": matrix.tolist(),
-        **share("accuracy", accuracy(matrix), accuracy(resampled), everything),
+        "accuracy": _number(overall),
+        "accuracy_ci95": bootstrap.share95(float(overall), accuracy(resampled), everything[:, 0]),
         **with_interval(
             "balanced_accuracy", mean_of_defined(sensitivity(matrix)), mean_of_defined(sensitivity(resampled))
         ),
-        **share("sensitivity", sensitivity(matrix), sensitivity(resampled), of_class),
-        **share("specificity", specificity(matrix), specificity(resampled), ~of_class),
+        **share("sensitivity", sensitivity(matrix), sensitivity(resampled), is_class),
+        **share("specificity", specificity(matrix), specificity(resampled), ~is_class),
         **share("class_accuracy", class_accuracy(matrix), class_accuracy(resampled), everything),
         **with_interval("auc", areas, resampled_areas),
         **with_interval("macro_auc", mean_of_defined(areas), mean_of_defined(resampled_areas)),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from busapp.engine.metrics.bootstrap import Bootstrap, interval95
+from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Bools, Floats, Ints, confusion, sensitivity, softmax, specificity
 
 TARGET_SENSITIVITY: Final = 0.90
@@ -42,14 +42,15 @@ def _operating_point(
     of_class = is_class.astype(np.intp)
     called = (scores >= np.array([thresholds[number] for number in folds.tolist()])).astype(np.intp)
     matrix, resampled = confusion(of_class, called, 2), bootstrap.confusions(of_class, called, 2)
+    reached, spared = sensitivity(matrix)[1], specificity(matrix)[1]
     return {
         "target_sensitivity": TARGET_SENSITIVITY,
         "threshold": _threshold(is_class, scores),
         "fold_thresholds": {str(number): threshold for number, threshold in thresholds.items()},
-        "sensitivity": float(sensitivity(matrix)[1]),
-        "sensitivity_ci95": interval95(sensitivity(resampled)[:, 1]),
-        "specificity": float(specificity(matrix)[1]) if not is_class.all() else None,
-        "specificity_ci95": interval95(specificity(resampled)[:, 1]),
+        "sensitivity": float(reached),
+        "sensitivity_ci95": bootstrap.share95(reached, sensitivity(resampled)[:, 1], is_class),
+        "specificity": float(spared) if not is_class.all() else None,
+        "specificity_ci95": bootstrap.share95(spared, specificity(resampled)[:, 1], ~is_class),
     }
 
 
