@@ -1,5 +1,6 @@
 """The network, where its weights come from, and the training loop."""
 
+import copy
 import os
 import pickle
 from collections.abc import Generator
@@ -15,6 +16,7 @@ from busapp.engine.classifiers import store as stores
 from busapp.engine.classifiers.features import embed
 from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stages, read_weights
 from busapp.engine.classifiers.onnx_file import logits_of
+from busapp.engine.classifiers.relu6 import InPlaceReLU6, replace_relu6
 from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2, device_name
 from busapp.engine.classifiers.training import Learner, batches
@@ -309,6 +311,22 @@ def test_the_careful_recipe_is_trained_as_it_says() -> None:
     weights = learner._class_weights(labels).numpy()
     assert weights[1] / weights[0] == pytest.approx(3.0)  # the square root of nine
     assert weights[labels].mean() == pytest.approx(1.0)
+
+
+def test_relu6_without_its_copy_learns_the_same_to_the_last_bit() -> None:
+    torch.manual_seed(0)
+    plain = MobileNetV2(num_classes=3, width_mult=0.25).to(memory_format=torch.channels_last)
+    other = copy.deepcopy(plain)
+    replace_relu6(other)
+    assert sum(isinstance(module, InPlaceReLU6) for module in other.modules()) == 35
+    images = torch.randn(4, 3, 64, 64).to(memory_format=torch.channels_last) * 3
+    for network in (plain, other):
+        torch.manual_seed(1)
+        network(images).square().sum().backward()
+    for expected, found in zip(plain.parameters(), other.parameters(), strict=True):
+        assert expected.grad is not None and torch.equal(expected.grad, found.grad)
+    with torch.no_grad():
+        assert torch.equal(plain.eval()(images), other.eval()(images))
 
 
 def test_embedded_images_of_any_size(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from busapp import paths
+from busapp.engine.classifiers.relu6 import replace_relu6
 from busapp.engine.classifiers.torch_setup import MobileNet_V2_Weights, MobileNetV2
 from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.settings import ValidateSettings
@@ -142,6 +143,7 @@ def build(n_classes: int, settings: ValidateSettings, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: nn.Module = MobileNetV2(num_classes=n_classes, width_mult=settings.width)
+    replace_relu6(network)
     if settings.pretrained:
         load_imagenet(network, find_weights(settings.weights_file))
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
