@@ -169,8 +169,8 @@ def described(work: Work, whole: WholeJob) -> dict[str, Any]:
         "images_per_second": round(work.images["train"] / work.seconds["train"], 2),
         "images_per_second_tested": round(work.images["test"] / work.seconds["test"], 2),
         "images": dict(work.images),
-        "seconds": {kind: round(seconds, 2) for kind, seconds in work.seconds.items()},
-        "whole_job_seconds": round(whole.seconds(work), 1),
+        "seconds": {kind: round(seconds, 4) for kind, seconds in work.seconds.items()},
+        "whole_job_seconds": round(whole.seconds(work), 4),
     }
 
 

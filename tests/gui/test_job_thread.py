@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_pause_stops_pulling_and_cancel_closes_also_while_paused(qtbot: QtBot) -
             for number in range(1_000_000):
                 pulled.release()
                 yield Note(str(number))
+                time.sleep(0.001)  # as no real job floods the window without doing any work
         finally:
             closed.set()
 
