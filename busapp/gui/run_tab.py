@@ -218,7 +218,7 @@ def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, righ
         splitter.setCollapsible(index, index != 1)
     splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
     left.setMinimumWidth(SIDE_WIDTH - 40)
-    right.setMinimumWidth(right_width - 40)
+    right.setMinimumWidth(right_width)  # narrower, the intervals in its tables would be cut off
     return splitter
 
 
