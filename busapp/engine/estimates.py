@@ -1,7 +1,8 @@
 """How long a job will take on this machine: as measured in earlier runs here, else by rough reference values.
 
 Work is counted in units, and the seconds that one unit took are remembered per kind of work:
-`gan-224` counts images × epochs of a DCGAN at 224×224 pixels; `mobilenet-7-224-1` counts images × epochs of a
+`gan-224` counts images × epochs of a DCGAN at 224×224 pixels, with what is done beside
+behind it (`gan-64-altered-spectral-averaged`); `mobilenet-7-224-1` counts images × epochs of a
 MobileNetV2 with 7 frozen stages (`auto` where the machine chooses), 224×224 pixels and width 1.
 """
 
@@ -61,9 +62,10 @@ def in_words(seconds: float) -> str:
     return f"{days} {name} {hours} h" if hours else f"{days} {name}"
 
 
-def gan_key(image_size: int) -> str:
+def gan_key(settings: SynthesizeSettings) -> str:
     """The kind of work of a DCGAN; a unit is one image in one epoch."""
-    return f"gan-{image_size}"
+    extras = {"altered": settings.alterations, "spectral": settings.spectral, "averaged": settings.weight_averaging > 0}
+    return "-".join(["gan", str(settings.image_size), *(name for name, is_on in extras.items() if is_on)])
 
 
 def classifier_key(settings: ValidateSettings) -> str:
@@ -139,7 +141,7 @@ def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     """
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):
-        return expect(gan_key(settings.image_size), settings.epochs * counts.get(settings.class_name, 0))
+        return expect(gan_key(settings), settings.epochs * counts.get(settings.class_name, 0))
     if isinstance(settings, ValidateSettings):
         return _estimate_validations([settings], counts)
     if isinstance(settings, LeaksSettings):
@@ -180,7 +182,7 @@ def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> 
     for class_name in _lacks(settings, counts):
         generator = settings.generator(class_name)
         passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each sees all folds but one
-        total += expect(gan_key(generator.image_size), generator.epochs * counts[class_name] * passes)
+        total += expect(gan_key(generator), generator.epochs * counts[class_name] * passes)
     return total
 
 

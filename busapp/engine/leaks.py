@@ -115,7 +115,7 @@ def _key(settings: ValidateSettings) -> str:
 
 def _frozen_stages(settings: LeaksSettings) -> int:
     from busapp.engine.classifiers.mobilenet import frozen_stages
-    from busapp.engine.classifiers.torch_setup import find_device
+    from busapp.engine.devices import find_device
 
     return frozen_stages(settings.waterfall[-1], find_device())
 

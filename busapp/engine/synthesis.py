@@ -47,7 +47,7 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
     images = _images_to_learn_from(workspace, settings.class_name)
     yield from _explain(settings, len(images))
     pixels, hashes = yield from load_images(workspace, images, settings.image_size)
-    yield Progress(0, 1, "starting TensorFlow")
+    yield Progress(0, 1, "starting Keras")
     from busapp.engine.gan.training import train_generator
 
     trained = yield from train_generator(pixels, settings, run.folder, trained_on=hashes)
@@ -62,7 +62,7 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
             "run": run.id,
             "class": settings.class_name,
             "preset": settings.preset,
-            "backend": "tensorflow",
+            "backend": trained.framework,
             "epochs": settings.epochs,
             "steps": trained.steps,
             "seconds": round(time.monotonic() - began, 1),
@@ -94,7 +94,7 @@ def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRe
 def _explain(settings: SynthesizeSettings, n_images: int) -> Generator[Event, None, None]:
     """How long it takes, and what becomes of images that do not fill a batch."""
     units = settings.epochs * n_images
-    expected = estimates.expect(estimates.gan_key(settings.image_size), units)
+    expected = estimates.expect(estimates.gan_key(settings), units)
     yield Note(f"Training on {n_images} images for {settings.epochs} epochs takes {expected.in_words()}.")
     size, rest = settings.batch_size, n_images % settings.batch_size
     if n_images < size:

@@ -18,8 +18,9 @@ from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stag
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.classifiers.relu6 import InPlaceReLU6, replace_relu6
 from busapp.engine.classifiers.store import Store, make_store, normalised
-from busapp.engine.classifiers.torch_setup import MobileNetV2, device_name
+from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.classifiers.training import Learner, batches
+from busapp.engine.devices import device_name
 from busapp.engine.preprocessing import normalise
 from busapp.engine.recipes import RECIPES
 from busapp.engine.settings import ValidateSettings

@@ -1,8 +1,6 @@
 """Training: stopped and gone on with, what it leaves behind, what it warns of."""
 
-import gc
 import json
-import weakref
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -12,10 +10,10 @@ from PIL import Image
 
 from busapp.engine.checkpoints import load_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
-from busapp.engine.gan import training
+from busapp.engine.gan import dcgan, training
 from busapp.engine.gan.generators import GeneratorRecord, draw
-from busapp.engine.gan.keras_setup import keras, tf
-from busapp.engine.gan.training import CHECKPOINT, Dcgan, TrainedGenerator, train_generator
+from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.training import CHECKPOINT, TrainedGenerator, train_generator
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
 from busapp.errors import CannotResume, TrainingDiverged
@@ -148,7 +146,7 @@ def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: P
     job = train(pixels, tmp_path, learning_rate=1.0, epochs=50)
     next(job)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainingDiverged, match="not numbers"):
-        patch.setattr(Dcgan, "step", lambda *_: np.full(4, np.nan, np.float32))
+        patch.setattr(Pair, "step", lambda *_: np.full(4, np.nan, np.float32))
         next(job)
     assert not (tmp_path / CHECKPOINT).exists(), "a checkpoint of a broken network is of no use"
 
@@ -156,7 +154,7 @@ def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: P
 def test_sure_discriminator_and_collapse_are_warned_of_once(
     pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Dcgan, "step", lambda *_: np.array([9.0, 0.01, 0.99, 0.01], np.float32))
+    monkeypatch.setattr(Pair, "step", lambda *_: np.array([9.0, 0.01, 0.99, 0.01], np.float32))
     events, _ = run_to_end(train(pixels, tmp_path, epochs=training.SURE_EPOCHS + 30))
     notes = [event for event in events if isinstance(event, Note)]
     assert all(note.level == "warning" for note in notes)
@@ -165,30 +163,28 @@ def test_sure_discriminator_and_collapse_are_warned_of_once(
     assert "look alike" in notes[0].text
 
 
-def test_losses_are_the_binary_cross_entropies_of_the_published_sigmoid(pixels: Pixels) -> None:
-    gan = Dcgan(settings_of())
-    vectors = np.random.default_rng(1).standard_normal((10, 8), np.float32)
-    real = pixels.astype(np.float32) / 127.5 - 1
-    on_real, on_drawn = (
-        tf.sigmoid(gan.discriminator(images, training=True)).numpy()
-        for images in (real, gan.generator(vectors, training=True))
-    )
-    entropy = keras.losses.BinaryCrossentropy()
-    expected = [
-        entropy(np.ones((10, 1)), on_drawn),
-        entropy(np.ones((10, 1)), on_real) + entropy(np.zeros((10, 1)), on_drawn),
-        on_real.mean(),
-        on_drawn.mean(),
-    ]
-    np.testing.assert_allclose(gan.step(pixels, vectors), [float(value) for value in expected], rtol=1e-4)
+def test_training_goes_on_with_the_framework_that_it_began_with(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_after(train(pixels, tmp_path, backend="torch"), lambda event: isinstance(event, Progress) and event.done == 4)
+    _, trained = run_to_end(train(pixels, tmp_path))  # which would take TensorFlow on a machine without a GPU
+    assert trained.framework == "torch"
+    whole, _ = run_to_end(train(pixels, tmp_path / "whole", backend="torch")), None
+    ours, theirs = (load_checkpoint(folder / CHECKPOINT)[0] for folder in (tmp_path, tmp_path / "whole"))
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert whole[1].g_loss == trained.g_loss
 
 
-def test_smaller_batches_run_through_the_same_graph_which_is_let_go_in_the_end(pixels: Pixels) -> None:
-    gan = Dcgan(settings_of())
-    for images in (pixels[:4], pixels[:2]):
-        assert np.isfinite(gan.step(images, np.zeros((len(images), 8), np.float32))).all()
-    graph = weakref.ref(gan._compiled.graph)
-    assert graph() is not None
-    del gan
-    gc.collect()
-    assert graph() is None, "a validation that trains twenty generators would keep them all in memory"
+def test_averaged_weights_are_drawn_with_saved_and_resumed(pixels: Pixels, tmp_path: Path) -> None:
+    averaged = {"weight_averaging": 0.9, "alterations": True, "spectral": True}
+    close_after(train(pixels, tmp_path, **averaged), lambda event: isinstance(event, Progress) and event.done == 5)
+    _, trained = run_to_end(train(pixels, tmp_path, **averaged))
+    _, whole = run_to_end(train(pixels, tmp_path / "whole", **averaged))
+    np.testing.assert_array_equal(draw(trained.record, 4, seed=1), draw(whole.record, 4, seed=1))
+    arrays, _ = load_checkpoint(tmp_path / CHECKPOINT)
+    assert not np.array_equal(arrays["averaged/000"], arrays["generator/000"])
+    pair = Pair(settings_of(**averaged), "tensorflow")
+    pair.restore(arrays)
+    vectors = dcgan.noise(settings_of(), 4, dcgan.Stream.DRAWING, 1)
+    np.testing.assert_array_equal(draw(trained.record, 4, seed=1), pair.draw(vectors))

@@ -1,4 +1,4 @@
-"""The only module that imports torchvision, and the choice of the device."""
+"""The only module that imports torchvision."""
 
 import torch
 
@@ -17,27 +17,4 @@ except RuntimeError as error:
     import torchvision  # noqa: F401
 from torchvision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2
 
-__all__ = ["MobileNetV2", "MobileNet_V2_Weights", "device_name", "find_device", "mixed_precision"]
-
-
-def find_device() -> torch.device:
-    """The fastest device there is: an NVIDIA GPU, an Apple GPU, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def device_name(device: torch.device) -> str:
-    """What to call a device in front of people: `NVIDIA H200`, `Apple GPU`, `CPU`."""
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    return "Apple GPU" if device.type == "mps" else "CPU"
-
-
-def mixed_precision(device: torch.device) -> bool:
-    """Whether bfloat16 is both supported and faster there: on newer GPUs. It needs no scaling of the loss."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "mps" and bool(torch.backends.mps.is_macos_or_newer(14, 0))
+__all__ = ["MobileNetV2", "MobileNet_V2_Weights"]

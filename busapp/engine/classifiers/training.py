@@ -18,7 +18,7 @@ from busapp.engine.augmentation import MIRRORED, number_of_views
 from busapp.engine.checkpoints import Arrays
 from busapp.engine.classifiers.mobilenet import build, divide, frozen_stages
 from busapp.engine.classifiers.store import Store, make_store, normalised
-from busapp.engine.classifiers.torch_setup import find_device, mixed_precision
+from busapp.engine.devices import find_device, mixed_precision
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices

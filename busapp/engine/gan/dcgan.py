@@ -1,4 +1,4 @@
-"""The published DCGAN's two networks.
+"""The published DCGAN's two networks, and what they may be changed to.
 
 Source: Samrin 2024, section 3.4 with Figures 9 and 10, for 224×224 pixels. Other sizes keep the three doublings and
 the depths; the first map is an eighth of the size.
@@ -10,6 +10,8 @@ What the paper leaves open, and what is assumed here:
 - Glorot's uniform initialisation, Keras' default; no dropout, since none is spoken of;
 - noise is standard normal (Radford 2015, which the paper follows, takes it uniform).
 Kernel size and leaky slope are settings.
+
+Networks are made of the Keras that they are given, whatever computes for it (`keras_setup.keras_on`).
 """
 
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine.gan.keras_setup import keras
+from busapp.engine.gan import layers
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
 from busapp.errors import BadModel
@@ -41,80 +43,107 @@ class Stream(IntEnum):
     TRAINING = 1
     GRID = 2
     DRAWING = 3
+    ALTERING = 4
 
 
-def build_generator(settings: SynthesizeSettings) -> Any:
-    """Noise float32 (n, noise) to images float32 (n, size, size, 3) in [-1, 1]; weights from `settings.seed`."""
-    layers = keras.layers
-    initial = _initialisers(settings.seed, 0)
+def build_generator(
+    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+) -> Any:
+    """Noise float32 (n, noise) to images float32 (n, size, size, 3) in [-1, 1]; weights from `settings.seed`.
+
+    `precision` is Keras' name for what its layers compute in; images and weights are float32 always. Made of Keras' own
+    layers alone unless it is `in_training`: then normalised faster, with the same weights in the same order.
+    """
+    initial = _initialisers(keras, settings.seed, 0)
     base = settings.image_size // 8
     first, *inner = GENERATOR_DEPTHS
-
-    def upscale(depth: int, strides: int, **options: Any) -> Any:
-        return layers.Conv2DTranspose(
-            depth,
-            settings.kernel_size,
-            strides,
-            padding="same",
-            kernel_initializer=next(initial),
-            **options,
-        )
-
+    own = {"dtype": precision}
     network = keras.Sequential(
         [
             keras.Input((settings.noise,)),
-            layers.Dense(base * base * first, use_bias=False, kernel_initializer=next(initial)),
-            layers.Reshape((base, base, first)),
-            *_normalised(settings),
+            keras.layers.Dense(base * base * first, use_bias=False, kernel_initializer=next(initial), **own),
+            keras.layers.Reshape((base, base, first), **own),
+            *_normalised(keras, settings, in_training, **own),
         ],
         name="generator",
     )
     for depth, strides in zip(inner, (1, 2, 2), strict=True):
-        for layer in (upscale(depth, strides, use_bias=False), *_normalised(settings)):
+        upscaling = _upscaling(keras, settings, depth, strides, use_bias=False, kernel_initializer=next(initial), **own)
+        for layer in (*upscaling, *_normalised(keras, settings, in_training, **own)):
             network.add(layer)
-    network.add(upscale(CHANNELS, 2, activation="tanh"))
+    for layer in _upscaling(keras, settings, CHANNELS, 2, kernel_initializer=next(initial), **own):
+        network.add(layer)
+    network.add(keras.layers.Activation("tanh", dtype="float32"))
     return network
 
 
-def build_discriminator(settings: SynthesizeSettings) -> Any:
-    """Images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1).
+def _upscaling(keras: Any, settings: SynthesizeSettings, depth: int, strides: int, **options: Any) -> list[Any]:
+    """A transposed convolution that makes the map `strides` times as wide. TensorFlow and torch disagree on what to cut
+    off where the kernel reaches over more on one side than on the other, so that it is cut off here."""
+    surplus = settings.kernel_size - strides
+    cut_off = (surplus // 2, surplus - surplus // 2)
+    if surplus % 2 == 0:
+        return [keras.layers.Conv2DTranspose(depth, settings.kernel_size, strides, padding="same", **options)]
+    return [
+        keras.layers.Conv2DTranspose(depth, settings.kernel_size, strides, padding="valid", **options),
+        keras.layers.Cropping2D((cut_off, cut_off), dtype=options["dtype"]),
+    ]
+
+
+def build_discriminator(
+    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+) -> Any:
+    """Images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1). `precision` and `in_training`: see
+    `build_generator`.
 
     The published sigmoid stands outside: it is applied where D(x) is reported, and it is part of the loss, which
-    is then safe against log(0). Mathematically the two are the same.
+    is then safe against log(0). Mathematically the two are the same. With `settings.spectral` the kernels are
+    normalised in the place of the maps.
     """
-    layers = keras.layers
-    initial = _initialisers(settings.seed, 1)
+    initial = _initialisers(keras, settings.seed, 1)
+    own = {"dtype": precision}
     network = keras.Sequential(
         [keras.Input((settings.image_size, settings.image_size, CHANNELS))], name="discriminator"
     )
-    for depth in DISCRIMINATOR_DEPTHS:
+    convolution, dense = keras.layers.Conv2D, keras.layers.Dense
+    if settings.spectral:
+        convolution, dense = (layers.spectral(keras, kind) for kind in (convolution, dense))
+    for number, depth in enumerate(DISCRIMINATOR_DEPTHS):
+        seed = {"seed": number} if settings.spectral else {}
         network.add(
-            layers.Conv2D(
+            convolution(
                 depth,
                 settings.kernel_size,
                 2,
                 padding="same",
-                use_bias=False,
+                use_bias=settings.spectral,
                 kernel_initializer=next(initial),
+                **seed,
+                **own,
             )
         )
-        for layer in _normalised(settings):
+        if settings.spectral:
+            network.add(keras.layers.LeakyReLU(negative_slope=settings.leak, **own))
+            continue
+        for layer in _normalised(keras, settings, in_training, **own):
             network.add(layer)
-    network.add(layers.Flatten())
-    network.add(layers.Dense(1, kernel_initializer=next(initial)))
+    network.add(keras.layers.Flatten(**own))
+    seed = {"seed": len(DISCRIMINATOR_DEPTHS)} if settings.spectral else {}
+    network.add(dense(1, kernel_initializer=next(initial), dtype="float32", **seed))
     return network
 
 
-def _initialisers(seed: int, network: int) -> Iterator[Any]:
+def _initialisers(keras: Any, seed: int, network: int) -> Iterator[Any]:
     for state in np.random.SeedSequence([seed, network]).generate_state(8):
         yield keras.initializers.GlorotUniform(seed=int(state))
 
 
-def _normalised(settings: SynthesizeSettings) -> tuple[Any, Any]:
-    return keras.layers.BatchNormalization(), keras.layers.LeakyReLU(negative_slope=settings.leak)
+def _normalised(keras: Any, settings: SynthesizeSettings, in_training: bool, dtype: str) -> tuple[Any, Any]:
+    normalisation = layers.normalisation(keras) if in_training else keras.layers.BatchNormalization
+    return normalisation(dtype=dtype), keras.layers.LeakyReLU(negative_slope=settings.leak, dtype=dtype)
 
 
-def load_generator(path: Path, settings: SynthesizeSettings) -> Any:
+def load_generator(keras: Any, path: Path, settings: SynthesizeSettings) -> Any:
     """The network that was saved at `path` with these settings.
 
     Only its weights are read: the layers are built anew, so that nothing in the file can say what is executed.
@@ -122,7 +151,7 @@ def load_generator(path: Path, settings: SynthesizeSettings) -> Any:
     Raises:
         BadModel: the file cannot be read, or holds another network's weights.
     """
-    network = build_generator(settings)
+    network = build_generator(keras, settings)
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -136,7 +165,7 @@ def noise(settings: SynthesizeSettings, count: int, *stream: int) -> Noise:
     return random.standard_normal((count, settings.noise), dtype=np.float32)
 
 
-def draw_from(network: Any, vectors: Noise) -> Pixels:
+def draw_from(keras: Any, network: Any, vectors: Noise) -> Pixels:
     """The generator's images of these noise vectors, in inference mode: uint8 (n, size, size, 3)."""
-    images = np.asarray(network(vectors, training=False))
+    images: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(network(vectors, training=False))
     return np.round((images + 1) * 127.5).astype(np.uint8)

@@ -26,7 +26,7 @@ from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadModel, NotEnoughImages
 
-_NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file"})
+_NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file", "backend"})
 _DESCRIPTION: Final = "generator.json"
 _FOLDER: Final = "generators"
 """Where a validation run keeps the generators that it trains for its folds."""
@@ -104,7 +104,8 @@ class GeneratorRecord:
 
 
 def same_training(one: SynthesizeSettings, other: SynthesizeSettings) -> bool:
-    """Whether two settings train the same generator: how often it is looked at, or drawn from, does not matter."""
+    """Whether two settings train the same generator: how often it is looked at, or drawn from, does not matter, nor
+    what computes it."""
     return one.model_dump(exclude=set(_NOT_OF_TRAINING)) == other.model_dump(exclude=set(_NOT_OF_TRAINING))
 
 
@@ -145,11 +146,13 @@ def draw_in_parts(record: GeneratorRecord, count: int, seed: int) -> Iterator[Pi
         BadModel: the network cannot be read.
     """
     from busapp.engine.gan import dcgan
+    from busapp.engine.gan.keras_setup import choose_framework, keras_on
 
-    network = dcgan.load_generator(record.network_file, record.settings)
+    keras = keras_on(choose_framework(record.settings.backend))
+    network = dcgan.load_generator(keras, record.network_file, record.settings)
     vectors = dcgan.noise(record.settings, count, dcgan.Stream.DRAWING, seed)
     for start in range(0, count, _AT_ONCE):
-        yield dcgan.draw_from(network, vectors[start : start + _AT_ONCE])
+        yield dcgan.draw_from(keras, network, vectors[start : start + _AT_ONCE])
 
 
 def draw(record: GeneratorRecord, count: int, seed: int) -> Pixels:
@@ -221,7 +224,7 @@ def plan(
 
     missing = {forbidden for forbidden in forbidden_per_fold if not is_served(forbidden)}
     units = len(missing) * settings.epochs * n_training
-    return Plan(len(missing), estimates.expect(estimates.gan_key(settings.image_size), units))
+    return Plan(len(missing), estimates.expect(estimates.gan_key(settings), units))
 
 
 def fold_images(

@@ -1,7 +1,9 @@
-"""The one door to Keras and TensorFlow. Import `keras` and `tf` from here, inside jobs only: it takes seconds.
+"""The one door to Keras and what computes for it. Call it inside jobs only: the import takes seconds.
 
 What is set, and why:
-- Keras chooses its backend when it is first imported, and the paper's DCGAN was written for TensorFlow.
+- Keras chooses its backend when it is imported, and has one at a time. `keras_on` gives the whole package for either:
+  the modules of the other are put aside and brought back when they are asked for again, so that a window can train with
+  one after the other. Nothing made by one set may be used with the other.
 - TensorFlow's start-up messages are written to the process's standard error before any of its log settings is
   read. They would tear the command line's progress bar, so they go to our own log.
 - A GPU's memory is taken as it is needed; otherwise TensorFlow takes all of it and leaves torch none.
@@ -9,14 +11,23 @@ What is set, and why:
   single inter-op thread was measured to be no faster.
 """
 
+import importlib
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from busapp.engine.devices import find_device, mixed_precision
+from busapp.engine.settings import BackendName, Framework
 
 log = logging.getLogger(__name__)
+
+_put_aside: dict[Framework, dict[str, ModuleType]] = {}
 
 
 @contextmanager
@@ -41,17 +52,53 @@ def _native_messages_logged() -> Iterator[None]:
                 log.debug("TensorFlow: %s", line)
 
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+@cache
+def tensorflow() -> Any:
+    """TensorFlow, set up."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _native_messages_logged():
+        import tensorflow
 
-with _native_messages_logged():
-    import keras
-    import tensorflow as tf
+        for device in tensorflow.config.list_physical_devices("GPU"):
+            tensorflow.config.experimental.set_memory_growth(device, True)
+    return tensorflow
 
-    for _device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(_device, True)
 
-if keras.backend.backend() != "tensorflow":
-    raise RuntimeError("Keras was imported before busapp could choose its backend")
+def choose_framework(wanted: BackendName) -> Framework:
+    """What computes: the one that is wanted; for `auto` TensorFlow, the paper's, unless torch alone can use the GPU
+    that this machine has (as on Windows and on Macs). Without a GPU TensorFlow is the faster of the two."""
+    if wanted != "auto":
+        return wanted
+    if find_device().type == "cpu" or tensorflow().config.list_physical_devices("GPU"):
+        return "tensorflow"
+    return "torch"
 
-__all__ = ["keras", "tf"]
+
+def keras_on(framework: Framework) -> Any:
+    """The package `keras`, computing with this framework; from now on the one that `import keras` gives."""
+    if framework == "tensorflow":
+        tensorflow()
+    loaded = sys.modules.get("keras")
+    if loaded is None or loaded.backend.backend() != framework:
+        for name in _modules_of_keras():
+            del sys.modules[name]
+        sys.modules.update(_put_aside.get(framework, {}))
+        os.environ["KERAS_BACKEND"] = framework
+        with _native_messages_logged():
+            loaded = importlib.import_module("keras")
+        _put_aside[framework] = _modules_of_keras()
+    return loaded
+
+
+def _modules_of_keras() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name == "keras" or name.startswith("keras.")}
+
+
+def precision(framework: Framework) -> str:
+    """Keras' name for what layers compute in: bfloat16 on GPUs that have it, which needs no scaling of the loss."""
+    if framework == "torch":
+        return "mixed_bfloat16" if mixed_precision(find_device()) else "float32"
+    gpus = tensorflow().config.list_physical_devices("GPU")
+    details = [tensorflow().config.experimental.get_device_details(gpu) for gpu in gpus]
+    has_it = bool(details) and all(found.get("compute_capability", (0, 0)) >= (8, 0) for found in details)
+    return "mixed_bfloat16" if has_it else "float32"

@@ -4,7 +4,7 @@ Source: Samrin 2024, Figure 7: in every step both networks are updated from the 
 forward pass; binary cross-entropy; Adam for both.
 
 Every random number is drawn from (seed, epoch, step), so a checkpoint needs no random state: what it holds is both
-networks, both optimisers and how far the training is, to the step.
+networks, both optimisers, what computed and how far the training is, to the step.
 """
 
 import math
@@ -12,23 +12,24 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine import estimates
-from busapp.engine.checkpoints import Arrays, load_checkpoint, save_checkpoint
+from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
 from busapp.engine.files import space_is_needed, write_atomically
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.generators import GeneratorRecord, same_training
-from busapp.engine.gan.keras_setup import keras, tf
+from busapp.engine.gan.keras_setup import choose_framework
+from busapp.engine.gan.pair import Pair
 from busapp.engine.png import bare_png
 from busapp.engine.preprocessing import Pixels
-from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.settings import Framework, SynthesizeSettings
 from busapp.errors import CannotResume, TrainingDiverged
 
 CHECKPOINT: Final = "checkpoint.safetensors"
@@ -46,6 +47,7 @@ class TrainedGenerator:
     """A generator at the end of its training. Losses are the last epoch's; `seconds` count all parts of the run."""
 
     record: GeneratorRecord
+    framework: Framework
     steps: int
     seconds: float
     g_loss: float
@@ -84,78 +86,6 @@ class _Position:
         return g_loss, d_loss, d_real, d_fake
 
 
-class Dcgan:
-    """Both networks, their optimisers and the compiled step."""
-
-    def __init__(self, settings: SynthesizeSettings) -> None:
-        self.settings = settings
-        self.generator = dcgan.build_generator(settings)
-        self.discriminator = dcgan.build_discriminator(settings)
-        self._optimizers = []
-        for network in (self.generator, self.discriminator):
-            optimizer = keras.optimizers.Adam(settings.learning_rate, beta_1=settings.beta_1)
-            optimizer.build(network.trainable_variables)
-            # Keras sums gradients over replicas through a custom gradient. TensorFlow keeps those for ever, and with
-            # it the graph and all variables: 250 MB for each generator of the published size. Here is one replica.
-            optimizer._all_reduce_sum_gradients = lambda pairs: pairs
-            self._optimizers.append(optimizer)
-        size = settings.image_size
-        # A free batch dimension: the smaller last batch of an epoch runs through the same graph.
-        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, settings.noise), tf.float32)]
-        # Traced here and once: called by way of `tf.function`, the fifth training of a process would be warned of as a
-        # fifth tracing of one function.
-        self._compiled = tf.function(self._step, input_signature=signature).get_concrete_function()
-
-    def step(self, pixels: Pixels, vectors: dcgan.Noise) -> npt.NDArray[np.float32]:
-        """Update both networks from one batch: g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
-        losses: npt.NDArray[np.float32] = self._compiled(tf.constant(pixels), tf.constant(vectors)).numpy()
-        return losses
-
-    def _step(self, pixels: Any, vectors: Any) -> Any:
-        g_weights = [variable.value for variable in self.generator.trainable_variables]
-        d_weights = [variable.value for variable in self.discriminator.trainable_variables]
-        real = tf.cast(pixels, tf.float32) / 127.5 - 1.0
-        # Each tape watches one network alone: the generator's loss gets no gradient for the discriminator's weights,
-        # and the discriminator's none for the generator.
-        with (
-            tf.GradientTape(watch_accessed_variables=False) as g_tape,
-            tf.GradientTape(watch_accessed_variables=False) as d_tape,
-        ):
-            g_tape.watch(g_weights)
-            d_tape.watch(d_weights)
-            drawn = self.generator(vectors, training=True)
-            on_real = self.discriminator(real, training=True)
-            on_drawn = self.discriminator(drawn, training=True)
-            # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
-            g_loss = tf.reduce_mean(tf.nn.softplus(-on_drawn))
-            d_loss = tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_drawn))
-        g_optimizer, d_optimizer = self._optimizers
-        g_optimizer.apply(g_tape.gradient(g_loss, g_weights), self.generator.trainable_variables)
-        d_optimizer.apply(d_tape.gradient(d_loss, d_weights), self.discriminator.trainable_variables)
-        sigmoid = tf.math.sigmoid
-        return tf.stack([g_loss, d_loss, tf.reduce_mean(sigmoid(on_real)), tf.reduce_mean(sigmoid(on_drawn))])
-
-    def _variables(self) -> Iterator[tuple[str, Any]]:
-        parts = (self.generator, self.discriminator, *self._optimizers)
-        for name, part in zip(("generator", "discriminator", "g_adam", "d_adam"), parts, strict=True):
-            for number, variable in enumerate(part.variables):
-                yield f"{name}/{number:03d}", variable
-
-    def arrays(self) -> Arrays:
-        """All weights and both optimisers' states."""
-        return {name: np.asarray(variable) for name, variable in self._variables()}
-
-    def restore(self, arrays: Arrays) -> None:
-        """Put `arrays` back. Raises `CannotResume` where they are another network's."""
-        try:
-            for name, variable in self._variables():
-                variable.assign(arrays[name])
-        except (KeyError, ValueError) as error:
-            raise CannotResume(
-                "The checkpoint belongs to another network", remedy="Start a new run with the same settings."
-            ) from error
-
-
 def train_generator(
     pixels: Pixels, settings: SynthesizeSettings, folder: Path, *, trained_on: Sequence[str]
 ) -> Generator[Event, None, TrainedGenerator]:
@@ -172,7 +102,7 @@ def train_generator(
         CannotResume: the checkpoint was made with other settings or other images.
     """
     training = _Training(pixels, settings, folder, trained_on)
-    training.resume()
+    training.begin()
     try:
         yield from training.epochs()
     except GeneratorExit:
@@ -188,18 +118,20 @@ class _Training:
         self.settings = settings
         self.folder = folder
         self.trained_on = list(trained_on)
-        self.gan = Dcgan(settings)
         self.at = _Position()
         self.saved_steps: int | None = None
         self.batch_starts = range(0, len(pixels), settings.batch_size)
         self.grid_noise = dcgan.noise(settings, GRID_ROWS * GRID_COLUMNS, Stream.GRID)
         self.spread_of_real = _spread(pixels)
+        self.pair: Pair
 
     # -- going on ------------------------------------------------------------------------------------------
 
-    def resume(self) -> None:
+    def begin(self) -> None:
+        """From the checkpoint if there is one, on what it was begun with: another framework rounds otherwise."""
         path = self.folder / CHECKPOINT
         if not path.exists():
+            self.pair = Pair(self.settings, choose_framework(self.settings.backend))
             return
         arrays, header = load_checkpoint(path)
         try:
@@ -219,7 +151,8 @@ class _Training:
                 file=path,
                 remedy="Undo the change to the dataset, or start a new run.",
             )
-        self.gan.restore(arrays)
+        self.pair = Pair(self.settings, cast(Framework, header.get("framework", "tensorflow")))
+        self.pair.restore(arrays)
         self.at = position
         self.saved_steps = position.steps
 
@@ -227,9 +160,10 @@ class _Training:
         header = {
             "settings": self.settings.model_dump(mode="json"),
             "trained_on": self.trained_on,
+            "framework": self.pair.framework,
             "position": asdict(self.at),
         }
-        save_checkpoint(self.folder / CHECKPOINT, self.gan.arrays(), header)
+        save_checkpoint(self.folder / CHECKPOINT, self.pair.arrays(), header)
         self.saved_steps = self.at.steps
 
     # -- the epochs ----------------------------------------------------------------------------------------
@@ -258,7 +192,7 @@ class _Training:
             start = self.batch_starts[at.step]
             batch = self.pixels[order[start : start + settings.batch_size]]
             began = time.perf_counter()
-            losses = self.gan.step(batch, dcgan.noise(settings, len(batch), Stream.TRAINING, epoch, at.step))
+            losses = self.pair.step(batch, epoch, at.step)
             took = time.perf_counter() - began
             if not np.isfinite(losses).all():
                 raise TrainingDiverged(
@@ -273,7 +207,7 @@ class _Training:
         return speed
 
     def _draw_samples(self, epoch: int) -> Iterator[Event]:
-        samples = dcgan.draw_from(self.gan.generator, self.grid_noise)
+        samples = self.pair.draw(self.grid_noise)
         path = self.folder / "samples" / f"epoch-{epoch:05d}.png"
         write_atomically(path, _grid(samples))
         yield SamplesDrawn(epoch, path.relative_to(self.folder).as_posix())
@@ -322,13 +256,11 @@ class _Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = record.network_file.with_name("aside.keras")  # Keras wants the suffix
         with space_is_needed(aside):
-            self.gan.generator.save(aside)
+            self.pair.drawing_network().save(aside)
         aside.replace(record.network_file)
         record.save()
-        estimates.remember(
-            estimates.gan_key(self.settings.image_size), at.seconds / (self.settings.epochs * len(self.pixels))
-        )
-        return TrainedGenerator(record, at.steps, at.seconds, at.g_loss, at.d_loss)
+        estimates.remember(estimates.gan_key(self.settings), at.seconds / (self.settings.epochs * len(self.pixels)))
+        return TrainedGenerator(record, self.pair.framework, at.steps, at.seconds, at.g_loss, at.d_loss)
 
 
 def _spread(pixels: Pixels) -> float:

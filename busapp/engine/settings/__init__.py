@@ -5,16 +5,18 @@ from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
 from busapp.engine.settings.leaks import LeaksSettings
 from busapp.engine.settings.models import DiagnoseSettings, ExportSettings
-from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
+from busapp.engine.settings.synthesis import BackendName, Framework, PresetName, SynthesizeSettings
 from busapp.engine.settings.validation import ValidateSettings
 
 __all__ = [
     "SETTINGS",
+    "BackendName",
     "CoverSettings",
     "CurateSettings",
     "DiagnoseSettings",
     "ExportSettings",
     "Fill",
+    "Framework",
     "ImportSettings",
     "JobSettings",
     "LeaksSettings",

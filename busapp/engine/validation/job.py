@@ -48,8 +48,8 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     chosen = select(workspace, settings)
     make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
     yield Progress(0, 1, "preparing the network")
-    from busapp.engine.classifiers.torch_setup import device_name
     from busapp.engine.classifiers.training import Learner
+    from busapp.engine.devices import device_name
 
     learner = Learner(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)

@@ -1,0 +1,37 @@
+"""What torch computes on. Torch is imported by the functions alone, which jobs call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def find_device() -> torch.device:
+    """The fastest device there is: an NVIDIA GPU, an Apple GPU, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """What to call a device in front of people: `NVIDIA H200`, `Apple GPU`, `CPU`."""
+    import torch
+
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return "Apple GPU" if device.type == "mps" else "CPU"
+
+
+def mixed_precision(device: torch.device) -> bool:
+    """Whether bfloat16 is both supported and faster there: on newer GPUs. It needs no scaling of the loss."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "mps" and bool(torch.backends.mps.is_macos_or_newer(14, 0))

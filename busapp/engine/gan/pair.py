@@ -1,0 +1,133 @@
+"""Generator and discriminator together, with their optimisers and the step that trains them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine.checkpoints import Arrays
+from busapp.engine.gan import dcgan
+from busapp.engine.gan.alterations import Alterations, draw_alterations
+from busapp.engine.gan.dcgan import Stream
+from busapp.engine.gan.keras_setup import keras_on, precision
+from busapp.engine.preprocessing import Pixels
+from busapp.engine.settings import Framework, SynthesizeSettings
+from busapp.errors import CannotResume
+
+
+class Step(Protocol):
+    """Updates both networks from one batch, with the gradients of one forward pass (Samrin 2024, Figure 7)."""
+
+    def __call__(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        vectors: npt.NDArray[np.float32],
+        alterations: Sequence[Alterations],
+    ) -> npt.NDArray[np.float32]:
+        """`pixels` uint8 (n, size, size, 3), `vectors` float32 (n, noise), `alterations` of the real and of the drawn
+        images, or none; float32 (4,): g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
+
+
+class Pair:
+    """Both networks and their optimisers, on one framework."""
+
+    def __init__(self, settings: SynthesizeSettings, framework: Framework, *, precision_name: str = "") -> None:
+        """`precision_name`: Keras' name of another precision than the one that fits the machine."""
+        self.settings = settings
+        self.framework = framework
+        self.keras = keras_on(framework)
+        name = precision_name or precision(framework)
+        self.generator = dcgan.build_generator(self.keras, settings, precision=name, in_training=True)
+        self.discriminator = dcgan.build_discriminator(self.keras, settings, precision=name, in_training=True)
+        self.drawing = dcgan.build_generator(self.keras, settings)
+        """What images are drawn with and what is saved: float32, of Keras' own layers."""
+        self.g_adam = self._adam(self.generator, settings.learning_rate)
+        self.d_adam = self._adam(self.discriminator, settings.d_learning_rate or settings.learning_rate)
+        self._update = self._compile()
+
+    def _adam(self, network: Any, learning_rate: float) -> Any:
+        optimizer = self.keras.optimizers.Adam(learning_rate, beta_1=self.settings.beta_1)
+        optimizer.build(network.trainable_variables)
+        if self.framework == "tensorflow":
+            # Keras sums gradients over replicas through a custom gradient. TensorFlow keeps those for ever, and with
+            # it the graph and all variables: 250 MB for each generator of the published size. Here is one replica.
+            optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+        return optimizer
+
+    def _compile(self) -> Step:
+        if self.framework == "tensorflow":
+            from busapp.engine.gan.tensorflow_step import TensorFlowStep
+
+            return TensorFlowStep(self)
+        from busapp.engine.gan.torch_step import TorchStep
+
+        return TorchStep(self)
+
+    # -- training ------------------------------------------------------------------------------------------
+
+    def step(self, pixels: Pixels, epoch: int, number: int) -> npt.NDArray[np.float32]:
+        """Update both networks from a batch, with the noise and the alterations of this step of the training: see
+        `Step`. A checkpoint needs no random state, as all random numbers come from (seed, epoch, number)."""
+        settings, n = self.settings, len(pixels)
+        alterations = []
+        if settings.alterations:
+            random = np.random.default_rng([settings.seed, Stream.ALTERING, epoch, number])
+            alterations = [draw_alterations(random, n, settings.image_size) for _ in range(2)]
+        return self._update(pixels, dcgan.noise(settings, n, Stream.TRAINING, epoch, number), alterations)
+
+    def average(self) -> None:
+        """A part of the step: what is drawn with comes a little nearer to the generator.
+
+        Source: Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training". In the beginning the
+        average is over fewer steps, so that it forgets the random weights that it starts from.
+        """
+        if not self.settings.weight_averaging:
+            return
+        ops = self.keras.ops
+        done = ops.cast(self.g_adam.iterations.value, "float32")
+        decay = ops.minimum(self.settings.weight_averaging, (1.0 + done) / (10.0 + done))
+        for averaged, variable in zip(self.drawing.variables, self.generator.variables, strict=True):
+            averaged.assign(averaged * decay + variable * (1.0 - decay))
+
+    # -- drawing -------------------------------------------------------------------------------------------
+
+    def drawing_network(self) -> Any:
+        """The generator as it is now: Keras' own layers, to be drawn with or saved."""
+        if not self.settings.weight_averaging:
+            for ours, variable in zip(self.drawing.variables, self.generator.variables, strict=True):
+                ours.assign(variable)
+        return self.drawing
+
+    def draw(self, vectors: dcgan.Noise) -> Pixels:
+        """Images of noise (n, noise): uint8 (n, size, size, 3)."""
+        return dcgan.draw_from(self.keras, self.drawing_network(), vectors)
+
+    # -- what a checkpoint holds ---------------------------------------------------------------------------
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "g_adam": self.g_adam,
+            "d_adam": self.d_adam,
+        }
+        if self.settings.weight_averaging:
+            parts["averaged"] = self.drawing
+        for name, part in parts.items():
+            for number, variable in enumerate(part.variables):
+                yield f"{name}/{number:03d}", variable
+
+    def arrays(self) -> Arrays:
+        """All weights and both optimisers' states."""
+        return {name: np.asarray(self.keras.ops.convert_to_numpy(variable)) for name, variable in self._variables()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Put `arrays` back. Raises `CannotResume` where they are another network's."""
+        try:
+            for name, variable in self._variables():
+                variable.assign(arrays[name])
+        except (KeyError, ValueError) as error:
+            raise CannotResume(
+                "The checkpoint belongs to another network", remedy="Start a new run with the same settings."
+            ) from error

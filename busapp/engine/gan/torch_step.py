@@ -1,0 +1,54 @@
+"""One step of the training in torch. It is not compiled: that wants a C++ compiler, which no hospital's machine has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.functional import softplus
+
+from busapp.engine.devices import find_device
+from busapp.engine.gan.alterations import Alterations, alter
+from busapp.engine.gan.pair import Pair
+
+
+class TorchStep:
+    """`pair` is trained. Called with a batch it updates both networks: see `pair.Step`."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._device = find_device()  # as Keras chooses it too
+
+    def __call__(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        vectors: npt.NDArray[np.float32],
+        alterations: Sequence[Alterations],
+    ) -> npt.NDArray[np.float32]:
+        pair = self._pair
+        g_weights = [variable.value for variable in pair.generator.trainable_variables]
+        d_weights = [variable.value for variable in pair.discriminator.trainable_variables]
+        real = self._there(pixels).float() / 127.5 - 1.0
+        drawn = pair.generator(self._there(vectors), training=True)
+        if alterations:
+            of_real, of_drawn = (Alterations._make(map(self._there, each)) for each in alterations)
+            real, drawn = alter(pair.keras, real, of_real), alter(pair.keras, drawn, of_drawn)
+        on_real = pair.discriminator(real, training=True)
+        on_drawn = pair.discriminator(drawn, training=True)
+        # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
+        g_loss = softplus(-on_drawn).mean()
+        d_loss = softplus(-on_real).mean() + softplus(on_drawn).mean()
+        # `grad` walks to the named weights alone: nothing is computed for the other network's.
+        g_gradients = torch.autograd.grad(g_loss, g_weights, retain_graph=True)
+        d_gradients = torch.autograd.grad(d_loss, d_weights)
+        with torch.no_grad():
+            pair.g_adam.apply(g_gradients, pair.generator.trainable_variables)
+            pair.d_adam.apply(d_gradients, pair.discriminator.trainable_variables)
+            pair.average()
+            parts = [g_loss, d_loss, on_real.sigmoid().mean(), on_drawn.sigmoid().mean()]
+            losses: npt.NDArray[np.float32] = torch.stack(parts).float().cpu().numpy()
+        return losses
+
+    def _there(self, values: npt.NDArray[Any]) -> Any:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
