@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,21 @@ def space_is_needed(
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace("The disk is full", file=where, remedy=remedy) from error
         raise
+
+
+def check_space(where: Path, needed: int, what: str) -> None:
+    """Say that a disk is too small before hours of work meet its end. `needed` bytes for `what`, in words.
+
+    Raises:
+        NoSpace: less is free where `where`, a folder, lies.
+    """
+    free = shutil.disk_usage(where).free
+    if free < needed:
+        raise NoSpace(
+            f"The disk has {free / 1e6:,.0f} MB left, and {what} need {needed / 1e6:,.0f} MB",
+            file=where,
+            remedy="Free some space, then resume or start again.",
+        )
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Training: stopped and gone on with, what it leaves behind, what it warns of."""
 
+import errno
 import json
 from collections.abc import Callable, Generator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from busapp.engine.gan.pair import Pair
 from busapp.engine.gan.training import CHECKPOINT, TrainedGenerator, train_generator
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
-from busapp.errors import CannotResume, TrainingDiverged
+from busapp.errors import CannotResume, NoSpace, TrainingDiverged
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +142,36 @@ def test_class_smaller_than_a_batch_is_one_step(pixels: Pixels, tmp_path: Path) 
     events, trained = run_to_end(train(pixels, tmp_path, epochs=2, batch_size=150))
     assert trained.steps == 2
     assert len(epochs_of(events)) == 2
+
+
+def test_disk_without_room_for_checkpoints_is_told_before_the_training(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    with pytest.raises(NoSpace, match="has 1 MB left, and checkpoints of this generator need"):
+        next(train(pixels, tmp_path, image_size=64))
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_with(
+    whole: tuple[list[Event], TrainedGenerator], pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, written = Path.replace, 0
+
+    def full(self: Path, target: Path) -> Path:
+        nonlocal written
+        written += target.name == CHECKPOINT
+        if written > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(NoSpace, match="disk is full"):
+        run_to_end(train(pixels, tmp_path))
+    monkeypatch.undo()
+    events, trained = run_to_end(train(pixels, tmp_path))
+    assert epochs_of(events)[0][0] == 3, "it goes on behind the first checkpoint"
+    assert (trained.g_loss, trained.d_loss) == (whole[1].g_loss, whole[1].d_loss)
 
 
 def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 from busapp.engine import estimates
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
-from busapp.engine.files import space_is_needed, write_atomically
+from busapp.engine.files import check_space, space_is_needed, write_atomically
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.generators import GeneratorRecord, same_training
@@ -98,6 +98,7 @@ def train_generator(
     warning.
 
     Raises:
+        NoSpace: there is no room for checkpoints; said before the training begins.
         TrainingDiverged: a loss is not a finite number; the last checkpoint is kept.
         CannotResume: the checkpoint was made with other settings or other images.
     """
@@ -132,6 +133,7 @@ class _Training:
         path = self.folder / CHECKPOINT
         if not path.exists():
             self.pair = Pair(self.settings, choose_framework(self.settings.backend))
+            self._look_for_space()
             return
         arrays, header = load_checkpoint(path)
         try:
@@ -155,6 +157,12 @@ class _Training:
         self.pair.restore(arrays)
         self.at = position
         self.saved_steps = position.steps
+
+    def _look_for_space(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # A new checkpoint is written beside the old one, and the generator at the end.
+        size = sum(array.nbytes for array in self.pair.arrays().values())
+        check_space(self.folder, 3 * size, "checkpoints of this generator")
 
     def save(self) -> None:
         header = {
