@@ -19,8 +19,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
+from busapp.engine.words import signed
 from busapp.gui.theme import SPACE, colours, plot_colours, theme
-from busapp.gui.widgets.differences import Difference, p_in_words, signed
+from busapp.gui.widgets.differences import Difference, p_in_words
 from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
 from busapp.summaries import per_cent
 
