@@ -148,7 +148,7 @@ def _gains(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
     return np.array([_is_right(later) - _is_right(earlier) for earlier, later in pairs], dtype=np.intp)
 
 
-def _votes(groups: npt.NDArray[np.intp], gains: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+def _votes(groups: npt.NDArray[np.intp], gains: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
     """The sum of the gains in each group."""
     return np.bincount(groups, weights=gains.astype(np.float64))
 
