@@ -253,7 +253,7 @@ def test_runs_of_other_folds_are_refused(measured: Workspace) -> None:
 # -- what differences say -------------------------------------------------------------------------------------
 
 
-def tested(right: Sequence[bool], folds: int = 2) -> list[Prediction]:
+def predictions(right: Sequence[bool], folds: int = 2) -> list[Prediction]:
     """Malignant and benign by turns, an image a group, in folds by turns of two; called the other where wrong."""
     names = ("malignant", "benign")
     return [
@@ -286,36 +286,36 @@ SWAPPED = [not right if n % 10 < 4 else right for n, right in enumerate(HALF)]
     ],
 )
 def test_the_verdict_is_what_the_interval_leaves_out(first: list[bool], second: list[bool], expected: str) -> None:
-    found = difference(tested(first), tested(second), ("one", "other"))["accuracy"]
+    found = difference(predictions(first), predictions(second), ("one", "other"))["accuracy"]
     assert found["difference"] == pytest.approx((sum(second) - sum(first)) / 200)
     assert verdict.verdict(found["ci95"]) == expected
     assert (found["p_value"] < 0.05) == (expected != "no difference shown")
 
 
 def test_where_all_draws_agree_there_is_no_interval() -> None:
-    found = difference(tested(HALF), tested(HALF), ("one", "other"))
+    found = difference(predictions(HALF), predictions(HALF), ("one", "other"))
     assert {(entry["difference"], entry["ci95"]) for entry in found.values()} == {(0.0, None)}
     assert verdict.verdict(None) == "no difference shown"
 
 
 def test_a_sensitivity_is_tested_on_the_images_of_its_class_alone() -> None:
     better = [right or n % 2 == 0 for n, right in enumerate(HALF)]  # all malignant ones are right
-    found = difference(tested(HALF), tested(better), ("one", "other"))
+    found = difference(predictions(HALF), predictions(better), ("one", "other"))
     assert found["sensitivity/malignant"]["difference"] == 0.5 and found["sensitivity/malignant"]["p_value"] < 1e-6
     assert found["sensitivity/benign"] == {"difference": 0.0, "ci95": None, "p_value": 1.0}
 
 
-@pytest.mark.parametrize("second", [tested(HALF, folds=4), tested(HALF[:-1])])
+@pytest.mark.parametrize("second", [predictions(HALF, folds=4), predictions(HALF[:-1])])
 def test_other_folds_or_images_are_not_compared(second: list[Prediction]) -> None:
     with pytest.raises(BadInput, match="one and other were not tested on the same images"):
-        difference(tested(HALF), second, ("one", "other"))
+        difference(predictions(HALF), second, ("one", "other"))
 
 
 def told(plain: list[bool], synthetic: list[bool], augmented: list[bool] | None) -> dict[str, Any]:
     """A result as of these predictions, as far as words are made of it."""
     rows = {"plain": plain, "synthetic": synthetic} | ({"augmented": augmented} if augmented else {})
     differences = {
-        name: difference(tested(rows[first]), tested(rows[second]), (first, second))
+        name: difference(predictions(rows[first]), predictions(rows[second]), (first, second))
         if first in rows and second in rows
         else None
         for name, (first, second) in verdict.DIFFERENCES.items()
