@@ -145,6 +145,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
     ]
     of_classes = (f"sensitivity, {name}" for name in result["classes"])
     head = ("training", "accuracy", "balanced accuracy", *of_classes, "synthetic images")
+    shares = (0.28, *[0.72 / (len(head) - 1)] * (len(head) - 1)) if len(head) <= 8 else ()
     differences = {name: measures for name, measures in result["differences"].items() if measures is not None}
     rows = [
         (
@@ -165,7 +166,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
         Heading("What the synthetic images are worth"),
         Paragraph(verdict.sentences(result)),
         Paragraph(f"{verdict.circumstances(result)} Measured in run {run.id}.", tone="quiet"),
-        Table(head, trainings, frozenset(range(1, len(head)))),
+        Table(head, trainings, frozenset(range(1, len(head))), shares=shares),
         Table(
             ("measure", *columns),
             rows,
