@@ -5,6 +5,7 @@ The JSON of the contract is the full result."""
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from busapp.engine import verdict
 from busapp.engine.diagnosis import RESEARCH_USE
 from busapp.engine.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.words import many
@@ -262,6 +263,26 @@ def _leak_row(entry: Result, what: str) -> list[str]:
     return [f"{entry['label']}: {what}", *measured, _points(entry["difference"], None), common, entry["run"]]
 
 
+def _gain(result: Result) -> list[str]:
+    """The verdict, the trainings in columns, their differences with intervals, and how to read them."""
+    trainings = {name: entry for name, entry in result["trainings"].items() if entry is not None}
+    rows = [["", "accuracy", "balanced accuracy", *(f"sensitivity {name}" for name in result["classes"]), "run"]]
+    for name, entry in trainings.items():
+        shares = [_with_interval(entry, measure, None) for measure in ("accuracy", "balanced_accuracy")]
+        shares += [_with_interval(entry, "sensitivity", class_name) for class_name in result["classes"]]
+        rows.append([verdict.TRAININGS[name], *shares, entry["run"]])
+    differences = []
+    for name, measures in result["differences"].items():
+        for measure, found in (measures or {}).items():
+            p_value = "" if found["p_value"] is None else f"p = {found['p_value']:.3g}"
+            gained = _points(found["difference"], found["ci95"])
+            what = verdict.difference_in_words(result, name)
+            differences.append([what, verdict.measure_in_words(result, measure), gained, p_value])
+    lines = [verdict.sentences(result), verdict.circumstances(result), *_aligned(rows)]
+    lines += [*_aligned(differences), *verdict.cautions(result)]
+    return [line.replace("−", "-") for line in lines]  # not every terminal has the minus sign
+
+
 def _diagnose(result: Result) -> list[str]:
     lines = []
     for image in result["images"]:
@@ -331,6 +352,7 @@ SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "synthesize": _synthesize,
     "validate": validation_lines,
     "leaks": _leaks,
+    "gain": _gain,
     "diagnose": _diagnose,
     "export": _export,
     "share": _share,

@@ -110,11 +110,9 @@ def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: i
         `ci95` under `balanced_accuracy`, `macro_auc`, `sensitivity/<class>`, `specificity/<class>` and
         `auc/<class>`, of those that are defined in both.
     """
-    before, after = _by_image(first), _by_image(second)
-    pairs = [(before[image], after[image]) for image in before if image in after]
-    groups = _joined_groups(pairs)
-    gains = np.array([_is_right(later) - _is_right(earlier) for earlier, later in pairs], dtype=np.intp)
-    votes = np.bincount(groups, weights=gains) if pairs else np.zeros(0)
+    pairs = _pairs(first, second)
+    groups, gains = _joined_groups(pairs), _gains(pairs)
+    votes = _votes(groups, gains)
     first_better, second_better = int((votes < 0).sum()), int((votes > 0).sum())
     bootstrap = metrics.Bootstrap.over(groups, seed=seed) if pairs else None
     return {
@@ -130,6 +128,29 @@ def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: i
         "p_value": _sign_test(first_better, second_better) if pairs else None,
         "differences": _differences(pairs, bootstrap) if bootstrap else {},
     }
+
+
+def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float | None:
+    """The p-value of McNemar's exact test on groups as in `paired`, which tests all images, for any part of them: those
+    of one class, for its sensitivity. None where no image is common."""
+    pairs = _pairs(first, second)
+    votes = _votes(_joined_groups(pairs), _gains(pairs))
+    return _sign_test(int((votes < 0).sum()), int((votes > 0).sum())) if pairs else None
+
+
+def _pairs(first: Sequence[Prediction], second: Sequence[Prediction]) -> list[_Pair]:
+    before, after = _by_image(first), _by_image(second)
+    return [(before[image], after[image]) for image in before if image in after]
+
+
+def _gains(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
+    """int (n,): 1 where the second alone is right, −1 where the first alone is."""
+    return np.array([_is_right(later) - _is_right(earlier) for earlier, later in pairs], dtype=np.intp)
+
+
+def _votes(groups: npt.NDArray[np.intp], gains: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """The sum of the gains in each group."""
+    return np.bincount(groups, weights=gains.astype(np.float64))
 
 
 def _by_image(predictions: Sequence[Prediction]) -> dict[tuple[str, str, str], Prediction]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from busapp import paths
 from busapp.engine.files import write_json
 from busapp.engine.reuse import find_runs, is_done
-from busapp.engine.settings import JobSettings, LeaksSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.settings import JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 
@@ -137,14 +137,14 @@ def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     """How long a run with these settings will take on this study; None for jobs that are not estimated.
 
     For `system2` every generator is counted as still to be trained; the run itself says how many it found. Of the runs
-    that `leaks` needs, those that the study has take no time.
+    that a series needs, those that the study has take no time.
     """
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):
         return expect(gan_key(settings), settings.epochs * counts.get(settings.class_name, 0))
     if isinstance(settings, ValidateSettings):
         return _estimate_validations([settings], counts)
-    if isinstance(settings, LeaksSettings):
+    if isinstance(settings, SeriesSettings):
         needed = settings.validations
         found = find_runs(workspace, needed)
         return _estimate_validations(
@@ -162,6 +162,7 @@ def _estimate_validations(validations: Sequence[ValidateSettings], counts: dict[
     distinct = {
         (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
         for settings in validations
+        if settings.system == "system2"
         for leaks in [settings.leaks]
     }
     for settings in distinct.values():

@@ -23,6 +23,7 @@ _JOBS: dict[str, str] = {
     "synthesize": "busapp.engine.synthesis:synthesize",
     "validate": "busapp.engine.validation.job:validate",
     "leaks": "busapp.engine.leaks:measure_leaks",
+    "gain": "busapp.engine.gain:measure_gain",
     "diagnose": "busapp.engine.diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",
     "share": "busapp.engine.sharing:share",

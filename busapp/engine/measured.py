@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, get_args
 
 from busapp.engine.comparison import finished_validation
+from busapp.engine.recipes import RECIPES, other_weight_of_images
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.systems import PROTOCOLS, Leaks, ProtocolName, SystemName, counted_leaks, leaks_in_words, open_leaks
@@ -86,7 +87,7 @@ def as_trained(run: Run) -> ValidateSettings:
 
 def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
     """The protocol (`changed` where some of its leaks were set one by one), then the recipe unless it is the paper's,
-    then `equalised`."""
+    altered copies and class weights that are not the recipe's, then `equalised`."""
     protocol: ProtocolName = result["protocol"]
     system = result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
@@ -94,6 +95,7 @@ def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"{protocol} changed" if changed else protocol,
         *([recipe] if recipe != "paper" else []),
+        *(other_weight_of_images(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(["equalised"] if result.get("equalise") else []),
     )
 

@@ -5,7 +5,8 @@ assumed. `careful` was compared with others on inner folds, its parts come from 
 `benchmarks/RESULTS.md`.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,3 +76,16 @@ RECIPES: dict[RecipeName, Recipe] = {
         mirrored_test=True,
     ),
 }
+
+
+def other_weight_of_images(name: RecipeName, parts: Mapping[str, Any]) -> list[str]:
+    """Altered copies and class weights that are not the named recipe's, a phrase each: what is trained on is another
+    then, so that such a run must not be taken for one of the recipe. `parts` are values by the fields of `Recipe`;
+    those that are missing are as in the recipe."""
+    named = RECIPES[name]
+    variants = parts.get("variants", named.variants)
+    weighting = parts.get("class_weighting", named.class_weighting)
+    return [
+        *([f"{variants or 'no'} altered copies"] if variants != named.variants else []),
+        *([f"class weighting {weighting:g}"] if weighting != named.class_weighting else []),
+    ]

@@ -1,6 +1,8 @@
-"""What a tab of cross-validations can show in the place of one run: several side by side, and what leaks are worth."""
+"""What a tab of cross-validations can show in the place of one run: several side by side, what leaks are worth, and
+what synthetic images are."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt
@@ -8,31 +10,39 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from busapp.engine.events import Event, Note, RunStarted
-from busapp.engine.settings import LeaksSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.settings import SeriesSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
 from busapp.gui.run_tab import RunTab
 from busapp.gui.widgets.compare_view import CompareView
+from busapp.gui.widgets.gain_view import GainView
 from busapp.gui.widgets.leaks_view import LeaksView
+from busapp.gui.widgets.measurement_view import MeasurementView
 
 
 class ComparedTab(RunTab):
-    """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth. Esc, or another
-    run that is opened, leads back to one run."""
+    """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth, `gain_button` what
+    synthetic images are. Esc, or another run that is opened, leads back to one run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.compare_view = CompareView()
         self.leaks_view = LeaksView()
-        self.leaks_view.start_requested.connect(self._measure_leaks)
-        self.leaks_view.resume_requested.connect(self.resume_requested)
-        self.runs_list.compare_requested.connect(self.compare)
-        for view in (self.compare_view, self.leaks_view):
+        self.gain_view = GainView()
+        self.measurements: dict[str, MeasurementView[Any]] = {"leaks": self.leaks_view, "gain": self.gain_view}
+        for view in self.measurements.values():
+            view.start_requested.connect(self._measure)
+            view.resume_requested.connect(self.resume_requested)
             view.left.connect(self.leave_view)
+        self.runs_list.compare_requested.connect(self.compare)
+        self.compare_view.left.connect(self.leave_view)
         self.leaks_button = QPushButton("What &leaks are worth…")
         self.leaks_button.setToolTip("Measure by how much each leak of the published protocol raises the accuracy here")
         self.leaks_button.clicked.connect(self.show_leaks)
+        self.gain_button = QPushButton("What synthetic images are &worth…")
+        self.gain_button.setToolTip("Measure what the generator's images do for the classifier, and what it costs less")
+        self.gain_button.clicked.connect(self.show_gain)
         self._leave_action = QAction("Back to the run", self)
         self._leave_action.setShortcut(QKeySequence("Esc"))
         self._leave_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -47,8 +57,8 @@ class ComparedTab(RunTab):
         pictures: Sequence[tuple[QWidget, int]],
         result: QWidget,
     ) -> None:
-        super().arrange(settings, [*start, self.leaks_button], pictures, result)
-        self.form.changed.connect(self._plan_leaks)
+        super().arrange(settings, [*start, self.leaks_button, self.gain_button], pictures, result)
+        self.form.changed.connect(self._plan_measurement)
 
     # -- views ---------------------------------------------------------------------------------------------
 
@@ -61,9 +71,16 @@ class ComparedTab(RunTab):
 
     def show_leaks(self) -> None:
         """Show what leaks are worth, or how to measure it."""
-        self.show_instead(self.leaks_view)
-        self._look_at_leaks()
-        self.leaks_view.back_button.setFocus()
+        self._show_measurement(self.leaks_view)
+
+    def show_gain(self) -> None:
+        """Show what synthetic images are worth, or how to measure it."""
+        self._show_measurement(self.gain_view)
+
+    def _show_measurement(self, view: MeasurementView[Any]) -> None:
+        self.show_instead(view)
+        self._look_at_measurement()
+        view.back_button.setFocus()
 
     def leave_view(self) -> None:
         """Show the run again."""
@@ -76,22 +93,25 @@ class ComparedTab(RunTab):
         super().show_instead(view)
         self._leave_action.setEnabled(view is not None)
 
-    def _leaks_settings(self) -> LeaksSettings | None:
+    def _settings_of(self, view: MeasurementView[Any]) -> SeriesSettings | None:
         try:
             values = self.form.settings().model_dump()
         except ValidationError:
             return None
-        return LeaksSettings.model_validate({name: values[name] for name in LeaksSettings.model_fields})
+        return view.settings_type.model_validate({name: values[name] for name in view.settings_type.model_fields})
 
-    def _look_at_leaks(self) -> None:
-        if self.workspace is not None and self.shown_instead is self.leaks_view:
-            self.leaks_view.look(self.workspace, self._leaks_settings())
+    def _look_at_measurement(self) -> None:
+        """Look again at the measurements of the kind that is shown."""
+        view = self.shown_instead
+        if self.workspace is not None and isinstance(view, MeasurementView):
+            view.look(self.workspace, self._settings_of(view))
 
-    def _plan_leaks(self) -> None:
-        if self.workspace is not None and self.shown_instead is self.leaks_view:
-            self.leaks_view.plan_for(self.workspace, self._leaks_settings())
+    def _plan_measurement(self) -> None:
+        view = self.shown_instead
+        if self.workspace is not None and isinstance(view, MeasurementView):
+            view.plan_for(self.workspace, self._settings_of(view))
 
-    def _measure_leaks(self, settings: LeaksSettings) -> None:
+    def _measure(self, settings: SeriesSettings) -> None:
         if settings.weights_file is not None:
             user_settings.remember_weights(settings.weights_file)
         self.start_requested.emit(settings)
@@ -108,30 +128,32 @@ class ComparedTab(RunTab):
         self.show_instead(view)
         if self.workspace is not None and view is self.compare_view:
             self.compare_view.refresh(self.workspace)
-        self._look_at_leaks()
+        self._look_at_measurement()
 
     def open_run(self, run_id: str) -> None:
-        if self._is_of_leaks(run_id):
-            self.show_leaks()
-            self.leaks_view.show_run(run_id)
+        measured = self.measurements.get(self._kind_of(run_id))
+        if measured is not None:
+            self._show_measurement(measured)
+            measured.show_run(run_id)
         else:
             self.show_instead(None)
             super().open_run(run_id)
 
     def follow_run(self, run_id: str) -> None:
-        if self._is_of_leaks(run_id):
-            self._look_at_leaks()
+        if self._kind_of(run_id) in self.measurements:
+            self._look_at_measurement()
             return
         view = self.shown_instead  # a run that begins while others are compared does not disturb that
         super().follow_run(run_id)
         self.show_instead(view)
 
-    def _is_of_leaks(self, run_id: str) -> bool:
+    def _kind_of(self, run_id: str) -> str:
+        """What a run is of; empty where it is gone."""
         assert self.workspace is not None
         try:
-            return self.workspace.run(run_id).info.kind == "leaks"
+            return self.workspace.run(run_id).info.kind
         except UserError:
-            return False
+            return ""
 
     def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
         self.leave_view()
@@ -139,14 +161,15 @@ class ComparedTab(RunTab):
 
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
-        if kind != "leaks":
+        if kind not in self.measurements:
             return
         if isinstance(event, RunStarted):
-            self._look_at_leaks()
+            self._look_at_measurement()
         elif isinstance(event, Note):  # one of its runs begins; the one before it is finished then
             self.runs_list.refresh()
 
     def shut_down(self) -> None:
         super().shut_down()
         self.compare_view.stop()
-        self.leaks_view.stop()
+        for view in self.measurements.values():
+            view.stop()

@@ -44,7 +44,16 @@ from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.job_bar import JobBar
 from busapp.gui.widgets.message_strip import MessageStrip
 
-_TAB_OF_KIND: Final = {"import": 0, "curate": 0, "synthesize": 1, "validate": 2, "leaks": 2, "export": 3, "diagnose": 3}
+_TAB_OF_KIND: Final = {
+    "import": 0,
+    "curate": 0,
+    "synthesize": 1,
+    "validate": 2,
+    "leaks": 2,
+    "gain": 2,
+    "export": 3,
+    "diagnose": 3,
+}
 
 
 class _Page(QWidget):

@@ -26,7 +26,7 @@ from busapp.engine.report.html import to_html
 from busapp.engine.report.pdf import to_pdf
 from busapp.engine.report.settings import settings_of
 from busapp.engine.report.subject import Subject, pairs_to_compare
-from busapp.engine.settings import ImportSettings, LeaksSettings, SynthesizeSettings
+from busapp.engine.settings import GainSettings, ImportSettings, LeaksSettings, SynthesizeSettings
 from busapp.engine.versions import installed
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
@@ -239,6 +239,45 @@ def test_what_the_leaks_are_worth_is_told_where_it_was_measured(phantom_study: W
     assert "From 95.0 % as published to 85.0 % under strict" in words
     assert "weights carried over 85.0 % 80.0 to 90.0 −10.0 −8.0 −12.0 to −4.0 < 0.001" in words
     assert "3.0 to 3.0 points higher" in words
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf"])
+def test_what_synthetic_images_are_worth_is_told_where_it_was_measured(
+    phantom_study: Workspace, tmp_path: Path, suffix: str
+) -> None:
+    assert "What the synthetic images are worth" not in html_of(phantom_study)
+    plain, synthetic = add_validation(phantom_study), add_validation(phantom_study, system="system2")
+    run = phantom_study.new_run("gain", GainSettings().kept())
+    interval = [0.75, 0.85]
+    trainings = {
+        name: {
+            "run": each.id, "variants": 0, "class_weighting": 0.0, "accuracy": 0.8, "accuracy_ci95": interval,
+            "balanced_accuracy": 0.8, "balanced_accuracy_ci95": interval, "sensitivity": {"benign": 0.8},
+            "sensitivity_ci95": {"benign": interval}, "n_images": 24, "n_synthetic": 5,
+        }
+        for name, each in (("plain", plain), ("synthetic", synthetic))
+    }  # fmt: skip
+    measures = {
+        "accuracy": {"difference": -0.02, "ci95": [-0.031, -0.011], "p_value": 0.0004},
+        "sensitivity/benign": {"difference": 0.0, "ci95": None, "p_value": 1.0},
+    }
+    result = {
+        "recipe": "paper", "folds": 4, "epochs": 3, "seed": 0, "classes": ["benign"], "n_images": 24, "n_groups": 24,
+        "grown": {"benign": 5}, "generators": [{"preset": "quick", "epochs": 150, "image_size": 64}],
+        "more_steps": 0.25, "devices": ["CPU"], "trainings": {**trainings, "augmented": None},
+        "differences": {"synthetic": measures, "augmented": None, "instead": None},
+        "verdict": "harms", "against_augmented": None,
+    }  # fmt: skip
+    write_json(run.folder / "result.json", result)
+    run.info.state = "finished"
+    run.save()
+    path = write_report(phantom_study, tmp_path / f"report.{suffix}")
+    words = (words_of_pdf if suffix == "pdf" else words_of_html)(path.read_bytes())
+    assert "Synthetic images did harm here: accuracy −2.0 points (−3.1 to −1.1) against the same training" in words
+    assert f"Measured in run {run.id}" in words and "25 % more images to train on" in words
+    assert f"System 2, synthetic images added {synthetic.id} 80.0 % 75.0 to 85.0" in words
+    assert "Accuracy −2.0 −3.1 to −1.1 < 0.001" in words
+    assert "Sensitivity, benign (grown) 0.0 1.000" in words
 
 
 def test_every_fact_answers_an_item_and_every_item_asks_for_facts_there_are(

@@ -16,6 +16,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "synthesize": {"class_name": "normal"},
     "validate": {},
     "leaks": {},
+    "gain": {},
     "diagnose": {"images": ["a.png"]},
     "export": {"run": "20250101-000000-validate"},
     "share": {"out": "folder"},

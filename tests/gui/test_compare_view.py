@@ -13,9 +13,10 @@ from recorded_runs import validation_run
 
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.words import signed
 from busapp.engine.workspace import Workspace
 from busapp.gui.validation_tab import ValidationTab
-from busapp.gui.widgets.differences import Difference, p_in_words, signed
+from busapp.gui.widgets.differences import Difference, p_in_words
 
 STRICT = ValidateSettings(folds=2, epochs=1)
 OTHER_FOLDS = ValidateSettings(folds=3, epochs=1)

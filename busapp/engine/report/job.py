@@ -141,6 +141,7 @@ def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
     yield "validations", partial(together.validations, subject)
     yield "the paper's table", partial(together.paper, subject)
     yield "comparisons", partial(together.comparisons, subject)
+    yield "worth of synthetic images", partial(together.synthetic_worth, subject)
     yield "leaks", partial(together.leaks_worth, subject)
     if subject.measured:
         yield "runs", lambda: [Heading("The runs in full")]

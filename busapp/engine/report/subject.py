@@ -35,10 +35,9 @@ class Subject:
         """Every finished validation of the study, the oldest first."""
         return finished_runs(self.workspace)[::-1]
 
-    @cached_property
-    def leaks(self) -> Run | None:
-        """The newest finished measurement of what the leaks are worth."""
-        runs = self.workspace.runs("leaks")
+    def newest(self, kind: str) -> Run | None:
+        """The newest finished run of a kind, with a result: of `leaks` or of `gain`."""
+        runs = self.workspace.runs(kind)
         return next((run for run in runs if run.info.state == "finished" and run.result()), None)
 
     @property

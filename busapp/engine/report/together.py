@@ -1,9 +1,10 @@
-"""The chapters in which runs stand beside each other: all that there are, the paper's table, pairs, and the leaks."""
+"""The chapters in which runs stand beside each other: all that there are, the paper's table, pairs, what synthetic
+images are worth, and the leaks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from busapp.engine import figures
+from busapp.engine import figures, verdict
 from busapp.engine.measured import variant_of
 from busapp.engine.paper_table import table1
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
@@ -125,9 +126,61 @@ def _points_of(differences: Mapping[str, Any], measure: str) -> str:
     return NONE if found is None else points(found["difference"], found["ci95"])
 
 
+def synthetic_worth(subject: Subject) -> list[Block]:
+    """What synthetic images did for the classifier, if that was measured."""
+    run = subject.newest("gain")
+    if run is None:
+        return []
+    result = run.result() or {}
+    trainings = [
+        (
+            "\n".join(filter(None, (verdict.TRAININGS[name], verdict.training_in_words(entry), entry["run"]))),
+            per_cent_within(entry["accuracy"], entry["accuracy_ci95"]),
+            per_cent_within(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
+            *(per_cent_within(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
+            f"{entry['n_synthetic']:,}",
+        )
+        for name, entry in result["trainings"].items()
+        if entry is not None
+    ]
+    of_classes = (f"sensitivity, {name}" for name in result["classes"])
+    head = ("training", "accuracy", "balanced accuracy", *of_classes, "synthetic images")
+    shares = (0.28, *[0.72 / (len(head) - 1)] * (len(head) - 1)) if len(head) <= 8 else ()
+    differences = {name: measures for name, measures in result["differences"].items() if measures is not None}
+    rows = [
+        (
+            verdict.measure_in_words(result, measure),
+            *(
+                cell
+                for measures in differences.values()
+                for cell in (
+                    points(measures[measure]["difference"], measures[measure]["ci95"]),
+                    p_value(measures[measure]["p_value"]),
+                )
+            ),
+        )
+        for measure in differences["synthetic"]
+    ]
+    columns = [cell for name in differences for cell in (verdict.difference_in_words(result, name).lower(), "p")]
+    return [
+        Heading("What the synthetic images are worth"),
+        Paragraph(verdict.sentences(result)),
+        Paragraph(f"{verdict.circumstances(result)} Measured in run {run.id}.", tone="quiet"),
+        Table(head, trainings, frozenset(range(1, len(head))), shares=shares),
+        Table(
+            ("measure", *columns),
+            rows,
+            frozenset(range(1, 1 + len(columns))),
+            "Differences in percentage points, paired on the same images, with 95 % intervals from a bootstrap over "
+            "groups. p: McNemar's exact test on groups.",
+        ),
+        Bullets(verdict.cautions(result)),
+    ]
+
+
 def leaks_worth(subject: Subject) -> list[Block]:
     """What each leak is worth on these images, if that was measured."""
-    run = subject.leaks
+    run = subject.newest("leaks")
     if run is None:
         return []
     result = run.result() or {}

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from busapp.engine.words import signed
+
 NONE = "–"
 
 
@@ -35,12 +37,8 @@ def points(fraction: float | None, interval: Sequence[float] | None = None) -> s
     """`+3.2`, and beneath it `−1.0 to +7.4`, in percentage points."""
     if fraction is None:
         return NONE
-    within = " to ".join(_signed(end) for end in interval) if interval else ""
-    return _signed(fraction) + (f"\n{within}" if within else "")
-
-
-def _signed(fraction: float) -> str:
-    return f"{100 * fraction:+.1f}".replace("-", "\N{MINUS SIGN}")
+    within = " to ".join(signed(100 * end) for end in interval) if interval else ""
+    return signed(100 * fraction) + (f"\n{within}" if within else "")
 
 
 def p_value(value: float | None) -> str:

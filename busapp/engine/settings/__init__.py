@@ -3,8 +3,10 @@ both made from these, and they are saved with the run. A default stands here and
 
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
+from busapp.engine.settings.gain import GainSettings
 from busapp.engine.settings.leaks import LeaksSettings
 from busapp.engine.settings.models import DiagnoseSettings, ExportSettings
+from busapp.engine.settings.series import SeriesSettings
 from busapp.engine.settings.synthesis import BackendName, Framework, PresetName, SynthesizeSettings
 from busapp.engine.settings.validation import ValidateSettings
 
@@ -17,10 +19,12 @@ __all__ = [
     "ExportSettings",
     "Fill",
     "Framework",
+    "GainSettings",
     "ImportSettings",
     "JobSettings",
     "LeaksSettings",
     "PresetName",
+    "SeriesSettings",
     "ShareSettings",
     "SynthesizeSettings",
     "ValidateSettings",
@@ -36,6 +40,7 @@ SETTINGS: dict[str, type[JobSettings]] = {
         SynthesizeSettings,
         ValidateSettings,
         LeaksSettings,
+        GainSettings,
         DiagnoseSettings,
         ExportSettings,
         ShareSettings,

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 
-from busapp.engine.settings.validation import SystemSettings, TrainingSettings, ValidateSettings
+from busapp.engine.settings.series import SeriesSettings
+from busapp.engine.settings.validation import SystemSettings, ValidateSettings
 from busapp.engine.systems import possible_leaks
 
 
-class LeaksSettings(TrainingSettings, SystemSettings):
+class LeaksSettings(SeriesSettings, SystemSettings):
     """Measure what each leak is worth in points on this study: cross-validate as published, then with one leak closed
     after another until nothing leaks; and strictly with each leak alone. Runs that the study has are not repeated."""
 
@@ -38,5 +39,4 @@ class LeaksSettings(TrainingSettings, SystemSettings):
 
     @property
     def validations(self) -> list[ValidateSettings]:
-        """Every cross-validation that is needed, once."""
         return list(dict.fromkeys([*self.waterfall, *self.alone]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from busapp.engine.preprocessing import Preprocessing
-from busapp.engine.recipes import RECIPES, Recipe, RecipeName
+from busapp.engine.recipes import RECIPES, Recipe, RecipeName, other_weight_of_images
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
 from busapp.engine.systems import LEAK_NAMES, PROTOCOLS, Leaks, ProtocolName, SystemName, open_leaks, possible_leaks
@@ -211,8 +211,12 @@ class TrainingSettings(JobSettings):
     @property
     def particulars(self) -> str:
         """What sets the training apart from the paper's, to be put behind a name: `, careful, equalised`."""
-        recipe = "" if self.recipe == "paper" else f", {self.recipe}"
-        return f"{recipe}{', equalised' if self.equalise else ''}"
+        parts = [
+            *([self.recipe] if self.recipe != "paper" else []),
+            *other_weight_of_images(self.recipe, self.training.model_dump()),
+            *(["equalised"] if self.equalise else []),
+        ]
+        return "".join(f", {part}" for part in parts)
 
     def generator(self, class_name: str) -> SynthesizeSettings:
         """Of a generator that `system2` has to train itself."""

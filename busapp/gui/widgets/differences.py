@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.words import many
+from busapp.engine.verdict import SIGNIFICANT
+from busapp.engine.words import many, signed
 from busapp.gui.widgets.compare_table import ComparedRun
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 
-SIGNIFICANT: Final = 0.05
 _ALIKE: Final = 0.05
 """Points: what would be written as 0.0."""
 _MEASURES: Final = {
@@ -146,14 +146,6 @@ class DifferencesTable(NumbersTable):
             for title, found in pair.others.items():
                 rows.append([text(pair.name), text(title), _cell(found), Cell("–", tip="Tested for accuracy alone")])
         self.show_cells(["Runs", "Measure", "Difference in points (95 % interval)", "p-value"], rows)
-
-
-def signed(points: float) -> str:
-    """`+1.2`, `−0.5`, `0.0`."""
-    words = f"{abs(points):.1f}"
-    if float(words) == 0:
-        return words
-    return f"{'+' if points > 0 else '−'}{words}"
 
 
 def p_in_words(p_value: float) -> str:

@@ -6,31 +6,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import (
-    QColor,
-    QContextMenuEvent,
-    QFontMetrics,
-    QHelpEvent,
-    QKeyEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-)
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QWidget
 
-from busapp.gui.theme import SPACE, colours, plot_colours, theme
-from busapp.gui.widgets.differences import Difference, p_in_words, signed
-from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
+from busapp.engine.words import signed
+from busapp.gui.theme import colours
+from busapp.gui.widgets.differences import Difference, p_in_words
+from busapp.gui.widgets.exporting import write_rows
+from busapp.gui.widgets.rows_plot import RowsPlot
 from busapp.summaries import per_cent
 
 FALLS: Final = "#E69F00"
 RISES: Final = "#56B4E9"
-_ROW: Final = 44
-_AXIS: Final = 40
 _BAR: Final = 20
-_TICKS: Final = (1, 2, 5, 10, 20, 50)
-"""Points between two ticks: the smallest that leaves room between them."""
+"""Pixels of a bar's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,161 +95,52 @@ def shared_in_words(entry: Mapping[str, Any]) -> str:
     )
 
 
-class Waterfall(QWidget):
-    """Hover or the arrow keys read a bar, a right click exports PNG, SVG or CSV."""
+class Waterfall(RowsPlot):
+    """From the first step to the last, a bar each."""
 
-    title: Final = "What leaks are worth"
+    axis = "Accuracy (%), all test folds together"
+    row_height = 44
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
         self._steps: list[Mapping[str, Any]] = []
-        self._current = -1
         self.bars: list[Bar] = []
-        self.setAccessibleName(self.title)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        theme.changed.connect(self.update)
+        super().__init__("What leaks are worth", parent)
+
+    @property
+    def rows(self) -> Sequence[Bar]:
+        return self.bars
 
     def show_steps(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Show another measurement; `steps` as in `engine.leaks`."""
-        self._steps, self._current = list(steps), -1
+        self._steps = list(steps)
         self.bars = bars_of(self._steps)
-        self.setAccessibleDescription("; ".join(f"{bar.label}: {bar.words}" for bar in self.bars))
-        self.updateGeometry()
-        self.update()
+        self.rows_changed()
 
-    def sizeHint(self) -> QSize:
-        return QSize(640, len(self.bars) * _ROW + _AXIS)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(420, len(self.bars) * _ROW + _AXIS)
-
-    # -- painting ------------------------------------------------------------------------------------------
-
-    def _range(self) -> tuple[float, float]:
-        """Per cent at both ends of the axis: whole tens around everything that is drawn."""
+    def axis_range(self) -> tuple[float, float]:
+        """Per cent: whole tens around everything that is drawn."""
         values = [value for bar in self.bars for value in (bar.accuracy, *(bar.interval or ()))]
         low, high = 10 * (min(values) // 10), 10 * -(-max(values) // 10)
         if low == high:  # everything is 50 %, or 100
             low, high = low - 10, high + 10
         return max(0.0, low), min(100.0, high)
 
-    def _columns(self) -> tuple[QRectF, QRectF, QRectF]:
-        """Where labels, bars and numbers stand. Numbers take the lines that they need."""
-        metrics = QFontMetrics(self.font())
-        height = float(len(self.bars) * _ROW)
-        labels = min(0.28 * self.width(), max(metrics.horizontalAdvance(bar.label) for bar in self.bars) + SPACE)
-        lines = [line for bar in self.bars for line in bar.words.splitlines()]
-        words = min(0.30 * self.width(), max(map(metrics.horizontalAdvance, lines)) + SPACE)
-        middle = QRectF(labels + SPACE, 0, self.width() - labels - words - 3 * SPACE, height)
-        return QRectF(0, 0, labels, height), middle, QRectF(self.width() - words, 0, words, height)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(plot_colours().background))
-        if self.bars:
-            labels, middle, words = self._columns()
-            self._paint_axis(painter, middle)
-            for row, bar in enumerate(self.bars):
-                top = row * _ROW
-                painter.setPen(QColor(colours().text))
-                right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
-                left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
-                painter.drawText(QRectF(labels.left(), top, labels.width(), _ROW), right, bar.label)
-                painter.drawText(QRectF(words.left(), top, words.width(), _ROW), left, bar.words)
-                self._paint_bar(painter, middle, row, bar)
-            self._paint_focus(painter)
-        painter.end()
-
-    def _paint_focus(self, painter: QPainter) -> None:
-        if self.hasFocus() and self._current >= 0:
-            painter.setPen(QPen(QColor(colours().accent), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(1, self._current * _ROW + 1, self.width() - 2, _ROW - 2))
-
-    def _paint_axis(self, painter: QPainter, middle: QRectF) -> None:
-        low, high = self._range()
-        grid = QColor(plot_colours().grid)
-        room = painter.fontMetrics().horizontalAdvance("100") + 2 * SPACE
-        step = next((step for step in _TICKS if step * middle.width() >= room * (high - low)), _TICKS[-1])
-        value = low
-        while value <= high:
-            x = self._x(value, middle)
-            painter.setPen(QPen(grid, 1))
-            painter.drawLine(QPointF(x, 0), QPointF(x, middle.height()))
-            painter.setPen(QColor(colours().muted))
-            box = QRectF(x - room / 2, middle.height() + 2, room, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{value:.0f}")
-            value += step
-        name = QRectF(middle.left() - 60, middle.height() + 18, middle.width() + 120, 18)
-        painter.drawText(name, Qt.AlignmentFlag.AlignCenter, "Accuracy (%), all test folds together")
-
-    def _x(self, value: float, middle: QRectF) -> float:
-        low, high = self._range()
-        return float(middle.left() + (value - low) / (high - low) * middle.width())
-
-    def _paint_bar(self, painter: QPainter, middle: QRectF, row: int, bar: Bar) -> None:
-        centre = row * _ROW + _ROW / 2
-        x = self._x(bar.accuracy, middle)
-        ink = QColor(colours().text)
+    def paint_row(self, painter: QPainter, middle: QRectF, number: int, centre: float) -> None:
+        bar = self.bars[number]
+        x = self.x_of(bar.accuracy, middle)
         if bar.before is None:
-            painter.setPen(QPen(ink, 2))
-            if bar.interval is not None:
-                low, high = (self._x(bound, middle) for bound in bar.interval)
-                painter.drawLine(QPointF(low, centre), QPointF(high, centre))
-                for end in (low, high):
-                    painter.drawLine(QPointF(end, centre - 5), QPointF(end, centre + 5))
-            painter.setBrush(ink)
-            painter.drawEllipse(QPointF(x, centre), 5, 5)
+            self.paint_interval(painter, middle, centre, bar.accuracy, bar.interval)
         else:
-            start = self._x(bar.before, middle)
-            colour = QColor(FALLS if bar.accuracy <= bar.before else RISES)
-            painter.setPen(QPen(ink, 1))
-            painter.setBrush(colour)
+            start = self.x_of(bar.before, middle)
+            painter.setPen(QPen(QColor(colours().text), 1))
+            painter.setBrush(QColor(FALLS if bar.accuracy <= bar.before else RISES))
             painter.drawRect(QRectF(min(start, x), centre - _BAR / 2, max(2.0, abs(x - start)), _BAR))
-        if row + 1 < len(self.bars):  # leads the eye to where the next one begins
+        if number + 1 < len(self.bars):  # leads the eye to where the next one begins
             painter.setPen(QPen(QColor(colours().muted), 1, Qt.PenStyle.DotLine))
-            painter.drawLine(
-                QPointF(x, centre + (_BAR / 2 if bar.before is not None else 6)), QPointF(x, centre + _ROW)
-            )
+            below = centre + (_BAR / 2 if bar.before is not None else 6)
+            painter.drawLine(QPointF(x, below), QPointF(x, centre + self.row_height))
 
-    # -- reading -------------------------------------------------------------------------------------------
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent):
-            row = int(event.pos().y() // _ROW)
-            QToolTip.showText(event.globalPos(), self.bars[row].tip if 0 <= row < len(self.bars) else "", self)
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
-        if step is None or not self.bars:
-            super().keyPressEvent(event)
-            return
-        self._current = min(max(self._current + step, 0), len(self.bars) - 1)
-        tip = self.bars[self._current].tip
-        self.setAccessibleDescription(tip)
-        QToolTip.showText(self.mapToGlobal(QPointF(SPACE, (self._current + 1) * _ROW).toPoint()), tip, self)
-        self.update()
-
-    # -- export --------------------------------------------------------------------------------------------
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.export_menu().popup(event.globalPos())
-
-    def export_menu(self) -> QMenu:
-        """Export as PNG, SVG or CSV."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        add_exports(menu, self, self.title, ("png", "svg", "csv"), self.export)
-        return menu
-
-    def export(self, path: Path) -> None:
-        """Write the plot as it is seen (PNG, SVG), or its numbers (CSV: fractions, a row for each step)."""
-        if path.suffix.lower() != ".csv":
-            write_picture(self, path, self.title)
-            return
+    def write_csv(self, path: Path) -> None:
+        """Fractions, a row for each step."""
         rows: list[Sequence[object]] = [_CSV]
         for step in self._steps:
             bounds = [*(step["accuracy_ci95"] or (None, None)), *(step["paired_ci95"] or (None, None))]
