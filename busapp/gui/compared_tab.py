@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from busapp.engine.events import Event, Note, RunStarted
-from busapp.engine.settings import LeaksSettings, SynthesizeSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.settings import LeaksSettings
 from busapp.errors import UserError
 from busapp.gui import user_settings
 from busapp.gui.run_tab import RunTab
@@ -18,8 +15,7 @@ from busapp.gui.widgets.leaks_view import LeaksView
 
 
 class ComparedTab(RunTab):
-    """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth. Esc, or another
-    run that is opened, leads back to one run."""
+    """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,16 +25,10 @@ class ComparedTab(RunTab):
         self.leaks_view.resume_requested.connect(self.resume_requested)
         self.runs_list.compare_requested.connect(self.compare)
         for view in (self.compare_view, self.leaks_view):
-            view.left.connect(self.leave_view)
+            self.add_view(view)
         self.leaks_button = QPushButton("What &leaks are worth…")
         self.leaks_button.setToolTip("Measure by how much each leak of the published protocol raises the accuracy here")
         self.leaks_button.clicked.connect(self.show_leaks)
-        self._leave_action = QAction("Back to the run", self)
-        self._leave_action.setShortcut(QKeySequence("Esc"))
-        self._leave_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._leave_action.setEnabled(False)
-        self._leave_action.triggered.connect(self.leave_view)
-        self.addAction(self._leave_action)
 
     def arrange(
         self,
@@ -65,17 +55,6 @@ class ComparedTab(RunTab):
         self._look_at_leaks()
         self.leaks_view.back_button.setFocus()
 
-    def leave_view(self) -> None:
-        """Show the run again."""
-        if self.shown_instead is not None:
-            self.compare_view.clear()
-            self.show_instead(None)
-            self.runs_list.tree.setFocus()
-
-    def show_instead(self, view: QWidget | None) -> None:
-        super().show_instead(view)
-        self._leave_action.setEnabled(view is not None)
-
     def _leaks_settings(self) -> LeaksSettings | None:
         try:
             values = self.form.settings().model_dump()
@@ -98,16 +77,8 @@ class ComparedTab(RunTab):
 
     # -- the study, its runs and the job at work -----------------------------------------------------------
 
-    def open_study(self, workspace: Workspace) -> None:
-        self.leave_view()
-        super().open_study(workspace)
-
     def refresh(self) -> None:
-        view = self.shown_instead
         super().refresh()
-        self.show_instead(view)
-        if self.workspace is not None and view is self.compare_view:
-            self.compare_view.refresh(self.workspace)
         self._look_at_leaks()
 
     def open_run(self, run_id: str) -> None:
@@ -115,16 +86,13 @@ class ComparedTab(RunTab):
             self.show_leaks()
             self.leaks_view.show_run(run_id)
         else:
-            self.show_instead(None)
             super().open_run(run_id)
 
     def follow_run(self, run_id: str) -> None:
         if self._is_of_leaks(run_id):
             self._look_at_leaks()
-            return
-        view = self.shown_instead  # a run that begins while others are compared does not disturb that
-        super().follow_run(run_id)
-        self.show_instead(view)
+        else:
+            super().follow_run(run_id)
 
     def _is_of_leaks(self, run_id: str) -> bool:
         assert self.workspace is not None
@@ -132,10 +100,6 @@ class ComparedTab(RunTab):
             return self.workspace.run(run_id).info.kind == "leaks"
         except UserError:
             return False
-
-    def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
-        self.leave_view()
-        super().start(settings)
 
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
@@ -145,8 +109,3 @@ class ComparedTab(RunTab):
             self._look_at_leaks()
         elif isinstance(event, Note):  # one of its runs begins; the one before it is finished then
             self.runs_list.refresh()
-
-    def shut_down(self) -> None:
-        super().shut_down()
-        self.compare_view.stop()
-        self.leaks_view.stop()

@@ -25,6 +25,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.differences import Difference, p_number, signed
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.run_view import RunView
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.gui.widgets.waterfall import Waterfall, shared_in_words, worth_in_words
 from busapp.gui.words import when_in_words
@@ -64,22 +65,19 @@ def _plan(workspace: Workspace, settings: LeaksSettings) -> _Plan:
     return _Plan(len(found), sum(map(is_done, found)), estimate(settings, workspace))
 
 
-class LeaksView(QWidget):
-    """In the place of a run's pictures and numbers.
+class LeaksView(RunView):
+    """The newest measurement, or how to measure.
 
     Signals:
-        left: the user wants to see a run again.
         start_requested: `LeaksSettings`: measure with these.
         resume_requested: the id of a measurement to go on with.
     """
 
-    left = Signal()
     start_requested = Signal(object)
     resume_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("What leaks are worth")
+        super().__init__("What leaks are worth", parent)
         self._settings: LeaksSettings | None = None
         self._runs: dict[str, Run] = {}
         self._stopped_id = ""
@@ -92,8 +90,6 @@ class LeaksView(QWidget):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.back_button = QPushButton("← &Back to the run (Esc)")
-        self.back_button.clicked.connect(self.left)
         heading = QLabel("What leaks are worth")
         heading.setProperty("role", "heading")
         self.run_box = QComboBox()
@@ -178,7 +174,6 @@ class LeaksView(QWidget):
         self.run_box.setCurrentIndex(max(0, self.run_box.findData(run_id)))
 
     def stop(self) -> None:
-        """Wait for what is being estimated."""
         self._work.stop()
 
     def _on_plan(self, found: object) -> None:
