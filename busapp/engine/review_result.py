@@ -62,23 +62,28 @@ class ReviewResult(BaseModel):
             return "told apart, but taken for each other"
         return "not told apart from real images by this reader"
 
-    def in_words(self) -> str:
-        """The verdict with its numbers, and what they are worth."""
+    @property
+    def headline(self) -> str:
+        """The verdict with its numbers."""
         correct = self.correct
         if not correct.of:
             return "Nothing can be said: none of its images could be shown."
-        words = (
-            f"{self.verdict.capitalize()}: {correct.count} of {correct.of} correct, {correct.in_words()}; "
-            f"guessing reaches {100 * self.chance:.0f} %."
-        )
+        return f"{self.verdict.capitalize()}: {correct.count} of {correct.of} correct, {correct.in_words()}."
+
+    @property
+    def caution(self) -> str:
+        """What the headline is worth."""
+        guessing = f"Guessing reaches {100 * self.chance:.0f} %."
+        if not self.correct.of:
+            return ""
         if self.needed is None:
-            return f"{words} With so few images not even every answer right would be more than guessing explains."
+            return f"{guessing} With so few images not even every answer right would be more than guessing explains."
         if self.verdict.startswith("not"):
-            words += (
-                f" Few images prove little: of {correct.of}, {self.needed} have to be called correctly before that is "
-                "more than guessing explains. It does not show that the images are alike."
+            return (
+                f"{guessing} Few images prove little: of {self.correct.of}, {self.needed} have to be called correctly "
+                "before that is more than guessing explains. It does not show that the images are alike."
             )
-        return words
+        return guessing
 
 
 def needed_for_more_than_guessing(of: int, chance: float) -> int | None:

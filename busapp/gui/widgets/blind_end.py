@@ -18,7 +18,7 @@ from busapp.gui.widgets.picture_tiles import Tile, TileList, TilePicture
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
 
-SIDE: Final = 112
+SIDE: Final = 144
 """Pixels of a small picture."""
 
 
@@ -38,6 +38,7 @@ class BlindEnd(QWidget):
         self._workspace: Workspace | None = None
         self._shown: list[tuple[Question, ImageRecord | None]] = []
         self.verdict = words_label("heading")
+        self.caution = words_label()
         self.about = words_label("muted")
         self.table = NumbersTable("What was said", sortable=False)
         self.fitness = words_label()
@@ -52,7 +53,7 @@ class BlindEnd(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE)
-        for widget in (self.verdict, self.about, self.table, self.fitness, self.told):
+        for widget in (self.verdict, self.caution, self.about, self.table, self.fitness, self.told):
             column.addWidget(widget)
         column.addWidget(self.tiles, 1)
         column.addStretch(0)
@@ -63,7 +64,8 @@ class BlindEnd(QWidget):
         result = review.result
         assert result is not None
         self._workspace = workspace
-        self.verdict.setText(result.in_words())
+        self.verdict.setText(result.headline)
+        self.caution.setText(result.caution)
         gone = f" {many(result.gone, 'image')} could not be shown." if result.gone else ""
         when = when_in_words(review.ended or review.began)
         self.about.setText(

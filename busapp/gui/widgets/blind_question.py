@@ -74,8 +74,8 @@ class BlindQuestion(QWidget):
         self.problem = words_label("error")
         self.problem.hide()
         self._actions: dict[Stage, list[QAction]] = {stage: [] for stage in _STAGES}
-        self.buttons: dict[str, QPushButton] = {}
-        """By the key that does the same."""
+        self.buttons: dict[tuple[Stage, str], QPushButton] = {}
+        """By what is asked, and the key that does the same."""
         self._rows = QStackedWidget()
         self._rows.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._rows.addWidget(self._make_kinds())
@@ -116,9 +116,8 @@ class BlindQuestion(QWidget):
         self.words.setPlaceholderText("or in your own words, then Enter")
         self.words.setAccessibleName("Reason in your own words")
         self.words.returnPressed.connect(lambda: self._judge(False, self.words.text()))
-        self.fit_after_all = QPushButton("Fit after all")
-        self.fit_after_all.clicked.connect(lambda: self._judge(True))
-        return _row(*suggested, self.words, self.fit_after_all, stretch=False)
+        fit = self._button("reason", "Fit after all", "F", lambda: self._judge(True))
+        return _row(*suggested, self.words, fit, stretch=False)
 
     def _button(self, stage: Stage, words: str, key: str, slot: Callable[[], object]) -> QPushButton:
         """A button, and a key that does the same as long as its stage asks."""
@@ -131,7 +130,7 @@ class BlindQuestion(QWidget):
         self._actions[stage].append(action)
         button = QPushButton(f"{words} ({key})")
         button.clicked.connect(action.trigger)
-        self.buttons[key] = button
+        self.buttons[stage, key] = button
         return button
 
     # -- content -------------------------------------------------------------------------------------------

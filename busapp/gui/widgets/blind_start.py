@@ -66,7 +66,7 @@ class BlindStart(QWidget):
         form.addRow("&Images", self.count)
         self.resume_button = QPushButton("&Go on")
         self.resume_button.clicked.connect(self._resume)
-        self.start_button = QPushButton("&Start the review")
+        self.start_button = QPushButton("Start the revie&w")
         self.start_button.clicked.connect(lambda: self.start_requested.emit(self.reader.text(), self.count.value()))
         self.reader.returnPressed.connect(self._on_return)
         buttons = QHBoxLayout()
@@ -96,9 +96,9 @@ class BlindStart(QWidget):
         self.about.setText(
             f"Synthetic images of this run and as many real ones of class {run.info.settings['class_name']} come one "
             "after another, in an order drawn by chance. Of each you say whether it is real or synthetic, then whether "
-            "it is fit for training. There is no way back to an image, and the truth is shown only at the end.\n"
+            "it is fit for training. There is no way back to an image, and the truth is shown only at the end.\n\n"
             f"All are shown with {size}×{size} pixels, as the generator draws them. Real ones are made as small, as it "
-            "learned from them: otherwise sharpness alone would tell. Judge what can be judged at this size.\n"
+            "learned from them: otherwise sharpness alone would tell. Judge what can be judged at this size.\n\n"
             "Every answer is kept at once: leave whenever you have to, and go on later. At the end, synthetic images "
             "called unfit are set aside, so that they stay out of training; Ctrl+Z in the Dataset tab brings them back."
         )
