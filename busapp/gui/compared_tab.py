@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from busapp.engine.events import Event, Note, RunStarted
-from busapp.engine.settings import SeriesSettings, SynthesizeSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.settings import SeriesSettings
 from busapp.errors import UserError
 from busapp.gui import user_settings
 from busapp.gui.run_tab import RunTab
@@ -23,7 +20,7 @@ from busapp.gui.widgets.measurement_view import MeasurementView
 
 class ComparedTab(RunTab):
     """Runs that are selected in the list can be compared; `leaks_button` shows what leaks are worth, `gain_button` what
-    synthetic images are. Esc, or another run that is opened, leads back to one run."""
+    synthetic images are."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,21 +31,17 @@ class ComparedTab(RunTab):
         for view in self.measurements.values():
             view.start_requested.connect(self._measure)
             view.resume_requested.connect(self.resume_requested)
-            view.left.connect(self.leave_view)
         self.runs_list.compare_requested.connect(self.compare)
-        self.compare_view.left.connect(self.leave_view)
+        for each in (self.compare_view, *self.measurements.values()):
+            self.add_view(each)
         self.leaks_button = QPushButton("What &leaks are worth…")
         self.leaks_button.setToolTip("Measure by how much each leak of the published protocol raises the accuracy here")
         self.leaks_button.clicked.connect(self.show_leaks)
         self.gain_button = QPushButton("What synthetic images are &worth…")
-        self.gain_button.setToolTip("Measure what the generator's images do for the classifier, and what it costs less")
+        self.gain_button.setToolTip(
+            "Measure what the generator's images do for the classifier, beside plain augmentation"
+        )
         self.gain_button.clicked.connect(self.show_gain)
-        self._leave_action = QAction("Back to the run", self)
-        self._leave_action.setShortcut(QKeySequence("Esc"))
-        self._leave_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._leave_action.setEnabled(False)
-        self._leave_action.triggered.connect(self.leave_view)
-        self.addAction(self._leave_action)
 
     def arrange(
         self,
@@ -82,17 +75,6 @@ class ComparedTab(RunTab):
         self._look_at_measurement()
         view.back_button.setFocus()
 
-    def leave_view(self) -> None:
-        """Show the run again."""
-        if self.shown_instead is not None:
-            self.compare_view.clear()
-            self.show_instead(None)
-            self.runs_list.tree.setFocus()
-
-    def show_instead(self, view: QWidget | None) -> None:
-        super().show_instead(view)
-        self._leave_action.setEnabled(view is not None)
-
     def _settings_of(self, view: MeasurementView[Any]) -> SeriesSettings | None:
         try:
             values = self.form.settings().model_dump()
@@ -118,16 +100,8 @@ class ComparedTab(RunTab):
 
     # -- the study, its runs and the job at work -----------------------------------------------------------
 
-    def open_study(self, workspace: Workspace) -> None:
-        self.leave_view()
-        super().open_study(workspace)
-
     def refresh(self) -> None:
-        view = self.shown_instead
         super().refresh()
-        self.show_instead(view)
-        if self.workspace is not None and view is self.compare_view:
-            self.compare_view.refresh(self.workspace)
         self._look_at_measurement()
 
     def open_run(self, run_id: str) -> None:
@@ -136,16 +110,13 @@ class ComparedTab(RunTab):
             self._show_measurement(measured)
             measured.show_run(run_id)
         else:
-            self.show_instead(None)
             super().open_run(run_id)
 
     def follow_run(self, run_id: str) -> None:
         if self._kind_of(run_id) in self.measurements:
             self._look_at_measurement()
-            return
-        view = self.shown_instead  # a run that begins while others are compared does not disturb that
-        super().follow_run(run_id)
-        self.show_instead(view)
+        else:
+            super().follow_run(run_id)
 
     def _kind_of(self, run_id: str) -> str:
         """What a run is of; empty where it is gone."""
@@ -155,10 +126,6 @@ class ComparedTab(RunTab):
         except UserError:
             return ""
 
-    def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
-        self.leave_view()
-        super().start(settings)
-
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
         if kind not in self.measurements:
@@ -167,9 +134,3 @@ class ComparedTab(RunTab):
             self._look_at_measurement()
         elif isinstance(event, Note):  # one of its runs begins; the one before it is finished then
             self.runs_list.refresh()
-
-    def shut_down(self) -> None:
-        super().shut_down()
-        self.compare_view.stop()
-        for view in self.measurements.values():
-            view.stop()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.events import Event, RunStarted
@@ -18,6 +19,7 @@ from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.changed_since import ChangedSince
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.run_view import RunView
 from busapp.gui.widgets.runs_list import RunsList
 
 SIDE_WIDTH = 300
@@ -26,7 +28,10 @@ SIDE_WIDTH = 300
 
 class RunTab(StudyTab):
     """A tab that shows one run of its kind. Events of the job at work and those read from an old run's file go
-    through `draw_event`; a run that is opened while another is at work does not disturb it."""
+    through `draw_event`; a run that is opened while another is at work does not disturb it.
+
+    Views (`add_view`) can stand in the place of the run. Esc, a run that is opened or one that is started leads back;
+    a run that begins or ends by itself does not disturb them."""
 
     kind: ClassVar[str]
     result_width: ClassVar[int] = SIDE_WIDTH
@@ -42,8 +47,15 @@ class RunTab(StudyTab):
         self.runs_list.changed.connect(self.study_changed)
         self.changed_since = ChangedSince()
         self.empty = EmptyState("")
-        self.shown_instead: QWidget | None = None
+        self.shown_instead: RunView | None = None
+        self._views: list[RunView] = []
         self._page = 0
+        self._leave_action = QAction("Back to the run", self)
+        self._leave_action.setShortcut(QKeySequence("Esc"))
+        self._leave_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._leave_action.setEnabled(False)
+        self._leave_action.triggered.connect(self.leave_view)
+        self.addAction(self._leave_action)
 
     # -- for the subclass ----------------------------------------------------------------------------------
 
@@ -92,17 +104,6 @@ class RunTab(StudyTab):
         if self.shown_instead is None:
             self._middle.setCurrentIndex(self._page)
 
-    def show_instead(self, view: QWidget | None) -> None:
-        """Show a view in the place of the pictures and the result; None shows these again."""
-        self.shown_instead = view
-        self._right.setVisible(view is None)
-        if view is None:
-            self._middle.setCurrentIndex(self._page)
-        else:
-            if self._middle.indexOf(view) < 0:
-                self._middle.addWidget(view)
-            self._middle.setCurrentWidget(view)
-
     def offer_weights(self) -> None:
         """Put the file of ImageNet weights that the user pointed to last into the form."""
         self.form.set_values({"weights_file": user_settings.weights_file()})
@@ -111,11 +112,40 @@ class RunTab(StudyTab):
         """Ask for a new run with these settings."""
         if settings.weights_file is not None:
             user_settings.remember_weights(settings.weights_file)
+        self.leave_view()
         self.start_requested.emit(settings)
+
+    # -- views ---------------------------------------------------------------------------------------------
+
+    def add_view(self, view: RunView) -> None:
+        """Let a view be shown in the place of the run."""
+        self._views.append(view)
+        view.left.connect(self.leave_view)
+
+    def show_instead(self, view: RunView | None) -> None:
+        """Show a view in the place of the pictures and the result; None shows these again."""
+        before, self.shown_instead = self.shown_instead, view
+        self._right.setVisible(view is None)
+        self._leave_action.setEnabled(view is not None)
+        if view is None:
+            self._middle.setCurrentIndex(self._page)
+        else:
+            if self._middle.indexOf(view) < 0:
+                self._middle.addWidget(view)
+            self._middle.setCurrentWidget(view)
+        if before is not None and before is not view:
+            before.close_view()
+
+    def leave_view(self) -> None:
+        """Show the run again."""
+        if self.shown_instead is not None:
+            self.show_instead(None)
+            self.runs_list.tree.setFocus()
 
     # -- the study and its runs ----------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
+        self.leave_view()
         self.run, self._run_at_work = None, None
         self.changed_since.clear()
         self.clear_run()
@@ -133,9 +163,15 @@ class RunTab(StudyTab):
             self._open_newest()
         elif self.run is not None and self.workspace is not None:
             self.changed_since.look(self.workspace, self.run)
+        if self.shown_instead is not None and self.workspace is not None:
+            self.shown_instead.refresh(self.workspace)
 
     def open_run(self, run_id: str) -> None:
-        """Show a run from its recorded events."""
+        self.show_instead(None)
+        self.load_run(run_id)
+
+    def load_run(self, run_id: str) -> None:
+        """Draw a run from its recorded events; a view that is shown in its place stays."""
         assert self.workspace is not None
         try:
             self.run = self.workspace.run(run_id)
@@ -150,11 +186,13 @@ class RunTab(StudyTab):
 
     def shut_down(self) -> None:
         self.changed_since.stop()
+        for view in self._views:
+            view.stop()
 
     def _open_newest(self) -> None:
         assert self.workspace is not None
         for run in self.workspace.runs(self.kind)[:1]:
-            self.open_run(run.id)
+            self.load_run(run.id)
 
     # -- the job at work -----------------------------------------------------------------------------------
 
@@ -162,7 +200,7 @@ class RunTab(StudyTab):
         """Show a run that is being executed, from its beginning, and go on with its events as they arrive."""
         self._run_at_work = run_id
         self.runs_list.refresh()
-        self.open_run(run_id)
+        self.load_run(run_id)
 
     def job_event(self, kind: str, event: Event) -> None:
         if kind != self.kind:
@@ -177,7 +215,7 @@ class RunTab(StudyTab):
             return
         ended, self._run_at_work = self._run_at_work, None
         if self.run is not None and self.run.id == ended and outcome.state != "finished":
-            self.open_run(self.run.id)  # it says now that it failed or was cancelled
+            self.load_run(self.run.id)  # it says now that it failed or was cancelled
 
 
 def settings_column(*parts: QWidget | QLayout) -> QWidget:

@@ -20,8 +20,9 @@ from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
-from busapp.gui.run_tab import RunTab, settings_column
+from busapp.gui.run_tab import settings_column
 from busapp.gui.settings_form import SettingsForm
+from busapp.gui.synthesis_views import SynthesisViews
 from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.heat_map_view import to_pixmap
 from busapp.gui.widgets.sample_film import SampleFilm
@@ -42,7 +43,7 @@ REAL_COLUMNS: Final = 5
 REAL_SIDE: Final = 96
 
 
-class SynthesisTab(RunTab):
+class SynthesisTab(SynthesisViews):
     """Settings and past runs on the left, curves and samples in the middle, scores on the right."""
 
     kind = "synthesize"

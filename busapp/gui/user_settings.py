@@ -1,4 +1,5 @@
-"""What the window remembers of this user between two starts: sizes, the open and recent studies, folders, weights."""
+"""What the window remembers of this user between two starts: sizes, the open and recent studies, folders, weights, the
+name under which images are reviewed."""
 
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,17 @@ def weights_file() -> Path | None:
 def remember_weights(path: Path) -> None:
     """Offer this file of ImageNet weights from now on."""
     _store().setValue("weights_file", str(path.absolute()))
+
+
+def reader() -> str:
+    """The name under which images were reviewed last; empty if nobody did."""
+    value = _store().value("reader")
+    return value if isinstance(value, str) else ""
+
+
+def remember_reader(name: str) -> None:
+    """Offer this name for the next review."""
+    _store().setValue("reader", name)
 
 
 def open_study() -> Path | None:

@@ -143,8 +143,8 @@ class ValidationTab(ComparedTab):
             self.pages.start((self.run.result() or {}).get("classes") or self.workspace.catalog.classes())
             self.show_pictures(True)
 
-    def open_run(self, run_id: str) -> None:
-        super().open_run(run_id)
+    def load_run(self, run_id: str) -> None:
+        super().load_run(run_id)
         self._look_for_model()
         if self._fold_is_new:
             self._want_numbers()

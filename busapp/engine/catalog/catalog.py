@@ -235,19 +235,24 @@ class Catalog:
     def exclude(self, ids: Iterable[int], reason: str | None) -> None:
         """Set images aside with a reason, or bring them back (None). Nothing is deleted; can be undone."""
         say = f"set aside: {reason}" if reason else "brought back"
-        self._change(ids, {"excluded": reason}, lambda n: f"{many(n, 'image')} {say}")
+        self._change({image_id: {"excluded": reason} for image_id in ids}, lambda n: f"{many(n, 'image')} {say}")
+
+    def exclude_each(self, reasons: Mapping[int, str], why: str) -> None:
+        """Set images aside in one change, each by its id with a reason of its own; `why` says for the history what the
+        reasons have in common. Can be undone."""
+        values = {image_id: {"excluded": reason} for image_id, reason in reasons.items()}
+        self._change(values, lambda n: f"{many(n, 'image')} set aside: {why}")
 
     def reclassify(self, ids: Iterable[int], class_name: str) -> None:
         """Give images another class; can be undone."""
         self._change(
-            ids,
-            {"class_name": class_name},
+            {image_id: {"class_name": class_name} for image_id in ids},
             lambda n: f"{many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
         )
 
-    def _change(self, ids: Iterable[int], values: dict[str, Any], in_words: Callable[[int], str]) -> None:
+    def _change(self, values_by_id: dict[int, dict[str, Any]], in_words: Callable[[int], str]) -> None:
         with self.writing() as session:
-            back = steps.set_columns(session, dict.fromkeys(ids, values))
+            back = steps.set_columns(session, values_by_id)
             if back:
                 steps.record(session, in_words(len(back)), back)
 

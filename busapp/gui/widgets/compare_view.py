@@ -6,13 +6,12 @@ from itertools import combinations
 from string import ascii_uppercase
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSplitter,
     QStackedLayout,
@@ -29,6 +28,7 @@ from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.compare_table import ComparedRun, CompareTable
 from busapp.gui.widgets.differences import DifferencesTable, Pair
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.run_view import RunView
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 EVERY_PAIR: Final = "each other, two by two"
@@ -46,18 +46,11 @@ def _compare(runs: Sequence[Run]) -> _Comparison:
     return _Comparison([ComparedRun(*known) for known in lettered], found["tests"])
 
 
-class CompareView(QWidget):
-    """In the place of a run's pictures and numbers. Resampling takes about a second, and does not hold up the window.
-
-    Signals:
-        left: the user wants to see one run again.
-    """
-
-    left = Signal()
+class CompareView(RunView):
+    """Resampling takes about a second, and does not hold up the window."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Comparison of runs")
+        super().__init__("Comparison of runs", parent)
         self._run_ids: list[str] = []
         self._phantoms = False
         self._comparison: _Comparison | None = None
@@ -69,8 +62,6 @@ class CompareView(QWidget):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.back_button = QPushButton("← &Back to the run (Esc)")
-        self.back_button.clicked.connect(self.left)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
         self.paper_box = QCheckBox("&Paper's numbers beside them")
@@ -155,20 +146,17 @@ class CompareView(QWidget):
         try:
             runs = {run_id: workspace.run(run_id) for run_id in self._run_ids}
         except UserError:
-            self.clear()
             self.left.emit()
             return
         if self._comparison is not None:
             compared = [replace(run, run=runs[run.run.id]) for run in self._comparison.runs]
             self._show(replace(self._comparison, runs=compared))
 
-    def clear(self) -> None:
-        """Compare nothing."""
+    def close_view(self) -> None:
         self._work.ask(None)
         self._run_ids, self._comparison = [], None
 
     def stop(self) -> None:
-        """Wait for what is being compared."""
         self._work.stop()
 
     def _say(self, sentence: str) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPix
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.image_card import mark_synthetic
 
 _GROUND = "#0b0c0d"
 _WORDS = "#e4e7ea"
@@ -52,6 +53,8 @@ class ImageCanvas(QGraphicsView):
         """Why there is no picture; shown in its place."""
         self.caption = ""
         """What the picture is, in a corner."""
+        self.is_synthetic = False
+        """Whether the picture wears the marks of synthetic ones."""
 
     @property
     def picture(self) -> QPixmap:
@@ -175,7 +178,12 @@ class ImageCanvas(QGraphicsView):
         room = self.viewport().rect().adjusted(SPACE, SPACE, -SPACE, -SPACE)
         if self.picture.isNull():
             painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self.sentence)
-        elif self.caption:
+            return
+        if self.is_synthetic:
+            seen = self.mapFromScene(self.sceneRect()).boundingRect().intersected(self.viewport().rect())
+            mark_synthetic(painter, seen)
+            painter.setPen(QColor(_WORDS))
+        if self.caption:
             words = painter.boundingRect(room, Qt.AlignmentFlag.AlignLeft, self.caption)
             ground = QColor(_GROUND)
             ground.setAlphaF(0.75)

@@ -74,12 +74,7 @@ def paint_card(painter: QPainter, corner: QPoint, card: Card, side: int) -> None
         painter.fillRect(QRect(corner, card_size(side)).adjusted(half, half, -half, -half), QColor(now.accent))
     _paint_picture(painter, square, card, now)
     if card.image.kind == "synthetic":
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        # Dark dashes alone are lost on a dark picture, light ones on a light one.
-        for pen in (QPen(QColor(now.base), 2), QPen(QColor(now.text), 2, Qt.PenStyle.DashLine)):
-            painter.setPen(pen)
-            painter.drawRect(square.adjusted(1, 1, -1, -1))
-        _badge(painter, square.topLeft() + QPoint(4, 4), "S", now.text, now.base)
+        mark_synthetic(painter, square)
     if card.is_in_conflict:
         _badge(painter, square.topRight() - QPoint(22, -4), "≠", now.on_accent, now.error)
     elif card.is_flagged:
@@ -110,6 +105,17 @@ def _paint_picture(painter: QPainter, square: QRect, card: Card, now: Colours) -
         painter.setPen(QPen(QColor(now.error), 2))
         painter.drawLine(square.topLeft(), square.bottomRight())
         _badge(painter, square.bottomLeft() + QPoint(4, -22), "set aside", now.base, now.error)
+
+
+def mark_synthetic(painter: QPainter, square: QRect) -> None:
+    """The dashed frame and the S that synthetic images wear, over a picture that fills this square."""
+    now = colours()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    # Dark dashes alone are lost on a dark picture, light ones on a light one.
+    for pen in (QPen(QColor(now.base), 2), QPen(QColor(now.text), 2, Qt.PenStyle.DashLine)):
+        painter.setPen(pen)
+        painter.drawRect(square.adjusted(1, 1, -1, -1))
+    _badge(painter, square.topLeft() + QPoint(4, 4), "S", now.text, now.base)
 
 
 def _badge(painter: QPainter, place: QPoint, text: str, ink: str, ground: str) -> None:

@@ -193,6 +193,8 @@ class ImageViewer(QDialog):
     def _show(self) -> None:
         image = self.image
         self.setWindowTitle(f"{image.file}, {self.row + 1} of {len(self._images)}")
+        for canvas in (self.canvas, self.second_canvas):
+            canvas.is_synthetic = image.kind == "synthetic"
         self.original_box.setEnabled(image.original is not None)
         self._show_content()
         self.canvas.fit()

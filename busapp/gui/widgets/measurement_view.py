@@ -14,6 +14,7 @@ from busapp.engine.settings import SeriesSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.run_view import RunView
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
 
@@ -53,16 +54,14 @@ class MeasurementResult(QWidget):
 ResultWidget = TypeVar("ResultWidget", bound=MeasurementResult)
 
 
-class MeasurementView(QWidget, Generic[ResultWidget]):
-    """In the place of a run's pictures and numbers.
+class MeasurementView(RunView, Generic[ResultWidget]):
+    """The newest measurement, or how to measure.
 
     Signals:
-        left: the user wants to see a run again.
         start_requested: `SeriesSettings`: measure with these.
         resume_requested: the id of a measurement to go on with.
     """
 
-    left = Signal()
     start_requested = Signal(object)
     resume_requested = Signal(str)
 
@@ -74,8 +73,7 @@ class MeasurementView(QWidget, Generic[ResultWidget]):
     """On the button: `&Measure leaks`."""
 
     def __init__(self, result: ResultWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(self.heading)
+        super().__init__(self.heading, parent)
         self._settings: SeriesSettings | None = None
         self._runs: dict[str, Run] = {}
         self._stopped_id = ""
@@ -99,8 +97,6 @@ class MeasurementView(QWidget, Generic[ResultWidget]):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.back_button = QPushButton("← &Back to the run (Esc)")
-        self.back_button.clicked.connect(self.left)
         heading = QLabel(self.heading)
         heading.setProperty("role", "heading")
         self.run_box = QComboBox()

@@ -113,7 +113,8 @@ class Facts:
 
     def __init__(self, image: ImageRecord, classes: Sequence[str], flags: Sequence[str], notes: Sequence[str]) -> None:
         """`notes` is what it has in common with the other one."""
-        self.class_name = image.class_name
+        self.is_synthetic = image.kind == "synthetic"
+        self.name = f"{image.class_name}, synthetic" if self.is_synthetic else image.class_name
         self.colour = class_colour(image.class_name, classes).name()
         self.lines = [image.file, " · ".join([f"{image.width}×{image.height} px", *notes])]
         if flags:
@@ -157,9 +158,10 @@ class Pane(QWidget):
 
     def show_facts(self, facts: Facts) -> None:
         self.heading.setTextFormat(Qt.TextFormat.RichText)
-        self.heading.setText(f'<span style="color:{facts.colour}">■</span> {escape(facts.class_name)}')
+        self.heading.setText(f'<span style="color:{facts.colour}">■</span> {escape(facts.name)}')
         self.about.setText("\n".join(facts.lines))
-        self.canvas.setAccessibleDescription(", ".join([facts.class_name, *facts.lines]))
+        self.canvas.is_synthetic = facts.is_synthetic
+        self.canvas.setAccessibleDescription(", ".join([facts.name, *facts.lines]))
 
     def show_picture(self, picture: QImage, sentence: str) -> None:
         """`sentence` stands in the place of a null picture."""

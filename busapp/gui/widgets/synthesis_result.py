@@ -1,15 +1,18 @@
-"""What a generator's images are worth: scores against their floor, copies, warnings, and how many joined the study."""
+"""What a generator's images are worth: scores against their floor, copies, warnings, how many joined the study, what a
+reader said of them, and what can be done with them."""
 
 from typing import Any, Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from busapp.engine.blind_review import BlindReview
 from busapp.engine.runs import RunInfo
 from busapp.gui.theme import SPACE, colours, theme
 from busapp.gui.widgets.fold_curves import TEST, TRAIN
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+from busapp.gui.words import when_in_words
 
 _STATES: Final = {
     "running": "It is at work.",
@@ -54,8 +57,39 @@ class ScoreBars(QWidget):
                 painter.drawLine(int(max(0.0, value - spread) * unit), y, int((value + spread) * unit), y)
 
 
+class RunButtons(QWidget):
+    """What can be done with a run, a button each, one below the other."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tips: dict[QPushButton, str] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(SPACE)
+
+    def add(self, words: str, tip: str) -> QPushButton:
+        """Another button; `tip` says what it does."""
+        button = QPushButton(words)
+        self._tips[button] = tip
+        self._column.addWidget(button)
+        return button
+
+    def offer(self, button: QPushButton, lacks: str = "") -> None:
+        """Let a button be pressed, or say in its tooltip what it `lacks`."""
+        button.setEnabled(not lacks)
+        button.setToolTip(lacks or self._tips[button])
+
+
 class SynthesisResult(QWidget):
-    """The right panel of the Synthesis tab."""
+    """The right panel of the Synthesis tab.
+
+    Signals:
+        review_clicked: the user wants to review the images blindly.
+        nearest_clicked: the user wants to see the nearest training images.
+    """
+
+    review_clicked = Signal()
+    nearest_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,11 +99,23 @@ class SynthesisResult(QWidget):
         self.score = words_label()
         self.copies = words_label()
         self.added = words_label()
+        self.reviewed = words_label()
         self.warnings = WarningFrame()
+        self.buttons = RunButtons()
+        self.review_button = self.buttons.add(
+            "&Blind review…", "Real and synthetic images mixed: say which is which, and which are fit for training"
+        )
+        self.review_button.clicked.connect(self.review_clicked)
+        self.nearest_button = self.buttons.add(
+            "&Nearest real images…", "Each drawn image beside the training image that resembles it most"
+        )
+        self.nearest_button.clicked.connect(self.nearest_clicked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, 0, 0)
         layout.setSpacing(SPACE)
-        for widget in (self.name, self.state, self.bars, self.score, self.copies, self.added, self.warnings):
+        for label in (self.name, self.state):
+            layout.addWidget(label)
+        for widget in (self.bars, self.score, self.copies, self.added, self.reviewed, self.warnings, self.buttons):
             layout.addWidget(widget)
         layout.addStretch()
         self.clear()
@@ -80,8 +126,9 @@ class SynthesisResult(QWidget):
         self.name.setText("No scores yet")
         self.state.setText("When a generator has drawn its images, what they are worth comes to stand here.")
         self.bars.hide()
-        for label in (self.score, self.copies, self.added):
+        for label in (self.score, self.copies, self.added, self.reviewed):
             label.hide()
+        self.buttons.hide()
         self.warnings.show_list("", [])
 
     def start(self, info: RunInfo) -> None:
@@ -89,6 +136,7 @@ class SynthesisResult(QWidget):
         self.clear()
         self.name.setText(info.name)
         self.state.setText(f"It failed: {info.error}" if info.state == "failed" else _STATES.get(info.state, ""))
+        self.buttons.show()
 
     def add_warning(self, text: str) -> None:
         """A warning of the job."""
@@ -117,6 +165,17 @@ class SynthesisResult(QWidget):
             if result["images"]
             else "No images were added to the study.",
         )
+
+    def show_review(self, review: BlindReview | None) -> None:
+        """The newest finished review of the run; None where there is none."""
+        self.reviewed.setVisible(review is not None)
+        if review is not None and review.result is not None:
+            when = when_in_words(review.ended or review.began).split()[0]
+            result = review.result
+            self.reviewed.setText(
+                f"Reviewed by {review.reader} on {when}: {result.verdict}, {result.correct.in_words()} correct; "
+                f"{result.fit_synthetic.in_words()} of the synthetic images fit."
+            )
 
     def _say(self, label: QLabel, words: str) -> None:
         label.setText(words)

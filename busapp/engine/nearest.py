@@ -1,0 +1,126 @@
+"""The nearest training image of every image that a run drew, as the run wrote them down."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.runs import Run
+from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput
+
+_FILE: Final = "drawn.csv"
+_COPIES: Final = "copies/"
+_TRUE: Final = frozenset({"true", "yes", "1"})
+
+
+class Neighbours(NamedTuple):
+    """A drawn image, the `number`th of its run, and its nearest training image: None where the study has that no more.
+
+    `correlation` is of their small grey pictures, in [-1, 1], the training image mirrored where that is nearer. `copy`:
+    too near to be used, so that it was left out of the study. `is_gone`: it was in the study, and is not any more."""
+
+    number: int
+    drawn: ImageRecord
+    nearest: ImageRecord | None
+    nearest_file: str
+    correlation: float
+    mirrored: bool
+    copy: bool
+    is_gone: bool
+
+    def in_words(self) -> list[str]:
+        """What is to be known of the two, a line each: the likeness first, then the training image, then what became
+        of the drawn one where it is not in use."""
+        lines = [f"Correlation {self.correlation:.2f}{', mirrored' if self.mirrored else ''}", self.nearest_file]
+        if self.nearest is None:
+            lines[1] = f"{self.nearest_file} (not in the study any more)"
+        if self.copy:
+            lines.append("Copy: left out of the study")
+        elif self.is_gone:
+            lines.append("Not in the study any more")
+        elif self.drawn.excluded is not None:
+            lines.append(f"Set aside: {self.drawn.excluded}")
+        return lines
+
+
+@dataclass(frozen=True)
+class StudyWithCopies(Workspace):
+    """A study together with the images that a run drew and left out, which are in the run's folder only."""
+
+    run_folder: Path = Path()
+
+    @classmethod
+    def of(cls, workspace: Workspace, run: Run) -> "StudyWithCopies":
+        """A study seen with the copies of one of its runs."""
+        return cls(workspace.root, workspace.name, workspace.phantoms, run.folder)
+
+    def image_path(self, image: ImageRecord) -> Path:
+        is_copy = image.id < 0 and image.file.startswith(_COPIES)
+        return self.run_folder / image.file if is_copy else super().image_path(image)
+
+
+def read_neighbours(workspace: Workspace, run: Run) -> list[Neighbours]:
+    """What a run wrote down, the most alike first.
+
+    Raises:
+        BadInput: the run wrote nothing down, as older runs did not, or the file cannot be read.
+    """
+    path = run.folder / _FILE
+    if not path.exists():
+        raise BadInput(
+            "Which training images are nearest is not known of this run",
+            remedy="Runs write that down when they draw images; start it again with more images to draw.",
+        )
+    images = workspace.catalog.images()
+    drawn = {image.sha256: image for image in images if image.run == run.id}
+    # Of a covered image the generator may have seen either content.
+    real = {sha256: image for image in images if image.kind == "real" for sha256 in (image.original, image.sha256)}
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            found = [_neighbours(row, run, drawn, real) for row in csv.DictReader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            "The list of nearest training images cannot be read",
+            file=path,
+            remedy="Restore it from a copy of the study, or train the generator again.",
+        ) from error
+    return sorted(found, key=lambda row: (-row.correlation, row.number))
+
+
+def _neighbours(
+    row: dict[str, str], run: Run, drawn: dict[str, ImageRecord], real: dict[str | None, ImageRecord]
+) -> Neighbours:
+    number, is_copy = int(row["number"]), row["copy"].strip().lower() in _TRUE
+    known = None if is_copy else drawn.get(row["sha256"])
+    return Neighbours(
+        number,
+        known or _unknown(row, number, run, is_copy=is_copy),
+        real.get(row["nearest_sha256"]),
+        row["nearest_file"],
+        float(row["correlation"]),
+        row["mirrored"].strip().lower() in _TRUE,
+        is_copy,
+        known is None and not is_copy,
+    )
+
+
+def _unknown(row: dict[str, str], number: int, run: Run, *, is_copy: bool) -> ImageRecord:
+    """A record, with a negative id, for a drawn image that the catalog does not have."""
+    size = int(run.info.settings["image_size"])
+    return ImageRecord(
+        id=-number,
+        file=f"{_COPIES}{row['number']}.png" if is_copy else row["file"],
+        sha256=row["sha256"],
+        suffix=".png",
+        class_name=str(run.info.settings["class_name"]),
+        kind="synthetic",
+        width=size,
+        height=size,
+        mask=None,
+        source="",
+        run=run.id,
+        group_id=None,
+        excluded=None,
+    )

@@ -1,0 +1,91 @@
+"""What a blinded review comes to: how well real and synthetic images were told apart, and how many were fit."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from busapp.engine.metrics import exact95
+
+
+class Share(BaseModel):
+    """`count` of `of`, with its exact 95 % interval (Clopper and Pearson 1934), within [0, 1]."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    of: int
+    ci95: tuple[float, float]
+
+    @classmethod
+    def of_list(cls, answers: Sequence[bool]) -> "Share":
+        """The share of those that are true."""
+        return cls(count=sum(answers), of=len(answers), ci95=exact95(sum(answers), len(answers)))
+
+    @property
+    def value(self) -> float | None:
+        """In [0, 1]; None of nothing."""
+        return self.count / self.of if self.of else None
+
+    def in_words(self) -> str:
+        """`52 % (36 to 68)`; a dash where nothing was counted."""
+        if self.value is None:
+            return "–"
+        low, high = (f"{100 * bound:.0f}" for bound in self.ci95)
+        return f"{100 * self.value:.0f} % ({low} to {high})"
+
+
+class ReviewResult(BaseModel):
+    """Sensitivity is the share of the synthetic images that were called synthetic, specificity that of the real ones
+    called real. `chance` is what somebody reaches who calls all images by their more frequent kind: one half, unless
+    images went missing. `needed` is the fewest correct answers that are more than guessing explains, None where not
+    even all would be. `set_aside` synthetic images were taken out of use, `gone` ones could not be shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    correct: Share
+    sensitivity: Share
+    specificity: Share
+    fit_synthetic: Share
+    fit_real: Share
+    chance: float
+    needed: int | None
+    set_aside: int
+    gone: int
+
+    @property
+    def verdict(self) -> str:
+        """In a few words, without the numbers."""
+        low, high = self.correct.ci95
+        if low > self.chance:
+            return "told apart better than by chance"
+        if high < 1 - self.chance:
+            return "told apart, but taken for each other"
+        return "not told apart from real images by this reader"
+
+    @property
+    def headline(self) -> str:
+        """The verdict with its numbers."""
+        correct = self.correct
+        if not correct.of:
+            return "Nothing can be said: none of its images could be shown."
+        return f"{self.verdict.capitalize()}: {correct.count} of {correct.of} correct, {correct.in_words()}."
+
+    @property
+    def caution(self) -> str:
+        """What the headline is worth."""
+        guessing = f"Guessing reaches {100 * self.chance:.0f} %."
+        if not self.correct.of:
+            return ""
+        if self.needed is None:
+            return f"{guessing} With so few images not even every answer right would be more than guessing explains."
+        if self.verdict.startswith("not"):
+            return (
+                f"{guessing} Few images prove little: of {self.correct.of}, {self.needed} have to be called correctly "
+                "before that is more than guessing explains. It does not show that the images are alike."
+            )
+        return guessing
+
+
+def needed_for_more_than_guessing(of: int, chance: float) -> int | None:
+    """The fewest correct answers of so many whose exact 95 % interval lies above `chance`; None where none does."""
+    return next((count for count in range(of + 1) if exact95(count, of)[0] > chance), None)

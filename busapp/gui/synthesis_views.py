@@ -1,0 +1,68 @@
+"""What the Synthesis tab can show in the place of one run: its images reviewed blindly, and its nearest real images."""
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QWidget
+
+from busapp.engine.blind_review import newest_finished, reviews_of
+from busapp.gui.run_tab import RunTab
+from busapp.gui.widgets.blind_review import BlindReviewView
+from busapp.gui.widgets.nearest_view import NearestView
+from busapp.gui.widgets.synthesis_result import SynthesisResult
+
+NOTHING_DRAWN = "The study has no synthetic images of this run in use"
+
+
+class SynthesisViews(RunTab):
+    """The buttons of the result lead to the views."""
+
+    result: SynthesisResult
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.review_view = BlindReviewView()
+        self.review_view.changed.connect(self.study_changed)
+        self.nearest_view = NearestView()
+        for view in (self.review_view, self.nearest_view):
+            self.add_view(view)
+
+    def arrange(
+        self,
+        settings: QWidget,
+        start: Sequence[QWidget],
+        pictures: Sequence[tuple[QWidget, int]],
+        result: QWidget,
+    ) -> None:
+        super().arrange(settings, start, pictures, result)
+        self.result.review_clicked.connect(self.show_review)
+        self.result.nearest_clicked.connect(self.show_nearest)
+
+    def show_review(self) -> None:
+        """Review the images of the run blindly."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.review_view)
+            self.review_view.show_run(self.workspace, self.run)
+
+    def show_nearest(self) -> None:
+        """Show the images of the run beside their nearest training images."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.nearest_view)
+            self.nearest_view.show_run(self.workspace, self.run)
+            self.nearest_view.back_button.setFocus()
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._look_at_images()
+
+    def load_run(self, run_id: str) -> None:
+        super().load_run(run_id)
+        self._look_at_images()
+
+    def _look_at_images(self) -> None:
+        """What can be done with the run's images, and what was said of them."""
+        if self.workspace is None or self.run is None:
+            return
+        drawn = self.workspace.catalog.images(kind="synthetic", run=self.run.id, with_excluded=False)
+        self.result.buttons.offer(self.result.review_button, "" if drawn else NOTHING_DRAWN)
+        self.result.buttons.offer(self.result.nearest_button)
+        self.result.show_review(newest_finished(reviews_of(self.run)))
