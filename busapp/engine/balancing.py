@@ -81,9 +81,12 @@ class Share:
 
 
 def plan(workspace: Workspace, settings: BalanceSettings) -> list[Share]:
-    """What every class lacks, synthetic images in use counted in, and where it will come from."""
+    """What every class lacks, synthetic images in use counted in, and where it will come from. A class whose real
+    images are all set aside takes no part, as in a validation."""
+    real = workspace.catalog.counts("real")
+    in_use = {name: count for name, count in workspace.catalog.counts(None).items() if real[name]}
     shares = []
-    for class_name, count in estimates.lacking(workspace.catalog.counts(None)).items():
+    for class_name, count in estimates.lacking(in_use).items():
         images = workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
         training = settings.generator(class_name)
         generator = newest_generator(workspace, class_name)
