@@ -265,7 +265,8 @@ def figures(
         list[str] | None,
         typer.Argument(
             metavar="[RUN…]",
-            help="Finished validation runs of one study. Left out: the longest of each system, protocol and recipe.",
+            help="Finished validation and synthesis runs of one study. Left out: the longest validation of each "
+            "system, protocol and recipe, and the newest synthesis of each class.",
         ),
     ] = None,
     out: Annotated[
@@ -274,7 +275,7 @@ def figures(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Draw Table 1 and Figures 11 to 13 of the paper from the study's own runs, each as SVG, PNG and CSV."""
+    """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
     from busapp.engine.paper_figures import draw_figures
 
     study = _open_study(context, workspace)

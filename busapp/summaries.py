@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.systems import Leaks, counted_leaks, leaks_in_words
-from busapp.engine.words import many
+from busapp.engine.words import many, with_spread
 
 Result = dict[str, Any]
 
@@ -83,34 +84,18 @@ def _synthesize(result: Result) -> list[str]:
     return lines
 
 
-_SCORES: dict[str, tuple[str, str, int]] = {
-    "kid": ("KID", "smaller is nearer to real; around 0 where nothing tells the two apart", 3),
-    "fid": ("FID", "biased at this n; compare only with its floor", 1),
-    "precision": ("Precision", "the share of drawn images that lie among real ones", 2),
-    "recall": ("Recall", "the share of real images that lie among drawn ones", 2),
-}
-"""What each score is called, what it says, and its decimals."""
-
-
 def scores_in_words(result: Result) -> list[str]:
     """Each score of drawn images with its spread and its floor, a sentence each; nothing where none was measured. Older
     results have but the first, and of its floor no spread."""
-    measured = {name: words for name, words in _SCORES.items() if result.get(name) is not None}
     lines = []
-    for name, (title, meaning, decimals) in measured.items():
-        score = _with_spread(result[name], result.get(f"{name}_spread"), decimals)
-        floor = _with_spread(result.get(f"{name}_floor"), result.get(f"{name}_floor_spread"), decimals)
-        lines.append(f"{title} {score}; real against real {floor} ({meaning}).")
+    for name, (title, meaning, decimals) in SCORES_IN_WORDS.items():
+        if result.get(name) is not None:
+            score = with_spread(result[name], result.get(f"{name}_spread"), decimals)
+            floor = with_spread(result.get(f"{name}_floor"), result.get(f"{name}_floor_spread"), decimals)
+            lines.append(f"{title} {score}; real against real {floor} ({meaning}).")
     if lines and result.get("n_scored"):
         lines.append(f"Means ± standard deviations over random subsets of {result['n_scored']} images on each side.")
     return lines
-
-
-def _with_spread(value: float | None, spread: float | None, decimals: int) -> str:
-    """`0.21 ± 0.02`; a dash where there is no number."""
-    if value is None:
-        return "–"
-    return f"{value:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread is not None else "")
 
 
 def _balance(result: Result) -> list[str]:
@@ -333,6 +318,11 @@ def _diagnose(result: Result) -> list[str]:
 
 
 def _export(result: Result) -> list[str]:
+    if "generator" in result:
+        return [
+            f"Generator of {result['class']} written to {result['generator']}.",
+            f"What it takes and gives: {result['description']}. Research use only.",
+        ]
     agreement = result["agreement"]
     return [
         f"{result['model']}",

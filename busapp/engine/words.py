@@ -4,3 +4,10 @@
 def many(count: int, thing: str) -> str:
     """`1 image`, `1,204 images`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def with_spread(value: float | None, spread: float | None, decimals: int) -> str:
+    """`0.21 ± 0.02`; a dash where there is no number."""
+    if value is None:
+        return "–"
+    return f"{value:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread is not None else "")

@@ -210,7 +210,7 @@ def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(ph
     for line, name, decimals in zip(lines[1:5], SCORES, (3, 1, 2, 2), strict=True):
         words = [f"{result[f'{name}{of}']:.{decimals}f} ± {result[f'{name}{of}_spread']:.{decimals}f}" for of in OF]
         assert f"{words[0]}; real against real {words[1]} (" in line
-    assert "biased at this n; compare only with its floor" in lines[2]
+    assert "biased at this n, compare only with its floor" in lines[2]
     assert "subsets of 4 images on each side" in lines[5]
     older = {name: value for name, value in result.items() if name not in NEW} | {
         "kid": 0.2,
@@ -219,7 +219,7 @@ def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(ph
         "copies": 1,
     }
     assert SUMMARIES["synthesize"](older)[1:] == [
-        "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real; around 0 where nothing tells the two "
+        "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real, around 0 where nothing tells the two "
         "apart).",
         "1 near-copy of training images left out.",
     ]

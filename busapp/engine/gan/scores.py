@@ -15,7 +15,7 @@ make it better than anything that was not copied could be.
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,22 @@ class Scores:
 NAMES: Final = tuple(name for name in Scores.__slots__ if name != "n_scored")
 NO_SCORES: Final[dict[str, Any]] = {"n_scored": None} | {
     key: None for name in NAMES for key in (name, f"{name}_spread")
+}
+
+
+class InWords(NamedTuple):
+    """What a score is called, how it is read, and with how many decimals it is written."""
+
+    title: str
+    meaning: str
+    decimals: int
+
+
+SCORES_IN_WORDS: Final = {
+    "kid": InWords("KID", "smaller is nearer to real, around 0 where nothing tells the two apart", 3),
+    "fid": InWords("FID", "smaller is nearer to real; biased at this n, compare only with its floor", 1),
+    "precision": InWords("Precision", "share of drawn images that lie among real ones", 2),
+    "recall": InWords("Recall", "share of real images that lie among drawn ones", 2),
 }
 
 
