@@ -395,7 +395,7 @@ def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Draw
     def framed(draw: Callable[[Synthesis], Figure], number: int, what: str) -> Callable[[], Figure]:
         def framed_figure() -> Figure:
             figure = draw(one)
-            said = f"{one.title}. Images with a dashed frame and an S are synthetic: nobody was scanned for them."
+            said = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
             lines = [] if draw is losses_figure else [(said, "0.35")]
             _framed(figure, f"Figure {number}: {what}, {one.title}", lines, one.workspace.phantoms)
             return figure

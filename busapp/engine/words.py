@@ -10,4 +10,5 @@ def with_spread(value: float | None, spread: float | None, decimals: int) -> str
     """`0.21 ± 0.02`; a dash where there is no number."""
     if value is None:
         return "–"
-    return f"{value:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread is not None else "")
+    rounded = round(value, decimals) + 0.0  # without the sign of a zero
+    return f"{rounded:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread is not None else "")

@@ -165,7 +165,7 @@ def test_the_newest_generator_of_each_class_has_its_scores_pictures_and_curves(p
     older = add_synthesis(phantom_study, "malignant")
     run = add_synthesis(phantom_study, "malignant", copies=2, left_out=1)
     html = html_of(phantom_study)
-    assert run.id in html and older.id not in html
+    assert f"Run {run.id}." in html and f"Run {older.id}." not in html
     assert "Trained on 2 images for 4 epochs at 16×16 pixels, batch 16" in html
     assert "Left out: 2 near-copies of training images, and 1 image that had been set aside." in html
     for title, drawn, floor in (
