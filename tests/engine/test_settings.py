@@ -15,6 +15,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "cover": {},
     "synthesize": {"class_name": "normal"},
     "validate": {},
+    "balance": {},
     "leaks": {},
     "diagnose": {"images": ["a.png"]},
     "export": {"run": "20250101-000000-validate"},

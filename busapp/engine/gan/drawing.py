@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.catalog import NewImage
+from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.duplicates import THUMBNAIL
 from busapp.engine.events import Event, Note, Progress
 from busapp.engine.files import sha256_of, write_atomically
@@ -151,7 +151,7 @@ def draw_new(
             "any more: copies of them would not be noticed.",
             "warning",
         )
-    likeness = Likeness(real) if hashes else None
+    likeness, learned_from = (Likeness(real) if hashes else None), [known[sha256] for sha256 in hashes]
     refused = _Refused.of(workspace, record)
     size = record.settings.image_size
     empty = np.empty((0, size, size, 3), np.uint8)
@@ -165,7 +165,7 @@ def draw_new(
             number += 1
             image = DrawnImage(number, "", sha256_of(stored_png(picture)), "", "", 0.0, False, False)
             if nearest:
-                image = _compared(image, nearest, place, [known[sha256].file for sha256 in hashes], hashes)
+                image = _compared(image, nearest, place, learned_from)
             if image.sha256 in refused.hashes or number in refused.numbers:
                 left_out += 1
             elif image.copy:
@@ -189,19 +189,15 @@ def stored_png(picture: Pixels) -> bytes:
     return bare_png(Image.fromarray(picture))
 
 
-def _compared(
-    image: DrawnImage, nearest: Nearest, place: int, files: Sequence[str], hashes: Sequence[str]
-) -> DrawnImage:
-    real, correlation = nearest.place[place], round(float(nearest.correlation[place]), 4)
-    return DrawnImage(
-        image.number,
-        image.file,
-        image.sha256,
-        files[real],
-        hashes[real],
-        correlation,
-        bool(nearest.mirrored[place]),
-        bool(nearest.correlation[place] >= CurateSettings().min_correlation),
+def _compared(image: DrawnImage, nearest: Nearest, place: int, learned_from: Sequence[ImageRecord]) -> DrawnImage:
+    real, correlation = learned_from[nearest.place[place]], float(nearest.correlation[place])
+    return replace(
+        image,
+        nearest_file=real.file,
+        nearest_sha256=real.sha256,
+        correlation=round(correlation, 4),
+        mirrored=bool(nearest.mirrored[place]),
+        copy=correlation >= CurateSettings().min_correlation,
     )
 
 
