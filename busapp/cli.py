@@ -132,6 +132,7 @@ _add_job("import", arguments=("sources",))
 _add_job("curate")
 _add_job("cover")
 _add_job("synthesize", resumable=True)
+_add_job("balance", resumable=True)
 _add_job("validate", resumable=True, remote=True)
 _add_job("leaks", resumable=True)
 _add_job("gain", resumable=True)
@@ -265,7 +266,8 @@ def figures(
         list[str] | None,
         typer.Argument(
             metavar="[RUN…]",
-            help="Finished validation runs of one study. Left out: the longest of each system, protocol and recipe.",
+            help="Finished validation and synthesis runs of one study. Left out: the longest validation of each "
+            "system, protocol and recipe, and the newest synthesis of each class.",
         ),
     ] = None,
     out: Annotated[
@@ -274,7 +276,7 @@ def figures(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Draw Table 1 and Figures 11 to 13 of the paper from the study's own runs, each as SVG, PNG and CSV."""
+    """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
     from busapp.engine.paper_figures import draw_figures
 
     study = _open_study(context, workspace)

@@ -7,8 +7,9 @@ from typing import Any
 
 from busapp.engine import verdict
 from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.systems import Leaks, counted_leaks, leaks_in_words
-from busapp.engine.words import many
+from busapp.engine.words import many, with_spread
 
 Result = dict[str, Any]
 
@@ -70,10 +71,53 @@ def _cover(result: Result) -> list[str]:
 
 
 def _synthesize(result: Result) -> list[str]:
-    return [
+    lines = [
         f"{many(result['images'], 'synthetic image')} of {result['class']} drawn after "
         f"{many(result['epochs'], 'epoch')} ({result['preset']}, {result['seconds']:.0f} s). Run {result['run']}."
     ]
+    lines += scores_in_words(result)
+    if result.get("copies"):
+        of = "near-copy" if result["copies"] == 1 else "near-copies"
+        kept = "; they lie in the run's folder copies" if "left_out" in result else ""  # older runs kept none
+        lines.append(f"{result['copies']:,} {of} of training images left out{kept}.")
+    if result.get("left_out"):
+        lines.append(f"Left out again because the study has set them aside: {many(result['left_out'], 'drawn image')}.")
+    return lines
+
+
+def scores_in_words(result: Result) -> list[str]:
+    """Each score of drawn images with its spread and its floor, a sentence each; nothing where none was measured. Older
+    results have but the first, and of its floor no spread."""
+    lines = []
+    for name, (title, meaning, decimals) in SCORES_IN_WORDS.items():
+        if result.get(name) is not None:
+            score = with_spread(result[name], result.get(f"{name}_spread"), decimals)
+            floor = with_spread(result.get(f"{name}_floor"), result.get(f"{name}_floor_spread"), decimals)
+            lines.append(f"{title} {score}; real against real {floor} ({meaning}).")
+    if lines and result.get("n_scored"):
+        lines.append(f"Means ± standard deviations over random subsets of {result['n_scored']} images on each side.")
+    return lines
+
+
+def _balance(result: Result) -> list[str]:
+    if not result["classes"]:
+        return [f"No class lacks images: {counts_in_words(result['counts'])}."]
+    lines = [
+        f"{many(result['images'], 'synthetic image')} drawn to balance the classes. In use now: "
+        f"{counts_in_words(result['counts'])}."
+    ]
+    for one in result["classes"]:
+        if one["problem"]:
+            lines.append(f"{one['class']}: none of {one['lacked']:,}. {one['problem']}")
+            continue
+        left = {"copies of training images": one["copies"], "set aside before": one["left_out"]}
+        without = counts_in_words({name: count for name, count in left.items() if count})
+        lines.append(
+            f"{one['class']}: {one['images']:,} of {one['lacked']:,} from the generator of {one['generator']} "
+            f"({one['preset']}, {many(one['epochs'], 'epoch')}, trained on {many(one['n_trained_on'], 'image')})"
+            f"{f'; left out: {without}' if without else ''}."
+        )
+    return lines
 
 
 def validation_lines(result: Result) -> list[str]:
@@ -295,6 +339,11 @@ def _diagnose(result: Result) -> list[str]:
 
 
 def _export(result: Result) -> list[str]:
+    if "generator" in result:
+        return [
+            f"Generator of {result['class']} written to {result['generator']}.",
+            f"What it takes and gives: {result['description']}. Research use only.",
+        ]
     agreement = result["agreement"]
     return [
         f"{result['model']}",
@@ -350,6 +399,7 @@ SUMMARIES: dict[str, Callable[[Result], list[str]]] = {
     "curate": _curate,
     "cover": _cover,
     "synthesize": _synthesize,
+    "balance": _balance,
     "validate": validation_lines,
     "leaks": _leaks,
     "gain": _gain,

@@ -260,3 +260,13 @@ def test_compare_needs_two_finished_runs(empty_study: Workspace, capsys: pytest.
     other = empty_study.new_run("validate", {})
     assert run_cli("compare", run.id, other.id, "--workspace", empty_study.root) == 2
     assert other.id in the_line(capsys)
+
+
+def test_balancing_says_where_nothing_lacks(phantom_study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    root = ["--workspace", str(phantom_study.root)]
+    assert run_cli("balance", *root) == 0
+    assert capsys.readouterr().out == "No class lacks images: benign 8, malignant 8, normal 8.\n"
+    ids = [image.id for image in phantom_study.catalog.images(class_name="normal")]
+    phantom_study.catalog.exclude(ids[:3], "poor")
+    assert run_cli("balance", *root) == 2
+    assert "normal gets none: it has 5 real images and no generator" in capsys.readouterr().err

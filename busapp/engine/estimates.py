@@ -16,7 +16,7 @@ from pathlib import Path
 from busapp import paths
 from busapp.engine.files import write_json
 from busapp.engine.reuse import find_runs, is_done
-from busapp.engine.settings import JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.settings import BalanceSettings, JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 
@@ -142,6 +142,10 @@ def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):
         return expect(gan_key(settings), settings.epochs * counts.get(settings.class_name, 0))
+    if isinstance(settings, BalanceSettings):
+        from busapp.engine.balancing import plan  # which knows generators, and they know how long theirs will take
+
+        return sum((share.estimate for share in plan(workspace, settings)), Estimate(0.0, measured=True))
     if isinstance(settings, ValidateSettings):
         return _estimate_validations([settings], counts)
     if isinstance(settings, SeriesSettings):

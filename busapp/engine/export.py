@@ -1,4 +1,4 @@
-"""The job that makes a model for diagnosis out of a validation run.
+"""The job that makes a model for diagnosis out of a validation run, or hands out the generator of a synthesis run.
 
 The cross-validation says how good the recipe is; the model that is exported is trained by the same recipe on all
 images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it.
@@ -6,7 +6,7 @@ images of the run, calibrated with the run's out-of-fold logits, and carries the
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,19 @@ import numpy.typing as npt
 import busapp
 from busapp.engine import metrics
 from busapp.engine.comparison import finished_validation
-from busapp.engine.diagnosis import Diagnoser, Model, ModelDescription, Provenance
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, ModelDescription, Provenance
 from busapp.engine.events import Finished, Job, Note, Progress
+from busapp.engine.files import write_atomically, write_json
 from busapp.engine.measured import as_trained
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import ExportSettings
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadModel
+from busapp.errors import BadInput, BadModel
+
+if TYPE_CHECKING:
+    from busapp.engine.gan.generators import GeneratorRecord
 
 COMPARED_IMAGES: Final = 64
 """On so many of the study's images at most, the exported file is compared with the network it came from."""
@@ -31,6 +35,36 @@ LARGEST_DIFFERENCE: Final = 1e-3
 
 
 def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
+    """Export what the run made: `export_diagnosis_model`, or with the format `keras` `export_generator`.
+
+    Raises:
+        BadInput: the format is not one for runs of this kind, or `out` is missing or not for this format.
+    """
+    exported = workspace.run(settings.run)
+    if settings.format == "keras":
+        if exported.info.kind != "synthesize":
+            raise BadInput(
+                "Only the generator of a synthesis run is exported as a Keras file",
+                file=exported.id,
+                remedy="Name a synthesis run; the model of a validation run is exported with --format onnx.",
+            )
+        return export_generator(workspace, settings, exported)
+    if exported.info.kind == "synthesize":
+        raise BadInput(
+            "A synthesis run has no model for diagnosis to be exported as ONNX",
+            file=exported.id,
+            remedy="Export its generator with --format keras --out FILE, or name a validation run.",
+        )
+    if settings.out is not None:
+        raise BadInput(
+            "An ONNX file goes into the models of the study, where the program looks for it",
+            file=settings.out,
+            remedy="Leave --out away, and copy the file from there.",
+        )
+    return export_diagnosis_model(workspace, settings, run)
+
+
+def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
     """Train the final network of a validation run and write it to `models/<validation run>.onnx` of the study.
 
     Result: `model`, `run`, `temperature` and `agreement` (`n_images`, `same_class`, `largest_difference` of a
@@ -129,4 +163,68 @@ def compare(path: Path, pixels: Pixels, logits: npt.NDArray[np.float32]) -> dict
         "n_images": len(pixels),
         "same_class": int((from_file.argmax(axis=1) == logits.argmax(axis=1)).sum()),
         "largest_difference": float(np.abs(difference).max(initial=0.0)),
+    }
+
+
+# -- generators ----------------------------------------------------------------------------------------------
+
+
+def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: Run) -> Job:
+    """Write the generator of a synthesis run as a Keras file to `settings.out`, replaced where it is there, and beside
+    it under the same name with `.json` what one has to know to use it.
+
+    Result: `generator` and `description`, the two paths; `run`, `class`.
+
+    Raises:
+        BadInput: no file is named, its name does not end in .keras, or it cannot be written.
+        BadModel: the run has no generator (yet), or it is damaged.
+        NoSpace: the disk is full.
+    """
+    from busapp.engine.gan.generators import GeneratorRecord, draw
+
+    out = settings.out
+    if out is None or out.suffix != ".keras":
+        raise BadInput(
+            "The file for the generator has to be named, and its name to end in .keras",
+            file=out,
+            remedy="Name it with --out FILE.keras.",
+        )
+    yield Progress(0, 2, "reading the generator")
+    record = GeneratorRecord.load(synthesis.folder)
+    draw(record, 1)
+    yield Progress(1, 2, "writing the generator")
+    description = out.with_suffix(".json")
+    try:
+        write_atomically(out, record.network_file.read_bytes())
+        write_json(description, _description_of(workspace, synthesis, record))
+    except OSError as error:
+        raise BadInput("The generator cannot be written", file=out, remedy="Choose another place.") from error
+    yield Finished(
+        {"generator": str(out), "description": str(description), "run": synthesis.id, "class": record.class_name}
+    )
+
+
+def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, Any]:
+    settings = record.settings
+    return {
+        "what": f"Generator of a DCGAN that draws synthetic {record.class_name} breast-ultrasound images",
+        "notice": RESEARCH_USE,
+        "caution": "A generator may draw near-copies of the images that it learned from. Treat it as you treat these.",
+        "class": record.class_name,
+        "classes": workspace.catalog.classes(),
+        "input": {"noise": settings.noise, "distribution": "standard normal", "shape": [None, settings.noise]},
+        "output": {
+            "image_size": settings.image_size,
+            "shape": [None, settings.image_size, settings.image_size, 3],
+            "channels": "RGB",
+            "value_range": [-1, 1],
+        },
+        "preset": settings.preset,
+        "epochs": settings.epochs,
+        "n_trained_on": len(record.trained_on),
+        "phantoms": workspace.phantoms,
+        "study": workspace.name,
+        "run": synthesis.id,
+        "trained": synthesis.info.created,
+        "busapp": synthesis.info.busapp,
     }

@@ -4,16 +4,18 @@ Jobs are named, not imported, so that neither the window nor the command line lo
 before the job itself does, in its own thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from importlib import import_module
+from typing import Final, TypeVar
 
-from busapp.engine.events import EpochEnded, Finished, Job, Progress, RunStarted
+from busapp.engine.events import EpochEnded, Event, Finished, GanEpochEnded, Job, Progress, RunStarted
 from busapp.engine.runs import Run, record
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import CannotResume
 
+T = TypeVar("T")
 JobFunction = Callable[[Workspace, JobSettings, Run], Job]
 
 _JOBS: dict[str, str] = {
@@ -21,6 +23,7 @@ _JOBS: dict[str, str] = {
     "curate": "busapp.engine.curation:curate",
     "cover": "busapp.engine.covering:cover_text",
     "synthesize": "busapp.engine.synthesis:synthesize",
+    "balance": "busapp.engine.balancing:balance_classes",
     "validate": "busapp.engine.validation.job:validate",
     "leaks": "busapp.engine.leaks:measure_leaks",
     "gain": "busapp.engine.gain:measure_gain",
@@ -28,6 +31,8 @@ _JOBS: dict[str, str] = {
     "export": "busapp.engine.export:export_model",
     "share": "busapp.engine.sharing:share",
 }
+_IN_EPOCHS: Final = frozenset({"synthesize", "validate"})
+"""Jobs whose stages are loading, generators and epochs, of which the epochs take the time."""
 
 
 def _function(kind: str) -> JobFunction:
@@ -59,15 +64,23 @@ def resume(workspace: Workspace, run_id: str) -> Job:
     yield from record(run, _function(run.info.kind)(workspace, settings, run))
 
 
-def as_part(job: Job, title: str, before: int, share: int, total: int) -> Job:
+def as_part(
+    job: Generator[Event, None, T], title: str, before: int, share: int, total: int
+) -> Generator[Event, None, T]:
     """A job as a part of a longer one, `share` of whose `total` equal parts of work it is, after the first `before`.
 
     Its progress becomes progress of the whole, with its `title` in front. Its result is no event of the whole: it is
-    with its run, which the first event, `RunStarted`, names.
+    with its run, which the first event, `RunStarted`, names. What a generator of events that is no job returns, this
+    returns.
     """
     reached, in_epochs = 0, False
     with closing(job):
-        for event in job:
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as ended:
+                returned: T = ended.value
+                return returned
             match event:
                 case Progress():
                     # Some jobs count anew for each of their stages; the progress of the whole must not go back.
@@ -78,8 +91,10 @@ def as_part(job: Job, title: str, before: int, share: int, total: int) -> Job:
                     pass
                 case _:
                     if isinstance(event, RunStarted):
-                        in_epochs = event.kind == "validate"  # whose stages are loading, generators and epochs
+                        in_epochs = event.kind in _IN_EPOCHS
                     elif isinstance(event, EpochEnded):
                         epochs = (event.fold - 1) * event.epochs + event.epoch
                         reached = share * epochs // (event.folds * event.epochs)
+                    elif isinstance(event, GanEpochEnded):
+                        reached = share * event.epoch // event.epochs
                     yield event

@@ -1,18 +1,14 @@
 """The nearest training image of every image that a run drew, as the run wrote them down."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.gan.drawing import COPIES, DrawnImage, read_drawn
 from busapp.engine.runs import Run
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
-
-_FILE: Final = "drawn.csv"
-_COPIES: Final = "copies/"
-_TRUE: Final = frozenset({"true", "yes", "1"})
 
 
 class Neighbours(NamedTuple):
@@ -57,62 +53,55 @@ class StudyWithCopies(Workspace):
         return cls(workspace.root, workspace.name, workspace.phantoms, run.folder)
 
     def image_path(self, image: ImageRecord) -> Path:
-        is_copy = image.id < 0 and image.file.startswith(_COPIES)
+        is_copy = image.id < 0 and image.file.startswith(f"{COPIES}/")
         return self.run_folder / image.file if is_copy else super().image_path(image)
 
 
 def read_neighbours(workspace: Workspace, run: Run) -> list[Neighbours]:
-    """What a run wrote down, the most alike first.
+    """What a run wrote down of the images that it added or left out as copies, the most alike first.
 
     Raises:
         BadInput: the run wrote nothing down, as older runs did not, or the file cannot be read.
     """
-    path = run.folder / _FILE
-    if not path.exists():
+    try:
+        rows = read_drawn(run.folder)
+    except FileNotFoundError as error:
         raise BadInput(
             "Which training images are nearest is not known of this run",
             remedy="Runs write that down when they draw images; start it again with more images to draw.",
-        )
+        ) from error
     images = workspace.catalog.images()
     drawn = {image.sha256: image for image in images if image.run == run.id}
     # Of a covered image the generator may have seen either content.
     real = {sha256: image for image in images if image.kind == "real" for sha256 in (image.original, image.sha256)}
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            found = [_neighbours(row, run, drawn, real) for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(
-            "The list of nearest training images cannot be read",
-            file=path,
-            remedy="Restore it from a copy of the study, or train the generator again.",
-        ) from error
+    # Those without a file were drawn to be scored alone.
+    found = [_neighbours(row, run, drawn, real) for row in rows if row.file]
     return sorted(found, key=lambda row: (-row.correlation, row.number))
 
 
 def _neighbours(
-    row: dict[str, str], run: Run, drawn: dict[str, ImageRecord], real: dict[str | None, ImageRecord]
+    row: DrawnImage, run: Run, drawn: dict[str, ImageRecord], real: dict[str | None, ImageRecord]
 ) -> Neighbours:
-    number, is_copy = int(row["number"]), row["copy"].strip().lower() in _TRUE
-    known = None if is_copy else drawn.get(row["sha256"])
+    known = None if row.copy else drawn.get(row.sha256)
     return Neighbours(
-        number,
-        known or _unknown(row, number, run, is_copy=is_copy),
-        real.get(row["nearest_sha256"]),
-        row["nearest_file"],
-        float(row["correlation"]),
-        row["mirrored"].strip().lower() in _TRUE,
-        is_copy,
-        known is None and not is_copy,
+        row.number,
+        known or _unknown(row, run),
+        real.get(row.nearest_sha256),
+        row.nearest_file,
+        row.correlation,
+        row.mirrored,
+        row.copy,
+        known is None and not row.copy,
     )
 
 
-def _unknown(row: dict[str, str], number: int, run: Run, *, is_copy: bool) -> ImageRecord:
+def _unknown(row: DrawnImage, run: Run) -> ImageRecord:
     """A record, with a negative id, for a drawn image that the catalog does not have."""
     size = int(run.info.settings["image_size"])
     return ImageRecord(
-        id=-number,
-        file=f"{_COPIES}{row['number']}.png" if is_copy else row["file"],
-        sha256=row["sha256"],
+        id=-row.number,
+        file=row.file,
+        sha256=row.sha256,
         suffix=".png",
         class_name=str(run.info.settings["class_name"]),
         kind="synthetic",

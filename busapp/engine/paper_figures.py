@@ -1,4 +1,4 @@
-"""Table 1 and Figures 11 to 13 of the paper (Samrin 2024), from a study's own runs. Only jobs import this.
+"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024), from a study's own runs. Only jobs import this.
 
 Whatever was measured with leaks says so in the figure itself, so that it cannot be shown without.
 """
@@ -20,8 +20,18 @@ from matplotlib.ticker import MaxNLocator
 from busapp.engine.events import EpochEnded, Finished, Job, Progress
 from busapp.engine.figures import BLUE, ORANGE, to_png, to_svg
 from busapp.engine.files import space_is_needed, write_atomically
-from busapp.engine.measured import Measured, chosen_runs
+from busapp.engine.gan_figures import (
+    Synthesis,
+    finished_syntheses,
+    losses_figure,
+    samples_figure,
+    shown_epochs,
+    side_by_side_figure,
+)
+from busapp.engine.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.paper_table import table1
+from busapp.engine.runs import Run
+from busapp.engine.sharing.names import safe_name
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
 
@@ -52,25 +62,31 @@ class Drawing:
 
 
 def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
-    """Write Table 1 and Figures 11 to 13 into a folder, each as SVG, PNG and CSV.
+    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV: the first four from validations,
+    Figures 14 to 16 from syntheses, as far as there are any.
 
     Args:
         workspace: the study.
         out: the folder; made if it is missing, files of the same name are replaced.
-        ids: finished validation runs; none: the newest of each system, protocol and recipe.
+        ids: finished validation and synthesis runs; none: the longest validation of each system, protocol and recipe,
+            and the newest synthesis of each class.
 
     The result holds `out`, `runs` (their ids) and `files` (their names, in the order in which they were written).
 
     Raises:
-        BadInput: see `chosen_runs`; or the folder cannot be written to.
+        BadInput: see `chosen_runs`, where there is no synthesis either; a synthesis is not finished; or the folder
+            cannot be written to.
         NoSpace: the disk is full.
     """
-    runs = chosen_runs(workspace, ids)
+    runs, syntheses = _chosen(workspace, ids)
     measured: list[Measured] = []
     for number, run in enumerate(runs):
         yield Progress(number, 2 * len(runs), f"measuring {run.info.name}")
         measured.append(Measured.of(run))
-    drawings = list(paper_drawings(measured, phantoms=workspace.phantoms))
+    drawings = list(paper_drawings(measured, phantoms=workspace.phantoms)) if measured else []
+    classes = [one.class_name for one in syntheses]
+    for one in syntheses:
+        drawings += gan_drawings(one, named_by_run=classes.count(one.class_name) > 1)
     files: list[str] = []
     for number, drawing in enumerate(drawings):
         yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
@@ -79,7 +95,21 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
             files.append(_write(out / f"{drawing.name}.{suffix}", content(figure)))
             yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
         files.append(_write(out / f"{drawing.name}.csv", drawing.as_csv()))
-    yield Finished({"out": str(out), "runs": [run.id for run in runs], "files": files})
+    used = [run.id for run in (*runs, *(one.run for one in syntheses))]
+    yield Finished({"out": str(out), "runs": used, "files": files})
+
+
+def _chosen(workspace: Workspace, ids: Sequence[str]) -> tuple[list[Run], list[Synthesis]]:
+    """The validations and the syntheses to draw."""
+    if not ids:
+        syntheses = finished_syntheses(workspace)
+        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not syntheses else []), syntheses
+    drawn = [run for run in map(workspace.run, dict.fromkeys(ids)) if run.info.kind == "synthesize"]
+    for run in drawn:
+        if run.info.state != "finished" or run.result() is None:
+            raise BadInput("This is not a finished synthesis run", file=run.id, remedy="Finish it first.")
+    validations = [run_id for run_id in ids if run_id not in {run.id for run in drawn}]
+    return (chosen_runs(workspace, validations) if validations else []), [Synthesis(workspace, run) for run in drawn]
 
 
 def _write(path: Path, content: bytes) -> str:
@@ -123,11 +153,17 @@ def _mark(one: Measured) -> tuple[str, str]:
 
 def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: bool) -> None:
     """The title; at the foot what was let through, and that phantoms are no patients."""
+    _framed(
+        figure, title, [(f"{one.title}: {words}", ink) for one in measured for words, ink in (_mark(one),)], phantoms
+    )
+
+
+def _framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
+    """The title; at the foot `lines`, each with its colour, and that phantoms are no patients."""
     figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
     width, height = figure.get_size_inches()
-    lines = [(f"{one.title}: {words}", colour) for one in measured for words, colour in (_mark(one),)]
     if phantoms:
-        lines.append(("Simulated phantoms: these numbers say nothing about patients.", ORANGE))
+        lines = [*lines, ("Simulated phantoms: these numbers say nothing about patients.", ORANGE)]
     wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
     for number, (words, colour) in enumerate(reversed(wrapped)):
         figure.text(0.01, (0.06 + 0.15 * number) / height, words, fontsize=7.5, color=colour, parse_math=False)
@@ -343,3 +379,46 @@ def _draw_curves(axes: Axes, points: Sequence[tuple[int, EpochEnded]], quantity:
     axes.tick_params(labelsize=7)
     if points:
         axes.legend(fontsize=7)
+
+
+# -- Figures 14 to 16 ------------------------------------------------------------------------------------------------
+
+_OF_GENERATOR: Final = ("run", "class", "preset")
+
+
+def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Drawing]:
+    """Figures 14 to 16 of one synthesis: samples over the epochs, real and synthetic images, losses; without those for
+    which the run has nothing (any more). `named_by_run` puts the run's id into the names of the files, too."""
+    about: Row = one.run.id, one.class_name, one.result["preset"]
+    name = safe_name(one.class_name).replace(" ", "-") + (f"-{one.run.id}" if named_by_run else "")
+
+    def framed(draw: Callable[[Synthesis], Figure], number: int, what: str) -> Callable[[], Figure]:
+        def framed_figure() -> Figure:
+            figure = draw(one)
+            said = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
+            lines = [] if draw is losses_figure else [(said, "0.35")]
+            _framed(figure, f"Figure {number}: {what}, {one.title}", lines, one.workspace.phantoms)
+            return figure
+
+        return framed_figure
+
+    if shown := shown_epochs(one.samples):
+        rows: list[Row] = [(*about, event.epoch, event.file) for event in shown]
+        draw = framed(samples_figure, 14, "samples over the epochs")
+        yield Drawing(f"figure14-{name}", draw, (*_OF_GENERATOR, "epoch", "file"), rows)
+    drawn = one.examples("synthetic")
+    if drawn:
+        # Not by their names, which may be those of patients.
+        both = (("real", one.examples("real")), ("synthetic", drawn))
+        rows = [
+            (*about, kind, place, image.id, image.sha256)
+            for kind, found in both
+            for place, (image, _) in enumerate(found, start=1)
+        ]
+        draw = framed(side_by_side_figure, 15, "real and synthetic images")
+        yield Drawing(f"figure15-{name}", draw, (*_OF_GENERATOR, "kind", "place", "image_id", "sha256"), rows)
+    if one.epochs:
+        rows = [(*about, e.epoch, e.g_loss, e.d_loss, e.d_real, e.d_fake) for e in one.epochs]
+        draw = framed(losses_figure, 16, "losses")
+        head = (*_OF_GENERATOR, "epoch", "g_loss", "d_loss", "d_real", "d_fake")
+        yield Drawing(f"figure16-{name}", draw, head, rows)

@@ -1,33 +1,29 @@
 """The job that grows a class: train a DCGAN on its real images, draw new ones, leave out copies, score the rest."""
 
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from busapp.engine import estimates
-from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.duplicates import THUMBNAIL
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, Finished, Job, Note, Progress
-from busapp.engine.gan.generators import GeneratorRecord, draw_in_parts, load_images
-from busapp.engine.gan.scores import FEWEST, Score, kid, kid_floor
-from busapp.engine.png import bare_png
+from busapp.engine.gan.drawing import Drawn, draw_new, store, write_drawn
+from busapp.engine.gan.generators import GeneratorRecord, load_images
+from busapp.engine.gan.scores import FEWEST, SUBSETS, Scores, as_result, judge, subset_size
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
-from busapp.engine.settings import CurateSettings, SynthesizeSettings
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.training_data import in_progress
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST_IMAGES: Final = 8
 SCORED_IMAGES: Final = 200
 """So many images are scored at most; and where fewer are wanted, so many are drawn for the score alone."""
-DRAWN_PER_IMAGE: Final = 3
-"""At most this many are drawn for one that is kept: a generator that only copies must not draw for ever."""
 _SCORED_AT_ONCE: Final = 32
 
 
@@ -35,8 +31,10 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
     """Train a DCGAN on the real images of one class, draw from it and add what it drew to the catalog.
 
     Images that were set aside are not trained on. Drawn images that nearly equal a training image are counted and
-    left out. The result is that of `busapp synthesize --json`; `kid` is of at most 200 drawn images, `kid_spread` its
-    standard deviation over subsets; both are None without ImageNet weights.
+    left out, and kept in the run's folder `copies`; `drawn.csv` names for each image that was drawn the training image
+    that it resembles most (`DrawnImage`). The result is that of `busapp synthesize --json`: of the scores (`Scores`),
+    each with its `_spread`, at most 200 drawn images are the ground; all are None without ImageNet weights. `left_out`
+    counts images that were drawn again after they had been set aside.
 
     Raises:
         NotEnoughImages: the class has fewer than 8 such images.
@@ -54,9 +52,17 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
 
     count = _how_many(workspace, settings, run)
     to_score = min(len(pixels), SCORED_IMAGES)
-    drawn = yield from _draw_new(trained.record, pixels, max(count, to_score))
-    added = yield from _add_to_catalog(workspace, settings.class_name, drawn.pixels[:count], run)
-    score, floor = yield from _score(pixels, drawn.pixels[:SCORED_IMAGES], settings)
+    drawn = yield from draw_new(workspace, trained.record, max(count, to_score), "drawing")
+    added = yield from _add_to_catalog(workspace, trained.record, drawn, count, run)
+    group_of = {image.sha256: image.group for image in images}
+    groups = [group_of[sha256] for sha256 in hashes]
+    scores = yield from _score(pixels, groups, drawn.pixels[:SCORED_IMAGES], settings)
+    if scores and not all(image.checked for image in images):
+        yield Note(
+            "Not all images of the class were checked for near-duplicates. Where there are any, the floors of the "
+            "scores look better than they are: check the images before you judge by them.",
+            "warning",
+        )
     yield Finished(
         {
             "run": run.id,
@@ -69,10 +75,9 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
             "g_loss": trained.g_loss,
             "d_loss": trained.d_loss,
             "images": added,
-            "kid": score.mean if score else None,
-            "kid_spread": score.spread if score else None,
-            "kid_floor": floor.mean if floor else None,
-            "copies": drawn.copies,
+            **as_result(scores),
+            "copies": len(drawn.copies),
+            "left_out": drawn.left_out,
         }
     )
 
@@ -115,86 +120,34 @@ def _how_many(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> i
     return estimates.lacking(counts).get(settings.class_name, 0)
 
 
-# -- drawing -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    pixels: Pixels
-    copies: int
-
-
-def _draw_new(record: GeneratorRecord, real: Pixels, count: int) -> Generator[Event, None, _Drawn]:
-    """Up to `count` images that are no near-copies of real ones."""
-    size = record.settings.image_size
-    kept, copies = [np.empty((0, size, size, 3), np.uint8)], 0
-    n_kept = 0
-    for part in draw_in_parts(record, DRAWN_PER_IMAGE * count, seed=0):
-        is_copy = nearest_correlation(part, real) >= CurateSettings().min_correlation
-        kept.append(part[~is_copy][: count - n_kept])
-        copies += int(is_copy.sum())
-        n_kept += len(kept[-1])
-        yield Progress(n_kept, count, f"drawing image {n_kept} of {count}")
-        if n_kept == count:
-            break
-    else:
-        if count:
-            yield Note(
-                f"Only {n_kept} of {count} images were kept: {copies} that were drawn nearly equal training images. "
-                "The generator has learned them by heart; fewer epochs or more images help.",
-                "warning",
-            )
-    return _Drawn(np.concatenate(kept), copies)
-
-
-def nearest_correlation(drawn: Pixels, real: Pixels) -> npt.NDArray[np.float32]:
-    """For each drawn image the largest correlation of its 32×32 thumbnail with a real one's, mirrored or not.
-
-    Both uint8 (n, height, width, 3), of any sizes; float32 (n of drawn,) in [-1, 1].
-    """
-    ours, theirs = _thumbnails(drawn), _thumbnails(real)
-    straight = ours.reshape(len(ours), -1) @ theirs.reshape(len(theirs), -1).T
-    mirrored = ours.reshape(len(ours), -1) @ theirs[:, :, ::-1].reshape(len(theirs), -1).T
-    nearest: npt.NDArray[np.float32] = np.maximum(straight, mirrored).max(axis=1)
-    return nearest
-
-
-def _thumbnails(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Grey thumbnails of mean 0 and length 1: float32 (n, 32, 32). An even picture is all 0 and resembles nothing."""
-    grey = np.zeros((len(pixels), THUMBNAIL, THUMBNAIL), np.float32)
-    for number, picture in enumerate(pixels):
-        small = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
-        grey[number] = np.asarray(small)
-    grey -= grey.mean(axis=(1, 2), keepdims=True)
-    lengths = np.sqrt((grey**2).sum(axis=(1, 2), keepdims=True))
-    result: npt.NDArray[np.float32] = grey / np.maximum(lengths, 1e-6)
-    return result
-
-
-def _add_to_catalog(workspace: Workspace, class_name: str, pixels: Pixels, run: Run) -> Generator[Event, None, int]:
+def _add_to_catalog(
+    workspace: Workspace, record: GeneratorRecord, drawn: Drawn, count: int, run: Run
+) -> Generator[Event, None, int]:
     """Store the images and add them in one change of the dataset; how many the run has added."""
     before = workspace.catalog.images(run=run.id)
     if before:  # a crash came between the change and the end of the run
         return len(before)
-    new = []
-    for number, picture in enumerate(pixels, start=1):
-        sha256 = workspace.store_image(bare_png(Image.fromarray(picture)), ".png")
-        height, width, _ = picture.shape
-        name = f"synthetic/{class_name}/{run.id}-{number:04d}.png"
-        new.append(NewImage(name, sha256, ".png", class_name, width, height, kind="synthetic", run=run.id))
-        yield Progress(number, len(pixels), f"storing image {number} of {len(pixels)}")
-    return workspace.catalog.add(new, f"{len(new)} synthetic {class_name} images drawn by the run “{run.info.name}”")
+    new, rows = yield from store(workspace, record, drawn, min(count, len(drawn.kept)))
+    write_drawn(record.folder, rows)
+    what = f"{len(new)} synthetic {record.class_name} images drawn by the run “{run.info.name}”"
+    return workspace.catalog.add(new, what)
 
 
 # -- scoring -------------------------------------------------------------------------------------------------
 
 
 def _score(
-    real: Pixels, drawn: Pixels, settings: SynthesizeSettings
-) -> Generator[Event, None, tuple[Score | None, Score | None]]:
-    """KID of drawn against real and of real against real, on ImageNet features; None without the weights."""
-    if min(len(real), len(drawn)) < FEWEST:
-        return None, None
+    real: Pixels, groups: Sequence[int], drawn: Pixels, settings: SynthesizeSettings
+) -> Generator[Event, None, Scores | None]:
+    """What drawn images are worth against real ones, on ImageNet features; None without the weights, or where they are
+    too few."""
+    if subset_size(len(drawn), groups) < FEWEST:
+        yield Note(
+            f"The images were not scored: of {len(real)} real images and {len(drawn)} that were drawn, no two halves "
+            f"of {FEWEST} can be made that keep near-duplicates together.",
+            "warning",
+        )
+        return None
     try:
         features = []
         for name, pixels in (("real", real), ("drawn", drawn)):
@@ -204,8 +157,9 @@ def _score(
             f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.",
             "warning",
         )
-        return None, None
-    return kid(features[0], features[1], seed=settings.seed), kid_floor(features[0], seed=settings.seed)
+        return None
+    judging = judge(features[0], features[1], groups, seed=settings.seed)
+    return (yield from in_progress(judging, 0, SUBSETS, "scoring: comparing subsets"))
 
 
 def _embed(pixels: Pixels, name: str, weights_file: Path | None) -> Generator[Event, None, npt.NDArray[np.float32]]:

@@ -59,7 +59,8 @@ def load_selection(
 class Synthetic:
     """Drawn images, prepared as the real ones are: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the
     selection, and by the name of each generator the content hashes of the images it was trained on. `known` are those
-    of all real images of the study, `generators` what a result says of each (`GeneratorRecord.summary`)."""
+    of all real images of the study, `generators` what a result says of each: `GeneratorRecord.summary`, and how many
+    images it has `drawn` without `copies` and without those `left_out` as set aside."""
 
     pixels: Pixels
     labels: Indices
@@ -84,13 +85,15 @@ def balance(
     label: str,
 ) -> Generator[Event, None, Synthetic]:
     """Draw for every class what it lacks to equal the largest of the selection (paper, section 3.4: 227 malignant
-    and 304 normal of BUSI), from generators that saw none of the `forbidden` content hashes.
+    and 304 normal of BUSI), from generators that saw none of the `forbidden` content hashes; fewer where a generator
+    draws too many copies of its training images.
 
     A generator that has to be trained for it learns from the `trained` images. `label` says in words what the images
     are for: `fold 3`. What was drawn is kept in the
     run's folder under its `label` until the next is drawn, so that a resumed run goes on with the same images.
     """
-    from busapp.engine.gan.generators import fold_images, real_hashes
+    from busapp.engine.gan.fold_generators import fold_images
+    from busapp.engine.gan.generators import real_hashes
 
     known = real_hashes(workspace)
     kept = _kept(run, label, known)
@@ -100,13 +103,15 @@ def balance(
     for class_name, count in lacking(selection.counts).items():
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
-        drawn = yield from fold_images(
+        images = yield from fold_images(
             workspace, run, class_name, of_class, forbidden, count, settings.generator(class_name), words
         )
+        drawn, generator = images.drawn, images.generator
         pixels.append((yield from _prepared(drawn.pixels, settings.preprocessing, words)))
-        labels.append(np.full(count, selection.classes.index(class_name), dtype=np.intp))
-        trained_on[f"{class_name}: {drawn.generator.name}"] = drawn.generator.trained_on
-        generators.append(drawn.generator.summary())
+        labels.append(np.full(len(drawn.pixels), selection.classes.index(class_name), dtype=np.intp))
+        trained_on[f"{class_name}: {generator.name}"] = generator.trained_on
+        counted = {"drawn": len(drawn.kept), "copies": len(drawn.copies), "left_out": drawn.left_out}
+        generators.append({**generator.summary(), **counted})
     all_pixels = np.concatenate([settings.preprocessing.load([]), *pixels])
     all_labels = np.concatenate([np.empty(0, np.intp), *labels])
     synthetic = Synthetic(all_pixels, all_labels, trained_on, known, generators)

@@ -12,3 +12,11 @@ def signed(points: float) -> str:
     if float(words) == 0:
         return words
     return f"{'+' if points > 0 else '−'}{words}"
+
+
+def with_spread(value: float | None, spread: float | None, decimals: int) -> str:
+    """`0.21 ± 0.02`; a dash where there is no number."""
+    if value is None:
+        return "–"
+    rounded = round(value, decimals) + 0.0  # without the sign of a zero
+    return f"{rounded:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread is not None else "")

@@ -16,8 +16,10 @@ from busapp.engine.classifiers.training import Learner
 from busapp.engine.comparison import compare_runs
 from busapp.engine.diagnosis import Diagnoser, Model, diagnose_one
 from busapp.engine.events import Event, Finished
-from busapp.engine.gan import generators
-from busapp.engine.gan.generators import FoldImages, GeneratorRecord
+from busapp.engine.gan import fold_generators, generators
+from busapp.engine.gan.drawing import Drawn, DrawnImage
+from busapp.engine.gan.fold_generators import FoldImages
+from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.metrics import softmax
 from busapp.engine.predictions import read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing
@@ -120,9 +122,11 @@ def test_drawn_images_are_equalised_like_the_real_ones(
     def draw(*arguments: Any) -> Generator[Event, None, FoldImages]:
         yield from ()
         settings: SynthesizeSettings = arguments[6]
-        return FoldImages(drawn, GeneratorRecord(Path("made-up"), settings.class_name, frozenset(), settings))
+        kept = [DrawnImage(n, "", "", "", "", 0.0, False, False) for n in range(1, 4)]
+        result = Drawn(drawn, kept, drawn[:0], [], 0)
+        return FoldImages(result, GeneratorRecord(Path("made-up"), settings.class_name, frozenset(), settings))
 
-    monkeypatch.setattr(generators, "fold_images", draw)
+    monkeypatch.setattr(fold_generators, "fold_images", draw)
     normal = phantom_study.catalog.images(class_name="normal")
     phantom_study.catalog.exclude([image.id for image in normal[:3]], "so that the class lacks three")
     for equalise in (False, True):

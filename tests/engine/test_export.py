@@ -1,5 +1,6 @@
 """Export of a real, tiny validation run, and what the model then says of itself."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from busapp.engine import jobs
 from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.events import Event, Finished
 from busapp.engine.export import compare
+from busapp.engine.gan.generators import GeneratorRecord, draw
 from busapp.engine.runs import Run
-from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings, ValidateSettings
+from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput
+from busapp.errors import BadInput, BadModel
+from busapp.summaries import SUMMARIES
 
 
 def pull(workspace: Workspace, settings: JobSettings) -> list[Event]:
@@ -62,3 +65,61 @@ def test_only_finished_validation_runs_are_exported(phantom_study: Workspace) ->
     with pytest.raises(BadInput, match="not a finished validation run"):
         pull(phantom_study, ExportSettings(run=other.id))
     assert phantom_study.models() == []
+
+
+SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_every": 1, "checkpoint_every": 1}
+
+
+@pytest.fixture
+def synthesis(phantom_study: Workspace) -> Run:
+    pull(phantom_study, SynthesizeSettings.model_validate({"class_name": "malignant", "count": 0, **SMALL}))
+    return phantom_study.runs("synthesize")[0]
+
+
+def test_generator_is_exported_as_a_keras_file_that_says_what_it_is(
+    phantom_study: Workspace, synthesis: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "malignant.keras"
+    finished = pull(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=out))[-1]
+    assert isinstance(finished, Finished)
+    about = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert finished.result == {
+        "generator": str(out),
+        "description": str(out.with_suffix(".json")),
+        "run": synthesis.id,
+        "class": "malignant",
+    }
+    assert (about["class"], about["classes"]) == ("malignant", ["benign", "malignant", "normal"])
+    assert about["input"] == {"noise": 8, "distribution": "standard normal", "shape": [None, 8]}
+    assert about["output"]["shape"] == [None, 16, 16, 3] and about["output"]["value_range"] == [-1, 1]
+    assert about["n_trained_on"] == 8 and about["phantoms"] and "Research use only" in about["notice"]
+    for image in phantom_study.catalog.images(kind="real"):
+        assert image.sha256 not in json.dumps(about) and image.file not in json.dumps(about)
+
+    from busapp.engine.gan import dcgan
+    from busapp.engine.gan.keras_setup import keras
+
+    record = GeneratorRecord.load(synthesis.folder)
+    network = keras.saving.load_model(out, compile=False)
+    vectors = dcgan.noise(record.settings, 32, dcgan.Stream.DRAWING)
+    np.testing.assert_array_equal(dcgan.draw_from(network, vectors)[:5], draw(record, 5))
+    assert SUMMARIES["export"](finished.result)[0] == f"Generator of malignant written to {out}."
+
+
+def test_each_kind_of_run_has_its_format(phantom_study: Workspace, synthesis: Run, tmp_path: Path) -> None:
+    validation = phantom_study.new_run("validate", ValidateSettings().model_dump(mode="json"))
+    refused = [
+        (validation.id, "keras", tmp_path / "a.keras", "Only the generator of a synthesis run.*--format onnx"),
+        (synthesis.id, "onnx", None, "no model for diagnosis.*--format keras"),
+        (validation.id, "onnx", tmp_path / "a.onnx", "goes into the models of the study"),
+        (synthesis.id, "keras", None, "has to be named.*--out FILE.keras"),
+        (synthesis.id, "keras", tmp_path / "a.h5", "has to be named"),
+        (synthesis.id, "keras", phantom_study.root / "study.json" / "a.keras", "cannot be written"),
+    ]
+    for run, file_format, out, words in refused:
+        with pytest.raises(BadInput, match=words):
+            pull(phantom_study, ExportSettings(run=run, format=file_format, out=out))  # type: ignore[arg-type]
+    (synthesis.folder / "generator.keras").write_bytes(b"nothing")
+    with pytest.raises(BadModel, match="cannot be read"):
+        pull(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=tmp_path / "a.keras"))
+    assert not list(tmp_path.glob("a.*"))

@@ -1,6 +1,7 @@
 """Which generators of a study may serve which fold, and what is trained where none may."""
 
 import inspect
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,16 @@ import numpy as np
 import pytest
 
 from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.events import Note, Progress, Skipped
-from busapp.engine.gan import generators
+from busapp.engine.events import Event, Note, Progress, Skipped
+from busapp.engine.gan import drawing, fold_generators
+from busapp.engine.gan.drawing import Drawn, stored_png
+from busapp.engine.gan.fold_generators import FoldImages, fold_images, plan
 from busapp.engine.gan.generators import (
-    FoldImages,
     GeneratorRecord,
     draw,
     draw_in_parts,
     find_generators,
-    fold_images,
     load_images,
-    plan,
     qualifies,
 )
 from busapp.engine.runs import Run
@@ -121,15 +121,21 @@ def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
     assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 2).estimate.seconds == 0
 
 
+def returned(value: Drawn) -> Generator[Event, None, Drawn]:
+    yield from ()
+    return value
+
+
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is trained or drawn: what was chosen is all that counts, and what had to be trained is an error."""
-    monkeypatch.setattr(generators, "draw_in_parts", lambda *_: iter([np.zeros((2, 16, 16, 3), np.uint8)]))
+    nothing = np.empty((0, 16, 16, 3), np.uint8)
+    monkeypatch.setattr(fold_generators, "draw_new", lambda *_: returned(Drawn(nothing, [], nothing, [], 0)))
 
     def never(*_: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr(generators, "_train", never)
+    monkeypatch.setattr(fold_generators, "_train", never)
 
 
 def chosen(study: Workspace, training: list[ImageRecord], forbidden: str = "") -> str | None:
@@ -183,8 +189,8 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     arguments = (phantom_study, run, "malignant", training, forbidden, 5, SETTINGS, "fold 3, malignant")
 
     events, drawn = gather(fold_images(*arguments))
-    assert drawn.pixels.shape == (5, 16, 16, 3)
-    assert drawn.pixels.dtype == np.uint8
+    assert drawn.drawn.pixels.shape == (5, 16, 16, 3)
+    assert drawn.drawn.pixels.dtype == np.uint8
     assert drawn.generator.trained_on == frozenset(image.sha256 for image in training)
     assert drawn.generator.name.startswith(f"{run.id}/fold-3-malignant")
     assert all(
@@ -194,16 +200,50 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     assert any(what.startswith("generator for fold 3, malignant: epoch 1 of 1 · ") for what in words)
 
     events, again = gather(fold_images(*arguments))
-    assert [event.what for event in events if isinstance(event, Progress)] == ["images for fold 3, malignant"]
+    words = [event.what for event in events if isinstance(event, Progress)]
+    assert words[-1] == "images for fold 3, malignant: image 5 of 5" and not any("epoch" in what for what in words)
     assert again.generator == drawn.generator
-    np.testing.assert_array_equal(again.pixels, drawn.pixels)
+    np.testing.assert_array_equal(again.drawn.pixels, drawn.drawn.pixels)
     assert plan(phantom_study, "malignant", [forbidden], SETTINGS, 6).to_train == 0
 
     record = find_generators(phantom_study, "malignant")[0]
-    parts = list(draw_in_parts(record, 40, SETTINGS.seed))
+    parts = list(draw_in_parts(record, 40))
     assert [len(part) for part in parts] == [32, 8]
-    np.testing.assert_array_equal(np.concatenate(parts)[:5], drawn.pixels)
-    assert draw(record, 0, seed=0).shape == (0, 16, 16, 3)
+    everything = np.concatenate(parts)
+    np.testing.assert_array_equal(everything[:5], drawn.drawn.pixels)
+    np.testing.assert_array_equal(np.concatenate(list(draw_in_parts(record, 9, start=29))), everything[29:38])
+    assert draw(record, 0).shape == (0, 16, 16, 3)
+
+
+def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fold(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, records = new_run(phantom_study, "validate"), images(phantom_study)
+    arguments = (phantom_study, run, "malignant", records, frozenset[str](), 5, SETTINGS, "fold 1, malignant")
+    _, before = gather(fold_images(*arguments))
+    unfit = stored_png(before.drawn.pixels[1])
+    sha256 = phantom_study.store_image(unfit, ".png")
+    phantom_study.catalog.add([NewImage("drawn.png", sha256, ".png", "malignant", 16, 16, kind="synthetic")], "drawn")
+    [drawn] = phantom_study.catalog.images(kind="synthetic")
+    assert np.array_equal(gather(fold_images(*arguments))[1].drawn.pixels, before.drawn.pixels), "it may be used"
+    phantom_study.catalog.exclude([drawn.id], "unfit")
+
+    _, (real, _) = gather(load_images(phantom_study, records, 16))  # type: ignore[misc]
+    whole = drawing.draw_in_parts
+
+    def with_a_copy(*given: Any) -> Any:
+        for part in whole(*given):
+            yield np.concatenate([real[3:4, :, ::-1], part[1:]])
+
+    monkeypatch.setattr(drawing, "draw_in_parts", with_a_copy)
+    events, after = gather(fold_images(*arguments))
+    assert (len(after.drawn.kept), len(after.drawn.copies), after.drawn.left_out) == (5, 1, 1)
+    np.testing.assert_array_equal(after.drawn.pixels[:3], before.drawn.pixels[2:])
+    said = [event.text for event in events if isinstance(event, Note)]
+    assert said == [
+        "images for fold 1, malignant: 1 drawn image that the study has set aside stayed out.",
+        "images for fold 1, malignant: 1 copy of training images stayed out.",
+    ]
 
 
 def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:

@@ -20,11 +20,12 @@ def test_the_most_alike_come_first_with_their_copies(phantom_study: Workspace) -
     write_drawn(
         run,
         [
-            (1, one.file, one.sha256, real.file, real.sha256, "0.4125", "False", "False"),
-            (2, two.file, two.sha256, real.file, real.sha256, "0.8312", "True", "False"),
-            (3, "", sha256_of(copy), real.file, real.sha256, "0.9712", "False", "True"),
-            (4, three.file, three.sha256, "malignant/old.png", 64 * "0", "0.2", "False", "False"),
-            (5, "synthetic/malignant/gone.png", 64 * "1", real.file, real.sha256, "0.1", "False", "False"),
+            (1, one.file, one.sha256, real.file, real.sha256, "0.4125", "no", "no"),
+            (2, two.file, two.sha256, real.file, real.sha256, "0.8312", "yes", "no"),
+            (3, "copies/3.png", sha256_of(copy), real.file, real.sha256, "0.9712", "no", "yes"),
+            (4, three.file, three.sha256, "malignant/old.png", 64 * "0", "0.2", "no", "no"),
+            (5, "synthetic/malignant/gone.png", 64 * "1", real.file, real.sha256, "0.1", "no", "no"),
+            (6, "", 64 * "2", real.file, real.sha256, "0.9", "no", "no"),  # drawn to be scored alone
         ],
     )
     phantom_study.catalog.exclude([one.id], "poor")
@@ -46,7 +47,7 @@ def test_runs_without_the_list_and_damaged_lists_are_told(phantom_study: Workspa
     run = drawn_run(phantom_study, 1)
     with pytest.raises(BadInput, match="not known of this run"):
         read_neighbours(phantom_study, run)
-    path = write_drawn(run, [(1, "a", "b", "c", "d", "much", "False", "False")])
+    path = write_drawn(run, [(1, "a", "b", "c", "d", "much", "no", "no")])
     with pytest.raises(BadInput, match="cannot be read"):
         read_neighbours(phantom_study, run)
     path.write_bytes(b"number,file\n1,a\n")

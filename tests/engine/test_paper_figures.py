@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from measured_runs import add_validation
+from measured_runs import add_synthesis, add_validation
 from PIL import Image
 
-from busapp.engine.events import Finished, Job
+from busapp.engine.events import Finished, Job, SamplesDrawn
+from busapp.engine.gan_figures import shown_epochs
 from busapp.engine.measured import Measured
 from busapp.engine.paper_figures import draw_figures, paper_drawings
 from busapp.engine.paper_table import contradictions, table1
@@ -150,3 +151,56 @@ def test_a_folder_that_cannot_be_written_to_is_named(phantom_study: Workspace, t
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match=r"table1\.svg"):
         finished(draw_figures(phantom_study, tmp_path / "file" / "figures"))
+
+
+def test_figures_14_to_16_are_drawn_from_the_newest_synthesis_of_each_class(
+    phantom_study: Workspace, tmp_path: Path
+) -> None:
+    add_synthesis(phantom_study, "malignant")
+    malignant, normal = add_synthesis(phantom_study, "malignant", epochs=12), add_synthesis(phantom_study, "normal")
+    result = finished(draw_figures(phantom_study, tmp_path))
+    assert result["runs"] == [malignant.id, normal.id], "there is no validation to draw"
+    stems = [f"figure{number}-{name}" for name in ("malignant", "normal") for number in (14, 15, 16)]
+    assert result["files"] == [f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "png", "csv")]
+
+    samples = rows_of(tmp_path / "figure14-malignant.csv")
+    assert [int(row["epoch"]) for row in samples] == [1, 4, 7, 9, 12]
+    assert all((malignant.folder / row["file"]).is_file() for row in samples)
+    assert [int(row["epoch"]) for row in rows_of(tmp_path / "figure14-normal.csv")] == [1, 2, 3, 4]
+    beside = rows_of(tmp_path / "figure15-malignant.csv")
+    assert [row["kind"] for row in beside] == ["real"] * 6 + ["synthetic"] * 2
+    by_id = {str(image.id): image for image in phantom_study.catalog.images(class_name="malignant")}
+    for row in beside:
+        image = by_id[row["image_id"]]
+        assert (image.sha256, image.kind) == (row["sha256"], row["kind"]) and image.file not in str(row)
+        assert image.run in (None, malignant.id)
+    losses = rows_of(tmp_path / "figure16-malignant.csv")
+    assert [float(row["g_loss"]) for row in losses] == [1 + epoch / 10 for epoch in range(1, 13)]
+    assert {(row["run"], row["d_real"], row["d_fake"]) for row in losses} == {(malignant.id, "0.7", "0.3")}
+    for stem in stems:
+        svg = (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")
+        assert "simulated phantoms" in svg.lower().replace("\n", " ")
+        assert ("nobody was scanned" in svg.replace("\n", " ")) == ("16" not in stem)
+
+
+def test_the_papers_epochs_are_shown_where_the_run_has_them() -> None:
+    epochs = (500, 1000, 1500, 2500, 3500, 4200)
+    run = [SamplesDrawn(epoch, f"{epoch}.png") for epoch in range(100, 4201, 100)]
+    assert [event.epoch for event in shown_epochs(run)] == list(epochs)
+    assert [event.epoch for event in shown_epochs(run[:25])] == [100, 700, 1300, 1900, 2500]
+    assert shown_epochs([]) == []
+
+
+def test_named_syntheses_are_drawn_and_no_others(phantom_study: Workspace, tmp_path: Path) -> None:
+    validation = add_validation(phantom_study)
+    first, second = (add_synthesis(phantom_study, "normal", in_catalog=0) for _ in range(2))
+    result = finished(draw_figures(phantom_study, tmp_path, [first.id, second.id]))
+    assert sorted({name.partition(".")[0] for name in result["files"]}) == sorted(
+        f"figure{number}-normal-{run.id}" for run in (first, second) for number in (14, 16)
+    ), "of a generator of which no image is in use there is nothing to set side by side"
+    result = finished(draw_figures(phantom_study, tmp_path / "both", [validation.id, second.id]))
+    assert result["runs"] == [validation.id, second.id] and "figure16-normal.csv" in result["files"]
+    assert "table1.csv" in result["files"]
+    unfinished = phantom_study.new_run("synthesize", {"class_name": "normal"})
+    with pytest.raises(BadInput, match="not a finished synthesis run"):
+        finished(draw_figures(phantom_study, tmp_path, [unfinished.id]))

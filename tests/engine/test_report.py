@@ -8,7 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from measured_runs import add_validation
+from measured_runs import add_synthesis, add_validation
 from PIL import Image
 from pypdf import PdfReader
 
@@ -156,7 +156,30 @@ def test_generators_and_synthetic_images_are_marked(phantom_study: Workspace, tm
     drawn = NewImage("normal/drawn.png", sha256, ".png", "normal", 32, 32, kind="synthetic", run=run.id)
     phantom_study.catalog.add([drawn], "drawn")
     html = html_of(phantom_study)
-    assert "synthetic normal, example 1" in html and "Kernel inception distance 0.200" in html
+    assert "synthetic normal, example 1" in html and "KID" in html and "0.200" in html and "0.010" in html
+    assert "FID" not in html, "an older result has no more"
+    assert "Copies of training images were not looked for." in html
+
+
+def test_the_newest_generator_of_each_class_has_its_scores_pictures_and_curves(phantom_study: Workspace) -> None:
+    older = add_synthesis(phantom_study, "malignant")
+    run = add_synthesis(phantom_study, "malignant", copies=2, left_out=1)
+    html = html_of(phantom_study)
+    assert f"Run {run.id}." in html and f"Run {older.id}." not in html
+    assert "Trained on 2 images for 4 epochs at 16×16 pixels, batch 16" in html
+    assert "Left out: 2 near-copies of training images, and 1 image that had been set aside." in html
+    for title, drawn, floor in (
+        ("KID", "0.210 ± 0.021", "0.010 ± 0.001"),
+        ("FID", "21.0 ± 2.1", "1.0 ± 0.1"),
+        ("Precision", "0.21 ± 0.02", "0.01 ± 0.00"),
+    ):
+        row = next(row for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if f">{title}<" in row)
+        assert drawn in row and floor in row
+    assert "over random subsets of 12 images" in html and "compare only with its floor" in html
+    for picture in ("real and synthetic images", "grid of synthetic samples", "loss curves of the generator"):
+        assert picture in html
+    words = words_of_pdf(write_report(phantom_study, phantom_study.root.parent / "report.pdf").read_bytes())
+    assert "near-copies" in words and "0.210 ± 0.021" in words
 
 
 def test_images_with_text_are_no_examples(phantom_study: Workspace) -> None:

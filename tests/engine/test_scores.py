@@ -1,16 +1,43 @@
-"""KID against its definition, and on distributions of which the answer is known."""
+"""Scores against their definitions, and on distributions of which the answer is known."""
+
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 
-from busapp.engine.gan.scores import Features, _discrepancy, _kernel, kid, kid_floor
+from busapp.engine.gan.scores import (
+    NAMES,
+    Features,
+    Scores,
+    _halves,
+    as_result,
+    fid,
+    judge,
+    kid,
+    precision,
+    recall,
+    subset_size,
+)
 
 
-def sample(count: int, shift: float = 0.0, seed: int = 0) -> Features:
-    return np.random.default_rng(seed).normal(shift, 1.0, (count, 16)).astype(np.float32)
+def sample(count: int, shift: float = 0.0, seed: int = 0, width: int = 16) -> Features:
+    return np.random.default_rng(seed).normal(shift, 1.0, (count, width)).astype(np.float32)
 
 
-def test_discrepancy_is_the_unbiased_estimate_written_as_sums() -> None:
+def judged(real: Features, drawn: Features, groups: Any = None, seed: int = 0) -> Scores:
+    steps = judge(real, drawn, range(len(real)) if groups is None else groups, seed=seed)
+    done = []
+    while True:
+        try:
+            done.append(next(steps))
+        except StopIteration as end:
+            assert done == list(range(1, 101))
+            scores: Scores = end.value
+            return scores
+
+
+def test_kid_is_the_unbiased_estimate_written_as_sums() -> None:
     x, y = sample(4), sample(4, 0.5, seed=1)
 
     def k(a: Features, b: Features) -> float:
@@ -22,33 +49,113 @@ def test_discrepancy_is_the_unbiased_estimate_written_as_sums() -> None:
         + sum(k(y[i], y[j]) for i, j in pairs) / 12
         - 2 * sum(k(x[i], y[j]) for i in range(4) for j in range(4)) / 16
     )
-    assert _discrepancy(_kernel(x, x), _kernel(y, y), _kernel(x, y)) == pytest.approx(expected)
+    assert kid(x, y) == pytest.approx(expected)
 
 
-def test_alike_is_about_nothing_and_different_is_much_more() -> None:
+@pytest.mark.parametrize("count", [12, 200])
+def test_fid_is_the_distance_of_two_normal_distributions(count: int) -> None:
+    """Fewer images than features, and more."""
+    x, y = sample(count, width=24), 1.5 * sample(count, 0.3, seed=1, width=24)
+    means = x.mean(axis=0) - y.mean(axis=0)
+    one, other = np.cov(x.T.astype(float)), np.cov(y.T.astype(float))
+    root = sqrtm(one @ other + 1e-9 * np.eye(24)) if count < 24 else sqrtm(one @ other)
+    expected = means @ means + np.trace(one + other - 2 * np.real(root))
+    assert fid(x, y) == pytest.approx(expected, rel=1e-3 if count < 24 else 1e-6)
+    assert fid(x, x) == pytest.approx(0, abs=1e-4)
+
+
+def test_precision_and_recall_are_counted_neighbour_by_neighbour() -> None:
+    real, drawn = sample(30, width=3), sample(30, 0.7, seed=1, width=3)
+
+    def share_inside(points: Features, balls: Features) -> float:
+        inside = 0
+        for point in points:
+            for k, centre in enumerate(balls):
+                others = sorted(float(np.linalg.norm(centre - other)) for i, other in enumerate(balls) if i != k)
+                if np.linalg.norm(point - centre) <= others[2]:
+                    inside += 1
+                    break
+        return inside / len(points)
+
+    assert precision(real, drawn) == pytest.approx(share_inside(drawn, real))
+    assert recall(real, drawn) == pytest.approx(share_inside(real, drawn))
+    assert 0 < precision(real, drawn) < 1
+
+
+def test_alike_is_near_the_floor_and_different_is_far_from_it() -> None:
     real = sample(200)
-    floor = kid_floor(real)
-    alike, different = kid(real, sample(150, seed=1)), kid(real, sample(150, 1.0, seed=1))
-    assert abs(floor.mean) < 0.05
-    assert abs(alike.mean) < 0.15
-    assert different.mean > 20 * abs(alike.mean)
-    assert floor.spread > 0
+    alike, different = judged(real, sample(160, seed=1)), judged(real, sample(160, 1.0, seed=1))
+    assert alike.n_scored == different.n_scored == 80
+    assert abs(alike.kid_floor.mean) < 0.05 and abs(alike.kid.mean) < 0.15
+    assert different.kid.mean > 20 * abs(alike.kid.mean)
+    assert alike.fid.mean == pytest.approx(alike.fid_floor.mean, rel=0.25)
+    assert different.fid.mean > 3 * different.fid_floor.mean
+    for name in ("precision", "recall"):
+        floor = getattr(alike, f"{name}_floor").mean
+        assert getattr(alike, name).mean == pytest.approx(floor, abs=0.15)
+        assert getattr(different, name).mean < floor - 0.2
+    assert all(getattr(alike, name).spread > 0 for name in NAMES)
+
+
+def test_collapsed_images_have_no_recall_and_noise_no_precision() -> None:
+    real = sample(100)
+    collapsed = judged(real, real[:1] + 0.01 * sample(100, seed=1))
+    assert collapsed.precision.mean > 0.8 and collapsed.recall.mean < 0.05 < collapsed.recall_floor.mean
+    noise = judged(real, 30 * sample(100, seed=2))
+    assert noise.precision.mean == 0 < noise.precision_floor.mean
+
+
+def test_fid_falls_with_more_images_so_that_the_floor_has_as_many() -> None:
+    few, many = judged(sample(40), sample(40, seed=1)), judged(sample(400), sample(400, seed=1))
+    assert few.fid.mean > 2 * many.fid.mean, "of one distribution, both"
+    assert few.fid_floor.mean == pytest.approx(few.fid.mean, rel=0.3)
 
 
 def test_score_grows_with_the_difference() -> None:
-    means = [kid(sample(100), sample(100, shift, seed=1)).mean for shift in (0.0, 0.3, 0.6, 1.2)]
-    assert means == sorted(means)
+    scores = [judged(sample(100), sample(100, shift, seed=1)) for shift in (0.0, 0.3, 0.6, 1.2)]
+    for name in ("kid", "fid"):
+        means = [getattr(each, name).mean for each in scores]
+        assert means == sorted(means)
 
 
-def test_same_seed_gives_the_same_score() -> None:
+def test_groups_are_whole_on_one_side_of_the_floor() -> None:
+    random = np.random.default_rng(0)
+    for groups in (random.integers(0, 12, 40), np.repeat(np.arange(20), 2), np.array([5] * 9 + list(range(6, 17)))):
+        sizes = set()
+        for _ in range(20):
+            one, other = _halves(groups, random)
+            assert sorted([*one, *other]) == list(range(len(groups)))
+            assert not set(groups[one]) & set(groups[other])
+            sizes.add((len(one), len(other)))
+        assert len(sizes) == 1
+        assert abs(len(one) - len(other)) <= 4
+    assert len({tuple(_halves(np.arange(20), random)[0]) for _ in range(5)}) == 5
+    assert subset_size(100, [1] * 30 + list(range(2, 12))) == 10
+    assert subset_size(100, [1] * 30) == 0
+
+
+def test_near_duplicates_do_not_lower_the_floor() -> None:
+    one = sample(40)
+    twice = np.concatenate([one, one + 0.001])
+    together = judged(twice, sample(80, seed=1), [*range(40), *range(40)])
+    parted = judged(twice, sample(80, seed=1))
+    assert parted.fid_floor.mean < 0.8 * together.fid_floor.mean
+    assert parted.recall_floor.mean > together.recall_floor.mean
+
+
+def test_same_seed_gives_the_same_scores() -> None:
     real, drawn = sample(20), sample(9, 0.2, seed=1)
-    assert kid(real, drawn, seed=3) == kid(real, drawn, seed=3)
-    assert kid(real, drawn, seed=3) != kid(real, drawn, seed=4)
+    assert judged(real, drawn, seed=3) == judged(real, drawn, seed=3)
+    assert judged(real, drawn, seed=3) != judged(real, drawn, seed=4)
 
 
 def test_too_few_images_have_no_score() -> None:
     with pytest.raises(ValueError, match="at least 4 images, not 3"):
-        kid(sample(50), sample(3))
+        judged(sample(50), sample(7))
     with pytest.raises(ValueError, match="at least 4 images, not 3"):
-        kid_floor(sample(3))
-    kid_floor(sample(4))
+        judged(sample(7), sample(50))
+    scores = judged(sample(8), sample(8, seed=1))
+    assert scores.n_scored == 4
+    assert as_result(scores).keys() == as_result(None).keys()
+    assert set(as_result(None).values()) == {None}
+    assert as_result(scores)["fid_floor_spread"] == scores.fid_floor.spread

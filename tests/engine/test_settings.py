@@ -15,6 +15,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "cover": {},
     "synthesize": {"class_name": "normal"},
     "validate": {},
+    "balance": {},
     "leaks": {},
     "gain": {},
     "diagnose": {"images": ["a.png"]},

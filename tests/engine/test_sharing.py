@@ -22,8 +22,11 @@ from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
 from busapp.engine.events import Event, Finished, Note, Progress, Skipped
 from busapp.engine.files import sha256_of
+from busapp.engine.gan.drawing import DrawnImage, write_drawn
+from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.preprocessing import decode, read_image
-from busapp.engine.settings import ImportSettings, ShareSettings
+from busapp.engine.runs import Run
+from busapp.engine.settings import ImportSettings, ShareSettings, SynthesizeSettings
 from busapp.engine.sharing import bytes_per_pixel, target_of
 from busapp.engine.sharing.coco import regions
 from busapp.engine.sharing.names import safe_name
@@ -254,6 +257,63 @@ def test_synthetic_images_and_those_set_aside_stay_out_or_lie_apart(phantom_stud
     own = {name: count for name, count in again.catalog.counts().items() if "(" not in name}
     assert own == phantom_study.catalog.counts()  # no synthetic image comes back as a real one of its class
     again.close()
+
+
+@pytest.fixture
+def drawn(phantom_study: Workspace) -> Run:
+    """A generator's run that drew two images, the first near benign (1), the second near malignant (1)."""
+    settings = {"preset": "quick", "class_name": "normal", "epochs": 150}
+    run = phantom_study.new_run("synthesize", settings)
+    trained = SynthesizeSettings.model_validate(settings)
+    GeneratorRecord(run.folder, "normal", frozenset("abcde"), trained).save()
+    rows = []
+    for number, near in enumerate((0, 8), start=1):
+        name = f"synthetic/normal/{run.id}-{number:04d}.png"
+        added(phantom_study, name, "normal", encoded(speckle(number)), kind="synthetic", run=run.id)
+        image, real = phantom_study.catalog.images()[-1], phantom_study.catalog.images()[near]
+        rows.append(DrawnImage(number, name, image.sha256, real.file, real.sha256, 0.61849, False, False))
+    write_drawn(run.folder, rows)
+    return run
+
+
+def test_images_of_one_run_go_out_alone_with_their_provenance(
+    phantom_study: Workspace, drawn: Run, tmp_path: Path
+) -> None:
+    added(phantom_study, "synthetic/normal/other.png", "normal", encoded(speckle(9)), kind="synthetic", run="other")
+    result = result_of(shared(phantom_study, tmp_path / "out", run=drawn.id))
+    assert (result["images"], result["synthetic"], result["counts"]) == (2, 2, {})
+    rows = rows_of(tmp_path / "out")
+    names = ("run", "class", "preset", "epochs", "n_trained_on", "correlation", "set_aside")
+    assert [[row[name] for name in names] for row in rows] == [
+        [drawn.id, "normal", "quick", "150", "5", "0.618", ""]
+    ] * 2
+    assert [row["nearest"] for row in rows] == [
+        "not exported: phantom benign (1)",
+        "not exported: phantom malignant (1)",
+    ]
+
+    shared(phantom_study, tmp_path / "anew", run=drawn.id, new_names=True)
+    assert [row["nearest"] for row in rows_of(tmp_path / "anew")] == ["not exported 1", "not exported 2"]
+
+    unfit = phantom_study.catalog.images(run=drawn.id)
+    phantom_study.catalog.exclude([image.id for image in unfit], "unfit")
+    with pytest.raises(NotEnoughImages, match="No image that this run drew is in use"):
+        shared(phantom_study, tmp_path / "none", run=drawn.id)
+    shared(phantom_study, tmp_path / "unfit", run=drawn.id, set_aside=True)
+    assert [row["set_aside"] for row in rows_of(tmp_path / "unfit")] == ["unfit"] * 2
+
+
+def test_the_nearest_image_is_named_as_the_export_names_it(
+    phantom_study: Workspace, drawn: Run, tmp_path: Path
+) -> None:
+    for new_names in (False, True):
+        out = tmp_path / str(new_names)
+        shared(phantom_study, out, synthetic=True, new_names=new_names)
+        rows = rows_of(out)
+        by_run = [row for row in rows if row["run"] == drawn.id]
+        assert [row["nearest"] for row in by_run] == [rows[0]["file"], rows[8]["file"]]
+        assert all((out / row["nearest"]).exists() for row in by_run)
+        assert {row["nearest"] for row in rows if row["kind"] == "real"} == {""}
 
 
 def test_synthetic_images_do_not_come_back_as_real_ones_by_the_table(phantom_study: Workspace, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from busapp.engine.catalog import FoundPair, ImageRecord
+from busapp.engine.catalog import FoundPair, ImageRecord, NewImage
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Selection, forbidden_hashes, groups_split, make_folds, select
 from busapp.engine.workspace import Workspace
@@ -45,6 +45,25 @@ def test_the_published_hold_out_tests_156_of_busi() -> None:
     assert len(folds[0].test) == 156
     labels = selection_of(BUSI).labels
     assert np.bincount(labels[folds[0].test]) == pytest.approx([87, 42, 27], abs=1)
+
+
+def test_synthetic_image_is_never_in_a_selection(phantom_study: Workspace) -> None:
+    new = [
+        NewImage(f"synthetic/{name}/{n}.png", f"{name}{n}", ".png", name, 16, 16, kind="synthetic", run="r")
+        for name in ("benign", "malignant", "cyst")
+        for n in range(9)
+    ]
+    phantom_study.catalog.add(new, "drawn")
+    for system in ("existing", "system1", "system2"):
+        for protocol in ("published", "strict"):
+            settings = ValidateSettings.model_validate({"system": system, "protocol": protocol, "folds": 2})
+            selection = select(phantom_study, settings)
+            assert len(selection.records) == 24 and selection.classes == ("benign", "malignant", "normal")
+            for fold in make_folds(selection, settings):
+                assert max(*fold.train, *fold.test) < 24
+    drawn = phantom_study.catalog.images(kind="synthetic")[0]
+    with pytest.raises(ValueError, match="a synthetic image must never be tested on"):
+        Selection((*selection.records, drawn), selection.classes, 0, 0)
 
 
 @pytest.mark.parametrize("protocol", ["published", "strict"])

@@ -10,12 +10,22 @@ from PIL import Image
 from busapp.engine import jobs
 from busapp.engine import synthesis as job
 from busapp.engine.events import Event, Finished, Job, Note, Progress
+from busapp.engine.files import sha256_of
+from busapp.engine.gan import drawing
+from busapp.engine.gan.drawing import read_drawn
+from busapp.engine.preprocessing import Preprocessing, read_image
 from busapp.engine.settings import SynthesizeSettings
-from busapp.engine.synthesis import nearest_correlation
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput, MissingWeights, NotEnoughImages
+from busapp.errors import BadInput, MissingWeights, NoSpace, NotEnoughImages
+from busapp.summaries import SUMMARIES
 
 SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_every": 1, "checkpoint_every": 1}
+OF = ("", "_floor")
+SCORES = ("kid", "fid", "precision", "recall")
+
+NEW = {"left_out", "n_scored", "kid_floor_spread"} | {
+    f"{name}{of}{what}" for name in SCORES[1:] for of in OF for what in ("", "_spread")
+}
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +82,20 @@ def test_class_is_grown_to_the_largest(phantom_study: Workspace) -> None:
 
     assert set(result) == {
         *("run", "class", "preset", "backend", "epochs", "steps", "seconds", "g_loss", "d_loss", "images"),
-        *("kid", "kid_spread", "kid_floor", "copies"),
+        *("copies", "left_out", "n_scored"),
+        *(f"{name}{of}{what}" for name in SCORES for of in ("", "_floor") for what in ("", "_spread")),
     }
     assert (result["run"], result["class"], result["preset"]) == (run.id, "malignant", "quick")
     assert (result["backend"], result["epochs"], result["steps"], result["copies"]) == ("tensorflow", 1, 2, 0)
-    assert all(np.isfinite(result[name]) for name in ("kid", "kid_spread", "kid_floor"))
+    assert all(np.isfinite(result[f"{name}{of}"]) for name in SCORES for of in ("", "_floor", "_floor_spread"))
+    assert (result["n_scored"], result["left_out"]) == (4, 0)
+    rows = read_drawn(run.folder)
+    assert [row.number for row in rows] == list(range(1, 9)), "five more were drawn for the scores"
+    assert [(row.file, row.sha256) for row in rows[:3]] == [(image.file, image.sha256) for image in drawn]
+    assert {row.file for row in rows[3:]} == {""}
+    real = {image.file: image.sha256 for image in phantom_study.catalog.images(class_name="malignant", kind="real")}
+    assert all(real[row.nearest_file] == row.nearest_sha256 and -1 <= row.correlation < 0.97 for row in rows)
+    assert any("not all images of the class were checked" in text.lower() for text in texts(events))
     assert run.info.state == "finished"
     assert run.result() == result
     assert texts(events)[0].startswith("Training on 8 images for 1 epochs takes ")
@@ -104,7 +123,8 @@ def test_cancelled_run_goes_on_and_adds_its_images_once(
     assert result_of(events)["images"] == 2
     assert len(phantom_study.catalog.images(run=run.id)) == 2
     result = result_of(events)
-    assert (result["kid"], result["kid_spread"], result["kid_floor"]) == (None, None, None)
+    assert {result[f"{name}{of}"] for name in SCORES for of in ("", "_spread", "_floor", "_floor_spread")} == {None}
+    assert result["n_scored"] is None
     assert any(text.startswith("The images were not scored: No ImageNet weights.") for text in texts(events))
 
 
@@ -127,43 +147,79 @@ def test_what_becomes_of_the_rest_is_said() -> None:
     assert len(list(job._explain(settings_of(batch_size=10), 20))) == 1
 
 
-def test_near_copies_are_found_mirrored_smaller_or_brighter(phantom_folder: Path) -> None:
-    paths = sorted((phantom_folder / "benign").glob("*.png"))
-    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in paths if "mask" not in path.name]
-    real = np.stack(pictures)
-    mirrored = real[:2, :, ::-1]
-    brighter = np.clip(real[2:4].astype(float) * 0.7 + 40, 0, 255).astype(np.uint8)
-    smaller = np.stack([np.asarray(Image.fromarray(picture).resize((32, 32))) for picture in real[4:6]])
-    for copies in (real, mirrored, brighter, smaller):
-        assert (nearest_correlation(copies, real) > 0.97).all()
-    noise = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3), np.uint8)
-    even = np.full((1, 16, 16, 3), 90, np.uint8)
-    assert (nearest_correlation(np.concatenate([noise, even]), real) < 0.6).all()
+def test_copies_are_kept_to_be_looked_at_and_not_added(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [copied, *_] = phantom_study.catalog.images(class_name="malignant")
+    picture = Preprocessing(16).pixels(read_image(phantom_study.image_path(copied)))
+    whole = drawing.draw_in_parts
+
+    def with_copies(*given: Any) -> Any:
+        for part in whole(*given):
+            part[[0, 4]] = picture, picture[:, ::-1]
+            yield part
+
+    monkeypatch.setattr(drawing, "draw_in_parts", with_copies)
+    events = list(jobs.start(phantom_study, settings_of(count=3)))
+    result, run = result_of(events), phantom_study.runs("synthesize")[0]
+    assert (result["images"], result["copies"]) == (3, 2)
+    assert "drawing: 2 copies of training images stayed out." in texts(events)
+    added = phantom_study.catalog.images(kind="synthetic")
+    assert [image.file[-8:] for image in added] == ["0002.png", "0003.png", "0004.png"]
+    copies = [row for row in read_drawn(run.folder) if row.copy]
+    assert [(row.number, row.file, row.mirrored) for row in copies] == [
+        (1, "copies/0001.png", False),
+        (5, "copies/0005.png", True),
+    ]
+    assert {(row.nearest_file, row.nearest_sha256) for row in copies} == {(copied.file, copied.sha256)}
+    for row in copies:
+        assert sha256_of((run.folder / row.file).read_bytes()) == row.sha256
+        assert row.correlation >= 0.97
 
 
-def test_copies_are_left_out_and_drawing_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from busapp.engine.gan.generators import GeneratorRecord
+def test_full_disk_while_storing_leaves_the_catalog_as_it_was(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise NoSpace("The disk is full")
 
-    random = np.random.default_rng(0)
-    real = random.integers(0, 255, (4, 16, 16, 3), np.uint8)
-    record = GeneratorRecord(tmp_path, "malignant", frozenset(), settings_of())
+    store_image = Workspace.store_image
+    monkeypatch.setattr(Workspace, "store_image", full)
+    before = phantom_study.catalog.fingerprint()
+    with pytest.raises(NoSpace):
+        list(jobs.start(phantom_study, settings_of(count=2)))
+    run = phantom_study.runs("synthesize")[0]
+    assert phantom_study.catalog.fingerprint() == before and read_drawn(run.folder) == []
+    monkeypatch.setattr(Workspace, "store_image", store_image)
+    assert result_of(list(jobs.resume(phantom_study, run.id)))["images"] == 2
 
-    def drawn_from(parts: list[np.ndarray], count: int) -> tuple[list[Event], Any]:
-        monkeypatch.setattr(job, "draw_in_parts", lambda *_, **__: iter(parts))
-        events: list[Event] = []
-        drawing = job._draw_new(record, real, count)
-        while True:
-            try:
-                events.append(next(drawing))
-            except StopIteration as end:
-                return events, end.value
 
-    fresh = random.integers(0, 255, (4, 16, 16, 3), np.uint8)
-    events, drawn = drawn_from([np.concatenate([real[:2], fresh[:1]]), fresh[1:]], 3)
-    assert drawn.copies == 2
-    np.testing.assert_array_equal(drawn.pixels, fresh[:3])
-    assert not texts(events)
+def test_too_few_kept_together_are_not_scored(phantom_study: Workspace) -> None:
+    ids = [image.id for image in phantom_study.catalog.images(class_name="malignant")]
+    phantom_study.catalog.join(ids[:5])
+    events = list(jobs.start(phantom_study, settings_of(count=0)))
+    assert result_of(events)["n_scored"] is None and result_of(events)["kid"] is None
+    assert any("no two halves of 4 can be made" in text for text in texts(events))
 
-    events, drawn = drawn_from([real, real], 3)
-    assert (drawn.copies, len(drawn.pixels)) == (8, 0)
-    assert texts(events)[0].startswith("Only 0 of 3 images were kept")
+
+def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(phantom_study: Workspace) -> None:
+    result = result_of(list(jobs.start(phantom_study, settings_of(count=1))))
+    lines = SUMMARIES["synthesize"](result)
+    assert lines[0].startswith("1 synthetic image of malignant drawn after 1 epoch")
+    assert [line.split()[0] for line in lines[1:5]] == ["KID", "FID", "Precision", "Recall"]
+    for line, name, decimals in zip(lines[1:5], SCORES, (3, 1, 2, 2), strict=True):
+        words = [f"{result[f'{name}{of}']:.{decimals}f} ± {result[f'{name}{of}_spread']:.{decimals}f}" for of in OF]
+        assert f"{words[0]}; real against real {words[1]} (".replace("-0.000 ", "0.000 ") in line
+    assert "biased at this n, compare only with its floor" in lines[2]
+    assert "subsets of 4 images on each side" in lines[5]
+    older = {name: value for name, value in result.items() if name not in NEW} | {
+        "kid": 0.2,
+        "kid_spread": 0.02,
+        "kid_floor": 0.01,
+        "copies": 1,
+    }
+    assert SUMMARIES["synthesize"](older)[1:] == [
+        "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real, around 0 where nothing tells the two "
+        "apart).",
+        "1 near-copy of training images left out.",
+    ]

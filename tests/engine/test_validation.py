@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from busapp.engine.classifiers.final_model import train_final
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.covering import cover_image
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
-from busapp.engine.gan.generators import find_generators
+from busapp.engine.gan import drawing
+from busapp.engine.gan.generators import GeneratorRecord, find_generators
 from busapp.engine.predictions import read_predictions
-from busapp.engine.preprocessing import read_image
+from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
 from busapp.engine.recipes import RECIPES
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
@@ -235,6 +236,31 @@ def test_system2_under_strict_trains_generators_on_training_images_alone(unbalan
     for generator in generators:
         assert generator.trained_on
         assert sum(generator.trained_on.isdisjoint(hashes) for hashes in tested.values()) == 1
+
+
+def test_images_that_are_copies_or_set_aside_are_missing_in_training_and_told(
+    unbalanced: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = drawing.draw_in_parts
+
+    def copying(record: GeneratorRecord, count: int, start: int) -> Iterator[Pixels]:
+        images = [i for i in unbalanced.catalog.images(class_name=record.class_name) if i.sha256 in record.trained_on]
+        real = Preprocessing(64).pixels(read_image(unbalanced.image_path(images[0])))
+        for part in whole(record, count, start):
+            # Nothing but copies of one class, and one image that is none of the other.
+            part[0 if record.class_name == "benign" else 1 :] = real
+            yield part
+
+    monkeypatch.setattr(drawing, "draw_in_parts", copying)
+    settings = tiny(system="system2", epochs=1, generator_epochs=1)
+    events = pull(jobs.start(unbalanced, settings))
+    result = result_of(events)
+    assert [fold["n_synthetic"] for fold in result["folds"]] == [1, 1] and result["n_synthetic"] == 1
+    assert result["synthetic_counts"] == {"benign": 0, "malignant": 1}
+    used = {(one["class"], one["drawn"], one["copies"], one["left_out"]) for one in result["generators"]}
+    assert used == {("benign", 0, 3, 0), ("malignant", 1, 14, 0)}
+    warnings = [event.text for event in events if isinstance(event, Note) and event.level == "warning"]
+    assert any("fold 1, malignant: only 1 of 5 were kept; 14 drawn images nearly equalled" in text for text in warnings)
 
 
 def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_images(unbalanced: Workspace) -> None:

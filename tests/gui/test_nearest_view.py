@@ -38,9 +38,9 @@ def run(phantom_study: Workspace) -> Run:
     write_drawn(
         run,
         [
-            (1, one.file, one.sha256, real[0].file, real[0].sha256, "0.61", "True", "False"),
-            (2, "", sha256_of(copy), real[1].file, real[1].sha256, "0.98", "False", "True"),
-            (3, two.file, two.sha256, "old.png", 64 * "0", "0.4", "False", "False"),
+            (1, one.file, one.sha256, real[0].file, real[0].sha256, "0.61", "yes", "no"),
+            (2, "copies/2.png", sha256_of(copy), real[1].file, real[1].sha256, "0.98", "no", "yes"),
+            (3, two.file, two.sha256, "old.png", 64 * "0", "0.4", "no", "no"),
         ],
     )
     return run
@@ -125,7 +125,7 @@ def test_six_hundred_pairs_load_only_what_is_seen(qtbot: QtBot, tab: SynthesisTa
     drawn = drawn_images(phantom_study, run)[0]
     real = phantom_study.catalog.images(class_name="malignant", kind="real")
     rows = [
-        (n, drawn.file, drawn.sha256, real[n % 8].file, real[n % 8].sha256, f"{n / 700:.4f}", "False", "False")
+        (n, drawn.file, drawn.sha256, real[n % 8].file, real[n % 8].sha256, f"{n / 700:.4f}", "no", "no")
         for n in range(600)
     ]
     write_drawn(run, rows)

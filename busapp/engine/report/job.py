@@ -11,6 +11,7 @@ from busapp.engine.comparison import paired
 from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, default_model
 from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.engine.files import write_atomically
+from busapp.engine.gan_figures import finished_syntheses
 from busapp.engine.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.report import checklists, limits, run, settings, study, together
@@ -133,11 +134,11 @@ def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
     yield "images", partial(study.data, subject)
     for name in workspace.catalog.classes():
         yield f"examples of {name}", partial(study.examples, subject, name)
-    generators = [each for each in reversed(workspace.runs("synthesize")) if _is_finished(each)]
-    if generators:
+    syntheses = finished_syntheses(workspace)
+    if syntheses:
         yield "synthesis", lambda: [Heading("Synthesis")]
-    for each in generators:
-        yield f"generator {each.id}", partial(study.generator, each)
+    for each in syntheses:
+        yield f"generator of {each.class_name}", partial(study.generator, each)
     yield "validations", partial(together.validations, subject)
     yield "the paper's table", partial(together.paper, subject)
     yield "comparisons", partial(together.comparisons, subject)
@@ -151,10 +152,6 @@ def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
         yield f"figures of {title}", partial(run.confusion_and_roc, one, title)
         yield f"figures of {title}", partial(run.calibration, one, title)
         yield f"figures of {title}", partial(run.curves, one, title)
-
-
-def _is_finished(each: Run) -> bool:
-    return each.info.state == "finished" and each.result() is not None
 
 
 def _diagnoses(workspace: Workspace, images: Sequence[Path], model: Path | None) -> Iterator[tuple[str, Section]]:

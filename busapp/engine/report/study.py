@@ -1,22 +1,25 @@
 """The chapters on the data: images, generators, and what a model makes of single images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from matplotlib.figure import Figure
 from PIL import Image
 
 from busapp.engine import figures
-from busapp.engine.catalog import ImageRecord
+from busapp.engine.catalog import ImageRecord, Kind
 from busapp.engine.diagnosis import Diagnoser, Model
-from busapp.engine.events import SamplesDrawn
+from busapp.engine.gan.generators import GeneratorRecord
+from busapp.engine.gan.scores import SCORES_IN_WORDS
+from busapp.engine.gan_figures import Synthesis, losses_figure, readable_examples, side_by_side_figure
 from busapp.engine.preprocessing import read_image
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.runs import Run
-from busapp.engine.words import many
+from busapp.engine.words import many, with_spread
 from busapp.engine.workspace import Workspace
-from busapp.errors import UnreadableImage
+from busapp.errors import BadModel
 
 EXAMPLES: Final = 6
 """Images of each class that the report shows."""
@@ -90,51 +93,79 @@ def examples(subject: Subject, class_name: str) -> list[Block]:
     return shown
 
 
-def _thumbnails(workspace: Workspace, class_name: str, kind: Any) -> list[Picture]:
+def _thumbnails(workspace: Workspace, class_name: str, kind: Kind) -> list[Picture]:
+    images = workspace.catalog.images(class_name=class_name, kind=kind, with_excluded=False)
     found: list[Picture] = []
-    flags, groups = workspace.catalog.flags(), set[int]()
-    for record in workspace.catalog.images(class_name=class_name, kind=kind, with_excluded=False):
-        if "text" in flags.get(record.id, ()):  # reports are handed on, and text may name a patient
-            continue
-        if kind == "real" and record.group in groups:  # near-duplicates show nothing new
-            continue
-        try:
-            image = read_image(workspace.image_path(record))
-        except UnreadableImage:
-            continue
+    for number, (_, image) in enumerate(readable_examples(workspace, images, EXAMPLES), start=1):
         image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
-        groups.add(record.group)
         of = "synthetic " if kind == "synthetic" else ""
         png = figures.image_to_png(image)
-        found.append(Picture(png, f"{of}{class_name}, example {len(found) + 1}", 0.155 * image.width / THUMBNAIL))
-        if len(found) == EXAMPLES:
-            break
+        found.append(Picture(png, f"{of}{class_name}, example {number}", 0.155 * image.width / THUMBNAIL))
     return found
 
 
-def generator(run: Run) -> list[Block]:
+def generator(one: Synthesis) -> list[Block]:
     """What a generator learned from, how far its images are from real ones, and what they look like."""
-    result, settings = run.result() or {}, run.info.settings
+    result, settings = one.result, one.run.info.settings
+    trained_on = ""
+    with suppress(BadModel):
+        trained_on = f" on {many(len(GeneratorRecord.load(one.run.folder).trained_on), 'image')}"
     blocks: list[Block] = [
-        Heading(f"{result['class']}, preset {result['preset']}", 3),
+        Heading(f"{one.class_name}, preset {result['preset']}", 3),
         Paragraph(
-            f"{many(result['epochs'], 'epoch')} at {settings['image_size']}×{settings['image_size']} pixels, batch "
-            f"{settings['batch_size']}, {result['seconds']:.0f} s; {many(result['images'], 'image')} drawn. "
-            f"Run {run.id}."
+            f"Trained{trained_on} for {many(result['epochs'], 'epoch')} at {settings['image_size']}×"
+            f"{settings['image_size']} pixels, batch {settings['batch_size']}, {result['seconds']:.0f} s; "
+            f"{many(result['images'], 'image')} drawn. {_copies(result)} Run {one.run.id}."
         ),
+        *_scores(result),
     ]
-    if result.get("kid") is not None:
-        floor = result.get("kid_floor")
-        against = "" if floor is None else f"; real against real images {floor:.3f}"
-        blocks.append(Paragraph(f"Kernel inception distance {result['kid']:.3f}{against}."))
-    drawn = [event for event in run.events() if isinstance(event, SamplesDrawn)]
-    for event in drawn[-1:]:
-        path = run.folder / event.file
-        if path.exists():
-            said = f"Synthetic samples after epoch {event.epoch}, from fixed noise:"
-            grid = Picture(path.read_bytes(), "grid of synthetic samples", 0.6)
-            blocks += [Paragraph(said, tone="quiet"), Pictures([grid], synthetic=True)]
+    if one.examples("synthetic"):
+        said = "Real images above, images that the generator drew beneath:"
+        blocks += [Paragraph(said, tone="quiet"), _picture(side_by_side_figure(one), "real and synthetic images")]
+    for event in one.samples[-1:]:
+        said = f"Synthetic samples after epoch {event.epoch:,}, from fixed noise:"
+        grid = Picture((one.run.folder / event.file).read_bytes(), "grid of synthetic samples", 0.6)
+        blocks += [Paragraph(said, tone="quiet"), Pictures([grid], synthetic=True)]
+    if one.epochs:
+        said = "Losses of generator and discriminator, and what the discriminator says of real and drawn images:"
+        blocks += [Paragraph(said, tone="quiet"), _picture(losses_figure(one), "loss curves of the generator")]
     return blocks
+
+
+def _picture(figure: Figure, said: str) -> Picture:
+    return Picture(figures.to_png(figure), said, 0.9)
+
+
+def _copies(result: Mapping[str, Any]) -> str:
+    copies, left_out = result.get("copies"), result.get("left_out")  # older results do not speak of all
+    if copies is None:
+        return "Copies of training images were not looked for."
+    again = f", and {many(left_out, 'image')} that had been set aside" if left_out else ""
+    of = "near-copy" if copies == 1 else "near-copies"
+    return f"Left out: {copies:,} {of} of training images{again}."
+
+
+def _scores(result: Mapping[str, Any]) -> list[Block]:
+    """Every score that was measured, beside its floor."""
+    rows = [
+        (
+            title,
+            *(with_spread(result.get(of), result.get(f"{of}_spread"), decimals) for of in (name, f"{name}_floor")),
+            meaning,
+        )
+        for name, (title, meaning, decimals) in SCORES_IN_WORDS.items()
+        if result.get(name) is not None
+    ]
+    if not rows:
+        return [Paragraph("The images were not scored.", tone="quiet")]
+    n_scored = result.get("n_scored")
+    of = f" of {many(n_scored, 'image')}" if n_scored else ""
+    caption = (
+        f"How far drawn images are from real ones, on the features of the classifier's backbone. Means ± standard "
+        f"deviations over random subsets{of}; the floor is the same score of real images against other real ones:"
+    )
+    head = ("score", "drawn against real", "real against real (floor)", "how to read it")
+    return [Table(head, rows, frozenset({1, 2}), caption)]
 
 
 def model_card(model: Model) -> list[Block]:

@@ -1,6 +1,7 @@
 """The settings of every job: one pydantic model each. The command line's options and the window's forms are
 both made from these, and they are saved with the run. A default stands here and nowhere else."""
 
+from busapp.engine.settings.balancing import BalanceSettings
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
 from busapp.engine.settings.gain import GainSettings
@@ -13,6 +14,7 @@ from busapp.engine.settings.validation import ValidateSettings
 __all__ = [
     "SETTINGS",
     "BackendName",
+    "BalanceSettings",
     "CoverSettings",
     "CurateSettings",
     "DiagnoseSettings",
@@ -38,6 +40,7 @@ SETTINGS: dict[str, type[JobSettings]] = {
         CurateSettings,
         CoverSettings,
         SynthesizeSettings,
+        BalanceSettings,
         ValidateSettings,
         LeaksSettings,
         GainSettings,

@@ -129,6 +129,16 @@ class ShareSettings(JobSettings):
         bool, setting("Files named by class and number", "For files whose names could name a patient.")
     ] = False
 
+    run: Annotated[
+        str | None,
+        setting("Run", "Only the synthetic images that the generator of this synthesis run drew.", more=True),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _images_of_a_run_are_synthetic(cls, given: Any) -> Any:
+        return {**given, "synthetic": True} if isinstance(given, dict) and given.get("run") else given
+
     @property
     def subject(self) -> str:
         return self.format

@@ -23,9 +23,19 @@ class DiagnoseSettings(JobSettings):
 
 
 class ExportSettings(JobSettings):
-    """Make a model for diagnosis out of a validation run."""
+    """Make a model for diagnosis out of a validation run, or a file out of the generator of a synthesis run."""
 
     kind = "export"
     label = "Export of the model"
-    run: Annotated[str, setting("Run", "The validation run whose recipe is exported.")]
-    format: Annotated[Literal["onnx"], setting("Format", "onnx: what this program diagnoses with.")] = "onnx"
+    run: Annotated[str, setting("Run", "The validation run whose recipe is exported; with keras, a synthesis run.")]
+    format: Annotated[
+        Literal["onnx", "keras"],
+        setting(
+            "Format",
+            "onnx: what this program diagnoses with, of a validation. keras: the generator of a synthesis, for Keras.",
+        ),
+    ] = "onnx"
+    out: Annotated[
+        Path | None,
+        setting("Out", "With keras: the file to write, which ends in .keras. ONNX files go into the study's models."),
+    ] = None

@@ -31,7 +31,9 @@ class Choice(NamedTuple):
 
 
 def choose(images: Sequence[ImageRecord], flags: Mapping[int, list[str]], settings: ShareSettings) -> Choice:
-    """Which of the study's images these settings export."""
+    """Which of the study's images these settings export; of those of one run, what is left out is counted, too."""
+    if settings.run is not None:
+        images = [image for image in images if image.run == settings.run]
     wanted = [image for image in images if settings.synthetic or image.kind == "real"]
     chosen = [image for image in wanted if settings.set_aside or image.excluded is None]
     return Choice(

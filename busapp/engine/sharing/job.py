@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import busapp
@@ -14,16 +15,18 @@ from busapp.engine.ahead import in_order
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.files import sha256_of
+from busapp.engine.gan.drawing import DrawnImage
 from busapp.engine.runs import Run
 from busapp.engine.settings import ShareSettings
+from busapp.engine.sharing import provenance
 from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
 from busapp.engine.sharing.coco import dataset
-from busapp.engine.sharing.names import Places
+from busapp.engine.sharing.names import Places, safe_name
 from busapp.engine.sharing.pictures import Encoded, encode
 from busapp.engine.sharing.readme import readme
 from busapp.engine.sharing.targets import Target, new_target
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput, NotEnoughImages, UnreadableImage
+from busapp.errors import NotEnoughImages, UnreadableImage
 
 COLUMNS: Final = (
     "file",
@@ -38,10 +41,11 @@ COLUMNS: Final = (
     "spacing_mm",
     "mask",
     "sha256",
-    "run",
-    "preset",
+    *provenance.COLUMNS,
+    "nearest",
+    "correlation",
 )
-"""Of `images.csv`, one row for each image."""
+"""Of `images.csv`, one row for each image. The last six are of synthetic images alone."""
 
 
 def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
@@ -63,6 +67,9 @@ def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
     out = target_of(workspace, settings)
     flags = workspace.catalog.flags()
     choice = choose(workspace.catalog.images(), flags, settings)
+    if not choice.images and settings.run is not None:
+        remedy = "Name a synthesis run with images in use, or have those exported too that are set aside."
+        raise NotEnoughImages("No image that this run drew is in use", file=settings.run, remedy=remedy)
     if not choice.images:
         remedy = "Import some, or have those exported too that are set aside or synthetic."
         raise NotEnoughImages("There is no image to export", file=workspace.root, remedy=remedy)
@@ -124,7 +131,11 @@ class _Export:
         self._places = Places(new_names=settings.new_names, apart=settings.format == "coco")
         self._groups: dict[int, int] = {}
         self._patients: dict[str, int] = {}
-        self._presets: dict[str, str] = {}
+        self._provenance = provenance.Provenance(workspace)
+        self._exported: dict[str, str] = {}
+        """Where real images lie in the export, by the hashes of their contents, now and as imported."""
+        self._drawn: list[tuple[dict[str, Any], DrawnImage]] = []
+        self._elsewhere: dict[str, str] = {}
         self._annotations: list[dict[str, Any]] = []
         self._skipped: list[Skipped] = []
         self._bytes = 0
@@ -159,10 +170,16 @@ class _Export:
                 "spacing_mm": "" if image.spacing_mm is None else image.spacing_mm,
                 "mask": "" if encoded.mask is None else mask,
                 "sha256": sha256_of(encoded.png),
-                "run": image.run or "",
-                "preset": self._preset(image.run),
+                **self._provenance.of(image),
+                "nearest": "",
+                "correlation": "",
             }
         )
+        if image.kind == "real":
+            self._exported |= {sha256: file for sha256 in (image.sha256, image.original) if sha256}
+        drawing = self._provenance.drawing(image)
+        if drawing is not None and drawing.nearest_file:
+            self._drawn.append((self.rows[-1], drawing))
 
     def _write(self, name: str, content: bytes) -> None:
         self._target.write(name, content)
@@ -173,18 +190,22 @@ class _Export:
             return ""
         return f"P{self._patients.setdefault(image.patient, len(self._patients) + 1):04d}"
 
-    def _preset(self, run_id: str | None) -> str:
-        if run_id is None:
-            return ""
-        if run_id not in self._presets:
-            try:
-                self._presets[run_id] = str(self._workspace.run(run_id).info.settings.get("preset", ""))
-            except BadInput:  # the run was deleted since
-                self._presets[run_id] = ""
-        return self._presets[run_id]
+    def _name_nearest(self) -> None:
+        """Say of drawn images which training image they resemble most: where it lies in the export, or if it is not in
+        it what it would be called, or with new names a number."""
+        for row, drawing in self._drawn:
+            sha256 = drawing.nearest_sha256
+            if sha256 in self._exported:
+                row["nearest"] = self._exported[sha256]
+            elif self._settings.new_names:
+                row["nearest"] = self._elsewhere.setdefault(sha256, f"not exported {len(self._elsewhere) + 1}")
+            else:
+                row["nearest"] = f"not exported: {safe_name(PurePosixPath(drawing.nearest_file).stem)}"
+            row["correlation"] = f"{drawing.correlation:.3f}"
 
     def finish(self, choice: Choice, date: str) -> dict[str, Any]:
         """Write the table and the description; what the job's result says."""
+        self._name_nearest()
         result = self._result(choice)
         self._target.write("images.csv", self._table())
         if self._settings.format == "coco":

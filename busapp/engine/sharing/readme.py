@@ -29,8 +29,10 @@ _LAYOUT: Final = {
 _COLUMNS: Final = (
     "images.csv has one row for each image: file, class, kind (real or synthetic), group, patient, set_aside (the "
     "reason), flags (what may be wrong with the image), width and height in pixels, spacing_mm (the width of a pixel "
-    "in millimetres, where it is known), mask, sha256 of the file, and for synthetic images the run and the preset of "
-    "the generator that drew them. It is written in UTF-8 with commas."
+    "in millimetres, where it is known), mask, sha256 of the file, and for synthetic images run, preset, epochs and "
+    "n_trained_on of the generator that drew them (its number of training images), the training image that is nearest "
+    "to them, and how far the two correlate (as grey thumbnails, shifted and mirrored to fit best; 1: equal). It is "
+    "written in UTF-8 with commas."
 )
 _MADE_ANEW: Final = (
     "Every image was encoded anew as PNG from its pixels alone: 8-bit grey, or RGB where there is colour. No header, "

@@ -56,11 +56,11 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         "n_images": len(selection.records),
         "n_tested": int(tested.sum()),
         "n_groups": len(set(selection.groups.tolist())),
-        "n_synthetic": sum(study.lacks.values()),
+        "n_synthetic": max(fold["n_synthetic"] for fold in state.finished),
         "n_set_aside": selection.set_aside,
         "counts": selection.counts,
         "images_fingerprint": selection.fingerprint(),
-        "synthetic_counts": study.lacks,
+        "synthetic_counts": _drawn(study, state),
         "generators": state.generators,
         "seed": settings.seed,
         "epochs": settings.epochs,
@@ -77,4 +77,13 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
             "generators_that_saw_test_images": len(state.leaky_generators),
             "conflicting_duplicates_kept": selection.conflicts,
         },
+    }
+
+
+def _drawn(study: Study, state: State) -> dict[str, int]:
+    """Synthetic images by class in a training fold, the most where a generator drew fewer than the class lacks."""
+    return {
+        # Generators of a checkpoint of an earlier version do not say how many they drew: all that were asked for.
+        name: max((used["drawn"] for used in state.generators if used["class"] == name and "drawn" in used), default=n)
+        for name, n in study.lacks.items()
     }

@@ -60,7 +60,7 @@ class Study:
         return said + self._generator_notes(training)
 
     def _generator_notes(self, training: Estimate) -> list[str]:
-        from busapp.engine.gan.generators import plan
+        from busapp.engine.gan.fold_generators import plan
 
         shared = self.settings.leaks.generator_sees_test
         forbidden = [frozenset[str]()] if shared else [self.forbidden(fold) for fold in self.folds]
