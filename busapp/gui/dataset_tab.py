@@ -60,7 +60,7 @@ class DatasetTab(StudyTab):
         self._conflicts: list[tuple[int, int]] = []
         self._alike: set[int] = set()
         self._state: object = None
-        self._before_import: tuple[str, set[int]] = ("", set())
+        self._before_addition: tuple[str, set[int]] = ("", set())
         self._told: list[Message] = []
         self.setAcceptDrops(True)
         self.grid = ImageGrid()
@@ -193,25 +193,25 @@ class DatasetTab(StudyTab):
             self.open_review()
         elif run.info.kind == "share":
             self._open_export(run.result() or {})
-        elif run.info.kind in ("cover", "import"):
+        elif run.info.kind in ("cover", "import", "balance"):
             self._pages.setCurrentIndex(0)
             if run.info.kind == "cover":
                 self.filters.show_covered()
             else:
-                self._show_imported(run_id)
+                self._show_added(run_id)
 
     def job_event(self, kind: str, event: Event) -> None:
-        if kind == "import" and isinstance(event, RunStarted):
-            self._before_import = event.run, {image.id for image in self._images}
+        if kind in ("import", "balance") and isinstance(event, RunStarted):
+            self._before_addition = event.run, {image.id for image in self._images}
 
     def job_ended(self, kind: str, outcome: Outcome) -> None:
         if kind == "curate" and outcome.state != "finished":
             self._tell_again()
 
-    def _show_imported(self, run_id: str) -> None:
-        """Select what the newest import brought in among all images; of an older one nothing tells any more."""
+    def _show_added(self, run_id: str) -> None:
+        """Select what the newest import or balancing added among all images; of an older one nothing tells any more."""
         self.filters.clear()
-        newest, before = self._before_import
+        newest, before = self._before_addition
         if run_id == newest:
             self.grid.select({image.id for image in self._images} - before)
         self.grid.setFocus()

@@ -185,8 +185,8 @@ class DiagnosisTab(StudyTab):
             self.problem.emit(str(error), "")
             return
         if run.info.kind == "export":
-            exported = run.result()
-            if exported is not None:
+            exported = run.result() or {}
+            if "model" in exported:  # not of a generator
                 self.open_model(Path(exported["model"]))
             return
         for event in run.events():

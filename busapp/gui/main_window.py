@@ -48,6 +48,7 @@ _TAB_OF_KIND: Final = {
     "import": 0,
     "curate": 0,
     "synthesize": 1,
+    "balance": 0,  # where its images are to be seen
     "validate": 2,
     "leaks": 2,
     "gain": 2,
@@ -186,6 +187,8 @@ class MainWindow(QMainWindow):
         self.queue.event_arrived.connect(self._on_event)
         self.queue.ended.connect(self._on_ended)
         self.validation.figures_requested.connect(self.outputs.write_figures_of)
+        self.synthesis.generator_requested.connect(self.outputs.write_generator_of)
+        self.synthesis.worth_requested.connect(self._show_worth)
         self.job_bar.result_requested.connect(self._show_result)
 
     # -- the study -----------------------------------------------------------------------------------------
@@ -326,6 +329,11 @@ class MainWindow(QMainWindow):
         self.tabs.setCurrentWidget(page)
         if job.run_id:
             page.tab.open_run(job.run_id)
+
+    def _show_worth(self) -> None:
+        """What synthetic images do for the classifier is measured with the settings of the Validation tab."""
+        self.tabs.setCurrentWidget(self._page_of("gain"))
+        self.validation.show_gain()
 
     def _diagnose_with(self, model: Path) -> None:
         self.tabs.setCurrentWidget(self.pages[_TAB_OF_KIND["diagnose"]])

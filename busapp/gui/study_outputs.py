@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QMessageBox
 
 from busapp.engine.copying import copy_study
 from busapp.engine.events import Job
+from busapp.engine.settings import ExportSettings
+from busapp.engine.sharing.names import safe_name
 from busapp.engine.workspace import Workspace
 from busapp.gui import user_settings
 from busapp.gui.job_queue import JobQueue, QueuedJob
@@ -93,6 +95,18 @@ class StudyOutputs(QObject):
             title = f"Figures of “{workspace.run(run_id).info.name if run_id else workspace.name}”"
             runs = (run_id,) if run_id else ()
             self._add("figures", title, Path(name), lambda: _figures(workspace, Path(name), runs))
+
+    def write_generator_of(self, run_id: str) -> None:
+        """The generator of a synthesis run as a Keras file."""
+        if self._workspace is None:
+            return
+        start = user_settings.last_folder() / f"{safe_name(self._workspace.run(run_id).info.name)}.keras"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export the generator", str(start), "Keras (*.keras)")
+        if name:
+            out = Path(name).with_suffix(".keras")
+            user_settings.remember_folder(out.parent)
+            job = self._queue.start(self._workspace, ExportSettings(run=run_id, format="keras", out=out))
+            self._written[job.number] = out.parent
 
     def _copy_study(self, workspace: Workspace) -> None:
         start = workspace.root.parent / f"{workspace.root.name} copy"

@@ -18,11 +18,14 @@ from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
+from busapp.gui import user_settings
 from busapp.gui.run_tab import settings_column
 from busapp.gui.settings_form import SettingsForm
 from busapp.gui.synthesis_views import SynthesisViews
+from busapp.gui.widgets.balance_dialog import BalanceDialog
 from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.heat_map_view import to_pixmap
 from busapp.gui.widgets.sample_film import SampleFilm
@@ -57,7 +60,12 @@ class SynthesisTab(SynthesisViews):
         self.film.compare.toggled.connect(self._show_real_images)
         self.result = SynthesisResult()
         pictures: list[tuple[QWidget, int]] = [(self.losses, 3), (self.answers, 2), (self.film, 5)]
-        self.arrange(self._make_settings_panel(), [self.estimate_label, self.start_button], pictures, self.result)
+        self.arrange(
+            self._make_settings_panel(),
+            [self.estimate_label, self.start_button, self.balance_button],
+            pictures,
+            self.result,
+        )
         self.class_box.currentIndexChanged.connect(self._choose_basis)
         self.presets.idClicked.connect(self._choose_basis)
         self.form.changed.connect(self._look_at_settings)
@@ -84,6 +92,9 @@ class SynthesisTab(SynthesisViews):
         self.start_button = QPushButton("&Start: train, then draw")
         self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
         self.start_button.clicked.connect(self._start)
+        self.balance_button = QPushButton("&Draw images to balance…")
+        self.balance_button.setToolTip("Draw for every class what it lacks, from the newest generator that it has")
+        self.balance_button.clicked.connect(self._balance)
 
         return settings_column(class_label, self.class_box, cards, self.form)
 
@@ -149,12 +160,14 @@ class SynthesisTab(SynthesisViews):
             self.form.set_values({"count": self._suggested_count})
 
     def _tell_presets(self) -> None:
+        counts = self.workspace.catalog.counts() if self.workspace else {}
         for number, preset in enumerate(get_args(PresetName)):
             settings = SynthesizeSettings.model_validate({"class_name": self.class_name, "preset": preset})
             expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
-            time = f"\n{expected.in_words()}" if expected else ""
+            time = f": {expected.in_words()}" if expected else ""
             size = f"{settings.image_size}×{settings.image_size} px"
-            self.presets.button(number).setText(f"{preset}: {size}, {settings.epochs:,} epochs{time}")
+            seen = f"{many(counts[self.class_name], 'image')}, " if self.class_name in counts else ""
+            self.presets.button(number).setText(f"{preset}: {size}\n{seen}{settings.epochs:,} epochs{time}")
 
     def _settings(self) -> SynthesizeSettings | None:
         try:
@@ -165,6 +178,7 @@ class SynthesisTab(SynthesisViews):
     def _look_at_settings(self) -> None:
         settings = self._settings()
         self.start_button.setEnabled(settings is not None and bool(self.class_name))
+        self.balance_button.setEnabled(bool(self.class_name))
         draws_none = settings is not None and settings.count == 0
         self.start_button.setText("&Start: train only" if draws_none else "&Start: train, then draw")
         if settings is None:
@@ -177,6 +191,12 @@ class SynthesisTab(SynthesisViews):
         settings = self._settings()
         if settings is not None:
             self.start(settings)
+
+    def _balance(self) -> None:
+        assert self.workspace is not None
+        dialog = BalanceDialog(self.workspace, self.preset, user_settings.weights_file(), self)
+        if dialog.exec():
+            self.start_requested.emit(dialog.settings())
 
     # -- the run -------------------------------------------------------------------------------------------
 

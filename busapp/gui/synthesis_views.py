@@ -2,19 +2,29 @@
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from busapp.engine.blind_review import newest_finished, reviews_of
 from busapp.gui.run_tab import RunTab
 from busapp.gui.widgets.blind_review import BlindReviewView
 from busapp.gui.widgets.nearest_view import NearestView
+from busapp.gui.widgets.share_dialog import ShareDialog
 from busapp.gui.widgets.synthesis_result import SynthesisResult
 
 NOTHING_DRAWN = "The study has no synthetic images of this run in use"
 
 
 class SynthesisViews(RunTab):
-    """The buttons of the result lead to the views."""
+    """The buttons of the result lead to the views, and to the files that a run can be taken out as.
+
+    Signals:
+        worth_requested: the user wants to see what synthetic images do for the classifier.
+        generator_requested: the id of the run whose generator is to be written into a file.
+    """
+
+    worth_requested = Signal()
+    generator_requested = Signal(str)
 
     result: SynthesisResult
 
@@ -36,6 +46,9 @@ class SynthesisViews(RunTab):
         super().arrange(settings, start, pictures, result)
         self.result.review_clicked.connect(self.show_review)
         self.result.nearest_clicked.connect(self.show_nearest)
+        self.result.worth_clicked.connect(self.worth_requested)
+        self.result.images_clicked.connect(self._export_images)
+        self.result.generator_clicked.connect(self._export_generator)
 
     def show_review(self) -> None:
         """Review the images of the run blindly."""
@@ -49,6 +62,16 @@ class SynthesisViews(RunTab):
             self.show_instead(self.nearest_view)
             self.nearest_view.show_run(self.workspace, self.run)
             self.nearest_view.back_button.setFocus()
+
+    def _export_images(self) -> None:
+        assert self.workspace is not None and self.run is not None
+        dialog = ShareDialog(self.workspace, self, run=self.run.id)
+        if dialog.exec():
+            self.start_requested.emit(dialog.settings())
+
+    def _export_generator(self) -> None:
+        if self.run is not None:
+            self.generator_requested.emit(self.run.id)
 
     def refresh(self) -> None:
         super().refresh()
@@ -65,4 +88,6 @@ class SynthesisViews(RunTab):
         drawn = self.workspace.catalog.images(kind="synthetic", run=self.run.id, with_excluded=False)
         self.result.buttons.offer(self.result.review_button, "" if drawn else NOTHING_DRAWN)
         self.result.buttons.offer(self.result.nearest_button)
+        self.result.export_images.setEnabled(bool(drawn))
+        self.result.export_generator.setEnabled(self.run.info.state == "finished")
         self.result.show_review(newest_finished(reviews_of(self.run)))

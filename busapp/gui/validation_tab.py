@@ -170,7 +170,7 @@ class ValidationTab(ComparedTab):
 
     def job_ended(self, kind: str, outcome: Outcome) -> None:
         super().job_ended(kind, outcome)
-        if kind == "export" and outcome.state == "finished":
+        if kind == "export" and "model" in outcome.result:  # not of a generator
             self.diagnosis_requested.emit(Path(outcome.result["model"]))
 
     def _export_figures(self) -> None:

@@ -18,6 +18,7 @@ from busapp.engine.gan.drawing import (
     Likeness,
     draw_new,
     drawn_so_far,
+    known_of,
     read_drawn,
     stored_png,
     write_drawn,
@@ -26,6 +27,7 @@ from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput
 
 SETTINGS = SynthesizeSettings.model_validate({"class_name": "malignant", "image_size": 16})
 
@@ -185,7 +187,9 @@ def test_the_table_keeps_what_was_drawn_before(empty_study: Workspace) -> None:
     header = (run.folder / "drawn.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "number,file,sha256,nearest_file,nearest_sha256,correlation,mirrored,copy"
     (run.folder / "drawn.csv").write_text("number\nmany\n", encoding="utf-8")
-    assert read_drawn(run.folder) == []
+    assert known_of(run.folder) == []
+    with pytest.raises(BadInput, match="list of drawn images cannot be read"):
+        read_drawn(run.folder)
 
 
 def test_an_older_run_is_gone_on_with_behind_all_that_it_can_have_drawn(empty_study: Workspace) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from drawn_runs import drawn_run
 from live_runs import watch
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -11,9 +12,10 @@ from recorded_runs import synthesis_run
 
 from busapp.engine import jobs
 from busapp.engine.events import GanEpochEnded, RunStarted
-from busapp.engine.settings import ImportSettings, SynthesizeSettings
+from busapp.engine.settings import ImportSettings, ShareSettings, SynthesizeSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.synthesis_tab import SynthesisTab
+from busapp.gui.widgets.share_dialog import ShareDialog
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_another_study_has_its_own_class_and_times(
 def test_presets_fill_the_form_and_say_how_long(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
     tab.open_study(phantom_study)
     published = tab.presets.button(0)
-    assert "224×224 px" in published.text()
+    assert "224×224 px" in published.text() and "8 images, " in published.text()
     assert "roughly" in published.text() or "on this machine" in published.text()
     qtbot.mouseClick(published, Qt.MouseButton.LeftButton)
     tab.class_box.setCurrentIndex(tab.class_box.findData("malignant"))
@@ -118,7 +120,8 @@ def test_an_old_run_is_shown_as_it_was(qtbot: QtBot, tab: SynthesisTab, phantom_
     assert tab.losses.values("g")[0].tolist() == [1, 2, 3, 4, 5, 6]
     assert tab.answers.values("fake")[1].tolist() == [0.3] * 6
     assert tab.film.epoch == 6
-    assert "clearly different from real images" in tab.result.score.text()
+    assert "clearly different from real images by KID" in tab.result.score.text()
+    assert tab.result.bars.accessibleName() == "KID: 0.213 ± 0.021; real against real 0.012"
     assert "2 drawn images" in tab.result.copies.text()
     assert "5 synthetic images" in tab.result.added.text()
     assert tab.result.warnings.isVisible()
@@ -188,3 +191,57 @@ def test_a_real_training_is_watched_live(qtbot: QtBot, tab: SynthesisTab, phanto
     assert tab.film.epoch == 2
     assert "images" in tab.result.added.text()
     assert tab.runs_list.tree.topLevelItemCount() == 1
+
+
+def test_all_scores_stand_beside_their_floors(tab: SynthesisTab, phantom_study: Workspace) -> None:
+    run = synthesis_run(phantom_study)
+    result = run.result() or {}
+    scores: dict[str, float] = {"kid_floor_spread": 0.004, "n_scored": 105}
+    for name, value, floor in (("fid", 80.25, 21.5), ("precision", 0.4, 0.91), ("recall", 0.25, 0.88)):
+        scores |= {name: value, f"{name}_spread": 0.05, f"{name}_floor": floor, f"{name}_floor_spread": 0.03}
+    tab.resize(1280, 900)
+    tab.open_study(phantom_study)
+    tab.result.show_result(result | scores)
+    assert tab.result.bars.accessibleName() == (
+        "KID: 0.213 ± 0.021; real against real 0.012 ± 0.004. FID: 80.2 ± 0.1; real against real 21.5 ± 0.0. "
+        "Precision: 0.40 ± 0.05; real against real 0.91 ± 0.03. Recall: 0.25 ± 0.05; real against real 0.88 ± 0.03"
+    )
+    assert "random subsets of 105 images; FID is biased" in tab.result.score.text()
+    tab.result.show_result(result | dict.fromkeys(("kid", "kid_floor")))
+    assert not tab.result.bars.isVisible()
+    assert "not scored" in tab.result.score.text()
+
+
+def test_buttons_of_a_run_lead_on(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
+    run = drawn_run(phantom_study)
+    tab.open_study(phantom_study)
+    with qtbot.waitSignal(tab.worth_requested):
+        qtbot.mouseClick(tab.result.worth_button, Qt.MouseButton.LeftButton)
+    assert tab.result.export_images.isEnabled() and tab.result.export_generator.isEnabled()
+    with qtbot.waitSignal(tab.generator_requested) as asked:
+        tab.result.export_generator.trigger()
+    assert asked.args == [run.id]
+    phantom_study.catalog.undo()
+    tab.refresh()
+    assert not tab.result.export_images.isEnabled()
+
+
+def test_the_images_of_a_run_are_exported_alone(
+    qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = drawn_run(phantom_study, 6)
+    tab.open_study(phantom_study)
+    shown: list[ShareDialog] = []
+
+    def accept(dialog: ShareDialog) -> int:
+        shown.append(dialog)
+        dialog.accept()
+        return dialog.result()
+
+    monkeypatch.setattr(ShareDialog, "exec", accept)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        tab.result.export_images.trigger()
+    assert shown[0].export_button.text() == "Export 6 images"
+    settings = asked.args[0]
+    assert isinstance(settings, ShareSettings)
+    assert settings.run == run.id and settings.synthetic

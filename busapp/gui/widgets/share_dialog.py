@@ -132,10 +132,11 @@ class ShareDialog(QDialog):
 
     text_requested = Signal()
 
-    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None, *, run: str | None = None) -> None:
+        """`run`: a synthesis run, whose images alone are to be exported."""
         super().__init__(parent)
-        self.setWindowTitle("Export images")
-        self._workspace = workspace
+        self.setWindowTitle("Export images" if run is None else "Export the images of a run")
+        self._workspace, self._run = workspace, run
         self._images = workspace.catalog.images()
         self._flags = workspace.catalog.flags()
         self._bytes_per_pixel: float | None = None
@@ -152,7 +153,7 @@ class ShareDialog(QDialog):
         self.formats[ShareSettings.model_fields["format"].default].setChecked(True)
         drawn = sum(image.kind == "synthetic" for image in self._images)
         aside = sum(image.excluded is not None for image in self._images)
-        self.synthetic_box = _switch("synthetic", drawn)
+        self.synthetic_box = _switch("synthetic", drawn if run is None else 0)
         self.set_aside_box = _switch("set_aside", aside)
         self.new_names_box = _switch("new_names", None)
         self.out_box = QLineEdit(str(self._free_place(last_folder())))
@@ -205,6 +206,7 @@ class ShareDialog(QDialog):
             synthetic=self.synthetic_box.isChecked(),
             set_aside=self.set_aside_box.isChecked(),
             new_names=self.new_names_box.isChecked(),
+            run=self._run,
         )
 
     def accept(self) -> None:

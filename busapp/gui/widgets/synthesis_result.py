@@ -1,16 +1,16 @@
 """What a generator's images are worth: scores against their floor, copies, warnings, how many joined the study, what a
 reader said of them, and what can be done with them."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.blind_review import BlindReview
 from busapp.engine.runs import RunInfo
-from busapp.gui.theme import SPACE, colours, theme
-from busapp.gui.widgets.fold_curves import TEST, TRAIN
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.score_bars import ScoreBars
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.gui.words import when_in_words
 
@@ -19,42 +19,6 @@ _STATES: Final = {
     "cancelled": "It was cancelled; Resume in the list of runs goes on with it.",
     "interrupted": "It was interrupted; Resume in the list of runs goes on with it.",
 }
-
-
-class ScoreBars(QWidget):
-    """KID of the drawn images, with its spread, above that of real images among themselves."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._bars: list[tuple[str, float, float]] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        theme.changed.connect(self.update)
-
-    def show_scores(self, kid: float, spread: float, floor: float) -> None:
-        """Kernel distances, about 0 or larger."""
-        self._bars = [("synthetic against real", kid, spread), ("real against real", floor, 0.0)]
-        self.setAccessibleName(f"KID {kid:.3f} ± {spread:.3f}; real against real {floor:.3f}")
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, 2 * (self.fontMetrics().height() + 18))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        line = self.fontMetrics().height()
-        largest = max((value + spread for _, value, spread in self._bars), default=0) or 1.0
-        for row, (name, value, spread) in enumerate(self._bars):
-            top = row * (line + 18)
-            words = f"{value:.3f} ± {spread:.3f}" if spread else f"{value:.3f}"
-            room = QRectF(0, top, self.width(), line)
-            painter.setPen(QColor(colours().text))
-            painter.drawText(room, Qt.AlignmentFlag.AlignLeft, name)
-            painter.drawText(room, Qt.AlignmentFlag.AlignRight, words)
-            unit = (self.width() - 1) / largest
-            painter.fillRect(QRectF(0, top + line + 2, max(1.0, value * unit), 8), QColor(TEST if row == 0 else TRAIN))
-            if spread:
-                y = top + line + 6
-                painter.drawLine(int(max(0.0, value - spread) * unit), y, int((value + spread) * unit), y)
 
 
 class RunButtons(QWidget):
@@ -86,10 +50,16 @@ class SynthesisResult(QWidget):
     Signals:
         review_clicked: the user wants to review the images blindly.
         nearest_clicked: the user wants to see the nearest training images.
+        worth_clicked: the user wants to see what synthetic images do for the classifier.
+        images_clicked: the user wants the images in a folder.
+        generator_clicked: the user wants the generator as a file.
     """
 
     review_clicked = Signal()
     nearest_clicked = Signal()
+    worth_clicked = Signal()
+    images_clicked = Signal()
+    generator_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -110,6 +80,17 @@ class SynthesisResult(QWidget):
             "&Nearest real images…", "Each drawn image beside the training image that resembles it most"
         )
         self.nearest_button.clicked.connect(self.nearest_clicked)
+        self.worth_button = self.buttons.add(
+            "What they are &worth…", "What synthetic images do for the classifier, beside plain augmentation"
+        )
+        self.worth_button.clicked.connect(self.worth_clicked)
+        self.export_button = self.buttons.add("&Export", "The images with where they come from, or the generator")
+        menu = QMenu(self.export_button)
+        self.export_images = menu.addAction("&Images, with a table of where they come from…")
+        self.export_images.triggered.connect(self.images_clicked)
+        self.export_generator = menu.addAction("&Generator, as a Keras file…")
+        self.export_generator.triggered.connect(self.generator_clicked)
+        self.export_button.setMenu(menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, 0, 0)
         layout.setSpacing(SPACE)
@@ -150,13 +131,8 @@ class SynthesisResult(QWidget):
             f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, "
             f"{result['steps']:,} steps."
         )
-        if result.get("kid") is None or result.get("kid_floor") is None:
-            self._say(self.score, "The images were not scored; the notes of the run say why.")
-        else:
-            kid, spread, floor = result["kid"], result.get("kid_spread") or 0.0, result["kid_floor"]
-            self.bars.show_scores(kid, spread, floor)
-            self.bars.show()
-            self._say(self.score, score_in_words(kid, spread, floor))
+        self.bars.show_scores(result)
+        self._say(self.score, score_in_words(result))
         self._say(self.copies, _copies(result["copies"]))
         self._say(
             self.added,
@@ -182,15 +158,24 @@ class SynthesisResult(QWidget):
         label.show()
 
 
-def score_in_words(kid: float, spread: float, floor: float) -> str:
-    """What a KID says, against the one that real images have among themselves."""
+def score_in_words(result: Mapping[str, Any]) -> str:
+    """What the scores say, against those that real images have among themselves."""
+    kid, floor = result.get("kid"), result.get("kid_floor")
+    if kid is None or floor is None:
+        return "The images were not scored; the notes of the run say why."
+    spread = result.get("kid_spread") or 0.0
     if kid - 2 * spread <= floor:
-        verdict = "not told apart from real images by this score"
+        verdict = "not told apart from real images by KID"
     elif kid - 5 * spread <= floor:
-        verdict = "somewhat different from real images"
+        verdict = "somewhat different from real images by KID"
     else:
-        verdict = "clearly different from real images"
-    return f"KID {kid:.3f} ± {spread:.3f}; real against real {floor:.3f}: {verdict}."
+        verdict = "clearly different from real images by KID"
+    if not result.get("n_scored"):
+        return f"They are {verdict}."
+    return (
+        f"They are {verdict}. Means ± standard deviations over random subsets of {result['n_scored']} images; FID is "
+        "biased at so few, and says something beside its floor alone."
+    )
 
 
 def _copies(count: int) -> str:
