@@ -164,7 +164,7 @@ class SynthesisTab(SynthesisViews):
         for number, preset in enumerate(get_args(PresetName)):
             settings = SynthesizeSettings.model_validate({"class_name": self.class_name, "preset": preset})
             expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
-            time = f": {expected.in_words()}" if expected else ""
+            time = f"\n{expected.in_words()}" if expected else ""
             size = f"{settings.image_size}×{settings.image_size} px"
             seen = f"{many(counts[self.class_name], 'image')}, " if self.class_name in counts else ""
             self.presets.button(number).setText(f"{preset}: {size}\n{seen}{settings.epochs:,} epochs{time}")

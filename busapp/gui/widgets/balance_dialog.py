@@ -80,7 +80,7 @@ class BalanceDialog(QDialog):
         able = [share for share in shares if not share.problem]
         to_train = [share for share in able if share.generator is None]
         self.shares.setText(
-            "<br>".join(f"• {share.in_words()}" for share in shares) if shares else "No class lacks images."
+            "\n".join(f"• {share.in_words()}" for share in shares) if shares else "No class lacks images."
         )
         self.form.setVisible(bool(to_train))
         expected = sum((share.estimate for share in to_train), Estimate(0.0, measured=True))

@@ -13,8 +13,7 @@ from busapp.engine.words import with_spread
 from busapp.gui.theme import colours, theme
 from busapp.gui.widgets.fold_curves import TEST, TRAIN
 
-_BAR: Final = 8
-_GAP: Final = 10
+_GAP: Final = 8
 _SIDES: Final = (("synthetic against real", "", TEST), ("real against real", "_floor", TRAIN))
 """What a bar is called, what the result calls it behind the score's name, and its colour."""
 
@@ -49,42 +48,46 @@ class ScoreBars(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(240, len(self._scores) * self._height())
+        line = self.fontMetrics().height()
+        return QSize(240, len(_SIDES) * line + len(self._scores) * self._height())
 
     def _height(self) -> int:
-        """Of one score."""
-        return 3 * self.fontMetrics().height() + 2 * (_BAR + 2) + _GAP
+        """Of one score: its two bars."""
+        return len(_SIDES) * self.fontMetrics().height() + _GAP
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        for row, score in enumerate(self._scores):
-            self._paint(painter, score, row * self._height())
-
-    def _paint(self, painter: QPainter, score: _Score, top: int) -> None:
         line = self.fontMetrics().height()
-        font = painter.font()
-        font.setBold(True)
-        painter.setFont(font)
-        painter.setPen(QColor(colours().text))
-        painter.drawText(QRectF(0, top, self.width(), line), Qt.AlignmentFlag.AlignLeft, score.title)
-        font.setBold(False)
-        painter.setFont(font)
-        top += line
-        unit = (self.width() - 1) / (max(score.values) or 1.0)
-        for (name, _, colour), value, words in zip(_SIDES, score.values, score.words, strict=True):
-            room = QRectF(0, top, self.width(), line)
+        for row, (name, _, colour) in enumerate(_SIDES):
+            self._paint_bar(painter, QRectF(0, row * line, line, line), QColor(colour))
             painter.setPen(QColor(colours().muted))
-            painter.drawText(room, Qt.AlignmentFlag.AlignLeft, name)
+            painter.drawText(QRectF(line + _GAP, row * line, self.width(), line), Qt.AlignmentFlag.AlignLeft, name)
+        for row, score in enumerate(self._scores):
+            self._paint_score(painter, score, len(_SIDES) * line + row * self._height() + _GAP)
+
+    def _paint_score(self, painter: QPainter, score: _Score, top: int) -> None:
+        metrics, line = self.fontMetrics(), self.fontMetrics().height()
+        titles = max(metrics.horizontalAdvance(each.title) for each in self._scores) + _GAP
+        numbers = max(metrics.horizontalAdvance(words) for each in self._scores for words in each.words) + _GAP
+        painter.setPen(QColor(colours().text))
+        painter.drawText(QRectF(0, top, titles, line), Qt.AlignmentFlag.AlignLeft, score.title)
+        unit = (self.width() - titles - numbers) / (max(score.values) or 1.0)
+        for row, ((_, _, colour), value, words) in enumerate(zip(_SIDES, score.values, score.words, strict=True)):
+            room = QRectF(titles, top + row * line, max(1.0, value * unit), line)
+            self._paint_bar(painter, room, QColor(colour))
             painter.setPen(QColor(colours().text))
+            room = QRectF(0, room.top(), self.width(), line)
             painter.drawText(room, Qt.AlignmentFlag.AlignRight, words)
-            painter.fillRect(QRectF(0, top + line, max(1.0, value * unit), _BAR), QColor(colour))
-            top += line + _BAR + 2
+
+    @staticmethod
+    def _paint_bar(painter: QPainter, room: QRectF, colour: QColor) -> None:
+        painter.fillRect(room.adjusted(0, 4, 0, -3), colour)
 
     def event(self, event: Any) -> bool:
         """What a score means, where the mouse rests on it."""
         if isinstance(event, QHelpEvent):
-            row = event.pos().y() // self._height()
-            if row < len(self._scores):
+            row = (event.pos().y() - len(_SIDES) * self.fontMetrics().height()) // self._height()
+            if 0 <= row < len(self._scores):
                 QToolTip.showText(event.globalPos(), f"<p>{self._scores[row].meaning}</p>", self)
             return True
         return super().event(event)
