@@ -31,7 +31,7 @@ _put_aside: dict[Framework, dict[str, ModuleType]] = {}
 
 
 @contextmanager
-def _native_messages_logged() -> Iterator[None]:
+def native_messages_logged() -> Iterator[None]:
     """What is written to file descriptor 2 meanwhile goes to the log."""
     try:
         stderr = os.dup(2)
@@ -56,7 +56,7 @@ def _native_messages_logged() -> Iterator[None]:
 def tensorflow() -> Any:
     """TensorFlow, set up."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _native_messages_logged():
+    with native_messages_logged():
         import tensorflow
 
         for device in tensorflow.config.list_physical_devices("GPU"):
@@ -84,7 +84,7 @@ def keras_on(framework: Framework) -> Any:
             del sys.modules[name]
         sys.modules.update(_put_aside.get(framework, {}))
         os.environ["KERAS_BACKEND"] = framework
-        with _native_messages_logged():
+        with native_messages_logged():
             loaded = importlib.import_module("keras")
         _put_aside[framework] = _modules_of_keras()
     return loaded

@@ -1,13 +1,14 @@
 """One step of the training in TensorFlow, as a compiled graph."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.gan.alterations import Alterations, alter
-from busapp.engine.gan.keras_setup import tensorflow
+from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
 from busapp.engine.gan.pair import Pair
 
 
@@ -28,6 +29,7 @@ class TensorFlowStep:
         # Traced here and once: called by way of `tf.function`, the fifth training of a process would be warned of as a
         # fifth tracing of one function.
         self._compiled = tf.function(self._step, input_signature=signature).get_concrete_function()
+        self._is_new = True
 
     def __call__(
         self,
@@ -37,7 +39,11 @@ class TensorFlowStep:
     ) -> npt.NDArray[np.float32]:
         constant = tensorflow().constant
         flat = [constant(values) for each in alterations for values in each]
-        losses: npt.NDArray[np.float32] = self._compiled(constant(pixels), constant(vectors), *flat).numpy()
+        # The first call makes the graph faster; TensorFlow complains of what it does not manage (a convolution with bias
+        # before LeakyReLU) and goes on without.
+        with native_messages_logged() if self._is_new else nullcontext():
+            losses: npt.NDArray[np.float32] = self._compiled(constant(pixels), constant(vectors), *flat).numpy()
+        self._is_new = False
         return losses
 
     def _step(self, pixels: Any, vectors: Any, *flat: Any) -> Any:
