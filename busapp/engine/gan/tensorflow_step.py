@@ -39,8 +39,8 @@ class TensorFlowStep:
     ) -> npt.NDArray[np.float32]:
         constant = tensorflow().constant
         flat = [constant(values) for each in alterations for values in each]
-        # The first call makes the graph faster; TensorFlow complains of what it does not manage (a convolution with bias
-        # before LeakyReLU) and goes on without.
+        # The first call makes the graph faster; TensorFlow complains of what it does not manage (a convolution with
+        # bias before LeakyReLU) and goes on without.
         with native_messages_logged() if self._is_new else nullcontext():
             losses: npt.NDArray[np.float32] = self._compiled(constant(pixels), constant(vectors), *flat).numpy()
         self._is_new = False
