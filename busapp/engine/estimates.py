@@ -65,6 +65,7 @@ def in_words(seconds: float) -> str:
 def gan_key(settings: SynthesizeSettings) -> str:
     """The kind of work of a DCGAN; a unit is one image in one epoch."""
     extras = {"altered": settings.alterations, "spectral": settings.spectral, "averaged": settings.weight_averaging > 0}
+    extras |= {settings.backend: settings.backend != "auto"}
     return "-".join(["gan", str(settings.image_size), *(name for name, is_on in extras.items() if is_on)])
 
 

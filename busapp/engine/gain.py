@@ -120,7 +120,7 @@ def _side_by_side(settings: GainSettings, runs: Mapping[str, Run], differences: 
         "classes": grown["classes"],
         "n_images": grown["n_images"],
         "n_groups": grown["n_groups"],
-        "grown": grown["synthetic_counts"],
+        "grown": grown["synthetic_ranges"],
         "generators": grown["generators"],
         "more_steps": sum(fold["n_synthetic"] for fold in grown["folds"]) / n_train,
         "devices": sorted({result["device"] for result in results.values()}),

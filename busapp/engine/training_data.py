@@ -16,6 +16,7 @@ from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Indices, Selection
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.errors import CannotResume, NotEnoughImages
 
@@ -60,13 +61,15 @@ class Synthetic:
     """Drawn images, prepared as the real ones are: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the
     selection, and by the name of each generator the content hashes of the images it was trained on. `known` are those
     of all real images of the study, `generators` what a result says of each: `GeneratorRecord.summary`, and how many
-    images it has `drawn` without `copies` and without those `left_out` as set aside."""
+    images it has `drawn` without `copies` and without those `left_out` as set aside. `hashes` are the content hashes of
+    the drawn images as the study stores them."""
 
     pixels: Pixels
     labels: Indices
     trained_on: dict[str, frozenset[str]]
     known: frozenset[str]
     generators: list[dict[str, Any]] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
         """The names of the generators that were trained on one of these images, or on nobody knows which: an image
@@ -89,8 +92,12 @@ def balance(
     draws too many copies of its training images.
 
     A generator that has to be trained for it learns from the `trained` images. `label` says in words what the images
-    are for: `fold 3`. What was drawn is kept in the
-    run's folder under its `label` until the next is drawn, so that a resumed run goes on with the same images.
+    are for: `fold 3`. What was drawn is kept in the run's folder under its `label` until the next is drawn, so that a
+    resumed run goes on with the same images.
+
+    Raises:
+        CannotResume: some of these were set aside meanwhile, as unfit in a blind review.
+        UserError: what `fold_images` raises.
     """
     from busapp.engine.gan.fold_generators import fold_images
     from busapp.engine.gan.generators import real_hashes
@@ -98,8 +105,9 @@ def balance(
     known = real_hashes(workspace)
     kept = _kept(run, label, known)
     if kept is not None:
+        _refuse_set_aside(workspace, kept)
         return kept
-    pixels, labels, trained_on, generators = [], [], {}, []
+    pixels, labels, trained_on, generators, hashes = [], [], {}, [], []
     for class_name, count in lacking(selection.counts).items():
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
@@ -112,9 +120,10 @@ def balance(
         trained_on[f"{class_name}: {generator.name}"] = generator.trained_on
         counted = {"drawn": len(drawn.kept), "copies": len(drawn.copies), "left_out": drawn.left_out}
         generators.append({**generator.summary(), **counted})
+        hashes += [image.sha256 for image in drawn.kept]
     all_pixels = np.concatenate([settings.preprocessing.load([]), *pixels])
     all_labels = np.concatenate([np.empty(0, np.intp), *labels])
-    synthetic = Synthetic(all_pixels, all_labels, trained_on, known, generators)
+    synthetic = Synthetic(all_pixels, all_labels, trained_on, known, generators, hashes)
     _keep(run, label, synthetic)
     return synthetic
 
@@ -128,6 +137,17 @@ def _prepared(drawn: Pixels, preprocessing: Preprocessing, words: str) -> Genera
     return np.concatenate(prepared)
 
 
+def _refuse_set_aside(workspace: Workspace, kept: Synthetic) -> None:
+    """A fold is not trained on other images in its second half than in its first."""
+    drawn = workspace.catalog.images(kind="synthetic")
+    refused = {image.sha256 for image in drawn if image.excluded is not None} & set(kept.hashes)
+    if refused:
+        raise CannotResume(
+            f"The run was training on {many(len(refused), 'drawn image')} that the study has set aside since",
+            remedy="Undo that in the Dataset tab to go on with it, or start a new run.",
+        )
+
+
 _FILE = "synthetic.safetensors"
 
 
@@ -136,6 +156,7 @@ def _keep(run: Run, label: str, synthetic: Synthetic) -> None:
         "label": label,
         "trained_on": {name: sorted(seen) for name, seen in synthetic.trained_on.items()},
         "generators": synthetic.generators,
+        "hashes": synthetic.hashes,
     }
     save_checkpoint(run.folder / _FILE, {"pixels": synthetic.pixels, "labels": synthetic.labels}, header)
 
@@ -149,4 +170,5 @@ def _kept(run: Run, label: str, known: frozenset[str]) -> Synthetic | None:
         return None
     trained_on = {name: frozenset(seen) for name, seen in header["trained_on"].items()}
     labels = arrays["labels"].astype(np.intp)
-    return Synthetic(arrays["pixels"], labels, trained_on, known, header.get("generators", []))
+    generators, hashes = header.get("generators", []), header.get("hashes", [])
+    return Synthetic(arrays["pixels"], labels, trained_on, known, generators, hashes)

@@ -4,7 +4,7 @@ of `gain.measure_gain`."""
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from busapp.engine.words import many, signed
+from busapp.engine.words import from_to, many, signed
 
 Verdict = Literal["helps", "harms", "no difference shown"]
 Result = Mapping[str, Any]
@@ -99,7 +99,7 @@ def training_in_words(entry: Result) -> str:
 
 def circumstances(result: Result) -> str:
     """On what it was measured, and with which generators."""
-    grown = " and ".join(f"{many(count, 'image')} of {name}" for name, count in result["grown"].items())
+    grown = " and ".join(f"{from_to(*drawn)} images of {name}" for name, drawn in result["grown"].items())
     return (
         f"Strict, {result['recipe']} recipe, {many(result['folds'], 'fold')}, {many(result['epochs'], 'epoch')}, seed "
         f"{result['seed']}; {many(result['n_images'], 'image')} in {many(result['n_groups'], 'group')}, the same in "

@@ -6,6 +6,11 @@ def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def from_to(fewest: int, most: int) -> str:
+    """`227`, or `0 to 227` where the two differ."""
+    return f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
 def signed(points: float) -> str:
     """`+1.2`, `−0.5`, `0.0`."""
     words = f"{abs(points):.1f}"

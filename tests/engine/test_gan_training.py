@@ -118,6 +118,15 @@ def test_resumed_training_ends_with_the_same_numbers(
     np.testing.assert_array_equal(draw(trained.record, 4), draw(whole[1].record, 4))
 
 
+def test_training_that_is_closed_while_an_epoch_is_told_tells_it_again(pixels: Pixels, tmp_path: Path) -> None:
+    close_after(train(pixels, tmp_path), lambda event: isinstance(event, GanEpochEnded) and event.epoch == 4)
+    assert not (tmp_path / "samples" / "epoch-00004.png").exists()
+    events, trained = run_to_end(train(pixels, tmp_path))
+    assert [type(event) for event in events] == [GanEpochEnded, SamplesDrawn, CheckpointSaved]
+    assert (tmp_path / "samples" / "epoch-00004.png").exists()
+    assert trained.steps == 12
+
+
 def test_training_that_is_done_is_not_done_again(pixels: Pixels, tmp_path: Path) -> None:
     run_to_end(train(pixels, tmp_path, epochs=1))
     (tmp_path / "generator.json").unlink()

@@ -286,7 +286,7 @@ def test_what_synthetic_images_are_worth_is_told_where_it_was_measured(
     }
     result = {
         "recipe": "paper", "folds": 4, "epochs": 3, "seed": 0, "classes": ["benign"], "n_images": 24, "n_groups": 24,
-        "grown": {"benign": 5}, "generators": [{"preset": "quick", "epochs": 150, "image_size": 64}],
+        "grown": {"benign": [5, 5]}, "generators": [{"preset": "quick", "epochs": 150, "image_size": 64}],
         "more_steps": 0.25, "devices": ["CPU"], "trainings": {**trainings, "augmented": None},
         "differences": {"synthetic": measures, "augmented": None, "instead": None},
         "verdict": "harms", "against_augmented": None,

@@ -15,7 +15,7 @@ from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.covering import cover_image
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.gan import drawing
-from busapp.engine.gan.generators import GeneratorRecord, find_generators
+from busapp.engine.gan.generators import GeneratorRecord, draw, find_generators
 from busapp.engine.predictions import read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing, read_image
 from busapp.engine.recipes import RECIPES
@@ -257,10 +257,28 @@ def test_images_that_are_copies_or_set_aside_are_missing_in_training_and_told(
     result = result_of(events)
     assert [fold["n_synthetic"] for fold in result["folds"]] == [1, 1] and result["n_synthetic"] == 1
     assert result["synthetic_counts"] == {"benign": 0, "malignant": 1}
+    assert result["synthetic_ranges"] == {"benign": [0, 0], "malignant": [1, 1]}
     used = {(one["class"], one["drawn"], one["copies"], one["left_out"]) for one in result["generators"]}
     assert used == {("benign", 0, 3, 0), ("malignant", 1, 14, 0)}
     warnings = [event.text for event in events if isinstance(event, Note) and event.level == "warning"]
     assert any("fold 1, malignant: only 1 of 5 were kept; 14 drawn images nearly equalled" in text for text in warnings)
+
+
+def test_a_run_does_not_go_on_with_drawn_images_that_were_set_aside_since(unbalanced: Workspace) -> None:
+    """As unfit in a blind review."""
+    settings = tiny(system="system2", protocol="published", generator_epochs=1)
+    pull(jobs.start(unbalanced, settings), until=lambda event: isinstance(event, EpochEnded))
+    [stopped] = unbalanced.runs("validate")
+    [generator] = find_generators(unbalanced, "malignant")
+    sha256 = unbalanced.store_image(drawing.stored_png(draw(generator, 2)[1]), ".png")
+    new = NewImage("synthetic/malignant/2.png", sha256, ".png", "malignant", 64, 64, kind="synthetic", run="another")
+    unbalanced.catalog.add([new], "one drawn image")
+    [unfit] = unbalanced.catalog.images(kind="synthetic")
+    unbalanced.catalog.exclude([unfit.id], "unfit in a blind review")
+    with pytest.raises(CannotResume, match="1 drawn image that the study has set aside since"):
+        pull(jobs.resume(unbalanced, stopped.id))
+    unbalanced.catalog.undo()
+    result_of(pull(jobs.resume(unbalanced, stopped.id)))
 
 
 def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_images(unbalanced: Workspace) -> None:

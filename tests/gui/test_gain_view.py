@@ -71,7 +71,7 @@ def _result(synthetic: float, *, spread: float = 0.02, third: bool = True) -> di
         "classes": CLASSES,
         "n_images": 24,
         "n_groups": 23,
-        "grown": {"malignant": 8},
+        "grown": {"malignant": [8, 8]},
         "generators": [{"preset": "quick", "epochs": 150, "image_size": 64}],
         "more_steps": 0.4,
         "devices": ["CPU"],

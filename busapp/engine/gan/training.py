@@ -69,6 +69,13 @@ class _Position:
     seconds: float = 0.0
     g_loss: float = math.nan
     d_loss: float = math.nan
+    d_real: float = math.nan
+    d_fake: float = math.nan
+    """Of the last finished epoch."""
+    speed: float = 0.0
+    """Images a second in it."""
+    is_told: bool = True
+    """Whether all was told of it; where the training was closed before, it is told again."""
     sure_epochs: int = 0
     """So many epochs in a row the discriminator was almost never wrong."""
     warned: list[str] = field(default_factory=list)
@@ -79,11 +86,12 @@ class _Position:
         self.step += 1
         self.steps += 1
 
-    def end_epoch(self) -> tuple[float, float, float, float]:
-        g_loss, d_loss, d_real, d_fake = (total / self.images for total in self.sums)
+    def end_epoch(self, speed: float) -> None:
+        self.g_loss, self.d_loss, self.d_real, self.d_fake = (total / self.images for total in self.sums)
         self.epoch, self.step, self.images, self.sums = self.epoch + 1, 0, 0, [0.0] * 4
-        self.g_loss, self.d_loss = g_loss, d_loss
-        return g_loss, d_loss, d_real, d_fake
+        self.speed, self.is_told = speed, False
+        is_sure = self.d_real > SURE and self.d_fake < 1 - SURE
+        self.sure_epochs = self.sure_epochs + 1 if is_sure else 0
 
 
 def train_generator(
@@ -107,7 +115,7 @@ def train_generator(
     try:
         yield from training.epochs()
     except GeneratorExit:
-        if training.at.steps != training.saved_steps:
+        if (training.at.steps, training.at.is_told) != training.saved_at:
             training.save()
         raise
     return training.finish()
@@ -120,7 +128,7 @@ class _Training:
         self.folder = folder
         self.trained_on = list(trained_on)
         self.at = _Position()
-        self.saved_steps: int | None = None
+        self.saved_at: tuple[int, bool] | None = None
         self.batch_starts = range(0, len(pixels), settings.batch_size)
         self.grid_noise = dcgan.noise(settings, GRID_ROWS * GRID_COLUMNS, Stream.GRID)
         self.spread_of_real = _spread(pixels)
@@ -156,7 +164,7 @@ class _Training:
         self.pair = Pair(self.settings, cast(Framework, header.get("framework", "tensorflow")))
         self.pair.restore(arrays)
         self.at = position
-        self.saved_steps = position.steps
+        self.saved_at = position.steps, position.is_told
 
     def _look_for_space(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -172,23 +180,24 @@ class _Training:
             "position": asdict(self.at),
         }
         save_checkpoint(self.folder / CHECKPOINT, self.pair.arrays(), header)
-        self.saved_steps = self.at.steps
+        self.saved_at = self.at.steps, self.at.is_told
 
     # -- the epochs ----------------------------------------------------------------------------------------
 
     def epochs(self) -> Iterator[Event]:
-        while self.at.epoch < self.settings.epochs:
-            epoch = self.at.epoch + 1
-            speed = yield from self._steps(epoch)
-            g_loss, d_loss, d_real, d_fake = self.at.end_epoch()
-            yield GanEpochEnded(epoch, self.settings.epochs, g_loss, d_loss, d_real, d_fake, speed)
-            last = epoch == self.settings.epochs
-            yield from self._warn_of_sure_discriminator(d_real, d_fake)
-            if last or epoch % self.settings.sample_every == 0:
-                yield from self._draw_samples(epoch)
-            if last or epoch % self.settings.checkpoint_every == 0:
+        at, epochs = self.at, self.settings.epochs
+        while at.epoch < epochs or not at.is_told:
+            if at.is_told:
+                at.end_epoch((yield from self._steps(at.epoch + 1)))
+            last = at.epoch == epochs
+            yield GanEpochEnded(at.epoch, epochs, at.g_loss, at.d_loss, at.d_real, at.d_fake, at.speed)
+            yield from self._warn_of_sure_discriminator()
+            if last or at.epoch % self.settings.sample_every == 0:
+                yield from self._draw_samples(at.epoch)
+            at.is_told = True
+            if last or at.epoch % self.settings.checkpoint_every == 0:
                 self.save()
-                yield CheckpointSaved(epoch)
+                yield CheckpointSaved(at.epoch)
 
     def _steps(self, epoch: int) -> Generator[Event, None, float]:
         """The rest of one epoch; images a second."""
@@ -223,8 +232,7 @@ class _Training:
 
     # -- warnings ------------------------------------------------------------------------------------------
 
-    def _warn_of_sure_discriminator(self, d_real: float, d_fake: float) -> Iterator[Event]:
-        self.at.sure_epochs = self.at.sure_epochs + 1 if d_real > SURE and d_fake < 1 - SURE else 0
+    def _warn_of_sure_discriminator(self) -> Iterator[Event]:
         if self.at.sure_epochs == SURE_EPOCHS and self._first("discriminator"):
             yield Note(
                 f"For {SURE_EPOCHS} epochs the discriminator has told drawn from real images almost without error, and "

@@ -18,6 +18,7 @@ from busapp.engine.report.words import (
     per_cent,
     per_cent_within,
 )
+from busapp.engine.words import from_to
 from busapp.engine.workspace import Workspace
 
 _SHOWN_CHANGES = 5
@@ -29,7 +30,8 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     device = f", on {result['device']}" if result.get("device") else ""
     scratch = "" if run.info.settings.get("pretrained", True) else " Trained from scratch, without ImageNet weights."
     equalised = " Images adaptively equalised (CLAHE)." if result.get("equalise") else ""
-    synthetic = f" {result['n_synthetic']:,} synthetic images in every training fold." if result["n_synthetic"] else ""
+    drawn = [fold.get("n_synthetic", 0) for fold in result["folds"]]
+    synthetic = f" {from_to(min(drawn), max(drawn))} synthetic images in every training fold." if any(drawn) else ""
     aside = result.get("n_set_aside")
     left_out = f" {aside:,} images left out, as near-duplicates of them have another class." if aside else ""
     blocks: list[Block] = [

@@ -193,7 +193,11 @@ class SynthesizeSettings(JobSettings):
         Field(ge=1),
         setting("Checkpoint every", "A crash loses at most this much.", unit="epochs", more=True),
     ]
-    seed: Annotated[int, Field(ge=0, lt=2**31), setting("Seed", "The same seed gives the same images.", more=True)] = 0
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**31),
+        setting("Seed", "The same seed gives the same images, on one machine and framework.", more=True),
+    ] = 0
     weights_file: Annotated[
         Path | None,
         setting(

@@ -46,6 +46,7 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         seed=settings.seed,
     )
     train_accuracies = [fold["train_accuracy"] for fold in state.finished]
+    drawn = _drawn(study, state)
     return {
         "system": settings.system,
         "protocol": settings.protocol,
@@ -60,7 +61,8 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         "n_set_aside": selection.set_aside,
         "counts": selection.counts,
         "images_fingerprint": selection.fingerprint(),
-        "synthetic_counts": _drawn(study, state),
+        "synthetic_counts": {name: most for name, (_, most) in drawn.items()},
+        "synthetic_ranges": drawn,
         "generators": state.generators,
         "seed": settings.seed,
         "epochs": settings.epochs,
@@ -80,10 +82,12 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
     }
 
 
-def _drawn(study: Study, state: State) -> dict[str, int]:
-    """Synthetic images by class in a training fold, the most where a generator drew fewer than the class lacks."""
-    return {
+def _drawn(study: Study, state: State) -> dict[str, list[int]]:
+    """Synthetic images by class in a training fold, the fewest and the most: some generators draw fewer than the class
+    lacks, as they draw copies."""
+    found = {}
+    for name, lacked in study.lacks.items():
         # Generators of a checkpoint of an earlier version do not say how many they drew: all that were asked for.
-        name: max((used["drawn"] for used in state.generators if used["class"] == name and "drawn" in used), default=n)
-        for name, n in study.lacks.items()
-    }
+        drawn = [used.get("drawn", lacked) for used in state.generators if used["class"] == name] or [lacked]
+        found[name] = [min(drawn), max(drawn)]
+    return found
