@@ -30,9 +30,9 @@ def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: 
 
     The same work means: this version of the program; settings that come to the same system, folds, training and open
     leaks, however they were spelt, wherever the weights were read from, by a recipe that was then what it is now; the
-    same images in the same classes and groups
-    and, for `system2`, whose generators depend on those that are set aside too, the same dataset as a whole. Where the
-    settings leave the frozen stages to the machine, `stages` says how many this one freezes (None: not known yet).
+    same images in the same classes and groups and, for `system2`, whose generators depend on those that are set aside
+    too, the same dataset as a whole. Where the settings leave the frozen stages to the machine, `stages` says how many
+    this one freezes (None: not known yet).
     """
     runs = [run for run in workspace.runs("validate") if run.info.busapp == busapp.__version__]
     return [_find(workspace, settings, runs, stages) for settings in wanted]
@@ -50,13 +50,18 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
         if (
             result is not None
             and result.get("images_fingerprint") == images
-            and (settings.system != "system2" or run.info.dataset == dataset)
+            and (settings.system != "system2" or (run.info.dataset == dataset and _draws_as_now(result)))
             and (stages is None or result.get("frozen_stages") == stages)
             and result.get("training", training) == training
         ):
             return run
     begun = (run for run in alike if run.can_resume and run.info.dataset == dataset)
     return next((run for run in begun if _trains_so(run, training, stages)), None)
+
+
+def _draws_as_now(result: dict[str, Any]) -> bool:
+    """Whether a run of `system2` left out copies of training images and what was set aside; earlier versions did not."""
+    return "synthetic_ranges" in result
 
 
 def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:

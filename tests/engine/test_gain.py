@@ -13,9 +13,11 @@ import pytest
 
 from busapp.engine import estimates, jobs, verdict
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note
+from busapp.engine.files import write_json
 from busapp.engine.gain import difference
 from busapp.engine.measured import longest_runs
 from busapp.engine.predictions import FILE, Prediction, read_predictions
+from busapp.engine.reuse import find_runs
 from busapp.engine.settings import CurateSettings, GainSettings, ImportSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, CannotResume
@@ -163,6 +165,16 @@ def test_what_the_study_has_is_not_trained_again(measured: Workspace) -> None:
     assert result_of(again) == measured.runs("gain")[1].result()
     assert not any(isinstance(event, EpochEnded) for event in again)
     assert any(isinstance(event, Note) and "has all 3 cross-validations" in event.text for event in again)
+
+
+def test_a_run_that_trained_on_copies_as_earlier_versions_did_is_not_taken(measured: Workspace) -> None:
+    wanted = [tiny().synthetic]
+    [found] = find_runs(measured, wanted)
+    assert found is not None
+    result = found.result() or {}
+    del result["synthetic_ranges"]
+    write_json(found.folder / "result.json", result)
+    assert find_runs(measured, wanted) == [None]
 
 
 def test_the_augmented_run_is_not_taken_for_one_of_the_papers_recipe(measured: Workspace) -> None:
