@@ -267,7 +267,7 @@ def _trained(
 def _drawn(
     workspace: Workspace, generator: GeneratorRecord, count: int
 ) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], dict[str, int]]]:
-    start_at = drawn_so_far(workspace.run(generator.name))
+    start_at = drawn_so_far(workspace, workspace.run(generator.name))
     drawn = yield from draw_new(workspace, generator, count, f"drawing {generator.class_name}", start=start_at)
     new, table = yield from store(workspace, generator, drawn, count)
     return new, table, {"copies": len(drawn.copies), "left_out": drawn.left_out}
