@@ -177,6 +177,25 @@ def test_copies_are_kept_to_be_looked_at_and_not_added(
         assert row.correlation >= 0.97
 
 
+def test_crash_before_the_change_leaves_no_rows_without_their_images(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("busapp.engine.classifiers.features.embed", no_weights)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for stage in ("busapp.engine.synthesis.write_drawn", "busapp.engine.catalog.Catalog.add"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(stage, killed)
+            runs = phantom_study.runs("synthesize")
+            list(jobs.resume(phantom_study, runs[0].id) if runs else jobs.start(phantom_study, settings_of(count=2)))
+    [run] = phantom_study.runs("synthesize")
+    assert result_of(list(jobs.resume(phantom_study, run.id)))["images"] == 2
+    added = {(image.file, image.sha256) for image in phantom_study.catalog.images(run=run.id)}
+    assert {(row.file, row.sha256) for row in read_drawn(run.folder) if row.file} == added and len(added) == 2
+
+
 def test_full_disk_while_storing_leaves_the_catalog_as_it_was(
     phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
