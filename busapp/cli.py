@@ -267,7 +267,8 @@ def figures(
         typer.Argument(
             metavar="[RUN…]",
             help="Finished validation and synthesis runs of one study. Left out: the longest validation of each "
-            "system, protocol and recipe, and the newest synthesis of each class.",
+            "system, protocol and recipe, the newest synthesis of each class, and each other one of which images are "
+            "in use.",
         ),
     ] = None,
     out: Annotated[

@@ -5,6 +5,7 @@ Source: Samrin 2024, section 3.4 (227 malignant and 304 normal images for BUSI).
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from busapp.engine import estimates
@@ -12,7 +13,7 @@ from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.estimates import Estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, Progress, RunStarted, Skipped
-from busapp.engine.gan.drawing import DrawnImage, draw_new, drawn_so_far, store, write_drawn
+from busapp.engine.gan.drawing import DrawnImage, draw_new, drawn_so_far, known_of, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, find_generators, qualifies, real_hashes
 from busapp.engine.jobs import as_part, resume, start
 from busapp.engine.runs import Run
@@ -41,10 +42,14 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
         NoSpace: the disk is full; the catalog is as it was.
     """
     begun = _Begun.of(workspace, run)
-    if begun.to_add is None:
-        shares = plan(workspace, settings)
-        yield from _announce(shares)
-        yield from _draw_all(begun, shares)
+    if begun.to_add is None or not begun.is_added():
+        plans = plan(workspace, settings)
+        if begun.to_add is not None and not begun.is_for(plans):
+            yield Note("What the classes lack, or where it comes from, has changed: the images are drawn anew.")
+            begun.to_add, begun.adding = None, False
+        if begun.to_add is None:
+            yield from _announce(plans)
+            yield from _draw_all(begun, plans)
     yield Finished(begun.added())
 
 
@@ -52,7 +57,7 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ClassPlan:
     """What one class is to get: `count` images of `generator`, or where that is None of one that is trained first with
     the settings `training`, which takes as long as `estimate` says. `problem` says why it can get none, else it is
     empty. Of the images that the generator was trained on, `n_outdated` are set aside now or of another class."""
@@ -80,23 +85,23 @@ class Share:
         )
 
 
-def plan(workspace: Workspace, settings: BalanceSettings) -> list[Share]:
+def plan(workspace: Workspace, settings: BalanceSettings) -> list[ClassPlan]:
     """What every class lacks, synthetic images in use counted in, and where it will come from. A class whose real
     images are all set aside takes no part, as in a validation."""
     real = workspace.catalog.counts("real")
     in_use = {name: count for name, count in workspace.catalog.counts(None).items() if real[name]}
-    shares = []
+    plans = []
     for class_name, count in estimates.lacking(in_use).items():
         images = workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
         training = settings.generator(class_name)
         generator = newest_generator(workspace, class_name)
         if generator is not None:
             n_outdated = len(generator.trained_on - {image.sha256 for image in images})
-            shares.append(Share(class_name, count, generator, training, Estimate(0.0, measured=True), n_outdated))
+            plans.append(ClassPlan(class_name, count, generator, training, Estimate(0.0, measured=True), n_outdated))
             continue
         expected = estimates.expect(estimates.gan_key(training), training.epochs * len(images))
-        shares.append(Share(class_name, count, None, training, expected, problem=_too_few(class_name, images)))
-    return shares
+        plans.append(ClassPlan(class_name, count, None, training, expected, problem=_too_few(class_name, images)))
+    return plans
 
 
 def newest_generator(workspace: Workspace, class_name: str) -> GeneratorRecord | None:
@@ -121,24 +126,28 @@ def _too_few(class_name: str, images: Sequence[ImageRecord]) -> str:
     )
 
 
-def _announce(shares: Sequence[Share]) -> Generator[Event, None, None]:
-    if not shares:
+def _announce(plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
+    if not plans:
         yield Note("No class lacks images.")
-    for share in shares:
-        yield Note(share.in_words(), "warning" if share.problem else "info")
-        if share.n_outdated:
+    for one in plans:
+        yield Note(one.in_words(), "warning" if one.problem else "info")
+        if one.n_outdated:
             yield Note(
-                f"The generator of {share.class_name} was trained on {many(share.n_outdated, 'image')} that the study "
+                f"The generator of {one.class_name} was trained on {many(one.n_outdated, 'image')} that the study "
                 "has set aside since, or given another class.",
                 "warning",
             )
-    to_train = [share for share in shares if share.generator is None and not share.problem]
+    to_train = [one for one in plans if one.generator is None and not one.problem]
     if len(to_train) > 1:
-        total = sum((share.estimate for share in to_train), Estimate(0.0, measured=True))
+        total = sum((one.estimate for one in to_train), Estimate(0.0, measured=True))
         yield Note(f"{len(to_train)} generators have to be trained, all together: {total.in_words()}.")
 
 
 # -- doing it ------------------------------------------------------------------------------------------------
+
+
+Lack = tuple[str, int, str | None]
+"""A class, how many images it lacks, and the name of the generator that they are drawn from."""
 
 
 @dataclass
@@ -150,8 +159,15 @@ class _Begun:
     runs: dict[str, str] = field(default_factory=dict)
     """The trainings that it began, by class."""
     to_add: list[NewImage] | None = None
-    """Images that are stored and go into the catalog, with `classes` of the result; None until all are drawn."""
+    """Images that are stored and go into the catalog, which had none of them; None until all are drawn. With them go
+    `tables`, `lacked` and `classes` of the result."""
+    tables: dict[str, list[DrawnImage]] = field(default_factory=dict)
+    """By the name of each generator, what is to stand in its list of drawn images."""
+    lacked: list[Lack] = field(default_factory=list)
+    """What the images were drawn for."""
     classes: list[dict[str, Any]] = field(default_factory=list)
+    adding: bool = False
+    """Whether they may be in the catalog already; else images of these names there are another run's."""
 
     @classmethod
     def of(cls, workspace: Workspace, run: Run) -> "_Begun":
@@ -159,13 +175,18 @@ class _Begun:
         if run.checkpoint.exists():
             header = load_checkpoint(run.checkpoint)[1]
             begun.runs, begun.classes = header["runs"], header["classes"]
+            begun.lacked = [(name, count, generator) for name, count, generator in header.get("lacked", ())]
+            begun.adding, tables = header.get("adding", True), header.get("tables", {})
+            begun.tables = {name: [DrawnImage(**row) for row in rows] for name, rows in tables.items()}
             if header["to_add"] is not None:
                 begun.to_add = [NewImage(**image) for image in header["to_add"]]
         return begun
 
     def save(self) -> CheckpointSaved:
         to_add = None if self.to_add is None else [asdict(image) for image in self.to_add]
-        save_checkpoint(self.run.checkpoint, {}, {"runs": self.runs, "classes": self.classes, "to_add": to_add})
+        tables = {name: [asdict(row) for row in rows] for name, rows in self.tables.items()}
+        header = {"runs": self.runs, "classes": self.classes, "lacked": self.lacked, "adding": self.adding}
+        save_checkpoint(self.run.checkpoint, {}, {**header, "tables": tables, "to_add": to_add})
         return CheckpointSaved(epoch=0)
 
     def training(self, settings: SynthesizeSettings) -> Job:
@@ -177,51 +198,81 @@ class _Begun:
             can_resume = False
         return resume(self.workspace, begun) if begun and can_resume else start(self.workspace, settings)
 
+    def is_for(self, plans: Sequence[ClassPlan]) -> bool:
+        """Whether what was drawn still is what the classes lack, from the same generators, and can still be added."""
+        known = self.workspace.catalog.known()
+        if any((image.file, image.sha256) in known for image in self.to_add or ()):  # a newer run drew the same
+            return False
+        try:
+            for name in self.tables:
+                known_of(self._folder(name))
+        except BadInput:
+            return False
+        return self.lacked == [_lack(one, one.generator) for one in plans]
+
+    def is_added(self) -> bool:
+        """Whether all of what was drawn was added before a crash."""
+        known = self.workspace.catalog.known()
+        return self.adding and all((image.file, image.sha256) in known for image in self.to_add or ())
+
     def added(self) -> dict[str, Any]:
         """Add what was drawn, unless that was done before a crash; the job's result."""
         new, counted = self.to_add or [], [f"{one['class']} {one['images']}" for one in self.classes if one["images"]]
-        self.workspace.catalog.add(
-            new, f"{many(len(new), 'synthetic image')} drawn to balance the classes: {', '.join(counted)}"
-        )
+        if not self.is_added():
+            self.adding = True
+            self.save()
+            for name, rows in self.tables.items():
+                write_drawn(self._folder(name), rows)
+            self.workspace.catalog.add(
+                new, f"{many(len(new), 'synthetic image')} drawn to balance the classes: {', '.join(counted)}"
+            )
         counts = self.workspace.catalog.counts(None)
         return {"run": self.run.id, "images": len(new), "counts": counts, "classes": self.classes}
 
+    def _folder(self, generator: str) -> Path:
+        return self.workspace.run(generator).folder
 
-def _draw_all(begun: _Begun, shares: Sequence[Share]) -> Generator[Event, None, None]:
+
+def _lack(one: ClassPlan, generator: GeneratorRecord | None) -> Lack:
+    return one.class_name, one.count, None if generator is None else generator.name
+
+
+def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
     """Train what is missing and draw for all classes; nothing is in the catalog before all are done."""
-    sizes = [max(1, round(10 * share.estimate.seconds)) + share.count for share in shares]
+    sizes = [max(1, round(10 * one.estimate.seconds)) + one.count for one in plans]
     new: list[NewImage] = []
-    tables: list[tuple[GeneratorRecord, list[DrawnImage]]] = []
-    begun.classes = []
+    begun.classes, begun.lacked, begun.tables = [], [], {}
+    known = begun.workspace.catalog.known()
     errors: list[UserError] = []
-    for number, share in enumerate(shares):
-        before, total, training = sum(sizes[:number]), sum(sizes), sizes[number] - share.count
-        title = f"class {number + 1} of {len(shares)}"
-        entry: dict[str, Any] = {"class": share.class_name, "lacked": share.count, "images": 0, **_NOTHING}
+    for number, one in enumerate(plans):
+        before, total, training = sum(sizes[:number]), sum(sizes), sizes[number] - one.count
+        title = f"class {number + 1} of {len(plans)}"
+        entry: dict[str, Any] = {"class": one.class_name, "lacked": one.count, "images": 0, **_NOTHING}
+        generator = one.generator
         try:
-            if share.problem:
-                raise NotEnoughImages(share.problem.removesuffix("."), remedy="Import more images of this class.")
-            generator = share.generator
+            if one.problem:
+                raise NotEnoughImages(one.problem.removesuffix("."), remedy="Import more images of this class.")
             if generator is None:
-                yield from _trained(begun, share, f"{title}, generator", before, training, total)
-                generator = _new_generator(begun.workspace, share.class_name)
-            drawing = _drawn(begun.workspace, generator, share.count)
-            images, table, counted = yield from as_part(drawing, title, before + training, share.count, total)
-            new += images
-            tables.append((generator, table))
-            entry |= {"images": len(images), **_described(generator), "trained": share.generator is None, **counted}
+                yield from _trained(begun, one, f"{title}, generator", before, training, total)
+                generator = _new_generator(begun.workspace, one.class_name)
+            drawing = _drawn(begun.workspace, generator, one.count)
+            images, table, counted = yield from as_part(drawing, title, before + training, one.count, total)
+            fresh = [image for image in images if (image.file, image.sha256) not in known]
+            new += fresh
+            begun.tables[generator.name] = table
+            trained = begun.runs.get(one.class_name) == generator.name  # maybe before it was stopped and went on
+            entry |= {"images": len(fresh), **_described(generator), "trained": trained, **counted}
         except NoSpace:
             raise
         except UserError as error:
             errors.append(error)
             entry["problem"] = str(error)
-            if not share.problem:
-                yield Note(f"{share.class_name} gets no images: {error}", "warning")
+            if not one.problem:
+                yield Note(f"{one.class_name} gets no images: {error}", "warning")
         begun.classes.append(entry)
-    if errors and len(errors) == len(shares):
+        begun.lacked.append(_lack(one, generator))
+    if errors and len(errors) == len(plans):
         raise errors[0]
-    for generator, table in tables:
-        write_drawn(generator.folder, table)
     begun.to_add = new
     yield begun.save()
 
@@ -252,14 +303,14 @@ def _new_generator(workspace: Workspace, class_name: str) -> GeneratorRecord:
 
 
 def _trained(
-    begun: _Begun, share: Share, title: str, before: int, size: int, total: int
+    begun: _Begun, one: ClassPlan, title: str, before: int, size: int, total: int
 ) -> Generator[Event, None, None]:
     """Train the generator of a class as a run of its own; of its events, those that mean something without that run."""
-    for event in as_part(begun.training(share.training), title, before, size, total):
+    for event in as_part(begun.training(one.training), title, before, size, total):
         if isinstance(event, RunStarted):
-            begun.runs[share.class_name] = event.run
+            begun.runs[one.class_name] = event.run
             yield begun.save()
-            yield Note(f"The generator of {share.class_name} is trained in the run {event.run}.")
+            yield Note(f"The generator of {one.class_name} is trained in the run {event.run}.")
         elif isinstance(event, Progress | Note | Skipped):
             yield event
 
@@ -267,7 +318,7 @@ def _trained(
 def _drawn(
     workspace: Workspace, generator: GeneratorRecord, count: int
 ) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], dict[str, int]]]:
-    start_at = drawn_so_far(workspace.run(generator.name))
+    start_at = drawn_so_far(workspace, workspace.run(generator.name))
     drawn = yield from draw_new(workspace, generator, count, f"drawing {generator.class_name}", start=start_at)
     new, table = yield from store(workspace, generator, drawn, count)
     return new, table, {"copies": len(drawn.copies), "left_out": drawn.left_out}

@@ -1,9 +1,7 @@
 """The pictures of a synthesis (Samrin 2024, Figures 14 to 16): samples over the epochs, drawn images beside real ones,
 and loss curves. Only jobs import this."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,92 +9,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
-from busapp.engine.catalog import ImageRecord, Kind
-from busapp.engine.events import GanEpochEnded, SamplesDrawn
+from busapp.engine.events import SamplesDrawn
 from busapp.engine.figures import BLUE, ORANGE
+from busapp.engine.paper_frame import Drawing, Row, framed
 from busapp.engine.preprocessing import read_image
-from busapp.engine.runs import Run
-from busapp.engine.words import many
-from busapp.engine.workspace import Workspace
-from busapp.errors import UnreadableImage
+from busapp.engine.sharing.names import safe_name
+from busapp.engine.syntheses import Synthesis
 
 _PAPERS_EPOCHS: Final = (500, 1000, 1500, 2500, 3500, 4200)
 _SHOWN: Final = 5
 """Epochs of Figure 14 where the run has not those of the paper."""
-SIDE_BY_SIDE: Final = 6
-"""Images of each kind."""
+_OF_GENERATOR: Final = ("run", "class", "preset")
 
 
-@dataclass(frozen=True)
-class Synthesis:
-    """One finished synthesis run of a study and its result."""
+def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Drawing]:
+    """Figures 14 to 16 of one synthesis: samples over the epochs, real and synthetic images, losses; without those for
+    which the run has nothing (any more). `named_by_run` puts the run's id into the names of the files, too."""
+    about: Row = one.run.id, one.class_name, one.result["preset"]
+    name = safe_name(one.class_name).replace(" ", "-") + (f"-{one.run.id}" if named_by_run else "")
 
-    workspace: Workspace
-    run: Run
+    def in_frame(draw: Callable[[Synthesis], Figure], number: int, what: str) -> Callable[[], Figure]:
+        def framed_figure() -> Figure:
+            figure = draw(one)
+            said = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
+            lines = [] if draw is losses_figure else [(said, "0.35")]
+            framed(figure, f"Figure {number}: {what}, {one.title}", lines, one.workspace.phantoms)
+            return figure
 
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        return self.run.result() or {}
+        return framed_figure
 
-    @property
-    def class_name(self) -> str:
-        return str(self.result["class"])
-
-    @property
-    def title(self) -> str:
-        """`malignant, quick, 150 epochs`."""
-        return f"{self.class_name}, {self.result['preset']}, {many(self.result['epochs'], 'epoch')}"
-
-    @cached_property
-    def epochs(self) -> list[GanEpochEnded]:
-        """All epochs in their order; of one that a resumed run recorded twice, the last."""
-        latest = {event.epoch: event for event in self.run.events() if isinstance(event, GanEpochEnded)}
-        return [latest[number] for number in sorted(latest)]
-
-    @cached_property
-    def samples(self) -> list[SamplesDrawn]:
-        """The epochs of which there is a grid of samples."""
-        drawn = {event.epoch: event for event in self.run.events() if isinstance(event, SamplesDrawn)}
-        return [drawn[number] for number in sorted(drawn) if (self.run.folder / drawn[number].file).is_file()]
-
-    def examples(self, kind: Kind) -> list[tuple[ImageRecord, Image.Image]]:
-        """A few images of the class in use: real ones, no two of one group; or those that this run drew."""
-        run = self.run.id if kind == "synthetic" else None
-        images = self.workspace.catalog.images(class_name=self.class_name, kind=kind, run=run, with_excluded=False)
-        return readable_examples(self.workspace, images, SIDE_BY_SIDE)
-
-
-def finished_syntheses(workspace: Workspace) -> list[Synthesis]:
-    """Of each class the newest finished synthesis, in the order of the classes' names."""
-    newest: dict[str, Synthesis] = {}
-    for run in workspace.runs("synthesize"):
-        if run.info.state == "finished" and run.result() is not None:
-            one = Synthesis(workspace, run)
-            newest.setdefault(one.class_name, one)
-    return [newest[name] for name in sorted(newest)]
-
-
-def readable_examples(
-    workspace: Workspace, images: Sequence[ImageRecord], most: int
-) -> list[tuple[ImageRecord, Image.Image]]:
-    """The first images that can be read, one of each group, without those that may have text burned in: figures are
-    handed on, and text may name a patient."""
-    flags, groups = workspace.catalog.flags(), set[int]()
-    found: list[tuple[ImageRecord, Image.Image]] = []
-    for record in images:
-        if "text" in flags.get(record.id, ()) or (record.kind == "real" and record.group in groups):
-            continue
-        try:
-            picture = read_image(workspace.image_path(record))
-        except UnreadableImage:
-            continue
-        groups.add(record.group)
-        found.append((record, picture))
-        if len(found) == most:
-            break
-    return found
+    if shown := shown_epochs(one.samples):
+        rows: list[Row] = [(*about, event.epoch, event.file) for event in shown]
+        draw = in_frame(samples_figure, 14, "samples over the epochs")
+        yield Drawing(f"figure14-{name}", draw, (*_OF_GENERATOR, "epoch", "file"), rows)
+    drawn = one.examples("synthetic")
+    if drawn:
+        # Not by their names, which may be those of patients.
+        both = (("real", one.examples("real")), ("synthetic", drawn))
+        rows = [
+            (*about, kind, place, image.id, image.sha256)
+            for kind, found in both
+            for place, (image, _) in enumerate(found, start=1)
+        ]
+        draw = in_frame(side_by_side_figure, 15, "real and synthetic images")
+        yield Drawing(f"figure15-{name}", draw, (*_OF_GENERATOR, "kind", "place", "image_id", "sha256"), rows)
+    if one.epochs:
+        rows = [(*about, e.epoch, e.g_loss, e.d_loss, e.d_real, e.d_fake) for e in one.epochs]
+        draw = in_frame(losses_figure, 16, "losses")
+        head = (*_OF_GENERATOR, "epoch", "g_loss", "d_loss", "d_real", "d_fake")
+        yield Drawing(f"figure16-{name}", draw, head, rows)
 
 
 def shown_epochs(samples: Sequence[SamplesDrawn]) -> list[SamplesDrawn]:

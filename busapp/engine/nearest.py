@@ -71,8 +71,8 @@ def read_neighbours(workspace: Workspace, run: Run) -> list[Neighbours]:
             remedy="Runs write that down when they draw images; start it again with more images to draw.",
         ) from error
     images = workspace.catalog.images()
-    drawn = {image.sha256: image for image in images if image.run == run.id}
-    # Of a covered image the generator may have seen either content.
+    # Of a covered image the generator may have seen either content, and have drawn the first.
+    drawn = {sha256: image for image in images if image.run == run.id for sha256 in (image.original, image.sha256)}
     real = {sha256: image for image in images if image.kind == "real" for sha256 in (image.original, image.sha256)}
     # Those without a file were drawn to be scored alone.
     found = [_neighbours(row, run, drawn, real) for row in rows if row.file]
@@ -80,7 +80,7 @@ def read_neighbours(workspace: Workspace, run: Run) -> list[Neighbours]:
 
 
 def _neighbours(
-    row: DrawnImage, run: Run, drawn: dict[str, ImageRecord], real: dict[str | None, ImageRecord]
+    row: DrawnImage, run: Run, drawn: dict[str | None, ImageRecord], real: dict[str | None, ImageRecord]
 ) -> Neighbours:
     known = None if row.copy else drawn.get(row.sha256)
     return Neighbours(

@@ -1,13 +1,11 @@
-"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024), from a study's own runs. Only jobs import this.
+"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024; 14 to 16 by `gan_figures.py`), from a study's own runs. Only
+jobs import this.
 
 Whatever was measured with leaks says so in the figure itself, so that it cannot be shown without.
 """
 
-import csv
-import io
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +18,12 @@ from matplotlib.ticker import MaxNLocator
 from busapp.engine.events import EpochEnded, Finished, Job, Progress
 from busapp.engine.figures import BLUE, ORANGE, to_png, to_svg
 from busapp.engine.files import space_is_needed, write_atomically
-from busapp.engine.gan_figures import (
-    Synthesis,
-    finished_syntheses,
-    losses_figure,
-    samples_figure,
-    shown_epochs,
-    side_by_side_figure,
-)
+from busapp.engine.gan_figures import gan_drawings
 from busapp.engine.measured import Measured, chosen_runs, finished_runs
+from busapp.engine.paper_frame import Drawing, Row, framed
 from busapp.engine.paper_table import table1
 from busapp.engine.runs import Run
-from busapp.engine.sharing.names import safe_name
+from busapp.engine.syntheses import Synthesis, finished_syntheses
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
 
@@ -39,26 +31,6 @@ _PANELS: Final = ("system1", "system2", "existing")
 """The order of Figures 12 and 13."""
 _ORDER_OF_FIGURE_12: Final = ("normal", "benign", "malignant")
 _ROLES: Final = {"TP": "#0072B2", "TN": "#CFE5F3", "FP": "#F7D9C4", "FN": "#E69F00"}
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure and the numbers that are drawn in it: the heading of their columns, and their rows."""
-
-    name: str
-    """Of the files, without suffix."""
-    draw: Callable[[], Figure]
-    head: tuple[str, ...]
-    rows: Sequence[Row]
-
-    def as_csv(self) -> bytes:
-        """UTF-8; an empty cell where there is no number."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(["" if value is None else value for value in row] for row in self.rows)
-        return text.getvalue().encode()
 
 
 def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
@@ -69,7 +41,7 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
         workspace: the study.
         out: the folder; made if it is missing, files of the same name are replaced.
         ids: finished validation and synthesis runs; none: the longest validation of each system, protocol and recipe,
-            and the newest synthesis of each class.
+            the newest synthesis of each class, and each other one that drew images which are in use.
 
     The result holds `out`, `runs` (their ids) and `files` (their names, in the order in which they were written).
 
@@ -153,22 +125,9 @@ def _mark(one: Measured) -> tuple[str, str]:
 
 def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: bool) -> None:
     """The title; at the foot what was let through, and that phantoms are no patients."""
-    _framed(
+    framed(
         figure, title, [(f"{one.title}: {words}", ink) for one in measured for words, ink in (_mark(one),)], phantoms
     )
-
-
-def _framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
-    """The title; at the foot `lines`, each with its colour, and that phantoms are no patients."""
-    figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
-    width, height = figure.get_size_inches()
-    if phantoms:
-        lines = [*lines, ("Simulated phantoms: these numbers say nothing about patients.", ORANGE)]
-    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
-    for number, (words, colour) in enumerate(reversed(wrapped)):
-        figure.text(0.01, (0.06 + 0.15 * number) / height, words, fontsize=7.5, color=colour, parse_math=False)
-    below = (0.12 + 0.15 * len(wrapped)) / height
-    figure.set_layout_engine("constrained", rect=(0, below, 1, 1 - below))
 
 
 def _described(one: Measured) -> Row:
@@ -379,46 +338,3 @@ def _draw_curves(axes: Axes, points: Sequence[tuple[int, EpochEnded]], quantity:
     axes.tick_params(labelsize=7)
     if points:
         axes.legend(fontsize=7)
-
-
-# -- Figures 14 to 16 ------------------------------------------------------------------------------------------------
-
-_OF_GENERATOR: Final = ("run", "class", "preset")
-
-
-def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Drawing]:
-    """Figures 14 to 16 of one synthesis: samples over the epochs, real and synthetic images, losses; without those for
-    which the run has nothing (any more). `named_by_run` puts the run's id into the names of the files, too."""
-    about: Row = one.run.id, one.class_name, one.result["preset"]
-    name = safe_name(one.class_name).replace(" ", "-") + (f"-{one.run.id}" if named_by_run else "")
-
-    def framed(draw: Callable[[Synthesis], Figure], number: int, what: str) -> Callable[[], Figure]:
-        def framed_figure() -> Figure:
-            figure = draw(one)
-            said = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
-            lines = [] if draw is losses_figure else [(said, "0.35")]
-            _framed(figure, f"Figure {number}: {what}, {one.title}", lines, one.workspace.phantoms)
-            return figure
-
-        return framed_figure
-
-    if shown := shown_epochs(one.samples):
-        rows: list[Row] = [(*about, event.epoch, event.file) for event in shown]
-        draw = framed(samples_figure, 14, "samples over the epochs")
-        yield Drawing(f"figure14-{name}", draw, (*_OF_GENERATOR, "epoch", "file"), rows)
-    drawn = one.examples("synthetic")
-    if drawn:
-        # Not by their names, which may be those of patients.
-        both = (("real", one.examples("real")), ("synthetic", drawn))
-        rows = [
-            (*about, kind, place, image.id, image.sha256)
-            for kind, found in both
-            for place, (image, _) in enumerate(found, start=1)
-        ]
-        draw = framed(side_by_side_figure, 15, "real and synthetic images")
-        yield Drawing(f"figure15-{name}", draw, (*_OF_GENERATOR, "kind", "place", "image_id", "sha256"), rows)
-    if one.epochs:
-        rows = [(*about, e.epoch, e.g_loss, e.d_loss, e.d_real, e.d_fake) for e in one.epochs]
-        draw = framed(losses_figure, 16, "losses")
-        head = (*_OF_GENERATOR, "epoch", "g_loss", "d_loss", "d_real", "d_fake")
-        yield Drawing(f"figure16-{name}", draw, head, rows)

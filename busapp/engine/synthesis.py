@@ -143,8 +143,8 @@ def _score(
     too few."""
     if subset_size(len(drawn), groups) < FEWEST:
         yield Note(
-            f"The images were not scored: of {len(real)} real images and {len(drawn)} that were drawn, no two halves "
-            f"of {FEWEST} can be made that keep near-duplicates together.",
+            f"The images were not scored: of {len(real)} real images and {len(drawn)} that were drawn, no two sets of "
+            f"{FEWEST} can be made without near-duplicates.",
             "warning",
         )
         return None

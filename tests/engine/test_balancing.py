@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from busapp.engine import jobs
+from busapp.engine import balancing, jobs
 from busapp.engine.balancing import newest_generator, plan
 from busapp.engine.catalog import Catalog, NewImage
 from busapp.engine.estimates import estimate
@@ -54,6 +54,14 @@ def two_classes(study: Workspace) -> None:
     """Leave the class of five out."""
     ids = [image.id for image in study.catalog.images(class_name="normal")]
     study.catalog.exclude(ids, "test")
+
+
+def more_images(study: Workspace, class_name: str, count: int) -> None:
+    """Real images of noise."""
+    for number in range(count):
+        picture = np.asarray(np.random.default_rng(number).integers(0, 255, (16, 16, 3)), np.uint8)
+        sha256 = study.store_image(stored_png(picture), ".png")
+        study.catalog.add([NewImage(f"n{number}.png", sha256, ".png", class_name, 16, 16)], "more")
 
 
 def result_of(events: list[Event]) -> dict[str, Any]:
@@ -172,6 +180,7 @@ def test_cancelled_job_leaves_the_catalog_as_it_was_and_goes_on(unbalanced: Work
     numbers = len(read_drawn(training.folder))
     result = result_of(list(jobs.resume(unbalanced, balancing.id)))
     assert result["images"] == 3
+    assert result["classes"][0]["trained"] is True, "for this, before it was stopped"
     assert [run.id for run in unbalanced.runs("synthesize")] == [training.id], "it was gone on with"
     assert len(read_drawn(training.folder)) == numbers + 3, "what was not added does not count as drawn"
 
@@ -196,6 +205,105 @@ def test_crash_between_the_change_and_the_end_adds_nothing_twice(
     assert unbalanced.catalog.fingerprint() == after
 
 
+def test_crash_before_the_change_leaves_no_rows_without_their_images(
+    unbalanced: Workspace, with_generator: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_classes(unbalanced)
+    before, rows = unbalanced.catalog.fingerprint(), read_drawn(with_generator.folder)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(balancing, "save_checkpoint", killed)
+        list(jobs.start(unbalanced, SETTINGS))
+    assert (unbalanced.catalog.fingerprint(), read_drawn(with_generator.folder)) == (before, rows)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Catalog, "add", killed)
+        list(jobs.start(unbalanced, SETTINGS))
+    result = result_of(list(jobs.resume(unbalanced, unbalanced.runs("balance")[0].id)))
+    assert result["images"] == 2 and result["counts"]["malignant"] == 11
+    added = [(image.file, image.sha256) for image in unbalanced.catalog.images(kind="synthetic")[1:]]
+    assert [(row.file, row.sha256) for row in read_drawn(with_generator.folder)[len(rows) :]] == added
+
+
+def stop_when_all_is_drawn(study: Workspace) -> Run:
+    job = jobs.start(study, SETTINGS)
+    next(event for event in job if isinstance(event, CheckpointSaved))
+    job.close()
+    return study.runs("balance")[0]
+
+
+def test_old_balance_adds_nothing_where_a_newer_one_did(unbalanced: Workspace, with_generator: Run) -> None:
+    two_classes(unbalanced)
+    old = stop_when_all_is_drawn(unbalanced)
+    rows = read_drawn(with_generator.folder)
+    assert result_of(list(jobs.start(unbalanced, SETTINGS)))["images"] == 2
+    after, more_rows = unbalanced.catalog.fingerprint(), read_drawn(with_generator.folder)
+    assert len(more_rows) == len(rows) + 2
+    events = list(jobs.resume(unbalanced, old.id))
+    assert (result_of(events)["images"], result_of(events)["classes"]) == (0, [])
+    assert any("are drawn anew" in text for text in texts(events))
+    assert (unbalanced.catalog.fingerprint(), read_drawn(with_generator.folder)) == (after, more_rows)
+
+
+def test_old_balance_draws_anew_where_a_newer_one_has_drawn_the_same(
+    unbalanced: Workspace, with_generator: Run
+) -> None:
+    two_classes(unbalanced)
+    old = stop_when_all_is_drawn(unbalanced)
+    list(jobs.start(unbalanced, SETTINGS))
+    newer = unbalanced.catalog.images(kind="synthetic")[1:]
+    unbalanced.catalog.exclude([image.id for image in newer], "unfit")
+    result = result_of(list(jobs.resume(unbalanced, old.id)))
+    assert (result["images"], result["counts"]["malignant"]) == (2, 11)
+
+
+def test_old_balance_asks_whether_its_generator_is_still_there(unbalanced: Workspace, with_generator: Run) -> None:
+    two_classes(unbalanced)
+    old = stop_when_all_is_drawn(unbalanced)
+    unbalanced.delete_run(with_generator)
+    [malignant] = result_of(list(jobs.resume(unbalanced, old.id)))["classes"]
+    [other] = unbalanced.runs("synthesize")
+    assert (malignant["generator"], malignant["trained"], malignant["images"]) == (other.id, True, 2)
+    assert unbalanced.catalog.counts(None)["malignant"] == 11
+
+
+def test_old_balance_of_which_nothing_has_changed_adds_what_it_drew(
+    unbalanced: Workspace, with_generator: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_classes(unbalanced)
+    old = stop_when_all_is_drawn(unbalanced)
+    monkeypatch.setattr(balancing, "draw_new", None)
+    result = result_of(list(jobs.resume(unbalanced, old.id)))
+    assert (result["images"], result["counts"]["malignant"]) == (2, 11)
+    assert [row.file for row in read_drawn(with_generator.folder)[-2:]] == [
+        image.file for image in unbalanced.catalog.images(kind="synthetic")[1:]
+    ]
+
+
+def test_damaged_list_of_drawn_images_is_the_problem_of_its_class(unbalanced: Workspace, with_generator: Run) -> None:
+    table = with_generator.folder / "drawn.csv"
+    table.write_text("number\nmany\n", encoding="utf-8")
+    more_images(unbalanced, "normal", 4)
+    events = list(jobs.start(unbalanced, SETTINGS))
+    malignant, normal = result_of(events)["classes"]
+    assert "The list of drawn images cannot be read" in malignant["problem"] and malignant["images"] == 0
+    assert normal["images"] == 2 and not normal["problem"]
+    assert table.read_text(encoding="utf-8") == "number\nmany\n"
+
+
+def test_images_that_the_study_has_already_are_not_counted(
+    unbalanced: Workspace, with_generator: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_classes(unbalanced)
+    monkeypatch.setattr(balancing, "drawn_so_far", lambda *_: 0)
+    result = result_of(list(jobs.start(unbalanced, SETTINGS)))
+    assert (result["images"], result["classes"][0]["images"]) == (1, 1), "the other one was added by its own run"
+    assert result["counts"]["malignant"] == 10
+    assert unbalanced.catalog.history()[0].what.startswith("1 synthetic image drawn")
+
+
 def test_full_disk_leaves_the_catalog_as_it_was(
     unbalanced: Workspace, with_generator: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,11 +319,7 @@ def test_full_disk_leaves_the_catalog_as_it_was(
 
 def test_damaged_generator_is_told_and_the_other_classes_go_on(unbalanced: Workspace, with_generator: Run) -> None:
     catalog = unbalanced.catalog
-    more = catalog.images(class_name="normal")[0]
-    for number in range(4):
-        picture = np.asarray(np.random.default_rng(number).integers(0, 255, (16, 16, 3)), np.uint8)
-        sha256 = unbalanced.store_image(stored_png(picture), ".png")
-        catalog.add([NewImage(f"n{number}.png", sha256, ".png", more.class_name, 16, 16)], "more")
+    more_images(unbalanced, "normal", 4)
     assert catalog.counts(None) == {"benign": 11, "malignant": 9, "normal": 9}
     (with_generator.folder / "generator.keras").write_bytes(b"not a network")
     events = list(jobs.start(unbalanced, SETTINGS))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busapp.engine.catalog import NewImage
+from busapp.engine.catalog import Cover, NewImage
 from busapp.engine.events import Event, Note
 from busapp.engine.files import sha256_of
 from busapp.engine.gan import drawing
@@ -164,6 +164,31 @@ def test_what_is_set_aside_is_known_by_its_content_and_by_its_place(
     assert gather(draw_new(workspace, record, 2, "drawing"))[1].left_out == 1
 
 
+def test_what_is_set_aside_is_known_where_it_was_covered_and_where_no_table_names_it(
+    study: tuple[Workspace, GeneratorRecord, Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, record, _ = study
+    for number in (2, 3):
+        sha256 = workspace.store_image(stored_png(FRESH[number - 1]), ".png")
+        name = f"synthetic/malignant/{record.name}-{number:04d}.png"
+        new = NewImage(name, sha256, ".png", "malignant", 16, 16, kind="synthetic", run=record.name)
+        workspace.catalog.add([new], "drawn")
+    covered, other = workspace.catalog.images(kind="synthetic")
+    black = workspace.store_image(stored_png(np.zeros((16, 16, 3), np.uint8)), ".png")
+    workspace.catalog.cover([Cover(covered, black, ".png", [])], str)
+    workspace.catalog.exclude([covered.id, other.id], "unfit")
+    elsewhere = FRESH.copy()
+    elsewhere[2, 0, 0, 0] ^= 1  # as another device might round it
+    draws(monkeypatch, elsewhere)
+    _, drawn = gather(draw_new(workspace, record, 2, "drawing"))
+    assert ([one.number for one in drawn.kept], drawn.left_out) == ([1, 4], 2)
+
+    elsewhere[1, 0, 0, 0] ^= 1
+    write_drawn(record.folder, [DrawnImage(2, "", covered.sha256, "", "", 0.0, False, False)])
+    draws(monkeypatch, elsewhere)
+    assert gather(draw_new(workspace, record, 2, "drawing"))[1].left_out == 2
+
+
 def test_an_image_that_cannot_be_compared_with_is_told(
     study: tuple[Workspace, GeneratorRecord, Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,20 +204,44 @@ def test_the_table_keeps_what_was_drawn_before(empty_study: Workspace) -> None:
     run = empty_study.new_run("synthesize", {})
     rows = [DrawnImage(n, f"a,{n}.png", f"{n}", "b “ü”.png", "c", 0.25, n == 1, n == 2) for n in (1, 2, 3)]
     write_drawn(run.folder, rows[:2])
-    assert drawn_so_far(run) == 2
+    assert drawn_so_far(empty_study, run) == 2
     newer = DrawnImage(2, "", "2", "", "", 0.5, False, False)
     write_drawn(run.folder, [rows[2], newer])
     assert read_drawn(run.folder) == [rows[0], newer, rows[2]]
-    assert drawn_so_far(run) == 3
+    assert drawn_so_far(empty_study, run) == 3
     header = (run.folder / "drawn.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "number,file,sha256,nearest_file,nearest_sha256,correlation,mirrored,copy"
-    (run.folder / "drawn.csv").write_text("number\nmany\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", ["number\nmany\n", "", "number,file\n"])
+def test_a_damaged_table_is_left_as_it_is(empty_study: Workspace, content: str) -> None:
+    run = empty_study.new_run("synthesize", {})
     assert known_of(run.folder) == []
-    with pytest.raises(BadInput, match="list of drawn images cannot be read"):
-        read_drawn(run.folder)
+    (run.folder / "drawn.csv").write_text(content, encoding="utf-8")
+    for read in (
+        lambda: read_drawn(run.folder),
+        lambda: known_of(run.folder),
+        lambda: drawn_so_far(empty_study, run),
+        lambda: write_drawn(run.folder, [DrawnImage(1, "a.png", "1", "", "", 0.0, False, False)]),
+    ):
+        with pytest.raises(BadInput, match="list of drawn images cannot be read"):
+            read()
+    assert (run.folder / "drawn.csv").read_text(encoding="utf-8") == content
 
 
 def test_an_older_run_is_gone_on_with_behind_all_that_it_can_have_drawn(empty_study: Workspace) -> None:
     run = empty_study.new_run("synthesize", {})
     (run.folder / "result.json").write_text('{"images": 304, "copies": 5}', encoding="utf-8")
-    assert drawn_so_far(run) == 304 + 5 + 32
+    assert drawn_so_far(empty_study, run) == 304 + 5 + 32
+
+
+def test_names_of_images_that_no_table_knows_count_as_drawn(empty_study: Workspace) -> None:
+    run = empty_study.new_run("synthesize", {})
+    write_drawn(run.folder, [DrawnImage(2, "", "2", "", "", 0.0, False, False)])
+    for of, number in ((run.id, 40), (run.id, 7), ("another", 90)):
+        sha256 = empty_study.store_image(stored_png(FRESH[number % 3]), ".png")
+        name = f"synthetic/malignant/{of}-{number:04d}.png"
+        empty_study.catalog.add(
+            [NewImage(name, sha256, ".png", "malignant", 16, 16, kind="synthetic", run=of)], "drawn"
+        )
+    assert drawn_so_far(empty_study, run) == 40

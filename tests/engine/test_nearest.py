@@ -3,6 +3,7 @@
 import pytest
 from drawn_runs import drawn_images, drawn_run, noise_png, write_drawn
 
+from busapp.engine.catalog import Cover
 from busapp.engine.files import sha256_of
 from busapp.engine.nearest import StudyWithCopies, read_neighbours
 from busapp.engine.preprocessing import read_image
@@ -55,3 +56,14 @@ def test_runs_without_the_list_and_damaged_lists_are_told(phantom_study: Workspa
         read_neighbours(phantom_study, run)
     write_drawn(run, [])
     assert read_neighbours(phantom_study, run) == []
+
+
+def test_a_drawn_image_that_was_covered_since_is_still_known(phantom_study: Workspace) -> None:
+    run = drawn_run(phantom_study, 1)
+    [one] = drawn_images(phantom_study, run)
+    real = phantom_study.catalog.images(class_name="malignant", kind="real")[0]
+    write_drawn(run, [(1, one.file, one.sha256, real.file, real.sha256, "0.4", "no", "no")])
+    sha256 = phantom_study.store_image(noise_png(98), ".png")
+    phantom_study.catalog.cover([Cover(one, sha256, ".png", [])], str)
+    [found] = read_neighbours(phantom_study, run)
+    assert not found.is_gone and found.drawn.id == one.id

@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(phantom_study: Workspace, t
 def test_figures_14_to_16_are_drawn_from_the_newest_synthesis_of_each_class(
     phantom_study: Workspace, tmp_path: Path
 ) -> None:
-    add_synthesis(phantom_study, "malignant")
+    add_synthesis(phantom_study, "malignant", in_catalog=0)
     malignant, normal = add_synthesis(phantom_study, "malignant", epochs=12), add_synthesis(phantom_study, "normal")
     result = finished(draw_figures(phantom_study, tmp_path))
     assert result["runs"] == [malignant.id, normal.id], "there is no validation to draw"
@@ -181,6 +181,16 @@ def test_figures_14_to_16_are_drawn_from_the_newest_synthesis_of_each_class(
         svg = (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")
         assert "simulated phantoms" in svg.lower().replace("\n", " ")
         assert ("nobody was scanned" in svg.replace("\n", " ")) == ("16" not in stem)
+
+
+def test_an_older_synthesis_is_drawn_as_long_as_its_images_are_in_use(phantom_study: Workspace, tmp_path: Path) -> None:
+    older, unused, newest = (add_synthesis(phantom_study, "malignant", in_catalog=count) for count in (2, 0, 0))
+    result = finished(draw_figures(phantom_study, tmp_path))
+    assert result["runs"] == [newest.id, older.id], "of the newest, too, of which no image is in use"
+    assert {f"figure15-malignant-{older.id}.svg", f"figure14-malignant-{newest.id}.svg"} <= set(result["files"])
+    assert not any(unused.id in name for name in result["files"])
+    phantom_study.catalog.exclude([image.id for image in phantom_study.catalog.images(kind="synthetic")], "unfit")
+    assert finished(draw_figures(phantom_study, tmp_path / "unfit"))["runs"] == [newest.id]
 
 
 def test_the_papers_epochs_are_shown_where_the_run_has_them() -> None:

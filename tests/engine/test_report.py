@@ -161,11 +161,12 @@ def test_generators_and_synthetic_images_are_marked(phantom_study: Workspace, tm
     assert "Copies of training images were not looked for." in html
 
 
-def test_the_newest_generator_of_each_class_has_its_scores_pictures_and_curves(phantom_study: Workspace) -> None:
-    older = add_synthesis(phantom_study, "malignant")
+def test_the_generators_of_each_class_have_their_scores_pictures_and_curves(phantom_study: Workspace) -> None:
+    unused, older = add_synthesis(phantom_study, "malignant", in_catalog=0), add_synthesis(phantom_study, "malignant")
     run = add_synthesis(phantom_study, "malignant", copies=2, left_out=1)
     html = html_of(phantom_study)
-    assert f"Run {run.id}." in html and f"Run {older.id}." not in html
+    assert html.index(f"Run {run.id}.") < html.index(f"Run {older.id}."), "images of both are in use"
+    assert f"Run {unused.id}." not in html
     assert "Trained on 2 images for 4 epochs at 16×16 pixels, batch 16" in html
     assert "Left out: 2 near-copies of training images, and 1 image that had been set aside." in html
     for title, drawn, floor in (

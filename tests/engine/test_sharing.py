@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from busapp.cli import main
 from busapp.engine import jobs
-from busapp.engine.catalog import FoundPair, NewImage
+from busapp.engine.catalog import Cover, FoundPair, NewImage
 from busapp.engine.events import Event, Finished, Note, Progress, Skipped
 from busapp.engine.files import sha256_of
 from busapp.engine.gan.drawing import DrawnImage, write_drawn
@@ -314,6 +314,29 @@ def test_the_nearest_image_is_named_as_the_export_names_it(
         assert [row["nearest"] for row in by_run] == [rows[0]["file"], rows[8]["file"]]
         assert all((out / row["nearest"]).exists() for row in by_run)
         assert {row["nearest"] for row in rows if row["kind"] == "real"} == {""}
+
+
+def test_where_it_is_not_known_which_image_is_nearest_the_export_says_nothing(
+    phantom_study: Workspace, drawn: Run, tmp_path: Path
+) -> None:
+    (drawn.folder / "drawn.csv").write_text("number\nmany\n", encoding="utf-8")
+    events = shared(phantom_study, tmp_path / "damaged", run=drawn.id)
+    assert [(row["nearest"], row["correlation"]) for row in rows_of(tmp_path / "damaged")] == [("", "")] * 2
+    [said] = [event.text for event in events if isinstance(event, Note) and "nearest" in event.text]
+    assert "The list of drawn images cannot be read" in said and "drawn.csv" in said
+
+    (drawn.folder / "drawn.csv").unlink()
+    events = shared(phantom_study, tmp_path / "older", run=drawn.id)
+    assert [row["nearest"] for row in rows_of(tmp_path / "older")] == [""] * 2
+    assert not [event for event in events if isinstance(event, Note) and "nearest" in event.text]
+
+
+def test_the_nearest_image_of_a_covered_one_is_named(phantom_study: Workspace, drawn: Run, tmp_path: Path) -> None:
+    image = phantom_study.catalog.images(run=drawn.id)[0]
+    sha256 = phantom_study.store_image(encoded(speckle(77)), ".png")
+    phantom_study.catalog.cover([Cover(image, sha256, ".png", [])], str)
+    shared(phantom_study, tmp_path / "out", run=drawn.id)
+    assert rows_of(tmp_path / "out")[0]["nearest"] == "not exported: phantom benign (1)"
 
 
 def test_synthetic_images_do_not_come_back_as_real_ones_by_the_table(phantom_study: Workspace, tmp_path: Path) -> None:

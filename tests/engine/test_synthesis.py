@@ -12,7 +12,7 @@ from busapp.engine import synthesis as job
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.files import sha256_of
 from busapp.engine.gan import drawing
-from busapp.engine.gan.drawing import read_drawn
+from busapp.engine.gan.drawing import known_of, read_drawn
 from busapp.engine.preprocessing import Preprocessing, read_image
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.workspace import Workspace
@@ -177,6 +177,25 @@ def test_copies_are_kept_to_be_looked_at_and_not_added(
         assert row.correlation >= 0.97
 
 
+def test_crash_before_the_change_leaves_no_rows_without_their_images(
+    phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("busapp.engine.classifiers.features.embed", no_weights)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for stage in ("busapp.engine.synthesis.write_drawn", "busapp.engine.catalog.Catalog.add"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(stage, killed)
+            runs = phantom_study.runs("synthesize")
+            list(jobs.resume(phantom_study, runs[0].id) if runs else jobs.start(phantom_study, settings_of(count=2)))
+    [run] = phantom_study.runs("synthesize")
+    assert result_of(list(jobs.resume(phantom_study, run.id)))["images"] == 2
+    added = {(image.file, image.sha256) for image in phantom_study.catalog.images(run=run.id)}
+    assert {(row.file, row.sha256) for row in read_drawn(run.folder) if row.file} == added and len(added) == 2
+
+
 def test_full_disk_while_storing_leaves_the_catalog_as_it_was(
     phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +208,7 @@ def test_full_disk_while_storing_leaves_the_catalog_as_it_was(
     with pytest.raises(NoSpace):
         list(jobs.start(phantom_study, settings_of(count=2)))
     run = phantom_study.runs("synthesize")[0]
-    assert phantom_study.catalog.fingerprint() == before and read_drawn(run.folder) == []
+    assert phantom_study.catalog.fingerprint() == before and known_of(run.folder) == []
     monkeypatch.setattr(Workspace, "store_image", store_image)
     assert result_of(list(jobs.resume(phantom_study, run.id)))["images"] == 2
 
@@ -199,7 +218,7 @@ def test_too_few_kept_together_are_not_scored(phantom_study: Workspace) -> None:
     phantom_study.catalog.join(ids[:5])
     events = list(jobs.start(phantom_study, settings_of(count=0)))
     assert result_of(events)["n_scored"] is None and result_of(events)["kid"] is None
-    assert any("no two halves of 4 can be made" in text for text in texts(events))
+    assert any("no two sets of 4 can be made without near-duplicates" in text for text in texts(events))
 
 
 def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(phantom_study: Workspace) -> None:

@@ -10,7 +10,9 @@ of the 343 images whose nearest neighbour counts as its copy. Copies that are zo
 
 import csv
 import io
+import re
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,6 +42,10 @@ COPIES: Final = "copies"
 """The folder of a run with the pictures of the copies that were drawn."""
 DRAWN: Final = "drawn.csv"
 """The file of a run with a row for each drawn image."""
+_NUMBER: Final = re.compile(r"-(\d+)\.png$")
+_EARLIER_SCORED: Final = 200
+_EARLIER_PART: Final = 32
+"""Earlier versions kept no table. They drew so many images for the score at least, in parts of so many."""
 
 
 # -- likeness ------------------------------------------------------------------------------------------------
@@ -213,9 +219,19 @@ class _Refused:
 
     @classmethod
     def of(cls, workspace: Workspace, record: GeneratorRecord) -> "_Refused":
-        synthetic = workspace.catalog.images(kind="synthetic")
-        hashes = frozenset(image.sha256 for image in synthetic if image.excluded is not None)
-        return cls(hashes, frozenset(image.number for image in known_of(record.folder) if image.sha256 in hashes))
+        aside = [image for image in workspace.catalog.images(kind="synthetic") if image.excluded is not None]
+        # A covered image has another content than the one that was drawn.
+        hashes = frozenset(sha256 for image in aside for sha256 in (image.sha256, image.original) if sha256)
+        numbers = _numbers(image for image in aside if image.run == record.name)
+        with suppress(BadInput):  # what the names say is enough
+            numbers |= {row.number for row in known_of(record.folder) if row.sha256 in hashes}
+        return cls(hashes, frozenset(numbers))
+
+
+def _numbers(images: Iterable[ImageRecord]) -> set[int]:
+    """The places in their generators' streams that the names of drawn images tell (see `store`)."""
+    found = (_NUMBER.search(image.file) for image in images)
+    return {int(number[1]) for number in found if number}
 
 
 def _told(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
@@ -272,6 +288,9 @@ def read_drawn(folder: Path) -> list[DrawnImage]:
     path = folder / DRAWN
     try:
         with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if set(reader.fieldnames or ()) < set(DrawnImage.__slots__):
+                raise ValueError("it has other columns")
             return [
                 DrawnImage(
                     int(row["number"]),
@@ -283,7 +302,7 @@ def read_drawn(folder: Path) -> list[DrawnImage]:
                     row["mirrored"] == "yes",
                     row["copy"] == "yes",
                 )
-                for row in csv.DictReader(stream)
+                for row in reader
             ]
     except FileNotFoundError:
         raise
@@ -296,27 +315,38 @@ def read_drawn(folder: Path) -> list[DrawnImage]:
 
 
 def known_of(folder: Path) -> list[DrawnImage]:
-    """The same; nothing where it cannot be read."""
+    """The same; nothing where it does not say.
+
+    Raises:
+        BadInput: the table cannot be read.
+    """
     try:
         return read_drawn(folder)
-    except (FileNotFoundError, BadInput):
+    except FileNotFoundError:
         return []
 
 
-def drawn_so_far(run: Run) -> int:
-    """How many images of its generator's stream a synthesis run has drawn, so that others begin behind them."""
+def drawn_so_far(workspace: Workspace, run: Run) -> int:
+    """How many images of its generator's stream a synthesis run has drawn, so that others begin behind them.
+
+    Raises:
+        BadInput: the table of what was drawn cannot be read.
+    """
     drawn = known_of(run.folder)
     if drawn:
-        return drawn[-1].number
-    result = run.result() or {}
-    # Earlier versions kept no table. They drew in parts of 32, and 200 images for the score alone.
-    return int(result.get("copies", 0)) + max(int(result.get("images", 0)), 200) + 32
+        told = drawn[-1].number
+    else:
+        result = run.result() or {}
+        scored = max(int(result.get("images", 0)), _EARLIER_SCORED)
+        told = int(result.get("copies", 0)) + scored + _EARLIER_PART
+    return max(told, *_numbers(workspace.catalog.images(kind="synthetic", run=run.id)), 0)
 
 
 def write_drawn(folder: Path, images: Iterable[DrawnImage]) -> None:
     """Add images to what a generator's folder says of those drawn from it; of one number, the newer counts.
 
     Raises:
+        BadInput: the table that is there cannot be read, and would be lost.
         NoSpace: the disk is full; the table is as it was.
     """
     rows = {image.number: image for image in (*known_of(folder), *images)}

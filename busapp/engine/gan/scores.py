@@ -7,10 +7,14 @@ al. 2017, "GANs trained by a two time-scale update rule"); precision and recall 
 those of the classifier's backbone, so that the numbers cannot be compared with theirs.
 
 Each is the mean over random subsets of one and the same size n, and beside each stands its floor: the same score of
-real images against other real images, in sets of the same size. KID is unbiased at any n. FID grows as n falls, and
-precision and recall depend on n, too: a number is to be read against its own floor, and against nothing of another n.
-The two sides of the floor are halves of the real images with groups kept whole: near-duplicates on both sides would
-make it better than anything that was not copied could be.
+real images against other real images, in sets of the same size. FID grows as n falls, and precision and recall depend
+on n, too: a number is to be read against its own floor, and against nothing of another n.
+
+For every subset one image of each group of near-duplicates is taken at random, and what was taken is cut into two
+halves at random: a real one that drawn images are compared with, and the other for the floor. Near-duplicates on both
+sides would make the floor better than anything that was not copied could be, and on one side they would make that
+more like itself than two pictures of different patients ever are, which KID and FID take for a difference. So KID is
+unbiased at any n, and around 0 on either side where nothing tells the images apart.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -92,9 +96,9 @@ def as_result(scores: Scores | None) -> dict[str, Any]:
 
 
 def subset_size(n_drawn: int, groups: Sequence[int]) -> int:
-    """Images of a subset: half of the smaller set, or as many as the smaller half of the real images has if their
-    groups stay whole. `groups` are those of the real images."""
-    return min(n_drawn // 2, *map(len, _halves(np.asarray(groups), np.random.default_rng(0))))
+    """Images of a subset: half of the distinct real images, of which `groups` are the groups, or all that were drawn
+    where those are fewer."""
+    return min(n_drawn, len(set(groups)) // 2)
 
 
 def judge(real: Features, drawn: Features, groups: Sequence[int], *, seed: int = 0) -> Generator[int, None, Scores]:
@@ -110,7 +114,7 @@ def judge(real: Features, drawn: Features, groups: Sequence[int], *, seed: int =
     of_group = np.asarray(groups)
     values: dict[str, list[float]] = {name: [] for name in NAMES}
     for done in range(1, SUBSETS + 1):
-        one, other = (real[random.choice(half, size, replace=False)] for half in _halves(of_group, random))
+        one, other = (real[half] for half in _halves(of_group, size, random))
         some = drawn[random.choice(len(drawn), size, replace=False)]
         for suffix, second in (("", some), ("_floor", other)):
             for name, measure in _MEASURES.items():
@@ -120,18 +124,12 @@ def judge(real: Features, drawn: Features, groups: Sequence[int], *, seed: int =
     return Scores(size, **scores)
 
 
-def _halves(groups: npt.NDArray[Any], random: np.random.Generator) -> tuple[Indices, Indices]:
-    """Places of the images in two halves, as equal as whole groups allow: the larger groups first, each into the half
-    that has fewer. The sizes of the halves depend on the groups alone, what falls into which on `random`."""
-    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    shuffled = random.permutation(len(sizes))
-    in_second = np.zeros(len(sizes), bool)
-    filled = [0, 0]
-    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
-        in_second[group] = filled[1] < filled[0]
-        filled[int(in_second[group])] += int(sizes[group])
-    second = in_second[group_of]
-    return np.flatnonzero(~second), np.flatnonzero(second)
+def _halves(groups: npt.NDArray[Any], size: int, random: np.random.Generator) -> tuple[Indices, Indices]:
+    """Places of `size` images twice, at random, of no group more than one."""
+    shuffled = random.permutation(len(groups))
+    _, first_of_group = np.unique(groups[shuffled], return_index=True)
+    chosen = shuffled[random.permutation(first_of_group)]
+    return chosen[:size], chosen[size : 2 * size]
 
 
 def kid(first: Features, second: Features) -> float:

@@ -11,7 +11,6 @@ from busapp.engine.comparison import paired
 from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, default_model
 from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.engine.files import write_atomically
-from busapp.engine.gan_figures import finished_syntheses
 from busapp.engine.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.report import checklists, limits, run, settings, study, together
@@ -19,6 +18,7 @@ from busapp.engine.report.blocks import Block, Heading, Paragraph, Report
 from busapp.engine.report.html import to_html
 from busapp.engine.report.subject import Subject, pairs_to_compare
 from busapp.engine.runs import Run
+from busapp.engine.syntheses import finished_syntheses
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput
 

@@ -13,16 +13,15 @@ from busapp.engine.catalog import ImageRecord, Kind
 from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.gan.scores import SCORES_IN_WORDS
-from busapp.engine.gan_figures import Synthesis, losses_figure, readable_examples, side_by_side_figure
+from busapp.engine.gan_figures import losses_figure, side_by_side_figure
 from busapp.engine.preprocessing import read_image
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.subject import Subject
+from busapp.engine.syntheses import EXAMPLES, Synthesis, readable_examples
 from busapp.engine.words import many, with_spread
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadModel
 
-EXAMPLES: Final = 6
-"""Images of each class that the report shows."""
 THUMBNAIL: Final = 160
 """Pixels on the longer side."""
 

@@ -53,7 +53,8 @@ def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
 
     Everything is written beside its place and moved there at the end, so that a cancelled export leaves nothing
     behind. The same study gives the same bytes, but for the date in `README.txt`. An image that cannot be read is
-    `Skipped`; one whose mask cannot be read goes without it.
+    `Skipped`; one whose mask cannot be read goes without it, and a drawn one of which it is not known which training
+    image it resembles most without that.
 
     The result holds `out`, `format`, `images`, `counts` (real images in use per class), `synthetic`, `set_aside`,
     `masks`, `groups`, `patients`, `with_text`, `unchecked`, `left_set_aside`, `left_synthetic`, `bytes`
@@ -177,7 +178,7 @@ class _Export:
         )
         if image.kind == "real":
             self._exported |= {sha256: file for sha256 in (image.sha256, image.original) if sha256}
-        drawing = self._provenance.drawing(image)
+        drawing = yield from self._provenance.drawing(image)
         if drawing is not None and drawing.nearest_file:
             self._drawn.append((self.rows[-1], drawing))
 

@@ -1,9 +1,11 @@
 """Where the drawn images of an export come from."""
 
+from collections.abc import Generator
 from typing import Any, Final
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.gan.drawing import DrawnImage, read_drawn
+from busapp.engine.events import Note
+from busapp.engine.gan.drawing import DrawnImage, known_of
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, BadModel
@@ -28,14 +30,20 @@ class Provenance:
             self._generators[image.run] = {"run": image.run, **self._generator(image.run)}
         return self._generators[image.run]
 
-    def drawing(self, image: ImageRecord) -> DrawnImage | None:
-        """How a drawn image came about; None where it is not known, as of images of older runs."""
+    def drawing(self, image: ImageRecord) -> Generator[Note, None, DrawnImage | None]:
+        """How a drawn image came about; None where it is not known, as of images of older runs. A table that cannot be
+        read is told of once."""
         if image.run is None:
             return None
         if image.run not in self._drawn:
-            drawn = read_drawn(self._workspace.root / "runs" / image.run)
-            self._drawn[image.run] = {one.sha256: one for one in drawn}
-        return self._drawn[image.run].get(image.sha256)
+            self._drawn[image.run] = {}
+            try:
+                drawn = known_of(self._workspace.root / "runs" / image.run)
+            except BadInput as error:
+                yield Note(f"Of images that this run drew the nearest is not named: {error}", "warning")
+            else:
+                self._drawn[image.run] = {one.sha256: one for one in drawn}
+        return self._drawn[image.run].get(image.original or image.sha256)
 
     def _generator(self, run_id: str) -> dict[str, Any]:
         try:

@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import ValidationError
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
-from busapp.engine.balancing import Share, plan
+from busapp.engine.balancing import ClassPlan, plan
 from busapp.engine.estimates import Estimate
 from busapp.engine.settings import BalanceSettings, PresetName
 from busapp.engine.words import many
@@ -76,7 +76,7 @@ class BalanceDialog(QDialog):
             self.shares.setText("Looking at what each class lacks…")
         self._work.ask(lambda: plan(self._workspace, settings))
 
-    def _show_plan(self, shares: list[Share]) -> None:
+    def _show_plan(self, shares: list[ClassPlan]) -> None:
         able = [share for share in shares if not share.problem]
         to_train = [share for share in able if share.generator is None]
         self.shares.setText(
