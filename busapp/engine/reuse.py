@@ -60,7 +60,7 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
 
 
 def _draws_as_now(result: dict[str, Any]) -> bool:
-    """Whether a run of `system2` left out copies of training images and what was set aside; earlier versions did not."""
+    """Whether a run of `system2` left out copies of training images and what was set aside; earlier ones did not."""
     return "synthetic_ranges" in result
 
 
