@@ -74,12 +74,35 @@ def test_a_review_is_balanced_mixed_and_of_this_run_and_class(phantom_study: Wor
     assert len(begin(phantom_study, run, "Dr A", 4).questions) == 8
 
 
-def test_the_same_seed_asks_the_same_and_another_one_does_not(phantom_study: Workspace) -> None:
-    run = drawn_run(phantom_study, 12)
-    first, second = (begin(phantom_study, run, name, seed=3) for name in ("Dr A", "Dr B"))
-    assert first.questions == second.questions
-    assert begin(phantom_study, run, "Dr C", seed=4).questions != first.questions
-    assert begin(phantom_study, run, "Dr D").seed == 0, "the first reviews of two readers can be compared"
+def test_the_order_cannot_be_told_from_run_reader_and_number(phantom_study: Workspace) -> None:
+    """Each of these reviews is the first of the same reader, of the same images of the same run."""
+    run = drawn_run(phantom_study, 8)
+    orders, chosen = [], set()
+    for _ in range(6):
+        review = begin(phantom_study, run, "Dr A", 6)
+        orders.append(tuple(question.kind for question in review.questions))
+        chosen.add(frozenset(question.image for question in review.questions))
+        assert reviews_of(run) == [review], "a review that is gone on with keeps its order"
+        (run.folder / "reviews" / f"{review.id}.json").unlink()
+    assert len(chosen) == 1
+    assert len(set(orders)) > 3, "12 images can be ordered in 924 ways"
+
+
+def test_first_reviews_of_two_readers_are_of_the_same_images_and_of_two_runs_not(phantom_study: Workspace) -> None:
+    run, *others = (drawn_run(phantom_study, 8) for _ in range(4))
+
+    def chosen(run: Run, reader: str) -> dict[Kind, list[int]]:
+        """The places, among the real images and among those drawn, of what is asked about."""
+        asked = {question.image for question in begin(phantom_study, run, reader, 4).questions}
+        real = phantom_study.catalog.images(class_name="malignant", kind="real")
+        return {
+            "real": [place for place, image in enumerate(real) if image.id in asked],
+            "synthetic": [place for place, image in enumerate(drawn_images(phantom_study, run)) if image.id in asked],
+        }
+
+    first = chosen(run, "Dr A")
+    assert chosen(run, "Dr B") == first
+    assert [other for other in others if chosen(other, "Dr A") != first]
 
 
 def test_a_reader_is_asked_about_new_images_first(phantom_study: Workspace) -> None:
