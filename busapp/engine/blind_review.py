@@ -30,6 +30,12 @@ USUAL: Final = 20
 """Images of each kind where nothing else is asked for: a quarter of an hour for a reader."""
 REASONS: Final = ("not anatomical", "artefact or checkerboard", "wrong class", "too blurred")
 """Suggested reasons why an image is unfit."""
+REACH: Final = (
+    "Images set aside are left out of what the study's own generators add: synthetic images of a class, balanced "
+    "classes, and system2 under published where it uses such a generator. Under strict, a validation trains generators "
+    "of its own; nobody reviewed their images, and a review changes nothing there."
+)
+"""What becomes of images that are set aside, for people."""
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 200
 _FOLDER: Final = "reviews"
@@ -101,6 +107,11 @@ class BlindReview(BaseModel):
         """How many questions there are to answer, those that were answered among them."""
         return sum(question.is_answered or question.waits for question in self.questions)
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether it has a result of a part of its questions only."""
+        return self.result is not None and self.current is not None
+
     def is_by(self, reader: str) -> bool:
         """Whether this reader reviews; capitals and spaces around the name do not matter."""
         return self.reader.casefold() == reader.strip().casefold()
@@ -163,6 +174,11 @@ def newest_finished(reviews: Sequence[BlindReview]) -> BlindReview | None:
 def unfinished(reviews: Sequence[BlindReview], reader: str) -> BlindReview | None:
     """The newest of a run's reviews (newest first) that this reader left."""
     return next((review for review in reviews if review.result is None and review.is_by(reader)), None)
+
+
+def without_effect(reviews: Sequence[BlindReview]) -> BlindReview | None:
+    """The newest of a run's reviews (newest first) that somebody left with answers: nothing was set aside for it."""
+    return next((review for review in reviews if review.result is None and review.answered), None)
 
 
 def save(run: Run, review: BlindReview) -> None:
@@ -302,7 +318,8 @@ def prepare(
 
 def finish(workspace: Workspace, run: Run, review: BlindReview) -> BlindReview:
     """Count the answers, set the synthetic images that were called unfit aside in one change of the dataset that can
-    be undone, and keep the result with the review.
+    be undone, and keep the result with the review. Where questions still wait, it ends early: the result is of those
+    that were answered.
 
     Raises what `save` raises; it can then be finished again.
     """

@@ -20,6 +20,7 @@ from busapp.engine.blind_review import (
     save,
     unfinished,
     unfit_in_words,
+    without_effect,
 )
 from busapp.engine.catalog import FoundPair, Kind
 from busapp.engine.events import Event
@@ -257,6 +258,33 @@ def test_unfit_synthetic_images_are_set_aside_in_one_change(phantom_study: Works
     assert len(catalog.history()) == before + 1
     catalog.undo()
     assert all(image.excluded is None for image in drawn_images(phantom_study, run))
+
+
+def test_a_review_that_is_ended_early_is_of_what_was_answered(phantom_study: Workspace) -> None:
+    run = drawn_run(phantom_study, 8)
+
+    def strict(question: Question) -> tuple[Kind, bool, str]:
+        return question.kind, False, "too blurred"
+
+    left = answer(run, begin(phantom_study, run, "Dr A"), strict, most=5)
+    left = left.called("real", 1.0)  # it is not said whether this one is fit: not an answer
+    save(run, left)
+    assert without_effect(reviews_of(run)) == left
+    other = answer(run, begin(phantom_study, run, "Dr B"), most=16)
+    assert finish(phantom_study, run, other).result is not None, "a review that was left blocks no other reader"
+    ended = finish(phantom_study, run, left)
+    drawn = sum(question.kind == "synthetic" for question in ended.questions[:5])
+    result = ended.result
+    assert result is not None and ended.ended_early and (ended.answered, ended.asked) == (5, 16)
+    assert (result.correct.of, result.sensitivity.of, result.specificity.of) == (5, drawn, 5 - drawn)
+    assert result.chance == max(drawn, 5 - drawn) / 5, "of what was answered, not of what was to be"
+    assert f"Calling all of them {'real' if drawn < 3 else 'synthetic'} reaches" in result.caution
+    assert result.set_aside == drawn
+    asked = {question.image for question in ended.questions[:5]}
+    aside = {image.id for image in drawn_images(phantom_study, run) if image.excluded}
+    assert len(aside) == drawn and aside <= asked
+    assert unfinished(reviews_of(run), "Dr A") is without_effect(reviews_of(run)) is None
+    assert not other.ended_early
 
 
 def test_images_that_went_missing_are_not_asked_about(phantom_study: Workspace) -> None:
