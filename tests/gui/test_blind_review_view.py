@@ -171,6 +171,7 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     _answer_rightly(qtbot, tab, run, 3)
     _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and tab.shown_instead is None
+    assert tab.width() == 1280, "the window does not grow"
     said = tab.result.reviewed.text()
     assert tab.result.reviewed.isVisible()
     assert "left after 3 of 16 images: nothing has been set aside for it yet" in said
@@ -233,6 +234,7 @@ def test_a_review_is_ended_early_while_it_asks(
     qtbot.mouseClick(page.end_button, Qt.MouseButton.LeftButton)
     _wait_for_end(qtbot, tab)
     assert "6 of 6 correct" in view.end_page.verdict.text()
+    assert {tile.lines[0] for tile in view.end_page.tiles.tiles} <= {"Synthetic, recognised", "Real, recognised"}
     assert "ended early, 6 of 16 images answered" in view.end_page.about.text()
     assert sum(bool(image.excluded) for image in drawn_images(phantom_study, run)) == n_unfit
     qtbot.mouseClick(view.end_page.list_button, Qt.MouseButton.LeftButton)

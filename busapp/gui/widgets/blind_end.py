@@ -152,7 +152,8 @@ def _as_shown(workspace: Workspace, question: Question) -> ImageRecord | None:
 
 
 def _lines(question: Question) -> Sequence[str]:
-    lines = [f"{question.kind.capitalize()}, called {question.said}"]
+    said = f"called {question.said}" if question.is_misjudged else "recognised"
+    lines = [f"{question.kind.capitalize()}, {said}"]
     return lines if question.fit else [*lines, f"Unfit: {question.reason}"]
 
 

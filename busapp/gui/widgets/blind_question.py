@@ -124,7 +124,7 @@ class BlindQuestion(QWidget):
         self.words.setPlaceholderText("or in your own words, then Enter")
         self.words.setAccessibleName("Reason in your own words")
         self.words.returnPressed.connect(lambda: self._judge(False, self.words.text()))
-        fit = self._button("reason", "Fit after all", "F", lambda: self._judge(True))
+        fit = self._button("reason", "It is fit", "F", lambda: self._judge(True))
         return _row(*suggested, self.words, fit, stretch=False)
 
     def _button(self, stage: Stage, words: str, key: str, slot: Callable[[], object]) -> QPushButton:
