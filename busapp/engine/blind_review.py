@@ -4,6 +4,7 @@ The paper names as its first limitation that no expert had looked at its images 
 run, written at every answer, so that one that was left goes on where it stopped.
 """
 
+import secrets
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,16 @@ USUAL: Final = 20
 """Images of each kind where nothing else is asked for: a quarter of an hour for a reader."""
 REASONS: Final = ("not anatomical", "artefact or checkerboard", "wrong class", "too blurred")
 """Suggested reasons why an image is unfit."""
+REACH: Final = (
+    "Images set aside are left out of what the study's own generators add: synthetic images of a class, balanced "
+    "classes, and system2 under published where it uses such a generator. Under strict, a validation trains generators "
+    "of its own; nobody reviewed their images, and a review changes nothing there."
+)
+"""What becomes of images that are set aside, for people."""
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 200
 _FOLDER: Final = "reviews"
+_SECRET_BITS: Final = 63
 
 Reader = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 
@@ -68,7 +76,7 @@ class Question(BaseModel):
 
 class BlindReview(BaseModel):
     """`reviews/<id>.json` in the run's folder. Times are ISO 8601 in UTC; `id` is the time it began, so that ids sort
-    by age. `result` is there once it is finished."""
+    by age. `seed` is that of the order of its questions; `result` is there once it is finished."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -98,6 +106,11 @@ class BlindReview(BaseModel):
     def asked(self) -> int:
         """How many questions there are to answer, those that were answered among them."""
         return sum(question.is_answered or question.waits for question in self.questions)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it has a result of a part of its questions only."""
+        return self.result is not None and self.current is not None
 
     def is_by(self, reader: str) -> bool:
         """Whether this reader reviews; capitals and spaces around the name do not matter."""
@@ -163,6 +176,11 @@ def unfinished(reviews: Sequence[BlindReview], reader: str) -> BlindReview | Non
     return next((review for review in reviews if review.result is None and review.is_by(reader)), None)
 
 
+def without_effect(reviews: Sequence[BlindReview]) -> BlindReview | None:
+    """The newest of a run's reviews (newest first) that somebody left with answers: nothing was set aside for it."""
+    return next((review for review in reviews if review.result is None and review.answered), None)
+
+
 def save(run: Run, review: BlindReview) -> None:
     """Write a review into its run's folder.
 
@@ -190,19 +208,18 @@ def _path(run: Run, review_id: str) -> Path:
 
 def most_of_each(workspace: Workspace, run: Run) -> int:
     """How many real, and as many synthetic images a review of the run can have."""
-    return min(map(len, _choices(workspace, run, seed=0)))
+    return min(map(len, _choices(workspace, run, number=0)))
 
 
-def begin(
-    workspace: Workspace, run: Run, reader: str, n_of_each: int = USUAL, *, seed: int | None = None
-) -> BlindReview:
-    """Choose `n_of_each` synthetic images of the run and as many real ones of its class, all in use, in an order drawn
-    by chance, and keep that as a new review. Where the study has fewer of one kind, fewer of both are chosen: only of
-    equal shares is a guess right in one half.
+def begin(workspace: Workspace, run: Run, reader: str, n_of_each: int = USUAL) -> BlindReview:
+    """Choose `n_of_each` synthetic images of the run and as many real ones of its class, all in use, and keep that as a
+    new review. Where the study has fewer of one kind, fewer of both are chosen: only of equal shares is a guess right
+    in one half.
 
     Of a group of near-duplicates at most one real image is asked about. Images come first that this reader was not
-    asked about before. Without a `seed`, it is the number of the reader's reviews of this run, so that the first
-    reviews of two readers are of the same images.
+    asked about before; the choice follows from the run and the number of the reader's reviews of it, so that the first
+    reviews of two readers are of the same images. Their order is a secret of each review: were it to follow from
+    anything a reader knows, one who has seen the truth once would know it of the next.
 
     Raises:
         BadInput: no name is given, or one longer than 80 characters; the run's folder cannot be written to.
@@ -215,8 +232,7 @@ def begin(
             remedy=f"Type who reviews, in at most {LONGEST_NAME} characters.",
         )
     earlier = [review for review in reviews_of(run) if review.is_by(name)]
-    seed = len(earlier) if seed is None else seed
-    real, drawn = _choices(workspace, run, seed)
+    real, drawn = _choices(workspace, run, len(earlier))
     count = min(n_of_each, len(real), len(drawn))
     if count < FEWEST:
         raise NotEnoughImages(
@@ -227,6 +243,7 @@ def begin(
     seen = {question.sha256 for review in earlier for question in review.questions}
     chosen = [*_unseen_first(real, seen)[:count], *_unseen_first(drawn, seen)[:count]]
     now = datetime.now(UTC)
+    seed = secrets.randbits(_SECRET_BITS)
     review = BlindReview(
         id=_free_id(run, f"{now:%Y%m%d-%H%M%S}"),
         run=run.id,
@@ -237,24 +254,26 @@ def begin(
         began=now.isoformat(timespec="seconds"),
         questions=tuple(
             Question(image=image.id, file=image.file, sha256=image.sha256, kind=image.kind)
-            for image in _shuffled(chosen, seed)
+            for image in _shuffled(chosen, np.random.default_rng(seed))
         ),
     )
     save(run, review)
     return review
 
 
-def _choices(workspace: Workspace, run: Run, seed: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """Real images of the run's class, one of each group, and synthetic ones of the run, each in a random order."""
+def _choices(workspace: Workspace, run: Run, number: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Real images of the run's class, one of each group, and synthetic ones of the run, in the order in which a
+    reader's review of this number takes them."""
     catalog = workspace.catalog
+    rng = np.random.default_rng([number, *run.id.encode()])
     real = catalog.images(class_name=run.info.settings["class_name"], kind="real", with_excluded=False)
     drawn = catalog.images(kind="synthetic", run=run.id, with_excluded=False)
-    one_of_each = {image.group: image for image in _shuffled(real, seed)}
-    return list(one_of_each.values()), _shuffled(drawn, seed)
+    one_of_each = {image.group: image for image in _shuffled(real, rng)}
+    return list(one_of_each.values()), _shuffled(drawn, rng)
 
 
-def _shuffled(images: Sequence[ImageRecord], seed: int) -> list[ImageRecord]:
-    return [images[place] for place in np.random.default_rng(seed).permutation(len(images))]
+def _shuffled(images: Sequence[ImageRecord], rng: np.random.Generator) -> list[ImageRecord]:
+    return [images[place] for place in rng.permutation(len(images))]
 
 
 def _unseen_first(images: Sequence[ImageRecord], seen: set[str]) -> list[ImageRecord]:
@@ -299,7 +318,8 @@ def prepare(
 
 def finish(workspace: Workspace, run: Run, review: BlindReview) -> BlindReview:
     """Count the answers, set the synthetic images that were called unfit aside in one change of the dataset that can
-    be undone, and keep the result with the review.
+    be undone, and keep the result with the review. Where questions still wait, it ends early: the result is of those
+    that were answered.
 
     Raises what `save` raises; it can then be finished again.
     """

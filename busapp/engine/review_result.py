@@ -37,8 +37,9 @@ class Share(BaseModel):
 class ReviewResult(BaseModel):
     """Sensitivity is the share of the synthetic images that were called synthetic, specificity that of the real ones
     called real. `chance` is what somebody reaches who calls all images by their more frequent kind: one half, unless
-    images went missing. `needed` is the fewest correct answers that are more than guessing explains, None where not
-    even all would be. `set_aside` synthetic images were taken out of use, `gone` ones could not be shown."""
+    images went missing or the review ended early. `needed` is the fewest correct answers that are more than guessing
+    explains, None where not even all would be. `set_aside` synthetic images were taken out of use, `gone` ones could
+    not be shown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,13 +68,16 @@ class ReviewResult(BaseModel):
         """The verdict with its numbers."""
         correct = self.correct
         if not correct.of:
-            return "Nothing can be said: none of its images could be shown."
+            return "Nothing can be said: no image was answered."
         return f"{self.verdict.capitalize()}: {correct.count} of {correct.of} correct, {correct.in_words()}."
 
     @property
     def caution(self) -> str:
         """What the headline is worth."""
         guessing = f"Guessing reaches {100 * self.chance:.0f} %."
+        if self.sensitivity.of != self.specificity.of:
+            more = "real" if self.specificity.of > self.sensitivity.of else "synthetic"
+            guessing = f"Calling all of them {more} reaches {100 * self.chance:.0f} %, as so many are."
         if not self.correct.of:
             return ""
         if self.needed is None:

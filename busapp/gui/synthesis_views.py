@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.blind_review import newest_finished, reviews_of
+from busapp.engine.blind_review import newest_finished, reviews_of, without_effect
 from busapp.gui.run_tab import RunTab
 from busapp.gui.widgets.blind_review import BlindReviewView
 from busapp.gui.widgets.nearest_view import NearestView
+from busapp.gui.widgets.run_view import RunView
 from busapp.gui.widgets.share_dialog import ShareDialog
 from busapp.gui.widgets.synthesis_result import SynthesisResult
 
@@ -73,6 +74,11 @@ class SynthesisViews(RunTab):
         if self.run is not None:
             self.generator_requested.emit(self.run.id)
 
+    def show_instead(self, view: RunView | None) -> None:
+        super().show_instead(view)
+        if view is None:  # a review may have been left
+            self._look_at_images()
+
     def refresh(self) -> None:
         super().refresh()
         self._look_at_images()
@@ -90,4 +96,5 @@ class SynthesisViews(RunTab):
         self.result.buttons.offer(self.result.nearest_button)
         self.result.export_images.setEnabled(bool(drawn))
         self.result.export_generator.setEnabled(self.run.info.state == "finished")
-        self.result.show_review(newest_finished(reviews_of(self.run)))
+        reviews = reviews_of(self.run)
+        self.result.show_review(newest_finished(reviews), without_effect(reviews))

@@ -20,6 +20,7 @@ from busapp.engine.blind_review import (
     save,
     unfinished,
     unfit_in_words,
+    without_effect,
 )
 from busapp.engine.catalog import FoundPair, Kind
 from busapp.engine.events import Event
@@ -74,12 +75,35 @@ def test_a_review_is_balanced_mixed_and_of_this_run_and_class(phantom_study: Wor
     assert len(begin(phantom_study, run, "Dr A", 4).questions) == 8
 
 
-def test_the_same_seed_asks_the_same_and_another_one_does_not(phantom_study: Workspace) -> None:
-    run = drawn_run(phantom_study, 12)
-    first, second = (begin(phantom_study, run, name, seed=3) for name in ("Dr A", "Dr B"))
-    assert first.questions == second.questions
-    assert begin(phantom_study, run, "Dr C", seed=4).questions != first.questions
-    assert begin(phantom_study, run, "Dr D").seed == 0, "the first reviews of two readers can be compared"
+def test_the_order_cannot_be_told_from_run_reader_and_number(phantom_study: Workspace) -> None:
+    """Each of these reviews is the first of the same reader, of the same images of the same run."""
+    run = drawn_run(phantom_study, 8)
+    orders, chosen = [], set()
+    for _ in range(6):
+        review = begin(phantom_study, run, "Dr A", 6)
+        orders.append(tuple(question.kind for question in review.questions))
+        chosen.add(frozenset(question.image for question in review.questions))
+        assert reviews_of(run) == [review], "a review that is gone on with keeps its order"
+        (run.folder / "reviews" / f"{review.id}.json").unlink()
+    assert len(chosen) == 1
+    assert len(set(orders)) > 3, "12 images can be ordered in 924 ways"
+
+
+def test_first_reviews_of_two_readers_are_of_the_same_images_and_of_two_runs_not(phantom_study: Workspace) -> None:
+    run, *others = (drawn_run(phantom_study, 8) for _ in range(4))
+
+    def chosen(run: Run, reader: str) -> dict[Kind, list[int]]:
+        """The places, among the real images and among those drawn, of what is asked about."""
+        asked = {question.image for question in begin(phantom_study, run, reader, 4).questions}
+        real = phantom_study.catalog.images(class_name="malignant", kind="real")
+        return {
+            "real": [place for place, image in enumerate(real) if image.id in asked],
+            "synthetic": [place for place, image in enumerate(drawn_images(phantom_study, run)) if image.id in asked],
+        }
+
+    first = chosen(run, "Dr A")
+    assert chosen(run, "Dr B") == first
+    assert [other for other in others if chosen(other, "Dr A") != first]
 
 
 def test_a_reader_is_asked_about_new_images_first(phantom_study: Workspace) -> None:
@@ -234,6 +258,33 @@ def test_unfit_synthetic_images_are_set_aside_in_one_change(phantom_study: Works
     assert len(catalog.history()) == before + 1
     catalog.undo()
     assert all(image.excluded is None for image in drawn_images(phantom_study, run))
+
+
+def test_a_review_that_is_ended_early_is_of_what_was_answered(phantom_study: Workspace) -> None:
+    run = drawn_run(phantom_study, 8)
+
+    def strict(question: Question) -> tuple[Kind, bool, str]:
+        return question.kind, False, "too blurred"
+
+    left = answer(run, begin(phantom_study, run, "Dr A"), strict, most=5)
+    left = left.called("real", 1.0)  # it is not said whether this one is fit: not an answer
+    save(run, left)
+    assert without_effect(reviews_of(run)) == left
+    other = answer(run, begin(phantom_study, run, "Dr B"), most=16)
+    assert finish(phantom_study, run, other).result is not None, "a review that was left blocks no other reader"
+    ended = finish(phantom_study, run, left)
+    drawn = sum(question.kind == "synthetic" for question in ended.questions[:5])
+    result = ended.result
+    assert result is not None and ended.ended_early and (ended.answered, ended.asked) == (5, 16)
+    assert (result.correct.of, result.sensitivity.of, result.specificity.of) == (5, drawn, 5 - drawn)
+    assert result.chance == max(drawn, 5 - drawn) / 5, "of what was answered, not of what was to be"
+    assert f"Calling all of them {'real' if drawn < 3 else 'synthetic'} reaches" in result.caution
+    assert result.set_aside == drawn
+    asked = {question.image for question in ended.questions[:5]}
+    aside = {image.id for image in drawn_images(phantom_study, run) if image.excluded}
+    assert len(aside) == drawn and aside <= asked
+    assert unfinished(reviews_of(run), "Dr A") is without_effect(reviews_of(run)) is None
+    assert not other.ended_early
 
 
 def test_images_that_went_missing_are_not_asked_about(phantom_study: Workspace) -> None:

@@ -8,11 +8,13 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from drawn_runs import noise_png
 from measured_runs import add_synthesis, add_validation
 from PIL import Image
 from pypdf import PdfReader
 
 from busapp.engine import jobs
+from busapp.engine.blind_review import begin, finish
 from busapp.engine.catalog import NewImage
 from busapp.engine.events import Finished, Progress
 from busapp.engine.files import write_json
@@ -26,6 +28,7 @@ from busapp.engine.report.html import to_html
 from busapp.engine.report.pdf import to_pdf
 from busapp.engine.report.settings import settings_of
 from busapp.engine.report.subject import Subject, pairs_to_compare
+from busapp.engine.review_result import Share
 from busapp.engine.settings import GainSettings, ImportSettings, LeaksSettings, SynthesizeSettings
 from busapp.engine.versions import installed
 from busapp.engine.workspace import Workspace
@@ -181,6 +184,24 @@ def test_the_generators_of_each_class_have_their_scores_pictures_and_curves(phan
         assert picture in html
     words = words_of_pdf(write_report(phantom_study, phantom_study.root.parent / "report.pdf").read_bytes())
     assert "near-copies" in words and "0.210 ± 0.021" in words
+
+
+def test_a_blinded_review_stands_with_its_generator(phantom_study: Workspace) -> None:
+    run = add_synthesis(phantom_study, "malignant")
+    assert "Reviewed blindly." not in html_of(phantom_study)
+    for number in range(4):
+        sha256 = phantom_study.store_image(noise_png(number), ".png")
+        name = f"synthetic/{number}.png"
+        new = NewImage(name, sha256, ".png", "malignant", 16, 16, kind="synthetic", run=run.id)
+        phantom_study.catalog.add([new], "drawn")
+    review = begin(phantom_study, run, "Dr A", 4)
+    for _ in range(3):
+        review = review.called("real", 1.0).judged(True, "", 1.0)
+    correct = sum(question.kind == "real" for question in review.questions[:3])
+    finish(phantom_study, run, review)
+    html = html_of(phantom_study)
+    assert "Reviewed blindly." in html and "Dr A, 20" in html and "ended after 3 of 8 images" in html
+    assert f"{correct} of 3 correct, {Share.of_list([True] * correct + [False] * (3 - correct)).in_words()}" in html
 
 
 def test_images_with_text_are_no_examples(phantom_study: Workspace) -> None:

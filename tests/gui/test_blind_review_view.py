@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from drawn_runs import drawn_images, drawn_run
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.blind_review import BlindReview, begin, reviews_of
@@ -171,7 +171,11 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     _answer_rightly(qtbot, tab, run, 3)
     _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and tab.shown_instead is None
-    assert not tab.result.reviewed.isVisible(), "there is no result before the end"
+    assert tab.width() == 1280, "the window does not grow"
+    said = tab.result.reviewed.text()
+    assert tab.result.reviewed.isVisible()
+    assert "left after 3 of 16 images: nothing has been set aside for it yet" in said
+    assert "correct" not in said, "there is no result before the end"
     qtbot.mouseClick(tab.result.review_button, Qt.MouseButton.LeftButton)
     start = tab.review_view.start_page
     assert start.table.item(0, 2).text() == "3 of 16 answered"
@@ -195,6 +199,82 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     start.table.setCurrentCell(0, 0)
     qtbot.keyClick(start.table, Qt.Key.Key_Return)
     assert tab.review_view.end_page.isVisible()
+
+
+def _answer_dialog(qtbot: QtBot, seen: list[str], words: str) -> None:
+    """Click a button of the question that will stand next, and keep what it says."""
+
+    def click() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        seen.append(f"{box.text()} {box.informativeText()}")
+        button = next(button for button in box.buttons() if button.text() == words)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(0, click)
+
+
+def test_a_review_is_ended_early_while_it_asks(
+    qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace, run: Run
+) -> None:
+    _begin(qtbot, tab, phantom_study)
+    view, page = tab.review_view, tab.review_view.question_page
+    assert not page.end_button.isEnabled(), "there is nothing to end with yet"
+    n_unfit = 0
+    for _ in range(6):
+        n_unfit += _truth(run) == "synthetic"
+        _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_U, Qt.Key.Key_1)
+    seen: list[str] = []
+    _answer_dialog(qtbot, seen, "Not yet")
+    qtbot.mouseClick(page.end_button, Qt.MouseButton.LeftButton)
+    assert "after 6 of 16 images" in seen[0] and "of the 6 images answered only" in seen[0]
+    assert _kept(run).result is None and page.isVisible()
+    assert tab.focusWidget() is page, "keys answer again"
+    _answer_dialog(qtbot, seen, "End it")
+    qtbot.mouseClick(page.end_button, Qt.MouseButton.LeftButton)
+    _wait_for_end(qtbot, tab)
+    assert "6 of 6 correct" in view.end_page.verdict.text()
+    assert {tile.lines[0] for tile in view.end_page.tiles.tiles} <= {"Synthetic, recognised", "Real, recognised"}
+    assert "ended early, 6 of 16 images answered" in view.end_page.about.text()
+    assert sum(bool(image.excluded) for image in drawn_images(phantom_study, run)) == n_unfit
+    qtbot.mouseClick(view.end_page.list_button, Qt.MouseButton.LeftButton)
+    start = view.start_page
+    assert start.table.item(0, 2).text() == "ended after 6 of 16"
+    assert not start.end_button.isVisible() and start.start_button.isEnabled()
+    _press(qtbot, tab, Qt.Key.Key_Escape)
+    assert "correct of 6 (ended early)" in tab.result.reviewed.text()
+
+
+def test_a_review_that_somebody_left_is_ended_by_another_reader(
+    qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace, run: Run
+) -> None:
+    _begin(qtbot, tab, phantom_study)
+    for _ in range(6):
+        _press(qtbot, tab, Qt.Key.Key_S, Qt.Key.Key_U, Qt.Key.Key_1)
+    unfit = {question.image for question in _kept(run).questions[:6] if question.kind == "synthetic"}
+    _press(qtbot, tab, Qt.Key.Key_Escape)
+    qtbot.mouseClick(tab.result.review_button, Qt.MouseButton.LeftButton)
+    start = tab.review_view.start_page
+    start.reader.setText("Dr B")
+    assert start.start_button.isEnabled() and not start.end_button.isVisible(), "it blocks nobody"
+    start.table.setFocus()
+    start.table.setCurrentCell(0, 0)
+    qtbot.keyClick(start.table, Qt.Key.Key_Return)
+    seen: list[str] = []
+    _answer_dialog(qtbot, seen, "End it")
+    qtbot.mouseClick(start.end_button, Qt.MouseButton.LeftButton)
+    assert "by Dr A" in seen[0]
+    _wait_for_end(qtbot, tab)
+    assert {image.id for image in drawn_images(phantom_study, run) if image.excluded} == unfit
+
+
+def test_what_a_review_changes_is_not_said_of_strict_validations(
+    qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace, run: Run
+) -> None:
+    tab.open_study(phantom_study)
+    qtbot.mouseClick(tab.result.review_button, Qt.MouseButton.LeftButton)
+    words = tab.review_view.start_page.about.text()
+    assert "Under strict, a validation trains generators of its own" in words and "out of training" not in words
 
 
 def test_nothing_tells_the_truth_while_it_is_asked(

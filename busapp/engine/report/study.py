@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from busapp.engine import figures
+from busapp.engine.blind_review import newest_finished, reviews_of
 from busapp.engine.catalog import ImageRecord, Kind
 from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.gan.generators import GeneratorRecord
@@ -117,6 +118,7 @@ def generator(one: Synthesis) -> list[Block]:
             f"{many(result['images'], 'image')} drawn. {_copies(result)} Run {one.run.id}."
         ),
         *_scores(result),
+        *_reviewed(one),
     ]
     if one.examples("synthetic"):
         said = "Real images above, images that the generator drew beneath:"
@@ -129,6 +131,22 @@ def generator(one: Synthesis) -> list[Block]:
         said = "Losses of generator and discriminator, and what the discriminator says of real and drawn images:"
         blocks += [Paragraph(said, tone="quiet"), _picture(losses_figure(one), "loss curves of the generator")]
     return blocks
+
+
+def _reviewed(one: Synthesis) -> list[Block]:
+    """The newest finished blinded review of its images, in a line."""
+    review = newest_finished(reviews_of(one.run))
+    if review is None or review.result is None:
+        return []
+    result = review.result
+    early = f", ended after {review.answered} of {many(review.asked, 'image')}" if review.ended_early else ""
+    return [
+        Paragraph(
+            f"{review.reader}, {(review.ended or review.began)[:10]}{early}. {result.headline} {result.caution} "
+            f"Synthetic images called fit: {result.fit_synthetic.in_words()}. In brackets exact 95 % intervals.",
+            "Reviewed blindly.",
+        )
+    ]
 
 
 def _picture(figure: Figure, said: str) -> Picture:

@@ -6,7 +6,7 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from busapp.engine.blind_review import BlindReview, Question, unfit_in_words
+from busapp.engine.blind_review import REACH, BlindReview, Question, unfit_in_words
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
@@ -68,9 +68,12 @@ class BlindEnd(QWidget):
         self.caution.setText(result.caution)
         gone = f" {many(result.gone, 'image')} could not be shown." if result.gone else ""
         when = when_in_words(review.ended or review.began)
+        images = many(review.asked, "image")
+        if review.ended_early:
+            images = f"ended early, {review.answered} of {images} answered,"
         self.about.setText(
-            f"Reviewed by {review.reader}, {when}: {many(review.asked, 'image')} at {review.image_size}×"
-            f"{review.image_size} pixels, by one reader; another one may see other things.{gone} In brackets exact "
+            f"Reviewed by {review.reader}, {when}: {images} at {review.image_size}×{review.image_size} pixels, by one "
+            f"reader; another one may see other things.{gone} In brackets exact "
             "95 % intervals (Clopper and Pearson)."
         )
         rows = [
@@ -105,10 +108,12 @@ class BlindEnd(QWidget):
         unfit = [question for question in review.questions if question.fit is False and not question.is_misjudged]
         self._shown = [(question, _as_shown(workspace, question)) for question in [*misjudged, *unfit]]
         also = f"; {len(unfit)} more called unfit" if unfit else ""
+        if any(question.kind == "real" for question, _ in self._shown):
+            also += ". Real ones are shown as they are in the study, not as small as in the review"
         self.told.setText(
             f"{many(len(misjudged), 'image')} taken for what {'it is' if len(misjudged) == 1 else 'they are'} not{also}"
             if self._shown
-            else "Every image was taken for what it is, and called fit."
+            else "Every image that was answered was taken for what it is, and called fit."
         )
         tiles = [_tile(question, image) for question, image in self._shown]
         self.tiles.setVisible(bool(tiles))
@@ -147,7 +152,8 @@ def _as_shown(workspace: Workspace, question: Question) -> ImageRecord | None:
 
 
 def _lines(question: Question) -> Sequence[str]:
-    lines = [f"{question.kind.capitalize()}, called {question.said}"]
+    said = f"called {question.said}" if question.is_misjudged else "recognised"
+    lines = [f"{question.kind.capitalize()}, {said}"]
     return lines if question.fit else [*lines, f"Unfit: {question.reason}"]
 
 
@@ -163,13 +169,11 @@ def _fitness(review: BlindReview) -> str:
     sentences = [f"Synthetic images called unfit: {drawn}." if drawn else "No synthetic image was called unfit."]
     if result.set_aside:
         were = "image was" if result.set_aside == 1 else "images were"
-        sentences.append(
-            f"{result.set_aside:,} {were} set aside and stay out of training. Ctrl+Z in the Dataset tab takes that "
-            "back."
-        )
+        sentences.append(f"{result.set_aside:,} {were} set aside; Ctrl+Z in the Dataset tab takes that back.")
     if real:
         sentences.append(
             f"Real images called unfit: {real}. They are only counted: what a reader finds unfit in real images too is "
             "no fault of the generator."
         )
-    return " ".join(sentences)
+    said = " ".join(sentences)
+    return f"{said}\n{REACH}" if result.set_aside else said

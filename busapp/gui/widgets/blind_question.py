@@ -33,6 +33,8 @@ _QUESTIONS: Final[dict[Stage, str]] = {
     "reason": "Why is it unfit?",
 }
 _STAGES: Final[tuple[Stage, ...]] = ("kind", "fitness", "reason")
+END_EARLY: Final = "&End the review here…"
+END_EARLY_TIP: Final = "The result is then of the images that are answered: at least one"
 _CANVAS_KEYS: Final = (
     Qt.Key.Key_Plus,
     Qt.Key.Key_Equal,
@@ -49,10 +51,12 @@ class BlindQuestion(QWidget):
     """R and S, then F and U, then 1 to 4 or words of one's own. The controls have one height, so that nothing moves.
 
     Signals:
+        end_wanted: the reader wants to end the review without the images that are left.
         called: the kind that the image is taken for, and the seconds that took.
         judged: whether it is fit, the reason if not, and the seconds that took.
     """
 
+    end_wanted = Signal()
     called = Signal(str, float)
     judged = Signal(bool, str, float)
 
@@ -67,6 +71,9 @@ class BlindQuestion(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(SPACE)
         self.progress.setAccessibleName("Images that are answered")
+        self.end_button = QPushButton(END_EARLY)
+        self.end_button.setToolTip(END_EARLY_TIP)
+        self.end_button.clicked.connect(self.end_wanted)
         self.canvas = ImageCanvas()
         self.canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # zooming and moving go through this page
         self.question = QLabel()
@@ -85,6 +92,7 @@ class BlindQuestion(QWidget):
         top.setSpacing(SPACE)
         top.addWidget(self.place)
         top.addWidget(self.progress, 1)
+        top.addWidget(self.end_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE)
@@ -116,7 +124,7 @@ class BlindQuestion(QWidget):
         self.words.setPlaceholderText("or in your own words, then Enter")
         self.words.setAccessibleName("Reason in your own words")
         self.words.returnPressed.connect(lambda: self._judge(False, self.words.text()))
-        fit = self._button("reason", "Fit after all", "F", lambda: self._judge(True))
+        fit = self._button("reason", "It is fit", "F", lambda: self._judge(True))
         return _row(*suggested, self.words, fit, stretch=False)
 
     def _button(self, stage: Stage, words: str, key: str, slot: Callable[[], object]) -> QPushButton:
@@ -142,6 +150,7 @@ class BlindQuestion(QWidget):
         self.place.setText(f"Image {number} of {review.asked}")
         self.progress.setRange(0, review.asked)
         self.progress.setValue(review.answered)
+        self.end_button.setEnabled(review.answered > 0)
         self.canvas.show_picture(to_qimage(Image.fromarray(pixels)))
         self.canvas.fit()
         self.words.clear()

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.blind_review import BlindReview, begin, finish, most_of_each, prepare, reviews_of, save
 from busapp.engine.catalog import Kind
 from busapp.engine.events import Progress
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
+from busapp.engine.words import many
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
@@ -65,8 +66,10 @@ class BlindReviewView(RunView):
         self.start_page = BlindStart()
         self.start_page.start_requested.connect(self._start)
         self.start_page.resume_requested.connect(self._go_on)
+        self.start_page.end_requested.connect(self._end_early)
         self.start_page.opened.connect(self._show_end)
         self.question_page = BlindQuestion()
+        self.question_page.end_wanted.connect(lambda: self._end_early(self.review))
         self.question_page.called.connect(self._on_called)
         self.question_page.judged.connect(self._on_judged)
         self.end_page = BlindEnd()
@@ -232,6 +235,31 @@ class BlindReviewView(RunView):
         return True
 
     # -- the end -------------------------------------------------------------------------------------------
+
+    def _end_early(self, review: BlindReview | None) -> None:
+        """Finish a review with what is answered, if its reader agrees."""
+        page, run = self._pages.currentWidget(), self.run
+        if review is None or not self._agrees_to_end(review):
+            self.question_page.setFocus()
+        elif (self._pages.currentWidget(), self.run) == (page, run):  # it can be closed while the question stands
+            self.review = review
+            self._finish(review)
+
+    def _agrees_to_end(self, review: BlindReview) -> bool:
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
+            "End the review here",
+            f"End the review by {review.reader} after {review.answered} of {many(review.asked, 'image')}?",
+            parent=self,
+        )
+        question.setInformativeText(
+            f"The result is of the {many(review.answered, 'image')} answered only, and synthetic ones of them called "
+            "unfit are set aside. The review cannot be gone on with afterwards."
+        )
+        end = question.addButton("End it", QMessageBox.ButtonRole.AcceptRole)
+        question.setDefaultButton(question.addButton("Not yet", QMessageBox.ButtonRole.RejectRole))
+        question.exec()
+        return question.clickedButton() is end
 
     def _finish(self, review: BlindReview) -> None:
         workspace, run = self.workspace, self.run

@@ -6,11 +6,12 @@ from typing import Final
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from busapp.engine.blind_review import FEWEST, LONGEST_NAME, USUAL, BlindReview, unfinished
+from busapp.engine.blind_review import FEWEST, LONGEST_NAME, REACH, USUAL, BlindReview, unfinished
 from busapp.engine.review_result import Share
 from busapp.engine.runs import Run
 from busapp.gui import user_settings
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.blind_question import END_EARLY, END_EARLY_TIP
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
@@ -38,11 +39,13 @@ class BlindStart(QWidget):
     Signals:
         start_requested: the reader's name, and how many images of each kind.
         resume_requested: the `BlindReview` to go on with.
+        end_requested: the unfinished `BlindReview` to end with what is answered.
         opened: the finished `BlindReview` to show.
     """
 
     start_requested = Signal(str, int)
     resume_requested = Signal(object)
+    end_requested = Signal(object)
     opened = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -66,12 +69,16 @@ class BlindStart(QWidget):
         form.addRow("&Images", self.count)
         self.resume_button = QPushButton("&Go on")
         self.resume_button.clicked.connect(self._resume)
+        self.end_button = QPushButton(END_EARLY)
+        self.end_button.setToolTip(END_EARLY_TIP)
+        self.end_button.clicked.connect(lambda: self.end_requested.emit(self.left_review))
         self.start_button = QPushButton("Start the revie&w")
         self.start_button.clicked.connect(lambda: self.start_requested.emit(self.reader.text(), self.count.value()))
         self.reader.returnPressed.connect(self._on_return)
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)
         buttons.addWidget(self.resume_button)
+        buttons.addWidget(self.end_button)
         buttons.addWidget(self.start_button)
         buttons.addStretch()
         self.earlier = words_label("heading")
@@ -99,14 +106,15 @@ class BlindStart(QWidget):
             "it is fit for training. There is no way back to an image, and the truth is shown only at the end.\n\n"
             f"All are shown with {size}×{size} pixels, as the generator draws them. Real ones are made as small, as it "
             "learned from them: otherwise sharpness alone would tell. Judge what can be judged at this size.\n\n"
-            "Every answer is kept at once: leave whenever you have to, and go on later. At the end, synthetic images "
-            "called unfit are set aside, so that they stay out of training; Ctrl+Z in the Dataset tab brings them back."
+            "Every answer is kept at once: leave whenever you have to, and go on later, or end with what is answered. "
+            "Only at the end are synthetic images called unfit set aside; Ctrl+Z in the Dataset tab brings them back. "
+            f"{REACH}"
         )
         self.problem.setText("" if most >= FEWEST else TOO_FEW)
         self.problem.setVisible(most < FEWEST)
         self.count.setMaximum(max(FEWEST, most))
         self.count.setToolTip(f"So many synthetic and as many real images; this run and its class have {most} of each")
-        self.earlier.setText("Earlier reviews of this run; Enter or a double-click shows one")
+        self.earlier.setText("Earlier reviews of this run; Enter or a double-click shows one, or offers to end it")
         self.earlier.setVisible(bool(reviews))
         self.table.setVisible(bool(reviews))
         self.table.show_cells(_HEADINGS, [_row(review) for review in reviews])
@@ -129,13 +137,15 @@ class BlindStart(QWidget):
     def _look_at_reader(self) -> None:
         left = self.left_review
         self.resume_button.setVisible(left is not None)
+        self.end_button.setVisible(left is not None)
         if left is not None:
+            self.end_button.setEnabled(left.answered > 0)
             self.resume_button.setText(f"&Go on: {left.answered} of {left.asked} images are answered")
         has_name = bool(self.reader.text().strip())
         self.start_button.setEnabled(has_name and left is None and self._most >= FEWEST)
         why = "" if has_name else "Type who reviews first"
         if left is not None:
-            why = "Go on with the review that you left; then another one can be started"
+            why = "Go on with the review that you left, or end it; then another one can be started"
         self.start_button.setToolTip(why)
 
     def _on_return(self) -> None:
@@ -159,7 +169,8 @@ class BlindStart(QWidget):
 
 def _row(review: BlindReview) -> list[Cell]:
     result = review.result
-    state = "finished" if result is not None else f"{review.answered} of {review.asked} answered"
+    answered = f"{review.answered} of {review.asked}"
+    state = f"ended after {answered}" if review.ended_early else "finished" if result else f"{answered} answered"
     shares: list[Share | None] = [None] * 5
     if result is not None:
         parts = result.correct, result.sensitivity, result.specificity, result.fit_synthetic, result.fit_real

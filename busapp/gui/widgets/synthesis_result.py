@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.blind_review import BlindReview
 from busapp.engine.runs import RunInfo
+from busapp.engine.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.score_bars import ScoreBars
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
@@ -142,16 +143,24 @@ class SynthesisResult(QWidget):
             else "No images were added to the study.",
         )
 
-    def show_review(self, review: BlindReview | None) -> None:
-        """The newest finished review of the run; None where there is none."""
-        self.reviewed.setVisible(review is not None)
+    def show_review(self, review: BlindReview | None, left: BlindReview | None) -> None:
+        """The newest finished review of the run, and the newest that was left; None where there is none."""
+        sentences = []
         if review is not None and review.result is not None:
             when = when_in_words(review.ended or review.began).split()[0]
             result = review.result
-            self.reviewed.setText(
-                f"Reviewed by {review.reader} on {when}: {result.verdict}, {result.correct.in_words()} correct; "
+            of = f" of {review.answered} (ended early)" if review.ended_early else ""
+            sentences.append(
+                f"Reviewed by {review.reader} on {when}: {result.verdict}, {result.correct.in_words()} correct{of}; "
                 f"{result.fit_synthetic.in_words()} of the synthetic images fit."
             )
+        if left is not None:
+            sentences.append(
+                f"The review by {left.reader} was left after {left.answered} of {many(left.asked, 'image')}: nothing "
+                "has been set aside for it yet. Blind review goes on with it, or ends it."
+            )
+        self.reviewed.setText(" ".join(sentences))
+        self.reviewed.setVisible(bool(sentences))
 
     def _say(self, label: QLabel, words: str) -> None:
         label.setText(words)
