@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.estimates import estimate, lacking
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.preprocessing import Preprocessing
@@ -239,10 +240,12 @@ class SynthesisTab(SynthesisViews):
         if not wanted or self.workspace is None or self.run is None:
             return
         class_name = self.run.info.settings["class_name"]
-        images = self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
-        if not images:
+        of_group: dict[int, ImageRecord] = {}  # so that no picture is shown twice
+        for image in self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False):
+            of_group.setdefault(image.group, image)
+        if not of_group:
             return
-        paths = [self.workspace.image_path(image) for image in images[: REAL_ROWS * REAL_COLUMNS]]
+        paths = [self.workspace.image_path(image) for image in list(of_group.values())[: REAL_ROWS * REAL_COLUMNS]]
         try:
             pixels = Preprocessing(REAL_SIDE).load(paths)
         except UserError as error:

@@ -132,6 +132,17 @@ def test_an_old_run_is_shown_as_it_was(qtbot: QtBot, tab: SynthesisTab, phantom_
     assert not tab.film.real.pixmap.isNull()
 
 
+def test_no_picture_stands_twice_among_the_real_ones(tab: SynthesisTab, phantom_study: Workspace) -> None:
+    synthesis_run(phantom_study)
+    catalog = phantom_study.catalog
+    catalog.join([image.id for image in catalog.images(class_name="malignant")[:7]])
+    tab.open_study(phantom_study)
+    tab.film.compare.click()
+    shown = tab.film.real.pixmap.toImage()
+    lightest = [max(shown.pixelColor(96 * column + x, 40).lightness() for x in range(96)) for column in range(5)]
+    assert all(lightest[:2]) and not any(lightest[2:]), "two of the eight are different pictures"
+
+
 def test_a_failed_run_shows_no_black_square_as_real(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
     synthesis_run(phantom_study, epochs=2)
     tab.open_study(phantom_study)
