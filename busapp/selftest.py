@@ -17,6 +17,7 @@ from busapp.engine.settings import (
     CurateSettings,
     DiagnoseSettings,
     ExportSettings,
+    Framework,
     ImportSettings,
     JobSettings,
     ShareSettings,
@@ -49,7 +50,8 @@ def run_checks() -> Iterator[Check]:
             ("images and catalog", steps.images),
             ("DICOM (JPEG-LS)", steps.dicom),
             ("export of the images", steps.share),
-            ("DCGAN (Keras, TensorFlow)", steps.generator),
+            ("DCGAN (Keras on TensorFlow)", lambda: steps.generator("tensorflow")),
+            ("DCGAN (Keras on torch)", lambda: steps.generator("torch")),
             ("classifier (PyTorch)", steps.classifier),
             ("model file (ONNX)", steps.model),
             ("diagnosis (ONNX Runtime)", steps.diagnosis),
@@ -123,9 +125,9 @@ class _Steps:
         result = self._run(ShareSettings(out=self._folder / "images.zip", format="zip"))
         return f"{result['images']} images in a ZIP"
 
-    def generator(self) -> str:
+    def generator(self, framework: Framework) -> str:
         given = {"class_name": "malignant", "epochs": 1, "count": 1, "image_size": 16, "batch_size": 8}
-        result = self._run(SynthesizeSettings.model_validate(given))
+        result = self._run(SynthesizeSettings.model_validate({**given, "backend": framework}))
         return f"1 epoch, {result['images']} image drawn"
 
     def classifier(self) -> str:

@@ -127,7 +127,7 @@ def losses_figure(one: Synthesis) -> Figure:
     for axes in (above, below):
         axes.grid(alpha=0.25)
         axes.tick_params(labelsize=8)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper right")
     return figure
 
 
