@@ -171,7 +171,8 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     _answer_rightly(qtbot, tab, run, 3)
     _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and tab.shown_instead is None
-    assert tab.width() == 1280, "the window does not grow"
+    QApplication.processEvents()  # the panels are laid out again
+    assert tab.minimumSizeHint().width() <= 1276, "a window of 1280 pixels must not grow"
     said = tab.result.reviewed.text()
     assert tab.result.reviewed.isVisible()
     assert "left after 3 of 16 images: nothing has been set aside for it yet" in said
