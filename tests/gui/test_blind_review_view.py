@@ -171,7 +171,8 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     _answer_rightly(qtbot, tab, run, 3)
     _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and tab.shown_instead is None
-    assert tab.width() == 1280, "the window does not grow"
+    QApplication.processEvents()  # the panels are laid out again
+    assert tab.minimumSizeHint().width() <= 1276, "a window of 1280 pixels must not grow"
     said = tab.result.reviewed.text()
     assert tab.result.reviewed.isVisible()
     assert "left after 3 of 16 images: nothing has been set aside for it yet" in said
@@ -222,8 +223,13 @@ def test_a_review_is_ended_early_while_it_asks(
     assert not page.end_button.isEnabled(), "there is nothing to end with yet"
     n_unfit = 0
     for _ in range(6):
-        n_unfit += _truth(run) == "synthetic"
-        _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_U, Qt.Key.Key_1)
+        truth = _truth(run)
+        _press(qtbot, tab, CHOICE[truth])
+        if truth == "synthetic" and n_unfit < 4:  # by chance all six can be synthetic, and four have to be left
+            n_unfit += 1
+            _press(qtbot, tab, Qt.Key.Key_U, Qt.Key.Key_1)
+        else:
+            _press(qtbot, tab, Qt.Key.Key_F)
     seen: list[str] = []
     _answer_dialog(qtbot, seen, "Not yet")
     qtbot.mouseClick(page.end_button, Qt.MouseButton.LeftButton)
