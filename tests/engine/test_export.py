@@ -97,12 +97,13 @@ def test_generator_is_exported_as_a_keras_file_that_says_what_it_is(
         assert image.sha256 not in json.dumps(about) and image.file not in json.dumps(about)
 
     from busapp.engine.gan import dcgan
-    from busapp.engine.gan.keras_setup import keras
+    from busapp.engine.gan.keras_setup import keras_on
 
+    keras = keras_on("tensorflow")
     record = GeneratorRecord.load(synthesis.folder)
     network = keras.saving.load_model(out, compile=False)
     vectors = dcgan.noise(record.settings, 32, dcgan.Stream.DRAWING)
-    np.testing.assert_array_equal(dcgan.draw_from(network, vectors)[:5], draw(record, 5))
+    np.testing.assert_array_equal(dcgan.draw_from(keras, network, vectors)[:5], draw(record, 5))
     assert SUMMARIES["export"](finished.result)[0] == f"Generator of malignant written to {out}."
 
 
