@@ -6,7 +6,8 @@ of runs and what leaks are worth.
 The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
 diagnoses FILE (by default the study's first malignant image). The review shows the first pair that waits, or else the
 first that was decided; without any pair there is no picture of it. The longest finished run of each system, protocol
-and recipe is compared (`compare.png`, from two on), and the newest finished measurement of leaks shown (`leaks.png`).
+and recipe is compared (`compare.png`, from two on), and the newest finished measurements of leaks and of synthetic
+images are shown (`leaks.png`, `gain.png`).
 No screen is needed (`QT_QPA_PLATFORM=offscreen`).
 """
 
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -28,6 +30,7 @@ from busapp.engine.measured import longest_runs
 from busapp.engine.workspace import Workspace
 from busapp.gui import theme
 from busapp.gui.main_window import MainWindow
+from busapp.gui.widgets.measurement_view import MeasurementView
 from busapp.gui.widgets.runs_list import MOST_COMPARED
 
 SETTLE_SECONDS = 1.5
@@ -77,9 +80,19 @@ def show_comparison(window: MainWindow, app: QApplication) -> bool:
 
 
 def show_leaks(window: MainWindow, app: QApplication) -> bool:
-    """Show what leaks are worth, and wait for the estimate of another measurement; whether it was measured."""
-    view = window.validation.leaks_view
+    """Show what leaks are worth; whether it was measured."""
     window.validation.show_leaks()
+    return is_measured(window.validation.leaks_view, app)
+
+
+def show_gain(window: MainWindow, app: QApplication) -> bool:
+    """Show what synthetic images are worth; whether it was measured."""
+    window.validation.show_gain()
+    return is_measured(window.validation.gain_view, app)
+
+
+def is_measured(view: MeasurementView[Any], app: QApplication) -> bool:
+    """Wait for the estimate of another measurement; whether there is one to show."""
     work_events(app, LONGEST_SECONDS, until=lambda: "Estimating" not in view.plan.text())
     return view.result.isVisible()
 
@@ -120,7 +133,7 @@ def main() -> None:
                 window.grab().save(str(arguments.out / "review.png"))
                 window.dataset.review.left.emit()
             if tab is window.validation:
-                for picture, show in (("compare", show_comparison), ("leaks", show_leaks)):
+                for picture, show in (("compare", show_comparison), ("leaks", show_leaks), ("gain", show_gain)):
                     if show(window, app):
                         work_events(app, SETTLE_SECONDS)
                         window.grab().save(str(arguments.out / f"{picture}.png"))
