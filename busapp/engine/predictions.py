@@ -36,7 +36,8 @@ def write_predictions(run: Run, predictions: Iterable[Prediction], classes: Iter
     writer.writerow([*_FIXED, *(f"{_LOGIT}{name}" for name in classes)])
     for prediction in predictions:
         fixed = [getattr(prediction, name) for name in _FIXED]
-        writer.writerow([*fixed, *(f"{logit:.9g}" for logit in prediction.logits.values())])
+        # In full: where two images are alike but for the last bit, an AUC depends on it.
+        writer.writerow([*fixed, *(repr(float(logit)) for logit in prediction.logits.values())])
     write_atomically(run.folder / FILE, text.getvalue().encode())
 
 
