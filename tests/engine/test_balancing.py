@@ -1,5 +1,6 @@
 """The job `balance`: every class gets as many images as the largest has, and each can be followed to its generator."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +24,52 @@ SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 2, "sample_eve
 SETTINGS = BalanceSettings(epochs=2)
 
 
+def no_weights(*_: object) -> None:
+    raise MissingWeights("No ImageNet weights")
+
+
 @pytest.fixture(autouse=True)
 def _tiny_networks_and_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     def tiny(_: BalanceSettings, class_name: str) -> SynthesizeSettings:
         return SynthesizeSettings.model_validate({"class_name": class_name, "count": 0, **SMALL})
 
-    def no_weights(*_: object) -> None:
-        raise MissingWeights("No ImageNet weights")
-
     monkeypatch.setattr(BalanceSettings, "generator", tiny)
     monkeypatch.setattr("busapp.engine.classifiers.features.embed", no_weights)
+
+
+def make_unbalanced(study: Workspace) -> None:
+    extra = study.catalog.images(class_name="normal")[:3]
+    study.catalog.reclassify([image.id for image in extra], "benign")
 
 
 @pytest.fixture
 def unbalanced(phantom_study: Workspace) -> Workspace:
     """benign 11, malignant 8, normal 5."""
-    extra = phantom_study.catalog.images(class_name="normal")[:3]
-    phantom_study.catalog.reclassify([image.id for image in extra], "benign")
+    make_unbalanced(phantom_study)
     return phantom_study
 
 
+@pytest.fixture(scope="module")
+def _template_with_generator(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained once for all tests."""
+    root = tmp_path_factory.mktemp("with generator") / "study"
+    shutil.copytree(_phantom_template, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("busapp.paths.user_data_dir", lambda: root.parent)
+        patch.setattr("busapp.engine.classifiers.features.embed", no_weights)
+        study = Workspace.open(root)
+        make_unbalanced(study)
+        list(jobs.start(study, SynthesizeSettings.model_validate({"class_name": "malignant", "count": 1, **SMALL})))
+        study.close()
+    return root
+
+
 @pytest.fixture
-def with_generator(unbalanced: Workspace) -> Run:
+def with_generator(unbalanced: Workspace, _template_with_generator: Path) -> Run:
     """The run of a generator of malignant images, of which one is in use."""
-    list(jobs.start(unbalanced, SynthesizeSettings.model_validate({"class_name": "malignant", "count": 1, **SMALL})))
+    unbalanced.close()
+    shutil.rmtree(unbalanced.root)
+    shutil.copytree(_template_with_generator, unbalanced.root)
     return unbalanced.runs("synthesize")[0]
 
 
