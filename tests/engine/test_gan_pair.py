@@ -30,8 +30,8 @@ def pixels() -> Pixels:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"preset": "published", "batch_size": 4, "epochs": 4}, {"kernel_size": 3}, {"kernel_size": 7}, EFFICIENT],
-    ids=["quick", "published", "kernel 3", "kernel 7", "efficient"],
+    [{"preset": "published", "batch_size": 4, "epochs": 4}, EFFICIENT],
+    ids=["published: a kernel whose edges the two cut off otherwise", "efficient and what goes beyond it"],
 )
 def test_tensorflow_and_torch_train_alike(pixels: Pixels, given: dict[str, object]) -> None:
     """From the same weights and batch the losses agree to 1e-5 of their size, and after three steps to 1e-3: Adam's
