@@ -28,5 +28,5 @@ def test_a_command_and_its_options_exist(line: str) -> None:
 
 def test_its_pictures_are_there() -> None:
     pictures = re.findall(r"!\[[^]]*]\(([^)]+)\)", README.read_text(encoding="utf-8"))
-    assert len(pictures) == 7
+    assert len(pictures) == 9
     assert all((README.parent / picture).is_file() for picture in pictures)
