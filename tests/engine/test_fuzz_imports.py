@@ -69,7 +69,7 @@ def import_nothing(_: Case, source: Path, study: Path) -> str:
 
 
 def test_harm_is_noticed(tmp_path: Path) -> None:
-    with Fuzzing(tmp_path, seed=2, importer=misbehave, most_seconds=0.2) as fuzzing:
+    with Fuzzing(tmp_path, seed=2, importer=misbehave, most_seconds=2.0) as fuzzing:
         outcomes = list(fuzzing.outcomes(range(8)))
     assert [outcome.result for outcome in outcomes] == ["crashed", "hung", "crashed", *["escaped"] * 4, "refused"]
     assert "ValueError: a defect" in outcomes[2].findings[0]
