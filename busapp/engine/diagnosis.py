@@ -4,13 +4,9 @@ MobileNetV2 ends in average pooling and one linear layer, so that `classifier we
 Grad-CAM would give, without gradients. The model file has it as its second output.
 """
 
-import csv
-import io
-import re
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -19,21 +15,20 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from busapp import paths
-from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
-from busapp.engine.files import write_atomically
-from busapp.engine.heat_map import HeatMap, overlay, to_heat_map
+from busapp.engine.abstention import Conformal, Novelty, is_blank, reasons_to_abstain
+from busapp.engine.heat_map import HeatMap, to_heat_map
 from busapp.engine.metrics import softmax
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, Pixels, Preprocessing, read_image
-from busapp.engine.runs import Run
-from busapp.engine.settings import DiagnoseSettings
-from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput, BadModel, UnreadableImage
+from busapp.engine.preprocessing import Pixels, Preprocessing, equalise, read_image
+from busapp.errors import BadModel
 
 RESEARCH_USE: Final = "Research use only. Not a medical device."
 MAX_MODEL_BYTES: Final = 500_000_000
-BLANK_DEVIATION: Final = 2.0
-"""An image whose grey values deviate less than this (of 255) shows nothing that could be diagnosed."""
+OUTPUTS: Final = ("logits", "maps", "distances")
+MOST_SIMILAR: Final = 5
+"""So many of the most similar images that the model learned from are named."""
+
+
+Floats = npt.NDArray[np.float32]
 
 
 class Provenance(BaseModel):
@@ -63,8 +58,21 @@ class Provenance(BaseModel):
     created: str
 
 
+class KnownImage(BaseModel):
+    """An image that a model learned from: its content hash and its class."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    sha256: str
+    class_name: str
+
+
 class ModelDescription(BaseModel):
-    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised."""
+    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised.
+
+    `known` are the images that the output `distances` of the file is about, in its order. Models without `conformal`
+    or `novelty`, as earlier versions made them, never abstain for that reason.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -74,6 +82,9 @@ class ModelDescription(BaseModel):
     equalise: bool = False
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
+    conformal: Conformal | None = None
+    novelty: Novelty | None = None
+    known: tuple[KnownImage, ...] = ()
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -125,8 +136,9 @@ class Model:
         outputs = {node.name: node.shape for node in self.session.get_outputs()}
         return (
             inputs == [("pixels", "tensor(uint8)")]
-            and list(outputs) == ["logits", "maps"]
+            and tuple(outputs) == (OUTPUTS if self.description.known else OUTPUTS[:2])
             and outputs["logits"][1:] == [len(self.classes)]
+            and outputs.get("distances", [None, 0])[1:] == [len(self.description.known)]
         )
 
     @property
@@ -164,11 +176,22 @@ class Model:
 
 
 @dataclass(frozen=True)
+class SimilarImage:
+    """An image that the model learned from, and how far it is: 1 is usual between the study's images."""
+
+    sha256: str
+    class_name: str
+    distance: float
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """What a model says about one image.
 
     `predicted` is the most probable class; where `abstained` is true it is no answer, and `reasons` say why.
     `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class.
+    `possible` are the classes that cannot be ruled out, the most probable first; `novelty` is how unlike the known
+    images this one is (`abstention.Novelty`), None where the model cannot tell; `similar` are the nearest of them.
     """
 
     file: str
@@ -178,6 +201,9 @@ class Diagnosis:
     reasons: tuple[str, ...]
     milliseconds: float
     heat_maps: dict[str, HeatMap] = field(repr=False)
+    possible: tuple[str, ...] = ()
+    novelty: float | None = None
+    similar: tuple[SimilarImage, ...] = ()
 
     @property
     def heat_map(self) -> HeatMap:
@@ -193,6 +219,9 @@ class Diagnosis:
             "abstained": self.abstained,
             "reasons": list(self.reasons),
             "milliseconds": self.milliseconds,
+            "possible": list(self.possible),
+            "novelty": self.novelty,
+            "similar": [asdict(image) for image in self.similar],
         }
 
 
@@ -212,171 +241,100 @@ class Diagnoser:
         if isinstance(image, Path):
             file = file or str(image)
             image = read_image(image)
-        started = time.perf_counter()
-        image, preprocessing = image.convert("RGB"), self.model.description.preprocessing
-        logits, maps = self.run(preprocessing.pixels(image)[None])
-        probabilities = softmax(logits / self.model.description.temperature)[0]
-        milliseconds = (time.perf_counter() - started) * 1000
-        reasons = reasons_to_abstain(Preprocessing(preprocessing.size).pixels(image))  # equalised, noise is a picture
-        return Diagnosis(
-            file=file,
-            predicted=self.model.classes[int(probabilities.argmax())],
-            probabilities={name: float(p) for name, p in zip(self.model.classes, probabilities, strict=True)},
-            abstained=bool(reasons),
-            reasons=reasons,
-            milliseconds=round(milliseconds, 2),
-            heat_maps={name: to_heat_map(m) for name, m in zip(self.model.classes, maps[0], strict=True)},
-        )
+        return self.diagnose_prepared([self.prepare(image)], [file])[0]
 
-    def run(self, pixels: Pixels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Logits (n, classes) and activation maps (n, classes, h, w), float32, of pixels uint8 (n, size, size, 3).
+    def prepare(self, image: Image.Image) -> "Prepared":
+        """What the model takes of an image of any size. Several threads may prepare images for one model."""
+        wanted = self.model.description.preprocessing
+        plain = Preprocessing(wanted.size).pixels(image.convert("RGB"))
+        pixels = np.asarray(equalise(Image.fromarray(plain))) if wanted.equalise else plain
+        return Prepared(pixels, is_blank(plain))  # equalised, noise is a picture
+
+    def diagnose_prepared(self, images: Sequence["Prepared"], files: Sequence[str]) -> list[Diagnosis]:
+        """Classify several images at once, each under the name of its file; `milliseconds` is an image's share.
 
         Raises:
             BadModel: the model fails on them.
         """
+        started = time.perf_counter()
+        answers = self.run(np.stack([image.pixels for image in images]))
+        probabilities = softmax(answers.logits / self.model.description.temperature)
+        milliseconds = round((time.perf_counter() - started) * 1000 / len(images), 2)
+        return [
+            self._diagnosis(file, image, p, maps, distances, milliseconds)
+            for file, image, p, maps, distances in zip(
+                files, images, probabilities, answers.maps, answers.distances, strict=True
+            )
+        ]
+
+    def _diagnosis(
+        self, file: str, image: "Prepared", p: Floats, maps: Floats, distances: Floats, milliseconds: float
+    ) -> Diagnosis:
+        about, classes = self.model.description, self.model.classes
+        probabilities = {name: float(value) for name, value in zip(classes, p, strict=True)}
+        predicted = classes[int(p.argmax())]
+        possible = about.conformal.possible(probabilities) if about.conformal else (predicted,)
+        novelty = about.novelty.of(distances) if about.novelty and len(distances) else None
+        novel = about.novelty is not None and novelty is not None and novelty > about.novelty.limit
+        reasons = reasons_to_abstain(blank=image.is_blank, novel=novel, possible=possible)
+        return Diagnosis(
+            file=file,
+            predicted=predicted,
+            probabilities=probabilities,
+            abstained=bool(reasons),
+            reasons=reasons,
+            milliseconds=milliseconds,
+            heat_maps={name: to_heat_map(m) for name, m in zip(classes, maps, strict=True)},
+            possible=possible,
+            novelty=novelty,
+            similar=self._similar(distances),
+        )
+
+    def _similar(self, distances: Floats) -> tuple[SimilarImage, ...]:
+        nearest = np.argsort(distances)[:MOST_SIMILAR].tolist()
+        known = self.model.description.known
+        return tuple(
+            SimilarImage(known[index].sha256, known[index].class_name, float(distances[index])) for index in nearest
+        )
+
+    def run(self, pixels: Pixels) -> "Answers":
+        """What the model file answers to pixels uint8 (n, size, size, 3).
+
+        Raises:
+            BadModel: the model fails on them.
+        """
+        knows = bool(self.model.description.known)
         try:
-            logits, maps = self.model.session.run(["logits", "maps"], {"pixels": pixels})
+            outputs = self.model.session.run(OUTPUTS if knows else OUTPUTS[:2], {"pixels": pixels})
         except Exception as error:  # see Model.load
             raise BadModel("The model cannot be run", file=self.model.path, remedy="Export it again.") from error
-        if not np.isfinite(logits).all():
+        distances = outputs[2] if knows else np.empty((len(pixels), 0), np.float32)
+        answers = Answers(outputs[0], outputs[1], distances)
+        if not all(np.isfinite(output).all() for output in outputs):
             raise BadModel(
                 "The model's answer is not a number", file=self.model.path, remedy="Train and export it again."
             )
-        return logits, maps
+        return answers
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image as its model takes it, uint8 (size, size, 3), and whether it shows nothing."""
+
+    pixels: Pixels
+    is_blank: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model file answers to n images, float32: `logits` (n, classes), activation `maps` (n, classes, h, w), and
+    `distances` (n, known) to the images that it learned from, without columns where the file does not know them."""
+
+    logits: Floats
+    maps: Floats
+    distances: Floats
 
 
 def diagnose_one(model_path: Path, image: Image.Image | Path, file: str = "") -> Diagnosis:
     """Load a model and classify one image. Raises `BadModel` and `UnreadableImage`."""
     return Diagnoser(Model.load(model_path)).diagnose(image, file)
-
-
-def reasons_to_abstain(pixels: Pixels) -> tuple[str, ...]:
-    """Why an image, uint8 (h, w, 3), cannot be diagnosed by anybody; empty where it may be."""
-    if float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
-        return ("The image is blank: it shows no tissue.",)
-    return ()
-
-
-def default_model(workspace: Workspace) -> Path:
-    """The newest model of the study, else the one that ships.
-
-    Raises:
-        BadInput: there is neither.
-    """
-    shipped = sorted(paths.models_dir().glob("*.onnx"))
-    for path in (*workspace.models(), *shipped):
-        return path
-    raise BadInput(
-        "There is no model to diagnose with",
-        remedy="Cross-validate a system and export the run (`busapp export RUN`), or name a model file.",
-    )
-
-
-def find_images(given: Iterable[Path]) -> Iterator[Path]:
-    """The files themselves, and the images of each folder by name, without lesion masks (`…_mask.png`)."""
-    for path in given:
-        if not path.is_dir():
-            yield path
-            continue
-        for found in sorted(path.rglob("*")):
-            is_mask = re.search(r"_mask(_\d+)?$", found.stem) is not None
-            if found.suffix.lower() in IMAGE_SUFFIXES and found.is_file() and not is_mask:
-                yield found
-
-
-def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
-    """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
-
-    Result: `model`, `cautions`, `images` (one entry each, in the order given; an unreadable one has `error`) and
-    `skipped`.
-
-    Raises:
-        BadModel: the model cannot be used.
-        BadInput: there is no model, or no image among those given can be read.
-    """
-    model = Model.load(settings.model or default_model(workspace))
-    yield from (Note(caution, "warning") for caution in model.cautions)
-    images = list(find_images(settings.images))
-    if not images:
-        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
-    diagnoser, entries, skipped = Diagnoser(model), [], []
-    with ExitStack() as outputs:
-        pages = None
-        if settings.pdf:
-            from busapp.engine.figures import DiagnosisPages  # matplotlib takes 0.3 s to import
-
-            pages = outputs.enter_context(DiagnosisPages(settings.pdf, model))
-        heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
-        for done, path in enumerate(images):
-            yield Progress(done, len(images), f"image {done + 1} of {len(images)} · {path.name}")
-            try:
-                picture = read_image(path)
-            except UnreadableImage as error:
-                if len(images) == 1:
-                    raise
-                skipped.append({"file": str(path), "reason": str(error)})
-                entries.append(_unreadable(path, error))
-                yield Skipped(str(path), str(error))
-                continue
-            diagnosis = diagnoser.diagnose(picture, str(path))
-            entries.append(diagnosis.as_json())
-            if heatmaps:
-                heatmaps.write(picture, diagnosis)
-            if pages:
-                pages.add(picture, diagnosis)
-            yield ImageDiagnosed(diagnosis.as_json())
-    if len(skipped) == len(images):
-        raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
-    if settings.csv:
-        write_table(settings.csv, entries, model.classes)
-    yield Progress(len(images), len(images), "done")
-    yield Finished(
-        {"model": str(model.path), "cautions": model.cautions, "images": entries, "skipped": skipped},
-    )
-
-
-def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
-    return {
-        "file": str(path),
-        "predicted": None,
-        "probabilities": {},
-        "abstained": True,
-        "reasons": [error.what],
-        "milliseconds": 0.0,
-        "error": str(error),
-    }
-
-
-def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
-    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(["file", "predicted", "abstained", "reasons", *(f"probability:{c}" for c in classes), "use"])
-    for entry in entries:
-        probabilities = [entry["probabilities"].get(name, "") for name in classes]
-        answer = entry["predicted"] or ""
-        reasons = " ".join(entry["reasons"])
-        writer.writerow([entry["file"], answer, entry["abstained"], reasons, *probabilities, RESEARCH_USE])
-    write_atomically(path, stream.getvalue().encode())
-
-
-class HeatMapFolder:
-    """Overlays as PNG files, named after the images; images of one name from different folders get a number."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: set[str] = set()
-
-    def write(self, image: Image.Image, diagnosis: Diagnosis) -> Path:
-        """Write one overlay of the predicted class and return where it is."""
-        stem, number = Path(diagnosis.file).stem, 1
-        name = stem
-        while name in self._names:
-            number += 1
-            name = f"{stem}-{number}"
-        self._names.add(name)
-        content = io.BytesIO()
-        overlay(image, diagnosis.heat_map).save(content, "PNG")
-        path = self._folder / f"{name}.heatmap.png"
-        write_atomically(path, content.getvalue())
-        return path

@@ -157,7 +157,7 @@ def compare(path: Path, pixels: Pixels, logits: npt.NDArray[np.float32]) -> dict
     """
     model = Model.load(path)
     temperature = model.description.temperature
-    from_file, _ = Diagnoser(model).run(pixels)
+    from_file = Diagnoser(model).run(pixels).logits
     difference = metrics.softmax(from_file / temperature) - metrics.softmax(logits / temperature)
     return {
         "n_images": len(pixels),

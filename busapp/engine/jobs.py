@@ -27,7 +27,7 @@ _JOBS: dict[str, str] = {
     "validate": "busapp.engine.validation.job:validate",
     "leaks": "busapp.engine.leaks:measure_leaks",
     "gain": "busapp.engine.gain:measure_gain",
-    "diagnose": "busapp.engine.diagnosis:diagnose_images",
+    "diagnose": "busapp.engine.batch_diagnosis:diagnose_images",
     "export": "busapp.engine.export:export_model",
     "share": "busapp.engine.sharing:share",
 }

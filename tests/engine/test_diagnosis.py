@@ -9,14 +9,8 @@ from PIL import Image
 from tiny_model import CLASSES, PROVENANCE, SIZE, write_model
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis import (
-    RESEARCH_USE,
-    Diagnoser,
-    Model,
-    default_model,
-    diagnose_one,
-    find_images,
-)
+from busapp.engine.batch_diagnosis import default_model, find_images
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, diagnose_one
 from busapp.engine.events import Event, Finished, ImageDiagnosed, Note, Skipped
 from busapp.engine.heat_map import COLOURS, overlay
 from busapp.engine.metrics import softmax

@@ -164,10 +164,10 @@ def test_a_model_file_says_how_it_wants_its_images(tmp_path: Path) -> None:
     assert not Model.load(old).description.equalise and "equalised" not in " ".join(Model.load(old).card())
     assert Model.load(new).description.equalise
     for path, preprocessing in ((old, Preprocessing(SIZE)), (new, Preprocessing(SIZE, equalise=True))):
-        logits, maps = Diagnoser(Model.load(path)).run(preprocessing.pixels(image)[None])
+        answers = Diagnoser(Model.load(path)).run(preprocessing.pixels(image)[None])
         found = diagnose_one(path, image)
-        assert list(found.probabilities.values()) == pytest.approx(list(softmax(logits)[0]))
-        assert found.heat_maps[CLASSES[0]] == pytest.approx(maps[0, 0] / maps[0, 0].max())
+        assert list(found.probabilities.values()) == pytest.approx(list(softmax(answers.logits)[0]))
+        assert found.heat_maps[CLASSES[0]] == pytest.approx(answers.maps[0, 0] / answers.maps[0, 0].max())
     assert diagnose_one(old, image).probabilities != diagnose_one(new, image).probabilities
 
 

@@ -54,10 +54,10 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
     assert sum(diagnosed.result["images"][0]["probabilities"].values()) == pytest.approx(1)
 
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    logits, maps = Diagnoser(model).run(pixels)
-    assert maps.shape == (4, 3, 1, 1)
-    assert compare(path, pixels, logits)["largest_difference"] == 0
-    assert compare(path, pixels, logits[:, ::-1].copy())["largest_difference"] > 0.0
+    answers = Diagnoser(model).run(pixels)
+    assert answers.maps.shape == (4, 3, 1, 1)
+    assert compare(path, pixels, answers.logits)["largest_difference"] == 0
+    assert compare(path, pixels, answers.logits[:, ::-1].copy())["largest_difference"] > 0.0
 
 
 def test_only_finished_validation_runs_are_exported(phantom_study: Workspace) -> None:

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import busapp
+from busapp.engine.batch_diagnosis import default_model
 from busapp.engine.comparison import paired
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, default_model
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model
 from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.engine.files import write_atomically
 from busapp.engine.measured import Measured, chosen_runs, finished_runs

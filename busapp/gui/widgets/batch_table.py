@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.diagnosis import write_table
+from busapp.engine.batch_diagnosis import write_table
 from busapp.errors import UserError
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder

@@ -1,0 +1,82 @@
+"""When a model has to keep silent: the image is blank, unlike all that the model knows, or fits several classes.
+
+The thresholds come from images that the networks of the cross-validation had not seen, and travel in the model file.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from busapp.engine.preprocessing import Pixels
+
+BLANK_DEVIATION: Final = 2.0
+"""An image whose grey values deviate less than this (of 255) shows nothing that could be diagnosed."""
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Conformal(BaseModel):
+    """Which classes cannot be ruled out: those whose probability is at least `least_probability` of the class.
+
+    Of the images of each class at least the share `coverage` (in (0, 1)) is expected to have it in its set, as long as
+    they come from where the study's come from (split conformal prediction by class: Vovk 2012, Sadinle et al. 2019).
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    least_probability: dict[str, _Finite]
+
+    def possible(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
+        """The conformal set, the most probable first. The most probable class is always in it: a set without any class
+        would say nothing, and one class more covers no less."""
+        ordered = sorted(probabilities, key=lambda name: -probabilities[name])
+        first, *others = ordered
+        return first, *(name for name in others if probabilities[name] >= self.least_probability[name])
+
+
+class Novelty(BaseModel):
+    """How unlike the images that the model learned from an image may be.
+
+    An image's novelty is its mean distance to its `neighbours` nearest among them; beyond `limit` it is none of their
+    kind (Sun et al. 2022). Distances are in multiples of what is usual between the study's own images.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    neighbours: Annotated[int, Field(ge=1, le=1000)]
+    limit: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    def of(self, distances: npt.NDArray[np.float32]) -> float:
+        """The novelty of an image from its distances (m,) to all images that the model learned from."""
+        count = min(self.neighbours, len(distances))
+        return float(np.partition(distances, count - 1)[:count].mean())
+
+
+def is_blank(pixels: Pixels) -> bool:
+    """Whether an image, uint8 (h, w, 3), shows nothing at all."""
+    return float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION
+
+
+def reasons_to_abstain(*, blank: bool, novel: bool, possible: tuple[str, ...]) -> tuple[str, ...]:
+    """Why there is no answer, a sentence each; empty where there is one. What cannot be judged at all is not said to be
+    undecided between classes as well."""
+    if blank:
+        return ("The image is blank: it shows no tissue.",)
+    if novel:
+        return (
+            "The image does not look like those that the model learned from: it may be no breast ultrasound, or come "
+            "from a machine or view that the model does not know.",
+        )
+    if len(possible) > 1:
+        return (f"Not decided: {in_words(possible)}.",)
+    return ()
+
+
+def in_words(classes: tuple[str, ...]) -> str:
+    """`benign`, `benign or malignant`, `benign, malignant or normal`."""
+    *others, last = classes
+    return f"{', '.join(others)} or {last}" if others else last
