@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from busapp.engine.heat_map_truth import HeatMapTruth
+from busapp.engine.novelty import nearest_mean
 from busapp.engine.preprocessing import Pixels
 
 BLANK_DEVIATION: Final = 2.0
@@ -52,8 +54,44 @@ class Novelty(BaseModel):
 
     def of(self, distances: npt.NDArray[np.float32]) -> float:
         """The novelty of an image from its distances (m,) to all images that the model learned from."""
-        count = min(self.neighbours, len(distances))
-        return float(np.partition(distances, count - 1)[:count].mean())
+        return float(nearest_mean(distances[None], self.neighbours)[0])
+
+
+class OutOfFold(BaseModel):
+    """How a model's temperature and thresholds fare on images that neither the networks nor they had seen: those of
+    each fold, judged with what the other folds gave. All but counts are shares in [0, 1].
+
+    `ece` is the expected calibration error; `coverage` by class the share of images whose conformal set has their
+    class; of `n` images `n_novel` were called unlike what the model knows and `n_undecided` had several possible
+    classes; the rest were answered, `accuracy_of_answers` of them right, None if there are none.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    n: int
+    ece: float
+    coverage: dict[str, float]
+    n_novel: int
+    n_undecided: int
+    accuracy_of_answers: float | None
+    heat_maps: HeatMapTruth | None = None
+
+    @property
+    def n_answered(self) -> int:
+        return self.n - self.n_novel - self.n_undecided
+
+    def in_words(self) -> list[str]:
+        """A sentence each: calibration, silence, and heat maps."""
+        said = [
+            f"Expected calibration error {self.ece:.3f}. Of {self.n} images, out of fold, {self.n_answered} "
+            f"({self.n_answered / self.n:.0%}) were answered"
+            + (f", {self.accuracy_of_answers:.1%} of them right" if self.accuracy_of_answers is not None else "")
+            + f"; {self.n_undecided} were not decided, and {self.n_novel} were called unlike what the model knows.",
+            "The true class was among the possible ones in "
+            + ", ".join(f"{share:.0%} of {name}" for name, share in self.coverage.items())
+            + ".",
+        ]
+        return said + (self.heat_maps.in_words() if self.heat_maps else [])
 
 
 def is_blank(pixels: Pixels) -> bool:

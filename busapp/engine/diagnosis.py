@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from busapp.engine.abstention import Conformal, Novelty, is_blank, reasons_to_abstain
+from busapp.engine.abstention import Conformal, Novelty, OutOfFold, is_blank, reasons_to_abstain
 from busapp.engine.heat_map import HeatMap, to_heat_map
 from busapp.engine.metrics import softmax
 from busapp.engine.preprocessing import Pixels, Preprocessing, equalise, read_image
@@ -85,6 +85,7 @@ class ModelDescription(BaseModel):
     conformal: Conformal | None = None
     novelty: Novelty | None = None
     known: tuple[KnownImage, ...] = ()
+    out_of_fold: OutOfFold | None = None
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -4,6 +4,7 @@ The cross-validation says how good the recipe is; the model that is exported is 
 images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it.
 """
 
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,21 +14,28 @@ import numpy.typing as npt
 
 import busapp
 from busapp.engine import metrics
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.comparison import finished_validation
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model, ModelDescription, Provenance
-from busapp.engine.events import Finished, Job, Note, Progress
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, KnownImage, Model, ModelDescription, Provenance
+from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.files import write_atomically, write_json
+from busapp.engine.judging import Tested, masks_of, out_of_fold, thresholds, truth_of_heat_maps
 from busapp.engine.measured import as_trained
+from busapp.engine.novelty import Features, usual_distance
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
-from busapp.engine.settings import ExportSettings
+from busapp.engine.settings import ExportSettings, ValidateSettings
+from busapp.engine.splits import select
+from busapp.engine.validation.evidence import read_evidence
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, BadModel
 
 if TYPE_CHECKING:
     from busapp.engine.gan.generators import GeneratorRecord
 
+BATCH: Final = 32
+"""So many images are in memory at a time."""
 COMPARED_IMAGES: Final = 64
 """On so many of the study's images at most, the exported file is compared with the network it came from."""
 LARGEST_DIFFERENCE: Final = 1e-3
@@ -76,27 +84,30 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
         UserError: what training raises.
     """
     validated = workspace.run(settings.run)
-    result = finished_validation(validated)
+    finished_validation(validated)
     trained = as_trained(validated)
     rows = read_predictions(validated)
     yield Note("The model is trained anew on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")
 
     from busapp.engine.classifiers.final_model import train_final
-    from busapp.engine.classifiers.onnx_file import logits_of, write_onnx
+    from busapp.engine.classifiers.onnx_file import KnownFeatures, features_of, logits_of, write_onnx
 
     network = yield from train_final(workspace, validated)
-    description = ModelDescription(
-        classes=tuple(result["classes"]),
-        image_size=trained.image_size,
-        equalise=trained.equalise,
-        temperature=_temperature(rows, result["classes"]),
-        provenance=_provenance(workspace, validated, result),
-    )
+    mirrored = trained.training.mirrored_test
+    records = [record for record in select(workspace, trained).records if workspace.image_path(record).exists()]
+    features: list[Features] = []
+    for batch in batched(records, BATCH):
+        yield Progress(BATCH * len(features), len(records), "what the model knows")
+        pixels = trained.preprocessing.load([workspace.image_path(record) for record in batch])
+        features.append(features_of(network, pixels, mirrored=mirrored))
+    groups = np.array([record.group for record in records], dtype=np.int64)
+    all_features = np.concatenate(features)
+    known = KnownFeatures(all_features, usual_distance(all_features, groups))
+    description = yield from _description(workspace, validated, trained, records)
     aside = run.folder / "model.onnx"
     yield Progress(1, 3, "writing the model")
-    metadata, mirrored = description.model_dump(mode="json"), trained.training.mirrored_test
-    write_onnx(network, aside, trained.image_size, metadata, mirrored=mirrored)
+    write_onnx(network, aside, trained.image_size, description.model_dump(mode="json"), known, mirrored=mirrored)
     yield Progress(2, 3, "comparing the file with the network")
     pixels = _some_pixels(workspace, rows, description.preprocessing)
     agreement = compare(aside, pixels, logits_of(network, pixels, mirrored=mirrored))
@@ -115,9 +126,36 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     )
 
 
-def _temperature(rows: list[Prediction], classes: list[str]) -> float:
-    logits = np.array([[row.logits[name] for name in classes] for row in rows])
-    return metrics.temperature(logits, np.array([classes.index(row.true) for row in rows], dtype=np.intp))
+def _description(
+    workspace: Workspace, validated: Run, trained: ValidateSettings, known: Sequence[ImageRecord]
+) -> Generator[Event, None, ModelDescription]:
+    """What the model file says of itself; the classes of `known` images are those that the run had them in."""
+    result, rows = finished_validation(validated), read_predictions(validated)
+    classes: list[str] = result["classes"]
+    evidence, truth = None, None
+    try:
+        evidence = read_evidence(validated).of([row.image_id for row in rows])
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace))
+    except BadInput as error:
+        yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
+    tested = Tested.of(rows, classes, evidence)
+    found = thresholds(tested)
+    return ModelDescription(
+        classes=tuple(classes),
+        image_size=trained.image_size,
+        equalise=trained.equalise,
+        temperature=found.temperature,
+        provenance=_provenance(workspace, validated, result),
+        conformal=found.conformal,
+        novelty=found.novelty,
+        known=tuple(KnownImage(sha256=record.sha256, class_name=record.class_name) for record in known),
+        out_of_fold=out_of_fold(tested, truth),
+    )
+
+
+def batched(records: Sequence[ImageRecord], size: int) -> Iterator[Sequence[ImageRecord]]:
+    """Cut into parts of `size`, the last one shorter."""
+    yield from (records[begin : begin + size] for begin in range(0, len(records), size))
 
 
 def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:

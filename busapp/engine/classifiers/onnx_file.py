@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +12,78 @@ import numpy.typing as npt
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, normalize
 
 from busapp.engine.classifiers.store import normalised
 from busapp.engine.files import write_atomically
+from busapp.engine.novelty import Features
 from busapp.engine.preprocessing import Pixels
 
 OPSET = 18
 
 
-class _Diagnosing(nn.Module):
-    """uint8 (n, size, size, 3) to logits (n, classes) and class activation maps (n, classes, h, w).
+@dataclass(frozen=True)
+class KnownFeatures:
+    """What a network makes of the images that it learned from: `features` (m, d) of unit length, and the distance that
+    is `usual` between them (`novelty.usual_distance`)."""
 
-    Average pooling and the linear layer commute, so that a map's mean and its class's bias are the logit. Where
-    `mirrored`, logits and maps are the means of those of the image and of its mirror image.
+    features: Features
+    usual: float
+
+
+class _Distances(nn.Module):
+    """Features (n, d) to their distances (n, m) to known ones, in multiples of the usual one.
+
+    The known features are kept as int8 with a scale each: a quarter of the size of the network instead of half of it
+    for BUSI, and 1 % of the usual distance off.
     """
 
-    def __init__(self, network: nn.Module, *, mirrored: bool) -> None:
+    def __init__(self, known: KnownFeatures) -> None:
+        super().__init__()
+        scale = np.maximum(np.abs(known.features).max(axis=1, keepdims=True), 1e-12) / 127
+        kept = np.rint(known.features / scale).astype(np.int8)
+        self.register_buffer("kept", torch.from_numpy(kept))
+        self.register_buffer("scale", torch.from_numpy(scale.astype(np.float32)))
+        squared = ((kept * scale) ** 2).sum(axis=1)
+        self.register_buffer("squared", torch.from_numpy(squared.astype(np.float32)))
+        self.usual = known.usual
+
+    def forward(self, features: Tensor) -> Tensor:
+        assert isinstance(self.kept, Tensor) and isinstance(self.scale, Tensor) and isinstance(self.squared, Tensor)
+        known = self.kept.float() * self.scale
+        return (1 + self.squared - 2 * normalize(features) @ known.T).clamp(min=0).sqrt() / self.usual
+
+
+class _Diagnosing(nn.Module):
+    """uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, where there are
+    known features, distances (n, known).
+
+    Average pooling and the linear layer commute, so that a map's mean and its class's bias are the logit. Where
+    `mirrored`, logits, maps and features are the means of those of the image and of its mirror image.
+    """
+
+    def __init__(self, network: nn.Module, known: KnownFeatures | None, *, mirrored: bool) -> None:
         super().__init__()
         self.mirrored = mirrored
+        self.distances = _Distances(known) if known else None
         self.features = network.get_submodule("features")
         self.last = network.get_submodule("classifier.1")
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         weights, bias = self.last.weight, self.last.bias
         assert isinstance(weights, Tensor) and isinstance(bias, Tensor)
         normal = normalised(pixels)
-        maps = conv2d(self.features(normal), weights[:, :, None, None])
+        seen = self.features(normal)
+        maps, pooled = conv2d(seen, weights[:, :, None, None]), seen.mean((2, 3))
         if self.mirrored:
-            maps = (maps + conv2d(self.features(normal.flip(3)), weights[:, :, None, None]).flip(3)) / 2
-        return maps.mean((2, 3)) + bias, maps
+            seen = self.features(normal.flip(3))
+            maps = (maps + conv2d(seen, weights[:, :, None, None]).flip(3)) / 2
+            pooled = (pooled + seen.mean((2, 3))) / 2
+        answers = maps.mean((2, 3)) + bias, maps
+        return answers if self.distances is None else (*answers, self.distances(pooled))
 
 
-def _converted(diagnosing: nn.Module, image_size: int) -> onnx.ModelProto:
+def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         # torch.export copies tree specifications of its own in a way that it has deprecated itself
@@ -53,7 +93,7 @@ def _converted(diagnosing: nn.Module, image_size: int) -> onnx.ModelProto:
             (example,),
             dynamo=True,
             input_names=["pixels"],
-            output_names=["logits", "maps"],
+            output_names=["logits", "maps", *(["distances"] if diagnosing.distances is not None else [])],
             dynamic_shapes=({0: torch.export.Dim("n")},),
             opset_version=OPSET,
             verbose=False,
@@ -66,18 +106,25 @@ def _converted(diagnosing: nn.Module, image_size: int) -> onnx.ModelProto:
 
 
 def write_onnx(
-    network: nn.Module, path: Path, image_size: int, metadata: Mapping[str, Any], *, mirrored: bool = False
+    network: nn.Module,
+    path: Path,
+    image_size: int,
+    metadata: Mapping[str, Any],
+    known: KnownFeatures | None = None,
+    *,
+    mirrored: bool = False,
 ) -> None:
     """Write a MobileNetV2 after the project's contract of a model; `metadata` becomes its property `busapp`, as JSON.
 
     Input `pixels`: uint8 (n, image_size, image_size, 3), RGB. Outputs `logits`: float32 (n, classes), and `maps`:
-    float32 (n, classes, h, w), whose means with the last layer's bias are the logits. n is free. A `mirrored` model
-    answers with the mean over an image and its mirror image.
+    float32 (n, classes, h, w), whose means with the last layer's bias are the logits, and where there are `known`
+    features `distances`: float32 (n, known). n is free. A `mirrored` model answers with the mean over an image and its
+    mirror image.
 
     Raises:
         NoSpace: the disk is full.
     """
-    diagnosing = _Diagnosing(network, mirrored=mirrored).cpu().eval()
+    diagnosing = _Diagnosing(network, known, mirrored=mirrored).cpu().eval()
     model = _converted(diagnosing, image_size)
     model.metadata_props.add(key="busapp", value=json.dumps(dict(metadata), ensure_ascii=False))
     onnx.checker.check_model(model)
@@ -94,3 +141,15 @@ def logits_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> 
             logits = (logits + network(normal.flip(3))) / 2
     answers: npt.NDArray[np.float32] = logits.numpy()
     return answers
+
+
+def features_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> Features:
+    """The pooled last feature map of pixels uint8 (n, size, size, 3), by the recipe averaged with that of their mirror
+    images: float32 (n, d) of unit length."""
+    normal, features = normalised(torch.from_numpy(pixels)), network.cpu().eval().get_submodule("features")
+    with torch.no_grad():
+        pooled = features(normal).mean((2, 3))
+        if mirrored:
+            pooled = (pooled + features(normal.flip(3)).mean((2, 3))) / 2
+    found: Features = normalize(pooled).numpy()
+    return found

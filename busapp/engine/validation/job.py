@@ -22,6 +22,7 @@ from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.splits import Fold, Indices, make_folds, select
 from busapp.engine.training_data import Synthetic, balance, in_progress, load_selection
+from busapp.engine.validation.evidence import keep_evidence
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
 from busapp.engine.validation.study import Study
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     """Train and test on every fold, and report what was measured and what leaked.
 
-    Leaves `predictions.csv` in the run's folder, rewritten after each fold. Goes on from the run's checkpoint
-    where there is one. The result is that of the command line's contract for `validate`.
+    Leaves `predictions.csv` and `evidence.safetensors` in the run's folder, rewritten after each fold. Goes on from the
+    run's checkpoint where there is one. The result is that of the command line's contract for `validate`.
 
     Raises:
         NotEnoughImages: see `make_folds`.
@@ -112,8 +113,8 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Store, labe
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
     train = np.concatenate([fold.train, np.arange(n_real, len(labels))])
-    total = settings.epochs * sum(study.images_of(each) for each in study.folds)
-    before = settings.epochs * sum(study.images_of(each) for each in study.folds[: number - 1])
+    work = [settings.epochs * study.images_of(each) + len(each.train) + len(each.test) for each in study.folds]
+    total, before = sum(work), sum(work[: number - 1])
     for epoch in range(state.epoch + 1, settings.epochs + 1):
         at = before + (epoch - 1) * study.images_of(fold)
         where = f"fold {number} of {n_folds} · epoch {epoch} of {settings.epochs}"
@@ -151,6 +152,8 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Store, labe
             "n_synthetic": len(labels) - n_real,
         }
     )
+    at, where = before + settings.epochs * study.images_of(fold), f"fold {number} of {n_folds} · what the network sees"
+    yield from keep_evidence(study.run, study.selection, fold, learner, store, at, total, where)
     state.fold, state.epoch = number + 1, 0
     write_predictions(study.run, tested_predictions(study, state), study.selection.classes)
     yield from state.save(study.run, learner, epoch_ended, fold_ended)

@@ -1,0 +1,111 @@
+"""`evidence.safetensors` of a validation run: what the networks of the folds saw in their test images.
+
+What a model for diagnosis says of itself (when it keeps silent, whether its heat maps are true) has to come from images
+that the network had not seen, as its accuracy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.events import Event
+from busapp.engine.novelty import distances, nearest_mean, usual_distance
+from busapp.engine.runs import Run
+from busapp.engine.splits import Fold, Selection
+from busapp.engine.training_data import in_progress
+from busapp.errors import BadInput, CannotResume
+
+if TYPE_CHECKING:
+    from busapp.engine.classifiers.store import Store
+    from busapp.engine.classifiers.training import Learner
+
+FILE = "evidence.safetensors"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of n tested images: `image_id` int64 (n,), the class activation `maps` float16 (n, classes, h, w) in the order of
+    the run's classes, and `novelty` float32 (n,), in multiples of what is usual between the training images of the fold
+    (`novelty.usual_distance`)."""
+
+    image_id: npt.NDArray[np.int64]
+    maps: npt.NDArray[np.float16]
+    novelty: npt.NDArray[np.float32]
+
+    def of(self, image_ids: list[int]) -> Evidence:
+        """The rows of these images, in their order.
+
+        Raises:
+            BadInput: one of them has none.
+        """
+        places = {image_id: place for place, image_id in enumerate(self.image_id.tolist())}
+        try:
+            rows = np.array([places[image_id] for image_id in image_ids], dtype=np.intp)
+        except KeyError as error:
+            raise _unreadable() from error
+        return Evidence(self.image_id[rows], self.maps[rows], self.novelty[rows])
+
+
+def read_evidence(run: Run) -> Evidence:
+    """What a run kept.
+
+    Raises:
+        BadInput: nothing, as runs of earlier versions did, or its file is damaged.
+    """
+    try:
+        arrays, _ = load_checkpoint(run.folder / FILE)
+        return Evidence(**arrays)
+    except (CannotResume, TypeError) as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> BadInput:
+    return BadInput(
+        "The run did not keep what its networks saw in the test images",
+        remedy="Validate again with this version of the program, then export.",
+    )
+
+
+def keep_evidence(
+    run: Run,
+    selection: Selection,
+    fold: Fold,
+    learner: Learner,
+    store: Store,
+    before: int,
+    total: int,
+    what: str,
+) -> Generator[Event, None, None]:
+    """Add what the network of a fold, just trained, sees in its test images to the run's file. A fold that is told of
+    again, since the run was stopped before it was saved, takes its former place. `before`, `total` and
+    `what` as in `in_progress`."""
+    maps, tested = yield from in_progress(learner.describe(store, fold.test), before, total, what)
+    describing = learner.describe(store, fold.train)
+    _, trained = yield from in_progress(describing, before + len(fold.test), total, what)
+    usual = usual_distance(trained, selection.groups[fold.train])
+    new = Evidence(
+        image_id=np.array([selection.records[position].id for position in fold.test], dtype=np.int64),
+        maps=maps.astype(np.float16),
+        novelty=nearest_mean(distances(tested, trained)) / usual,
+    )
+    former = _other_than(run, new)
+    arrays = {
+        "image_id": np.concatenate([former.image_id, new.image_id]),
+        "maps": np.concatenate([former.maps, new.maps]),
+        "novelty": np.concatenate([former.novelty, new.novelty]),
+    }
+    save_checkpoint(run.folder / FILE, arrays, {})
+
+
+def _other_than(run: Run, new: Evidence) -> Evidence:
+    try:
+        kept = read_evidence(run)
+    except BadInput:
+        return Evidence(new.image_id[:0], new.maps[:0], new.novelty[:0])
+    return kept.of([image_id for image_id in kept.image_id.tolist() if image_id not in set(new.image_id.tolist())])
