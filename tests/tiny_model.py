@@ -1,6 +1,7 @@
 """A model file that tests can make in a moment and whose answers they know."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 CLASSES = ["benign", "malignant", "normal"]
@@ -24,14 +25,24 @@ PROVENANCE = {
 }
 
 
-def write_model(path: Path, **changes: object) -> Path:
-    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means."""
+KNOWN_LOGIT, OTHER_LOGIT = 2.4, 0.4
+"""What the network answers to an image whose one half has 220 in the channel of its class, the rest 20."""
+
+
+def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes: object) -> Path:
+    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means.
+
+    `known` are content hash and class of the images that it "learned from". It takes each for one with
+    `KNOWN_LOGIT` for its class, a tenth more for each one before it, and `OTHER_LOGIT` for the others: an image's
+    distance to it is that of their logits. `changes` go into the description: `conformal`, `novelty`, `temperature`...
+    """
     import onnx
     from onnx import TensorProto, helper
 
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])
     maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 3, 4, 4])
+    outputs = [logits, maps]
     nodes = [
         helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["channels"], perm=[0, 3, 1, 2]),
@@ -43,7 +54,24 @@ def write_model(path: Path, **changes: object) -> Path:
         helper.make_tensor("scale", TensorProto.FLOAT, [1], [0.02]),
         helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3]),
     ]
-    graph = helper.make_graph(nodes, "channels", [pixels], [logits, maps], constants)
+    if known:
+        outputs.append(helper.make_tensor_value_info("distances", TensorProto.FLOAT, ["n", len(known)]))
+        nodes += [
+            helper.make_node("Unsqueeze", ["logits", "middle"], ["rows"]),
+            helper.make_node("Sub", ["rows", "known"], ["differences"]),
+            helper.make_node("ReduceL2", ["differences", "last"], ["distances"], keepdims=0),
+        ]
+        centres = [
+            KNOWN_LOGIT + 0.1 * number if name == class_name else OTHER_LOGIT
+            for number, (_, class_name) in enumerate(known)
+            for name in CLASSES
+        ]
+        constants += [
+            helper.make_tensor("middle", TensorProto.INT64, [1], [1]),
+            helper.make_tensor("last", TensorProto.INT64, [1], [2]),
+            helper.make_tensor("known", TensorProto.FLOAT, [1, len(known), len(CLASSES)], centres),
+        ]
+    graph = helper.make_graph(nodes, "channels", [pixels], outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     about = {
         "format": 1,
@@ -51,6 +79,7 @@ def write_model(path: Path, **changes: object) -> Path:
         "image_size": SIZE,
         "temperature": 1.0,
         "provenance": PROVENANCE,
+        "known": [{"sha256": sha256, "class_name": class_name} for sha256, class_name in known],
         **changes,
     }
     helper.set_model_props(model, {"busapp": json.dumps(about)})

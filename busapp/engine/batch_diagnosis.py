@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,9 @@ from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
 from busapp.engine.files import write_atomically
 from busapp.engine.heat_map import overlay
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image
+from busapp.engine.imports import names
+from busapp.engine.imports.dicom import is_dicom
+from busapp.engine.pictures import open_picture
 from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -38,22 +39,45 @@ def default_model(workspace: Workspace) -> Path:
 
 
 def find_images(given: Iterable[Path]) -> Iterator[Path]:
-    """The files themselves, and the images of each folder by name, without lesion masks (`…_mask.png`)."""
+    """The files themselves, and the images of each folder by name: also DICOM files without an ending, as archives
+    export them, but no lesion masks (`…_mask.png`) and no hidden files."""
     for path in given:
-        if not path.is_dir():
+        if path.is_dir():
+            yield from (found for found in sorted(path.rglob("*")) if _may_be_image(found))
+        else:
             yield path
-            continue
-        for found in sorted(path.rglob("*")):
-            is_mask = re.search(r"_mask(_\d+)?$", found.stem) is not None
-            if found.suffix.lower() in IMAGE_SUFFIXES and found.is_file() and not is_mask:
-                yield found
+
+
+def _may_be_image(path: Path) -> bool:
+    name = path.name
+    if names.is_hidden(name) or not path.is_file():
+        return False
+    if names.is_image(name):
+        return names.image_of_mask(name) is None
+    return names.is_dicom(name) or (names.may_be_dicom(name) and name.upper() != "DICOMDIR" and _begins_as_dicom(path))
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return is_dicom(stream.read(132))
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> tuple[Image.Image, dict[str, int]]:
+    """The picture in a file, of a loop its middle frame, and what the image's entry says of a loop: `frame`, counted
+    from 1, of its `frames`. Raises `UnreadableImage`."""
+    picture = open_picture(path)
+    of_loop = {"frame": picture.middle, "frames": picture.frames} if picture.frames > 1 else {}
+    return picture.frame(picture.middle), of_loop
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
     """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
 
-    Result: `model`, `cautions`, `images` (one entry each, in the order given; an unreadable one has `error`) and
-    `skipped`.
+    Result: `model`, `cautions`, `images` (one entry each, in the order given; an unreadable one has `error`, a loop
+    `frame` and `frames`) and `skipped`.
 
     Raises:
         BadModel: the model cannot be used.
@@ -75,7 +99,7 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
         for done, path in enumerate(images):
             yield Progress(done, len(images), f"image {done + 1} of {len(images)} · {path.name}")
             try:
-                picture = read_image(path)
+                picture, of_loop = _read(path)
             except UnreadableImage as error:
                 if len(images) == 1:
                     raise
@@ -84,12 +108,12 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
                 yield Skipped(str(path), str(error))
                 continue
             diagnosis = diagnoser.diagnose(picture, str(path))
-            entries.append(diagnosis.as_json())
+            entries.append(diagnosis.as_json() | of_loop)
             if heatmaps:
                 heatmaps.write(picture, diagnosis)
             if pages:
                 pages.add(picture, diagnosis)
-            yield ImageDiagnosed(diagnosis.as_json())
+            yield ImageDiagnosed(entries[-1])
     if len(skipped) == len(images):
         raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
     if settings.csv:
@@ -113,15 +137,18 @@ def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
 
 
 def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
-    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read."""
+    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
+    empty where the image is no loop."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
-    writer.writerow(["file", "predicted", "abstained", "reasons", *(f"probability:{c}" for c in classes), "use"])
+    head = ["file", "frame", "predicted", "abstained", "reasons"]
+    writer.writerow([*head, *(f"probability:{c}" for c in classes), "use"])
     for entry in entries:
         probabilities = [entry["probabilities"].get(name, "") for name in classes]
         answer = entry["predicted"] or ""
         reasons = " ".join(entry["reasons"])
-        writer.writerow([entry["file"], answer, entry["abstained"], reasons, *probabilities, RESEARCH_USE])
+        about = [entry["file"], entry.get("frame", ""), answer, entry["abstained"], reasons]
+        writer.writerow([*about, *probabilities, RESEARCH_USE])
     write_atomically(path, stream.getvalue().encode())
 
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold, is_blank, reasons_to_abstain
 from busapp.engine.heat_map import HeatMap, to_heat_map
 from busapp.engine.metrics import softmax
-from busapp.engine.preprocessing import Pixels, Preprocessing, equalise, read_image
+from busapp.engine.pictures import open_picture
+from busapp.engine.preprocessing import Pixels, Preprocessing, equalise
 from busapp.errors import BadModel
 
 RESEARCH_USE: Final = "Research use only. Not a medical device."
@@ -233,7 +234,8 @@ class Diagnoser:
         self.model = model
 
     def diagnose(self, image: Image.Image | Path, file: str = "") -> Diagnosis:
-        """Classify one image. `file` is the name it is reported under; a path's own if it is left empty.
+        """Classify one image, of a loop its middle frame. `file` is the name it is reported under; a path's own if it
+        is left empty.
 
         Raises:
             UnreadableImage: the path is not that of a readable image.
@@ -241,7 +243,8 @@ class Diagnoser:
         """
         if isinstance(image, Path):
             file = file or str(image)
-            image = read_image(image)
+            loop = open_picture(image)
+            image = loop.frame(loop.middle)
         return self.diagnose_prepared([self.prepare(image)], [file])[0]
 
     def prepare(self, image: Image.Image) -> "Prepared":

@@ -7,8 +7,8 @@ that experienced adaptive equalization preprocessing and those that did not").
 
 import io
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,12 +27,15 @@ Pixels = npt.NDArray[np.uint8]
 MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 MAX_PIXELS: Final = 64_000_000
+_TOO_MANY: Final = f"more than {MAX_PIXELS // 1_000_000} million"
 MAX_BYTES: Final = 512 * 2**20
 FORMATS: Final = ("BMP", "JPEG", "PNG", "TIFF")
 """What is opened, whatever a file is called. Pillow knows many more; PostScript it hands to another program."""
 MAX_READS: Final = 1_000_000
 """Pillow reads every chunk of a PNG, segment of a JPEG and run of a BMP on its own; so many take about a second.
 The largest pictures in the usual pieces of 8 KiB take an eighth of that."""
+MAX_PAGES: Final = 10_000
+"""Of a TIFF that are looked for."""
 MAX_SCANS: Final = 100
 """How often a JPEG may go over its picture, which takes time even where nothing is drawn: a file of a few megabytes
 can take an hour (libjpeg-turbo's LJT-01-003). Usual ones do so up to 12 times; libtiff has the same limit."""
@@ -51,8 +54,8 @@ contrast grows by about that factor at most and its speckle is not blown up. sci
 none."""
 
 
-def decode(content: bytes, *, file: Path | str) -> Image.Image:
-    """The first frame of an encoded picture as 8-bit RGB.
+def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
+    """One frame of an encoded picture, the first one unless asked for another, as 8-bit RGB.
 
     16-bit and floating-point grey is scaled by its own largest value; transparency is laid on black.
 
@@ -63,8 +66,33 @@ def decode(content: bytes, *, file: Path | str) -> Image.Image:
         image = _open(content)
         if image.format in ("JPEG", "MPO"):
             refuse_many_scans(content)
+        if frame:
+            image.seek(frame)
+            _refuse_large(image)
         image.load()
         return _to_rgb(image)
+
+
+def frames_of(content: bytes, *, file: Path | str) -> Sequence[int]:
+    """Which frames `decode` can be asked for: those of an animated PNG, and the pages of a TIFF that are as large as the
+    first one, as previews beside a picture are not. Nothing is decoded.
+
+    Raises:
+        UnreadableImage: not a picture, larger than 64 million pixels, or its pages cannot be counted.
+    """
+    with _readable(file):
+        image = _open(content)
+        if image.format == "PNG":
+            return range(getattr(image, "n_frames", 1))
+        if image.format != "TIFF":
+            return range(1)
+        size, pages = image.size, []
+        with suppress(EOFError):
+            for page in range(MAX_PAGES):
+                image.seek(page)
+                if image.size == size:
+                    pages.append(page)
+        return pages
 
 
 class LimitedReads(io.BytesIO):
@@ -114,15 +142,17 @@ def _open(content: bytes) -> Image.Image:
     """Read the header only."""
     try:
         image = Image.open(LimitedReads(content), formats=FORMATS)
-        size = f"{image.width}×{image.height} pixels"
-        too_large = image.width * image.height > MAX_PIXELS
-    except Image.DecompressionBombError:
-        size, too_large = "far more pixels", True
-    if too_large:
-        raise UnreadableImage(
-            f"The image has {size}, more than {MAX_PIXELS // 1_000_000} million", remedy="Make it smaller first."
-        )
+    except Image.DecompressionBombError as error:  # raised before the size is told
+        raise UnreadableImage(f"The image has far {_TOO_MANY} pixels", remedy="Make it smaller first.") from error
+    _refuse_large(image)
     return image
+
+
+def _refuse_large(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"The image has {image.width}×{image.height} pixels, {_TOO_MANY}", remedy="Make it smaller first."
+        )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

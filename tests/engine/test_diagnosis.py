@@ -196,3 +196,27 @@ def test_the_newest_model_of_the_study_is_the_default(
     assert default_model(empty_study) == ours
     newest = write_model(empty_study.models_dir / "r1.onnx")
     assert default_model(empty_study) == newest
+
+
+def test_a_model_that_knows_its_images_names_the_nearest_and_keeps_silent_far_from_them(tmp_path: Path) -> None:
+    known = [("a" * 64, "benign"), ("b" * 64, "malignant"), ("c" * 64, "malignant")]
+    model = write_model(tmp_path / "knows.onnx", known=known, novelty={"neighbours": 1, "limit": 1.0})
+    values = np.full((SIZE, SIZE, 3), 20, np.uint8)
+    values[:, SIZE // 2 :, 1] = 220
+    found = diagnose_one(model, Image.fromarray(values))
+    assert [image.class_name for image in found.similar] == ["malignant", "malignant", "benign"]
+    assert [image.distance for image in found.similar] == pytest.approx([0.1, 0.2, 8**0.5], abs=1e-4)
+    assert found.novelty == pytest.approx(0.1, abs=1e-4) and not found.abstained
+
+    values[:, SIZE // 2 :, :] = 255
+    far = diagnose_one(model, Image.fromarray(values))
+    assert far.abstained and "does not look like" in far.reasons[0]
+
+
+def test_a_model_that_cannot_decide_says_between_which_classes(tmp_path: Path) -> None:
+    half = {"coverage": 0.9, "least_probability": dict.fromkeys(CLASSES, 0.3)}
+    values = np.zeros((SIZE, SIZE, 3), np.uint8)
+    values[:, SIZE // 2 :, :2] = 220
+    found = diagnose_one(write_model(tmp_path / "unsure.onnx", conformal=half), Image.fromarray(values))
+    assert set(found.possible) == {"benign", "malignant"} and found.abstained
+    assert found.reasons == ("Not decided: benign or malignant.",)

@@ -113,25 +113,57 @@ def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomH
         )
 
 
-def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
-    """Decode the frames one after the other; of a loop of more than `most`, that many, evenly spaced.
+@dataclass(frozen=True)
+class DicomLoop:
+    """The frames of a file, each decoded when it is asked for; a single picture is a loop of one."""
+
+    file: str
+    _dicom: "DicomFile" = field(repr=False)
+    _pixels: "PixelFormat" = field(repr=False)
+    _box: Box | None
+    _spacing: float | None
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames the file says it has, 1 or more."""
+        return self._pixels.frames
+
+    def frame(self, index: int) -> DicomFrame:
+        """Decode frame `index`, from 0, and no other. Raises `UnreadableImage`."""
+        from busapp.engine.imports.dicom_pixels import decode_frame
+
+        with _readable(self.file):
+            picture = decode_frame(self._dicom, self._pixels, index)
+        cut = picture.crop(self._box) if self._box else picture
+        return DicomFrame(cut, index + 1, self._spacing, cropped=self._box is not None)
+
+
+def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> DicomLoop:
+    """Look through a file whose frames are decoded later.
 
     `crop_to_regions` cuts to the box around the ultrasound regions, which leaves out the machine's banner with the
     patient's name. Where the file names no regions, or impossible ones, nothing is cut (`DicomFrame.cropped`).
 
     Raises:
-        UnreadableImage: the file or one of the frames cannot be read; frames before it have been yielded.
+        UnreadableImage: it holds no ultrasound picture that can be read.
     """
     with _readable(file):
         dicom, pixels = _opened(content)
         box = _regions_box(dicom.values, pixels) if crop_to_regions else None
-        spacing = _spacing(dicom.values)
-    from busapp.engine.imports.dicom_pixels import decode_frame
+        return DicomLoop(str(file), dicom, pixels, box, _spacing(dicom.values))
 
-    for index in evenly_spaced(pixels.frames, most):
-        with _readable(file):  # entered for each frame: warnings must not stay off while a caller is at work
-            picture = decode_frame(dicom, pixels, index)
-        yield DicomFrame(picture.crop(box) if box else picture, index + 1, spacing, cropped=box is not None)
+
+def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
+    """Decode the frames one after the other; of a loop of more than `most`, that many, evenly spaced.
+
+    `crop_to_regions` is that of `open_loop`.
+
+    Raises:
+        UnreadableImage: the file or one of the frames cannot be read; frames before it have been yielded.
+    """
+    loop = open_loop(content, file=file, crop_to_regions=crop_to_regions)
+    for index in evenly_spaced(loop.n_frames, most):
+        yield loop.frame(index)  # warnings are off only while it decodes: not while a caller is at work
 
 
 def evenly_spaced(n_frames: int, most: int) -> list[int]:

@@ -15,7 +15,7 @@ from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.gan_figures import losses_figure, side_by_side_figure
-from busapp.engine.preprocessing import read_image
+from busapp.engine.pictures import open_picture
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.syntheses import EXAMPLES, Synthesis, readable_examples
@@ -193,7 +193,8 @@ def model_card(model: Model) -> list[Block]:
 
 def diagnosis(diagnoser: Diagnoser, path: Path) -> list[Block]:
     """What the model says of an image, and why. Raises `UnreadableImage`."""
-    picture = read_image(path)
+    loop = open_picture(path)
+    picture = loop.frame(loop.middle)
     said = diagnoser.diagnose(picture, path.name)
     figure = figures.to_png(figures.diagnosis_figure(picture, said))
     return [
