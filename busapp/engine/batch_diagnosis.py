@@ -3,24 +3,32 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
 from busapp import paths
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model
+from busapp.engine import ahead
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model, Prepared
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
-from busapp.engine.files import write_atomically
+from busapp.engine.external_validation import ExternalValidation, read_labels
+from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.heat_map import overlay
 from busapp.engine.imports import names
 from busapp.engine.imports.dicom import is_dicom
 from busapp.engine.pictures import open_picture
+from busapp.engine.preprocessing import read_content
 from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, UnreadableImage
+
+TOGETHER: Final = 8
+"""So many images go through the model at once, as far as they are ready."""
 
 
 def default_model(workspace: Workspace) -> Path:
@@ -65,63 +73,134 @@ def _begins_as_dicom(path: Path) -> bool:
         return False
 
 
-def _read(path: Path) -> tuple[Image.Image, dict[str, int]]:
-    """The picture in a file, of a loop its middle frame, and what the image's entry says of a loop: `frame`, counted
-    from 1, of its `frames`. Raises `UnreadableImage`."""
-    picture = open_picture(path)
-    of_loop = {"frame": picture.middle, "frames": picture.frames} if picture.frames > 1 else {}
-    return picture.frame(picture.middle), of_loop
+@dataclass(frozen=True)
+class _Ready:
+    """A file that was read and prepared. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of
+    its `frames`. The `picture` itself is kept only where an output needs it."""
+
+    sha256: str
+    prepared: Prepared
+    of_loop: dict[str, int]
+    picture: Image.Image | None
+
+
+def _read(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Ready:
+    """A file, of a loop its middle frame. Raises `UnreadableImage`."""
+    content = read_content(path)
+    opened = open_picture(content, file=str(path))
+    picture = opened.frame(opened.middle)
+    of_loop = {"frame": opened.middle, "frames": opened.frames} if opened.frames > 1 else {}
+    return _Ready(sha256_of(content), diagnoser.prepare(picture), of_loop, picture if keep_picture else None)
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
     """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
 
-    Result: `model`, `cautions`, `images` (one entry each, in the order given; an unreadable one has `error`, a loop
-    `frame` and `frames`) and `skipped`.
+    Files are read in threads while the model works on those before them. Result: `model`, `cautions`, `images` (one
+    entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`), `skipped`, and with
+    labels `external` (`ExternalValidation.result`) and in each entry `true`.
 
     Raises:
         BadModel: the model cannot be used.
-        BadInput: there is no model, or no image among those given can be read.
+        BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
     """
     model = Model.load(settings.model or default_model(workspace))
     yield from (Note(caution, "warning") for caution in model.cautions)
     images = list(find_images(settings.images))
     if not images:
         raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
-    diagnoser, entries, skipped = Diagnoser(model), [], []
-    with ExitStack() as outputs:
-        pages = None
+    batch = _Batch(model, settings, images)
+    with batch.outputs:
+        yield from batch.work()
+    if len(batch.skipped) == len(images):
+        raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
+    external = {"external": batch.external.result()} if batch.external else {}
+    if settings.csv:
+        write_table(settings.csv, batch.entries, model.classes)
+    yield Progress(len(images), len(images), "done")
+    yield Finished(
+        {
+            "model": str(model.path),
+            "cautions": model.cautions,
+            "images": batch.entries,
+            "skipped": batch.skipped,
+            **external,
+        },
+    )
+
+
+class _Batch:
+    """The images of one job on their way through the model, and what was asked to be made of them."""
+
+    def __init__(self, model: Model, settings: DiagnoseSettings, images: list[Path]) -> None:
+        self._images, self._diagnoser = images, Diagnoser(model)
+        self.entries: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, str]] = []
+        self.outputs = ExitStack()
+        """What has to be closed in the end."""
+        self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
+        self._pages = None
         if settings.pdf:
             from busapp.engine.figures import DiagnosisPages  # matplotlib takes 0.3 s to import
 
-            pages = outputs.enter_context(DiagnosisPages(settings.pdf, model))
-        heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
-        for done, path in enumerate(images):
-            yield Progress(done, len(images), f"image {done + 1} of {len(images)} · {path.name}")
-            try:
-                picture, of_loop = _read(path)
-            except UnreadableImage as error:
-                if len(images) == 1:
-                    raise
-                skipped.append({"file": str(path), "reason": str(error)})
-                entries.append(_unreadable(path, error))
-                yield Skipped(str(path), str(error))
-                continue
-            diagnosis = diagnoser.diagnose(picture, str(path))
-            entries.append(diagnosis.as_json() | of_loop)
-            if heatmaps:
-                heatmaps.write(picture, diagnosis)
-            if pages:
-                pages.add(picture, diagnosis)
-            yield ImageDiagnosed(entries[-1])
-    if len(skipped) == len(images):
-        raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
-    if settings.csv:
-        write_table(settings.csv, entries, model.classes)
-    yield Progress(len(images), len(images), "done")
-    yield Finished(
-        {"model": str(model.path), "cautions": model.cautions, "images": entries, "skipped": skipped},
-    )
+            self._pages = self.outputs.enter_context(DiagnosisPages(settings.pdf, model))
+        self.external: ExternalValidation | None = None
+        if settings.labels:
+            known = frozenset(image.sha256 for image in model.description.known)
+            self.external = ExternalValidation(read_labels(settings.labels, images), model.classes, known)
+
+    def work(self) -> Job:
+        """Every image in its order; those that are ready together go through the model together."""
+        keep = self._heatmaps is not None or self._pages is not None
+        reading = ahead.in_order(
+            partial(_read, diagnoser=self._diagnoser, keep_picture=keep), self._images, "diagnosis"
+        )
+        ready: list[tuple[Path, _Ready]] = []
+        with closing(reading):
+            for found in reading:
+                if found is None:
+                    yield from self._answer(ready)
+                    yield self._progress()
+                    continue
+                path, reader = found
+                try:
+                    ready.append((path, reader.result()))
+                except UnreadableImage as error:
+                    yield from self._answer(ready)
+                    yield from self._skip(path, error)
+                if len(ready) == TOGETHER:
+                    yield from self._answer(ready)
+        yield from self._answer(ready)
+
+    def _progress(self) -> Progress:
+        done, total = len(self.entries), len(self._images)
+        name = self._images[min(done, total - 1)].name
+        return Progress(done, total, f"image {min(done + 1, total)} of {total} · {name}")
+
+    def _skip(self, path: Path, error: UnreadableImage) -> Job:
+        if len(self._images) == 1:
+            raise error
+        self.skipped.append({"file": str(path), "reason": str(error)})
+        self.entries.append(_unreadable(path, error))
+        yield Skipped(str(path), str(error))
+
+    def _answer(self, ready: list[tuple[Path, _Ready]]) -> Job:
+        """Diagnose what is ready, and empty the list."""
+        if not ready:
+            return
+        diagnoses = self._diagnoser.diagnose_prepared([r.prepared for _, r in ready], [str(path) for path, _ in ready])
+        for (path, read), diagnosis in zip(ready, diagnoses, strict=True):
+            entry = diagnosis.as_json() | read.of_loop
+            if self.external:
+                entry |= self.external.add(path, read.sha256, entry)
+            self.entries.append(entry)
+            if self._heatmaps and read.picture:
+                self._heatmaps.write(read.picture, diagnosis)
+            if self._pages and read.picture:
+                self._pages.add(read.picture, diagnosis)
+            yield ImageDiagnosed(entry)
+            yield self._progress()
+        ready.clear()
 
 
 def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
@@ -138,16 +217,19 @@ def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
 
 def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
     """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
-    empty where the image is no loop."""
+    empty where the image is no loop. Where there were labels, two columns say the true class and why an image does not
+    count."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
-    head = ["file", "frame", "predicted", "abstained", "reasons"]
+    labelled = any("true" in entry for entry in entries)
+    head = ["file", "frame", "predicted", "abstained", "reasons", *(["true", "not_counted"] if labelled else [])]
     writer.writerow([*head, *(f"probability:{c}" for c in classes), "use"])
     for entry in entries:
         probabilities = [entry["probabilities"].get(name, "") for name in classes]
         answer = entry["predicted"] or ""
         reasons = " ".join(entry["reasons"])
         about = [entry["file"], entry.get("frame", ""), answer, entry["abstained"], reasons]
+        about += [entry.get("true", ""), entry.get("not_counted", "")] if labelled else []
         writer.writerow([*about, *probabilities, RESEARCH_USE])
     write_atomically(path, stream.getvalue().encode())
 

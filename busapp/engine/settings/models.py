@@ -17,6 +17,14 @@ class DiagnoseSettings(JobSettings):
     model: Annotated[
         Path | None, setting("Model", "Left empty: the newest model of the study, else the one that ships.")
     ] = None
+    labels: Annotated[
+        Path | None,
+        setting(
+            "Labels",
+            "The true classes, for an external validation: a CSV table with the columns file and class, or the folder "
+            "whose folders are called after the classes.",
+        ),
+    ] = None
     csv: Annotated[Path | None, setting("CSV", "Write a table of all images here.")] = None
     pdf: Annotated[Path | None, setting("PDF", "Write one page per image here.")] = None
     heatmaps: Annotated[Path | None, setting("Heat maps", "Write the overlays into this folder.")] = None

@@ -1,0 +1,158 @@
+"""A model measured on somebody else's images: what a second hospital wants to know first.
+
+Images that the model learned from, or near-copies of them, do not count: on these it would only show its memory.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from busapp.engine import metrics
+from busapp.engine.imports import names
+from busapp.engine.imports.sources import FileEntry
+from busapp.engine.imports.tables import read_table
+from busapp.errors import BadInput
+
+NEAR_COPY: Final = 0.3
+"""A known image that is nearer than this, in multiples of what is usual between the study's images, is taken for the
+same picture, resized or compressed anew."""
+FEWEST: Final = 2
+"""Images, and classes among them, below which nothing is measured."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The true class of images, by their path, and where the table names them the patients."""
+
+    classes: Mapping[Path, str]
+    patients: Mapping[Path, str]
+
+    def of(self, path: Path) -> str | None:
+        return self.classes.get(path.resolve())
+
+    def patient_of(self, path: Path) -> str:
+        """An image of nobody named is a patient by itself."""
+        return self.patients.get(path.resolve()) or str(path)
+
+
+def read_labels(source: Path, images: Sequence[Path]) -> Labels:
+    """The labels of images: a CSV table with the columns file and class (and patient, if known; paths are relative to
+    the table, or mere file names where these are unambiguous), or a folder, in which each image's own folder is called
+    after its class.
+
+    Raises:
+        BadInput: the table cannot be read, or `source` labels none of the images.
+    """
+    found = _from_folders(source, images) if source.is_dir() else _from_table(source, images)
+    if not found.classes:
+        raise BadInput(
+            "None of the images has a label in it",
+            file=source,
+            remedy="Name a CSV table with the columns file and class, or a folder with one folder for each class.",
+        )
+    return found
+
+
+def _from_folders(source: Path, images: Sequence[Path]) -> Labels:
+    inside = [path for path in images if path.resolve().is_relative_to(source.resolve()) and path.parent != source]
+    return Labels({path.resolve(): names.class_called(path.parent.name) for path in inside}, {})
+
+
+def _from_table(source: Path, images: Sequence[Path]) -> Labels:
+    table = read_table(FileEntry("", source.name, source), source)
+    if not table.has_classes:
+        raise BadInput(
+            "The table has no column of classes",
+            file=source,
+            remedy="Its first line must name the columns file, class.",
+        )
+    given = {path.resolve() for path in images}
+    called = Counter(path.name for path in given)
+    by_name = {path.name: path for path in given if called[path.name] == 1}
+    classes, patients = {}, {}
+    for row in table.rows:
+        relative = Path(row.file.replace("\\", "/"))
+        path = (source.parent / relative).resolve()
+        path = path if path in given else by_name.get(relative.name, path)
+        if path in given and row.class_name:
+            classes[path] = names.class_called(row.class_name)
+            patients[path] = row.patient
+    return Labels(classes, patients)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    true: str
+    probabilities: Mapping[str, float]
+    answered: bool
+    patient: str
+
+
+class ExternalValidation:
+    """Takes diagnoses one by one, and measures them in the end."""
+
+    def __init__(self, labels: Labels, classes: Sequence[str], known: frozenset[str]) -> None:
+        """`known` are the content hashes of the images that the model learned from."""
+        self._labels, self._classes, self._known = labels, classes, known
+        self._counted: list[_Counted] = []
+        self._seen: set[str] = set()
+        self._left_out: Counter[str] = Counter()
+        self._other_classes: Counter[str] = Counter()
+
+    def add(self, path: Path, sha256: str, entry: dict[str, Any]) -> dict[str, str]:
+        """Count one image, whose entry is that of the command-line contract; what its entry says of that: `true`, and
+        `not_counted` with the reason where it does not count."""
+        true = self._labels.of(path)
+        if true is None:
+            self._left_out["without a label"] += 1
+            return {"true": "", "not_counted": "It has no label."}
+        reason = self._reason_against(true, sha256, entry)
+        self._seen.add(sha256)
+        if reason:
+            self._left_out[reason] += 1
+            return {"true": true, "not_counted": f"Not counted: {reason}."}
+        patient = self._labels.patient_of(path)
+        self._counted.append(_Counted(true, entry["probabilities"], not entry["abstained"], patient))
+        return {"true": true}
+
+    def _reason_against(self, true: str, sha256: str, entry: dict[str, Any]) -> str:
+        if true not in self._classes:
+            self._other_classes[true] += 1
+            return "of a class that the model does not know"
+        if sha256 in self._known or any(image["distance"] < NEAR_COPY for image in entry["similar"]):
+            return "the model learned from this picture"
+        return "the same file as one before" if sha256 in self._seen else ""
+
+    def result(self) -> dict[str, Any]:
+        """What was measured, as JSON types: `n` images of `n_patients`, `counts` by class, `left_out` by reason,
+        `other_classes`, `n_answered`, `accuracy_of_answers` with `accuracy_of_answers_ci95`, and `measured`:
+        `metrics.summary` of all counted images, each for its most probable class, whether it was answered or not; None
+        for fewer than two images or classes."""
+        images = self._counted
+        counts = Counter(image.true for image in images)
+        enough = len(images) >= FEWEST and len(counts) >= FEWEST
+        predicted = [max(image.probabilities, key=image.probabilities.__getitem__) for image in images]
+        right = [name == image.true for name, image in zip(predicted, images, strict=True) if image.answered]
+        return {
+            "n": len(images),
+            "n_patients": len({image.patient for image in images}),
+            "counts": {name: counts[name] for name in self._classes},
+            "left_out": dict(self._left_out),
+            "other_classes": dict(self._other_classes),
+            "n_answered": len(right),
+            "accuracy_of_answers": sum(right) / len(right) if right else None,
+            "accuracy_of_answers_ci95": list(metrics.exact95(sum(right), len(right))),
+            "classes": list(self._classes),
+            "measured": self._measured() if enough else None,
+        }
+
+    def _measured(self) -> dict[str, Any]:
+        probabilities = np.array([[image.probabilities[name] for name in self._classes] for image in self._counted])
+        true = np.array([self._classes.index(image.true) for image in self._counted], dtype=np.intp)
+        _, patients = np.unique([image.patient for image in self._counted], return_inverse=True)
+        logits = np.log(np.maximum(probabilities, 1e-30))  # whose softmax they are
+        return metrics.summary(true, logits, patients.astype(np.int64), self._classes)
