@@ -78,7 +78,7 @@ def test_pictures_that_the_model_learned_from_do_not_count(
 ) -> None:
     learned = hospital / "Benign" / "0.png"
     (hospital / "Normal" / "again.png").write_bytes((hospital / "Normal" / "1.png").read_bytes())
-    # The tiny model takes whatever resembles 220 in the channel of malignant for its second known image (2.5 in logits).
+    # Its second known image, to the tiny model, has 2.5 in the logit of malignant.
     save(hospital / "Malignant" / "nearly.png", 1, 219)
     known = ((sha256_of(learned.read_bytes()), "normal"), ("0" * 64, "malignant"))
     model = write_model(tmp_path / "m.onnx", known=known)
