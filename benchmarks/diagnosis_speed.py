@@ -1,0 +1,164 @@
+"""How fast busapp diagnoses: one decoded image with its heat map, against torch with pytorch-grad-cam on the same
+images in the same run, and a folder from its files to the table.
+
+- `milliseconds`: the median of `Diagnoser.diagnose` for one decoded image, from any size to class, probabilities, heat
+  map of every class, conformal set, novelty and similar images.
+- `reference_milliseconds`: the same image resized and normalised by torchvision's transforms, through `GradCAM` of
+  pytorch-grad-cam over the last feature map of torchvision's MobileNetV2, which gives class and one heat map.
+- `ratio`: the second by the first, the median over turns; `spread` are its quartiles. The two take turns of ten images,
+  so that other work on the machine hits both alike.
+- `images_per_second`: the job `diagnose` over the folder, decoding and recording of the run included, model loaded.
+- `cold_seconds`: `busapp diagnose IMAGE` as a whole process, the median of five (three with `--quick`).
+
+The accuracy of the reference's weights does not matter for its speed: they are random.
+
+    pip install grad-cam
+    python benchmarks/diagnosis_speed.py [--quick] --data DIR [--model FILE] [--json FILE|-]
+"""
+
+import argparse
+import importlib.metadata
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import json_report
+import numpy as np
+from PIL import Image
+
+from busapp import paths
+from busapp.engine import jobs
+from busapp.engine.batch_diagnosis import find_images
+from busapp.engine.diagnosis import Diagnoser, Model
+from busapp.engine.events import ImageDiagnosed
+from busapp.engine.preprocessing import read_image
+from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.workspace import Workspace
+
+TURN = 10
+"""Images between two changes of side."""
+
+
+def grad_cam(n_classes: int) -> Callable[[Image.Image], Any]:
+    """The plain way to class and heat map, as pytorch-grad-cam's documentation has it."""
+    import torch
+
+    from busapp.engine.classifiers.torch_setup import MobileNetV2  # isort: skip  (makes torchvision importable)
+    from pytorch_grad_cam import GradCAM
+
+    from busapp.engine.preprocessing import MEAN, STD
+
+    network = MobileNetV2(num_classes=n_classes).eval()
+    explain = GradCAM(model=network, target_layers=[network.features[-1]])
+
+    def diagnose(image: Image.Image) -> Any:
+        square = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+        tensor = torch.from_numpy(((square - MEAN) / STD).transpose(2, 0, 1)[None])
+        heat_map = explain(input_tensor=tensor, targets=None)[0]  # of the most probable class
+        return explain.outputs.argmax(dim=1), heat_map
+
+    return diagnose
+
+
+def seconds_of(diagnose: Callable[[Image.Image], Any], images: list[Image.Image]) -> list[float]:
+    found = []
+    for image in images:
+        began = time.perf_counter()
+        diagnose(image)
+        found.append(time.perf_counter() - began)
+    return found
+
+
+def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, Any]:
+    """Both sides on the same decoded images, turn by turn, the order reversed from turn to turn."""
+    sides = {"ours": Diagnoser(model).diagnose, "reference": grad_cam(len(model.classes))}
+    for diagnose in sides.values():
+        seconds_of(diagnose, images[:TURN])  # libraries set themselves up
+    all_seconds: dict[str, list[float]] = {name: [] for name in sides}
+    ratios = []
+    for turn in range(turns):
+        chosen = [images[(turn * TURN + i) % len(images)] for i in range(TURN)]
+        medians = {}
+        for name in sorted(sides, reverse=bool(turn % 2)):
+            time.sleep(0.05)  # threads of the other side stop spinning
+            seconds = seconds_of(sides[name], chosen)
+            all_seconds[name] += seconds
+            medians[name] = statistics.median(seconds)
+        ratios.append(medians["reference"] / medians["ours"])
+    quartiles = statistics.quantiles(ratios, n=4)
+    return {
+        "milliseconds": 1000 * statistics.median(all_seconds["ours"]),
+        "reference_milliseconds": 1000 * statistics.median(all_seconds["reference"]),
+        "ratio": statistics.median(ratios),
+        "spread": [quartiles[0], quartiles[2]],
+        "turns": turns,
+    }
+
+
+def folder(model: Path, data: Path, folder_of_study: Path) -> dict[str, Any]:
+    """The job over the folder; the clock runs from the first image's answer to the last one's."""
+    with_study = Workspace.create(folder_of_study)
+    moments = [
+        time.perf_counter()
+        for event in jobs.start(with_study, DiagnoseSettings(images=(data,), model=model))
+        if isinstance(event, ImageDiagnosed)
+    ]
+    with_study.close()
+    return {"images_per_second": (len(moments) - 1) / (moments[-1] - moments[0]), "images": len(moments)}
+
+
+def cold(model: Path, image: Path, study: Path, times: int) -> float:
+    """Seconds of the whole command, the median."""
+    command = [sys.executable, "-m", "busapp", "diagnose", str(image), "--model", str(model), "--workspace", str(study)]
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images, in folders or not")
+    parser.add_argument("--model", type=Path, help="an ONNX file; left out: the one that ships")
+    parser.add_argument("--quick", action="store_true", help="fewer turns: about half a minute")
+    parser.add_argument("--json", metavar="FILE|-", help="write the result as JSON")
+    options = parser.parse_args()
+    model_file = options.model or next(iter(sorted(paths.models_dir().glob("*.onnx"))))
+    files = list(find_images([options.data]))
+    step = max(1, len(files) // 100)
+    images = [read_image(path) for path in files[::step]]
+    with tempfile.TemporaryDirectory() as scratch:
+        study = Path(scratch) / "study"
+        result = {
+            **one_image(Model.load(model_file), images, turns=10 if options.quick else 40),
+            **folder(model_file, options.data, study),
+            "cold_seconds": cold(model_file, files[0], study, 3 if options.quick else 5),
+        }
+    libraries = ("onnxruntime", "torch", "grad-cam", "pillow")
+    result |= {
+        "model": model_file.name,
+        "quick": options.quick,
+        "cores": os.cpu_count(),
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
+    }
+    print(
+        f"one image: {result['milliseconds']:.1f} ms, torch with grad-cam {result['reference_milliseconds']:.1f} ms, "
+        f"ratio {result['ratio']:.2f} (quartiles {result['spread'][0]:.2f} to {result['spread'][1]:.2f})\n"
+        f"folder: {result['images_per_second']:.0f} images/s over {result['images']} images\n"
+        f"cold command: {result['cold_seconds']:.2f} s",
+        file=sys.stderr,
+    )
+    if options.json:
+        json_report.write(result, options.json)
+
+
+if __name__ == "__main__":
+    main()
