@@ -146,7 +146,9 @@ def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: s
     from busapp.engine import jobs
     from busapp.engine.workspace import Workspace
 
-    workspace = Workspace.create(root) if settings.kind == "import" else Workspace.open(root)
+    # A diagnosis needs no study of one's own: the first one of all makes the default one, as the window does.
+    creates = settings.kind == "import" or (settings.kind == "diagnose" and root == paths.default_workspace())
+    workspace = Workspace.create(root) if creates else Workspace.open(root)
     job = clusters.start(workspace, settings, cluster) if cluster else jobs.start(workspace, settings)
     outcome = follow(job)
     return _report(settings.kind, outcome, root, json_file)

@@ -335,7 +335,26 @@ def _diagnose(result: Result) -> list[str]:
         else:
             probabilities = ", ".join(f"{name} {100 * p:.1f} %" for name, p in image["probabilities"].items())
             lines.append(f"{image['file']}: {image['predicted']} ({probabilities})")
-    return [*lines, RESEARCH_USE]
+    return [*lines, *(external_lines(result["external"]) if "external" in result else []), RESEARCH_USE]
+
+
+def external_lines(external: Result) -> list[str]:
+    """An external validation in words, the measures of every class as a table."""
+    head = f"External validation: {many(external['n'], 'image')} ({counts_in_words(external['counts'])})"
+    left_out = [f"{many(count, 'image')} left out: {reason}" for reason, count in external["left_out"].items()]
+    measured = external["measured"]
+    if measured is None:
+        return [f"{head}: too few to measure anything.", *left_out]
+    answered = external["accuracy_of_answers"]
+    lines = [
+        f"{head}, each for its most probable class: accuracy {_with_interval(measured, 'accuracy', None)}.",
+        f"{external['n_answered']} were answered"
+        + (f", {answered:.1%} of them right." if answered is not None else "."),
+    ]
+    measures = ("sensitivity", "specificity", "auc")
+    rows = [[name, *(_with_interval(measured, key, name) for key in measures)] for name in external["classes"]]
+    rows.insert(0, ["class", *measures])
+    return [*lines, *_aligned(rows), *left_out]
 
 
 def _export(result: Result) -> list[str]:

@@ -15,7 +15,7 @@ from busapp import paths
 from busapp.engine import ahead
 from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model, Prepared
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
-from busapp.engine.external_validation import ExternalValidation, read_labels
+from busapp.engine.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.heat_map import overlay
 from busapp.engine.imports import names
@@ -96,7 +96,8 @@ def _read(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Ready:
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
     """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
 
-    Files are read in threads while the model works on those before them. Result: `model`, `cautions`, `images` (one
+    Files are read in threads while the model works on those before them. Folders that are called after classes of the
+    model are labels, unless others are given. Result: `model`, `cautions`, `images` (one
     entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`), `skipped`, and with
     labels `external` (`ExternalValidation.result`) and in each entry `true`.
 
@@ -145,9 +146,11 @@ class _Batch:
 
             self._pages = self.outputs.enter_context(DiagnosisPages(settings.pdf, model))
         self.external: ExternalValidation | None = None
-        if settings.labels:
+        by_folder = None if settings.labels else labels_of_folders(images, model.classes)
+        labels = read_labels(settings.labels, images) if settings.labels else by_folder
+        if labels:
             known = frozenset(image.sha256 for image in model.description.known)
-            self.external = ExternalValidation(read_labels(settings.labels, images), model.classes, known)
+            self.external = ExternalValidation(labels, model.classes, known)
 
     def work(self) -> Job:
         """Every image in its order; those that are ready together go through the model together."""

@@ -57,6 +57,14 @@ def read_labels(source: Path, images: Sequence[Path]) -> Labels:
     return found
 
 
+def labels_of_folders(images: Sequence[Path], classes: Sequence[str]) -> Labels | None:
+    """The labels of images that lie in folders called after at least two of the model's classes; None for others, since
+    a folder may be called anything."""
+    called = {path.resolve(): " ".join(path.parent.name.split()).lower() for path in images}
+    found = {path: name for path, name in called.items() if name in classes}
+    return Labels(found, {}) if len(set(found.values())) >= FEWEST else None
+
+
 def _from_folders(source: Path, images: Sequence[Path]) -> Labels:
     inside = [path for path in images if path.resolve().is_relative_to(source.resolve()) and path.parent != source]
     return Labels({path.resolve(): names.class_called(path.parent.name) for path in inside}, {})

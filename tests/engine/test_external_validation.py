@@ -58,6 +58,12 @@ def test_folders_called_after_classes_are_labels(empty_study: Workspace, hospita
     assert rows[str(hospital / "Normal" / "0.png")]["true"] == "normal"
 
 
+def test_folders_count_as_labels_without_being_named(empty_study: Workspace, hospital: Path, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx")
+    assert external(empty_study, DiagnoseSettings(images=(hospital,), model=model))["external"]["n"] == 9
+    assert "external" not in external(empty_study, DiagnoseSettings(images=(hospital / "Benign",), model=model))
+
+
 def test_a_table_names_classes_and_patients(empty_study: Workspace, hospital: Path, tmp_path: Path) -> None:
     lines = ["file;class;patient"]
     for index, name in enumerate(CLASSES):

@@ -22,7 +22,7 @@ class DiagnoseSettings(JobSettings):
         setting(
             "Labels",
             "The true classes, for an external validation: a CSV table with the columns file and class, or the folder "
-            "whose folders are called after the classes.",
+            "whose folders are called after the classes. Left empty: folders called after the model's classes.",
         ),
     ] = None
     csv: Annotated[Path | None, setting("CSV", "Write a table of all images here.")] = None
