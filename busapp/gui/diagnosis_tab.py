@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from busapp import paths
 from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
-from busapp.engine.events import Event, ImageDiagnosed, Job, RunStarted, Skipped
+from busapp.engine.events import Event, Finished, ImageDiagnosed, Job, RunStarted, Skipped
 from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, decode, read_image
 from busapp.engine.settings import DiagnoseSettings
@@ -107,6 +107,7 @@ class DiagnosisTab(StudyTab):
         self.single.setChildrenCollapsible(False)
         self.batch = BatchTable()
         self.batch.opened.connect(self.diagnose)
+        self.batch.labels_chosen.connect(self._measure)
         self.batch.report_clicked.connect(self._report_of_batch)
         self.batch.problem.connect(lambda sentence: self.problem.emit(sentence, ""))
         self.pages = QStackedWidget()
@@ -360,6 +361,13 @@ class DiagnosisTab(StudyTab):
             self.batch.add(event.diagnosis)
         elif self._fills_table and isinstance(event, Skipped):
             self.batch.add({"file": event.file, "predicted": None, "probabilities": {}, "reasons": [event.reason]})
+        elif self._fills_table and isinstance(event, Finished):
+            self.batch.show_external(event.result.get("external"))
+
+    def _measure(self, labels: Path) -> None:
+        """Diagnose what is in the table once more, with labels."""
+        images = tuple(Path(entry["file"]) for entry in self.batch.all_entries())
+        self.start_requested.emit(DiagnoseSettings(images=images, model=self.model_path, labels=labels))
 
     def _report_of_image(self) -> None:
         if self._shown is None or self.workspace is None:

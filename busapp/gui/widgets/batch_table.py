@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
+    QSplitter,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -20,24 +21,38 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.batch_diagnosis import write_table
 from busapp.errors import UserError
+from busapp.gui.run_tab import scrolling
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.external_panel import ExternalPanel
 
 ALL: Final = "all images"
 ABSTAINED: Final = "without an answer"
+EXTERNAL_WIDTH: Final = 420
 _ENTRY: Final = Qt.ItemDataRole.UserRole
 _SORT: Final = Qt.ItemDataRole.UserRole + 1
 _Index = QModelIndex | QPersistentModelIndex
 
 
-class _ByAnswer(QSortFilterProxyModel):
+class _Chosen(QSortFilterProxyModel):
     wanted = ALL
+    cell: tuple[str, str] | None = None
+    """True and most probable class of the counted images that are shown; None: all images."""
 
     def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
-        if self.wanted == ALL:
-            return True
-        answer = self.sourceModel().index(source_row, 1, source_parent).data(_SORT)
-        return bool(answer == self.wanted)
+        model = self.sourceModel()
+        entry = model.index(source_row, 0, source_parent).data(_ENTRY)
+        if self.cell is not None and (_counted_cell(entry) if entry else None) != self.cell:
+            return False
+        return self.wanted in (ALL, model.index(source_row, 1, source_parent).data(_SORT))
+
+
+def _counted_cell(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """Where an image counts in the confusion matrix; None where it does not."""
+    probabilities = entry["probabilities"]
+    if not probabilities or "not_counted" in entry or not entry.get("true"):
+        return None
+    return entry["true"], max(probabilities, key=probabilities.__getitem__)
 
 
 class BatchTable(QWidget):
@@ -45,11 +60,13 @@ class BatchTable(QWidget):
 
     Signals:
         opened: the file (`Path`) of a row.
+        labels_chosen: a CSV table or a folder (`Path`) that says what the images are.
         report_clicked: "Save report".
         problem: a sentence: the table could not be written.
     """
 
     opened = Signal(object)
+    labels_chosen = Signal(object)
     report_clicked = Signal()
     problem = Signal(str)
 
@@ -57,7 +74,7 @@ class BatchTable(QWidget):
         super().__init__(parent)
         self._classes: list[str] = []
         self._model = QStandardItemModel(self)
-        self._proxy = _ByAnswer(self)
+        self._proxy = _Chosen(self)
         self._proxy.setSourceModel(self._model)
         self._proxy.setSortRole(_SORT)
         self.table = QTableView()
@@ -75,6 +92,12 @@ class BatchTable(QWidget):
         self.filter.currentTextChanged.connect(self._filter)
         self.count = QLabel()
         self.count.setProperty("role", "muted")
+        self.labels_button = QPushButton("&Labels…")
+        self.labels_button.setToolTip(
+            "Choose a CSV table with the columns file and class: the images are diagnosed again, and the model is "
+            "measured on them. Folders called after the classes need no table."
+        )
+        self.labels_button.clicked.connect(self._ask_for_labels)
         self.csv_button = QPushButton("Save &CSV…")
         self.csv_button.clicked.connect(self._save_csv)
         self.report_button = QPushButton("Save &report (PDF)…")
@@ -87,12 +110,25 @@ class BatchTable(QWidget):
         top.addWidget(label)
         top.addWidget(self.filter)
         top.addWidget(self.count, 1)
+        top.addWidget(self.labels_button)
         top.addWidget(self.csv_button)
         top.addWidget(self.report_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.external = ExternalPanel()
+        self.external.cell_chosen.connect(lambda true, predicted: self._show_cell((true, predicted)))
+        self.external.all_wanted.connect(lambda: self._show_cell(None))
+        self._side = scrolling(self.external)
+        self._side.setMinimumWidth(EXTERNAL_WIDTH)
+        panels = QSplitter(Qt.Orientation.Horizontal)
+        panels.setObjectName("batch-panels")
+        panels.addWidget(self.table)
+        panels.addWidget(self._side)
+        panels.setStretchFactor(0, 1)
+        panels.setSizes([10_000, EXTERNAL_WIDTH])
+        panels.setChildrenCollapsible(False)
         layout.addLayout(top)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(panels, 1)
         self.clear()
 
     def clear(self) -> None:
@@ -100,6 +136,9 @@ class BatchTable(QWidget):
         self._classes = []
         self._model.clear()
         self._model.setHorizontalHeaderLabels(["Image", "Answer", "Remarks"])
+        self._has_labels = False
+        self._proxy.cell = None
+        self._side.hide()
         self.filter.clear()
         self.filter.addItems([ALL, ABSTAINED])
         self._tell_count()
@@ -118,14 +157,30 @@ class BatchTable(QWidget):
             probability = entry["probabilities"].get(class_name)
             cells.append(_item("–" if probability is None else f"{100 * probability:.1f} %", probability or 0.0))
             cells[-1].setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        remarks = " ".join(entry["reasons"])
+        if "true" in entry and not self._has_labels:
+            self._has_labels = True
+            self._model.insertColumn(2)
+            self._model.setHeaderData(2, Qt.Orientation.Horizontal, "True class")
+        if self._has_labels:
+            cells.insert(2, _item(entry.get("true", ""), entry.get("true", "")))
+        remarks = " ".join([*entry["reasons"], entry.get("not_counted", "")]).strip()
         cells.append(_item(remarks, remarks))
         self._model.appendRow(cells)
         self._tell_count()
 
+    def show_external(self, external: dict[str, Any] | None) -> None:
+        """What the model is worth on these images, beside them; None: they have no labels."""
+        self._side.setVisible(external is not None)
+        if external is not None:
+            self.external.show_result(external)
+
     def entries(self) -> list[dict[str, Any]]:
         """What is shown now, in its order."""
         return [self._proxy.index(row, 0).data(_ENTRY) for row in range(self._proxy.rowCount())]
+
+    def all_entries(self) -> list[dict[str, Any]]:
+        """Every image, shown or not, in the order of the job."""
+        return [self._model.index(row, 0).data(_ENTRY) for row in range(self._model.rowCount())]
 
     @property
     def total(self) -> int:
@@ -148,14 +203,28 @@ class BatchTable(QWidget):
         self._proxy.endFilterChange()
         self._tell_count()
 
+    def _show_cell(self, cell: tuple[str, str] | None) -> None:
+        self._proxy.beginFilterChange()
+        self._proxy.cell = cell
+        self._proxy.endFilterChange()
+        self._tell_count()
+
     def _tell_count(self) -> None:
         shown = self._proxy.rowCount()
         self.count.setText(f"{self.total:,} images" if shown == self.total else f"{shown:,} of {self.total:,} images")
-        for button in (self.csv_button, self.report_button):
+        for button in (self.csv_button, self.report_button, self.labels_button):
             button.setEnabled(shown > 0)
 
     def _open(self, index: QModelIndex) -> None:
         self.opened.emit(Path(index.siblingAtColumn(0).data(_ENTRY)["file"]))
+
+    def _ask_for_labels(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Choose the labels of these images", str(last_folder()), "Tables (*.csv *.tsv *.txt)"
+        )
+        if name:
+            remember_folder(Path(name).parent)
+            self.labels_chosen.emit(Path(name))
 
     def _save_csv(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
