@@ -19,7 +19,7 @@ from busapp.engine.comparison import finished_validation
 from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, KnownImage, Model, ModelDescription, Provenance
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.files import write_atomically, write_json
-from busapp.engine.judging import Tested, masks_of, out_of_fold, thresholds, truth_of_heat_maps
+from busapp.engine.judging import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
 from busapp.engine.measured import as_trained
 from busapp.engine.novelty import Features, usual_distance
 from busapp.engine.predictions import Prediction, read_predictions
@@ -138,7 +138,7 @@ def _description(
         truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace))
     except BadInput as error:
         yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
-    tested = Tested.of(rows, classes, evidence)
+    tested = OutOfFoldPredictions.of(rows, classes, evidence)
     found = thresholds(tested)
     return ModelDescription(
         classes=tuple(classes),

@@ -37,7 +37,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Tested:
+class OutOfFoldPredictions:
     """Out-of-fold predictions as arrays: `logits` (n, classes), `true` and `folds` int (n,), `novelty` (n,) where the
     run kept it."""
 
@@ -48,7 +48,9 @@ class Tested:
     novelty: npt.NDArray[np.float32] | None
 
     @classmethod
-    def of(cls, rows: Sequence[Prediction], classes: Sequence[str], evidence: "Evidence | None") -> "Tested":
+    def of(
+        cls, rows: Sequence[Prediction], classes: Sequence[str], evidence: "Evidence | None"
+    ) -> "OutOfFoldPredictions":
         return cls(
             classes=tuple(classes),
             logits=np.array([[row.logits[name] for name in classes] for row in rows]),
@@ -57,12 +59,12 @@ class Tested:
             novelty=None if evidence is None else evidence.novelty,
         )
 
-    def part(self, chosen: npt.NDArray[np.bool_]) -> "Tested":
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "OutOfFoldPredictions":
         novelty = None if self.novelty is None else self.novelty[chosen]
-        return Tested(self.classes, self.logits[chosen], self.true[chosen], self.folds[chosen], novelty)
+        return OutOfFoldPredictions(self.classes, self.logits[chosen], self.true[chosen], self.folds[chosen], novelty)
 
 
-def thresholds(tested: Tested) -> Thresholds:
+def thresholds(tested: OutOfFoldPredictions) -> Thresholds:
     """What out-of-fold predictions say a model should go by."""
     temperature = metrics.temperature(tested.logits, tested.true)
     probabilities = metrics.softmax(tested.logits / temperature)
@@ -84,7 +86,7 @@ def _least_probability(of_true: npt.NDArray[np.float64]) -> float:
     return float(np.sort(of_true)[missed - 1]) if missed else 0.0
 
 
-def out_of_fold(tested: Tested, heat_maps: HeatMapTruth | None) -> OutOfFold:
+def out_of_fold(tested: OutOfFoldPredictions, heat_maps: HeatMapTruth | None) -> OutOfFold:
     """How the thresholds fare: each fold's images with those of the other folds; of a hold-out, which has no others,
     with their own."""
     several = len(np.unique(tested.folds)) > 1

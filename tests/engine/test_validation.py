@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from busapp.engine import jobs
@@ -22,6 +23,7 @@ from busapp.engine.recipes import RECIPES
 from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings, ValidateSettings
 from busapp.engine.splits import make_folds, select
+from busapp.engine.validation.evidence import read_evidence
 from busapp.engine.validation.study import Study
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
@@ -133,6 +135,14 @@ def test_predictions_are_out_of_fold_and_give_the_confusion_again(study: Workspa
     assert confusion == result["confusion"]
     folds_of_group = {(row.group, row.fold) for row in predictions}
     assert len(folds_of_group) == len({row.group for row in predictions})
+    evidence = read_evidence(the_run(study)).of([row.image_id for row in predictions])
+    # An activation map's mean and the bias of its class, the same for all images of a fold, are the logit.
+    means = evidence.maps.astype(np.float32).mean(axis=(2, 3))
+    biases = np.array([list(row.logits.values()) for row in predictions]) - means
+    for fold in {row.fold for row in predictions}:
+        of_fold = biases[[row.fold == fold for row in predictions]]
+        assert np.ptp(of_fold, axis=0).max() < 0.01 < np.ptp(means, axis=0).max()
+    assert np.isfinite(evidence.novelty).all() and evidence.novelty.any()
 
 
 def test_a_study_that_was_not_curated_is_curated_first(phantom_study: Workspace) -> None:
@@ -177,9 +187,11 @@ def test_an_image_that_cannot_be_read_is_skipped(study: Workspace) -> None:
 def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol: str) -> None:
     settings = tiny(protocol=protocol, epochs=3)
     whole = result_of(pull(jobs.start(study, settings)))
+    seen = read_evidence(the_run(study))
     stops: list[Callable[[Event], bool]] = [
         lambda e: isinstance(e, CheckpointSaved) and (e.fold, e.epoch) == (1, 0),
         lambda e: isinstance(e, Progress) and "fold 1 of 2 · epoch 3" in e.what,
+        lambda e: isinstance(e, Progress) and "fold 1 of 2 · what the network sees" in e.what,
         lambda e: isinstance(e, EpochEnded) and (e.fold, e.epoch) == (1, 3),
         lambda e: isinstance(e, FoldEnded) and e.fold == 1,
         lambda e: isinstance(e, Progress) and "fold 2 of 2 · epoch 1" in e.what,
@@ -193,6 +205,8 @@ def test_a_cancelled_run_goes_on_to_the_same_numbers(study: Workspace, protocol:
         assert the_run(study).info.state == "cancelled"
         job = jobs.resume(study, the_run(study).id)
     assert numbers(result_of(pull(job))) == numbers(whole)
+    again = read_evidence(the_run(study))
+    assert all((getattr(again, name) == value).all() for name, value in vars(seen).items())
     assert the_run(study).info.state == "finished"
     announced = list(the_run(study).events())
     epochs = [(event.fold, event.epoch) for event in announced if isinstance(event, EpochEnded)]
