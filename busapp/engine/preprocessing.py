@@ -74,8 +74,8 @@ def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
 
 
 def frames_of(content: bytes, *, file: Path | str) -> Sequence[int]:
-    """Which frames `decode` can be asked for: those of an animated PNG, and the pages of a TIFF that are as large as the
-    first one, as previews beside a picture are not. Nothing is decoded.
+    """Which frames `decode` can be asked for: those of an animated PNG, and the pages of a TIFF that are as large as
+    the first one, as previews beside a picture are not. Nothing is decoded.
 
     Raises:
         UnreadableImage: not a picture, larger than 64 million pixels, or its pages cannot be counted.

@@ -196,7 +196,7 @@ def test_closing_waits_for_the_image_at_hand(tab: DiagnosisTab, study: Workspace
     tab.open_study(study)
     tab.diagnose(picture(tmp_path, 1, "a.png"))
     tab.close()
-    assert tab._thread is None
+    assert tab.single._thread is None
 
 
 def test_a_failed_run_does_not_hide_the_table_before_it(

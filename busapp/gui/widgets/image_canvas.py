@@ -1,5 +1,7 @@
 """A picture to look at closely, with a layer over it."""
 
+from typing import Final
+
 from PIL import Image
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent, QWheelEvent
@@ -10,6 +12,13 @@ from busapp.gui.widgets.image_card import mark_synthetic
 
 _GROUND = "#0b0c0d"
 _WORDS = "#e4e7ea"
+ARROWS: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+"""To the right and down, for whoever moves something over a canvas by keys."""
 _LARGEST_SCALE = 40.0
 """Screen pixels for one of the image's; more only where a tiny image needs it to fill the canvas."""
 
