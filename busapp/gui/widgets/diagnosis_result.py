@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidg
 from busapp.engine.abstention import in_words, reasons_to_abstain
 from busapp.engine.diagnosis import Diagnosis, Model
 from busapp.engine.workspace import Workspace
-from busapp.gui.theme import SPACE, class_colour
+from busapp.gui.theme import SPACE, class_colour, colours, theme
 from busapp.gui.widgets.probability_bars import ProbabilityBars
 from busapp.gui.widgets.similar_images import Found, SimilarDialog, SimilarImages
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
@@ -50,11 +50,13 @@ class DiagnosisResult(QWidget):
         card_heading = words_label("heading")
         card_heading.setText("The model")
         self.card = words_label()
-        self.more = QLabel('<a href="model">More about the model…</a>')
+        self.more = QLabel()
         self.more.setTextInteractionFlags(
             Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
         self.more.linkActivated.connect(lambda _link: self.model_details_requested.emit())
+        self._colour_link()
+        theme.changed.connect(self._colour_link)
         self.cautions = WarningFrame()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, 0, 0)
@@ -76,6 +78,10 @@ class DiagnosisResult(QWidget):
         ):
             layout.addWidget(widget)
         layout.addStretch()
+
+    def _colour_link(self) -> None:
+        # Qt gives a link the colour that the palette had when its words were set.
+        self.more.setText(f'<a href="model" style="color: {colours().accent}">More about the model…</a>')
 
     def open_study(self, workspace: Workspace) -> None:
         """Similar images are looked up in another study."""
@@ -129,5 +135,5 @@ class DiagnosisResult(QWidget):
 def _why_undecided(diagnosis: Diagnosis, model: Model) -> str:
     conformal = model.description.conformal
     none = "Neither" if len(diagnosis.possible) == 2 else "None of them"
-    share = f" Of each class, {conformal.coverage:.0%} of the images are to find theirs named." if conformal else ""
-    return f"{none} can be ruled out.{share}"
+    at = f" at a coverage of {conformal.coverage:.0%} for each class" if conformal else ""
+    return f"{none} can be ruled out{at}."

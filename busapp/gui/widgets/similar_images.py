@@ -2,11 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.diagnosis import SimilarImage
@@ -109,14 +118,16 @@ class SimilarTile(QAbstractButton):
 
 
 class SimilarImages(QWidget):
-    """A row of tiles, the most similar first; looked up off the window's thread. Hidden where the model does not know
+    """Rows of tiles, the most similar first; looked up off the window's thread. Hidden where the model does not know
     its images.
 
     Signals:
         chosen: the `Found` that is to be seen large.
     """
 
-    SIDE = 52
+    SIDE: ClassVar[int] = 88
+    """Pixels of a tile's picture: room for a class's name beneath it."""
+    COLUMNS: ClassVar[int] = 3
     chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -129,14 +140,14 @@ class SimilarImages(QWidget):
         heading = QLabel("Most similar images that it learned from")
         heading.setProperty("role", "heading")
         heading.setWordWrap(True)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(_GAP)
-        self._row.addStretch()
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP)
+        self._grid.setColumnStretch(self.COLUMNS, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(_GAP)
         column.addWidget(heading)
-        column.addLayout(self._row)
+        column.addLayout(self._grid)
         self.hide()
 
     def open_study(self, workspace: Workspace) -> None:
@@ -157,12 +168,12 @@ class SimilarImages(QWidget):
 
     def _show(self, found: list[Found]) -> None:
         for tile in self.tiles:
-            self._row.removeWidget(tile)
+            self._grid.removeWidget(tile)
             tile.deleteLater()
         self.tiles = [SimilarTile(one, self._classes) for one in found]
         for at, tile in enumerate(self.tiles):
             tile.clicked.connect(lambda _checked=False, tile=tile: self.chosen.emit(tile.found))
-            self._row.insertWidget(at, tile)
+            self._grid.addWidget(tile, *divmod(at, self.COLUMNS))
 
 
 class SimilarDialog(QDialog):
@@ -176,7 +187,7 @@ class SimilarDialog(QDialog):
         self.setWindowTitle(f"Similar image: {similar.class_name}")
         self.canvas = ImageCanvas()
         self.canvas.is_synthetic = record.kind == "synthetic"
-        self.canvas.sentence = "The image is being read…"
+        self.canvas.show_picture(found.small)  # until the whole one is read
         self.answer = QLabel(f"● {similar.class_name}")
         self.answer.setStyleSheet(f"color: {class_colour(similar.class_name, classes).name()}; font-weight: 600;")
         self.words = QLabel(f"{record.file} · distance {similar.distance:.2f}")
@@ -200,8 +211,8 @@ class SimilarDialog(QDialog):
         self.canvas.setFocus()
 
     def _on_problem(self, sentence: str) -> None:
+        self.canvas.show_picture(QImage())
         self.canvas.sentence = sentence
-        self.canvas.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:
