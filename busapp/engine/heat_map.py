@@ -10,7 +10,7 @@ HeatMap = npt.NDArray[np.float32]
 """float32 (h, w) in [0, 1], coarse (the network's last feature map: 7×7 for 224 pixels); 1 is where the class is
 seen most clearly in this image."""
 
-_FINE: Final = 512
+_FINE: Final = 256
 """Pixels on the longer side to which a map is enlarged before its contour is drawn."""
 
 # matplotlib's magma at 17 even steps; between them it is linear to within 3 of 255.

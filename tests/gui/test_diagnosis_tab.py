@@ -321,11 +321,11 @@ def test_a_crop_is_diagnosed_reported_and_undone(
     qtbot.waitUntil(lambda: "cropped" in tab.result.file.text())
     shown = tab.view.view.picture.size()
     assert abs(shown.width() - 40) <= 1 and shown.height() == 60
-    crop(qtbot, tab, (0, 10), (19, 50))  # of what is shown
-    qtbot.waitUntil(lambda: tab.view.view.picture.width() < 25)
+    crop(qtbot, tab, (0, 10), (30, 50))  # of what is shown
+    qtbot.waitUntil(lambda: tab.view.view.picture.width() < 35)
     assert "benign" in tab.result.answer.text()
     assert tab.single.shown is not None
-    assert tab.single.shown.question.crop == pytest.approx((0, 10, 19, 50), abs=1)
+    assert tab.single.shown.question.crop == pytest.approx((0, 10, 30, 50), abs=1)
     assert tab.view.heat_map_is_visible
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.pdf"), ""))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PIL import Image
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -35,12 +35,16 @@ from busapp.engine.heat_map import COLOURS, HeatMap, colour_heat_map, contours
 from busapp.engine.marks import Box
 from busapp.engine.pictures import SMALLEST_SIDE
 from busapp.gui.theme import colours
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.crop_band import CropBand
 from busapp.gui.widgets.frame_slider import PAGES, FrameSlider
 from busapp.gui.widgets.image_canvas import ARROWS, ImageCanvas, to_qimage
 from busapp.gui.widgets.window_level import ONLY_SHOWN, Window, WindowMenu
 
 CROP_HINT: Final = "Drag a rectangle. By keys: arrows move it, Shift and arrows resize it, Enter crops. Esc leaves."
+_FINE: Final = 512
+"""Pixels on the longer side of a map that is laid over an image; Qt enlarges it further."""
+_KEPT_ASPECT: Final = Qt.AspectRatioMode.KeepAspectRatio
 _FAR: Final = 10
 """Pixels of the image that Ctrl and an arrow move the rectangle."""
 _LINE, _SHADE = "#ffffff", "#0b0c0d"
@@ -116,6 +120,7 @@ class HeatMapView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._image: Image.Image | None = None
+        self._drawn = QImage()
         self._heat_map: HeatMap | None = None
         self._dragged_from: QPoint | None = None
         self.window_shown = Window()
@@ -126,10 +131,8 @@ class HeatMapView(QWidget):
         self.view.viewport().installEventFilter(self)
         self.contour = Contour()
         self.view.scene().addItem(self.contour)
-        # A mouse sends more than the screen can show: one picture for all that came while the last one was drawn.
-        self._redraw = QTimer(self)
-        self._redraw.setSingleShot(True)
-        self._redraw.timeout.connect(self._draw)
+        self._windowing = Background(self)
+        self._windowing.made.connect(self._show)
         self.frames = FrameSlider()
         self.frames.frame_wanted.connect(self.frame_wanted)
         layout = QVBoxLayout(self)
@@ -184,24 +187,25 @@ class HeatMapView(QWidget):
     def heat_map_is_visible(self) -> bool:
         return self.view.overlay_is_visible
 
-    def set_image(self, image: Image.Image, *, is_cropped: bool = False, is_same: bool = False) -> None:
-        """Show an image without a heat map: fitted, unless it `is_same` as before but for the frame."""
+    def set_image(
+        self, image: Image.Image, drawn: QImage | None = None, *, is_cropped: bool = False, is_same: bool = False
+    ) -> None:
+        """Show an image without a heat map: fitted, unless it `is_same` as before but for the frame. `drawn` is the
+        image as Qt takes it, for which a large one takes long."""
         self.leave_crop()
         size_before = self._image.size if self._image is not None else None
-        self._image = image
+        self._image, self._drawn = image, drawn if drawn is not None else to_qimage(image)
         self.whole_button.setVisible(is_cropped)
-        if not is_same:
-            self.set_window(Window())
-        self._draw()
+        window = self.window_shown if is_same else Window()
+        self.set_window(window)
+        self._show(self._drawn if window.is_plain else to_qimage(window.applied(image)))
         self.set_heat_map(None)
         if not is_same or image.size != size_before:
             self.view.fit()
         self._tell_crop()
 
-    def _draw(self) -> None:
-        self._redraw.stop()
-        if self._image is not None:
-            self.view.show_picture(to_qimage(self.window_shown.applied(self._image)), self._caption())
+    def _show(self, drawn: QImage) -> None:
+        self.view.show_picture(drawn, self._caption())
 
     def _caption(self) -> str:
         if self.band is not None:
@@ -215,14 +219,19 @@ class HeatMapView(QWidget):
         """Show the image through another window; the model sees what it saw before."""
         self.window_shown = window
         self.window_menu.show_window(window)
-        self._redraw.start(10)
+        image = self._image
+        if image is None or window.is_plain:
+            self._windowing.ask(None)
+            self._show(self._drawn)
+        else:
+            self._windowing.ask(lambda: to_qimage(window.applied(image)))
 
     def set_heat_map(self, heat_map: HeatMap | None) -> None:
         """Lay a map over the image; None takes it away."""
         self._heat_map = heat_map
-        size = self.view.picture.width(), self.view.picture.height()
-        overlay = QImage() if heat_map is None else to_qimage(colour_heat_map(heat_map, size))
-        self.view.show_overlay(overlay)
+        size = self.view.picture.size().boundedTo(self.view.picture.size().scaled(_FINE, _FINE, _KEPT_ASPECT))
+        fine = max(1, size.width()), max(1, size.height())
+        self.view.show_overlay(QImage() if heat_map is None else to_qimage(colour_heat_map(heat_map, fine)))
         self._show_contour()
 
     def _show_contour(self) -> None:

@@ -4,7 +4,17 @@ from typing import Final
 
 from PIL import Image
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
 from busapp.gui.theme import SPACE
@@ -83,7 +93,10 @@ class ImageCanvas(QGraphicsView):
         self.viewport().update()
 
     def show_overlay(self, overlay: QImage) -> None:
-        """Lay a picture of the same size over it; a null one takes it away."""
+        """Lay another picture over all of it, smoothly enlarged where it is smaller; a null one takes it away."""
+        if not overlay.isNull():
+            across, down = self.picture.width() / overlay.width(), self.picture.height() / overlay.height()
+            self._overlay.setTransform(QTransform.fromScale(across, down))
         self._overlay.setPixmap(QPixmap.fromImage(overlay))
 
     def set_overlay_opacity(self, opacity: float) -> None:

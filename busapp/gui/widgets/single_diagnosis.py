@@ -6,6 +6,7 @@ from typing import Final
 
 from PIL import Image
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
@@ -17,6 +18,7 @@ from busapp.gui.job_thread import JobThread, Outcome
 from busapp.gui.run_tab import SIDE_WIDTH, scrolling
 from busapp.gui.widgets.diagnosis_result import DiagnosisResult
 from busapp.gui.widgets.heat_map_view import HeatMapView
+from busapp.gui.widgets.image_canvas import to_qimage
 
 PASTED: Final = "pasted image"
 
@@ -41,13 +43,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """`image` is what the model saw: frame `frame` of `picture`, cropped where the question says so."""
+    """`image` is what the model saw: frame `frame` of `picture`, cropped where the question says so; `drawn` is that
+    for the screen."""
 
     question: Question
     model: Model
     picture: Picture
     frame: int
     image: Image.Image
+    drawn: QImage
     diagnosis: Diagnosis
 
     @property
@@ -82,7 +86,8 @@ def _answer(question: Question, model: Model | None, picture: Picture | None) ->
     if question.crop is not None:
         image = image.crop(question.crop)
     file = name if isinstance(source, Pasted) else str(source)
-    yield Answered(question, model, picture, frame, image, Diagnoser(model).diagnose(image, file))
+    diagnosis = Diagnoser(model).diagnose(image, file)
+    yield Answered(question, model, picture, frame, image, to_qimage(image), diagnosis)
 
 
 class SingleDiagnosis(QSplitter):
@@ -172,7 +177,8 @@ class SingleDiagnosis(QSplitter):
     def _show_answer(self, event: Answered) -> None:
         before, self.shown = self.shown, event
         is_same = before is not None and before.picture is event.picture
-        self.view.set_image(event.image, is_cropped=event.question.crop is not None, is_same=is_same)
+        is_cropped = event.question.crop is not None
+        self.view.set_image(event.image, event.drawn, is_cropped=is_cropped, is_same=is_same)
         self.view.set_heat_map(event.diagnosis.heat_map)
         if self._waiting is None:  # a hand that drags the slider is further on than the answer
             self.view.frames.show_frame(event.frame, event.picture.frames)
