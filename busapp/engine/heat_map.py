@@ -10,6 +10,9 @@ HeatMap = npt.NDArray[np.float32]
 """float32 (h, w) in [0, 1], coarse (the network's last feature map: 7×7 for 224 pixels); 1 is where the class is
 seen most clearly in this image."""
 
+_FINE: Final = 256
+"""Pixels on the longer side to which a map is enlarged before its contour is drawn."""
+
 # matplotlib's magma at 17 even steps; between them it is linear to within 3 of 255.
 _MAGMA = (
     "000004 0a0822 1d1147 36106b 51127c 6a1c81 832681 9c2e7f b73779 "
@@ -38,6 +41,20 @@ def colour_heat_map(heat_map: HeatMap, size: tuple[int, int]) -> Image.Image:
     """The map in colours, smoothly enlarged to (width, height): RGB."""
     levels = Image.fromarray((heat_map * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     return Image.fromarray(COLOURS[np.asarray(levels)])
+
+
+def contours(heat_map: HeatMap, size: tuple[int, int], level: float = 0.5) -> list[npt.NDArray[np.float64]]:
+    """The lines along which the map, smoothly enlarged to (width, height), has this level: (n, 2) each, x and y in
+    pixels from the image's upper left corner. 0.5 is half of the strongest evidence. No line where there is none."""
+    from contourpy import contour_generator
+
+    width, height = size
+    shrunk = min(1.0, _FINE / max(size))
+    columns, rows = max(2, round(width * shrunk)), max(2, round(height * shrunk))
+    fine = np.asarray(Image.fromarray(heat_map).resize((columns, rows), Image.Resampling.BICUBIC))
+    x = (np.arange(columns) + 0.5) * (width / columns)
+    y = (np.arange(rows) + 0.5) * (height / rows)
+    return [np.asarray(line, np.float64) for line in contour_generator(x, y, fine).lines(level)]
 
 
 def overlay(image: Image.Image, heat_map: HeatMap, opacity: float = 0.45) -> Image.Image:

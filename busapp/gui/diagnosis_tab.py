@@ -1,12 +1,10 @@
 """The Diagnosis tab: one image, its class and why; or many images in a table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt
+from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
@@ -14,78 +12,48 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from busapp import paths
-from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
-from busapp.engine.events import Event, Finished, ImageDiagnosed, Job, RunStarted, Skipped
+from busapp.engine.events import Event, Finished, ImageDiagnosed, RunStarted, Skipped
 from busapp.engine.files import sha256_of, write_atomically
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, decode, read_image
+from busapp.engine.imports.names import DICOM_SUFFIXES
+from busapp.engine.png import bare_png
+from busapp.engine.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
-from busapp.gui.job_thread import JobThread, Outcome
-from busapp.gui.run_tab import SIDE_WIDTH, scrolling
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.batch_table import BatchTable
-from busapp.gui.widgets.diagnosis_result import DiagnosisResult
 from busapp.gui.widgets.empty_state import EmptyState
-from busapp.gui.widgets.heat_map_view import HeatMapView
+from busapp.gui.widgets.single_diagnosis import Answered, Pasted, SingleDiagnosis
 
 NO_MODEL: Final = (
     "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
 )
-NO_IMAGE: Final = "Drop an image here, or a folder of images. Ctrl+V pastes one."
-_SUFFIXES: Final = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
-
-
-@dataclass(frozen=True, slots=True)
-class _Pasted:
-    """An image from the clipboard, as PNG bytes."""
-
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One image to be diagnosed with one model."""
-
-    model: Path
-    source: Path | _Pasted
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered(Event):
-    question: _Question
-    model: Model
-    image: Image.Image
-    diagnosis: Diagnosis
-
-
-def _answer(question: _Question, loaded: Model | None) -> Job:
-    """Job of a single image; `loaded` is the model if it was needed before."""
-    model = loaded or Model.load(question.model)
-    source = question.source
-    name = "pasted image" if isinstance(source, _Pasted) else source.name
-    image = decode(source.content, file=name) if isinstance(source, _Pasted) else read_image(source)
-    yield _Answered(question, model, image, Diagnoser(model).diagnose(image, name))
+NO_IMAGE: Final = "Drop an image here (PNG, JPEG, BMP, TIFF, DICOM), or a folder of images. Ctrl+V pastes one."
+_SUFFIXES: Final = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
+# DICOM files often have no ending at all.
+_FILTERS: Final = f"Images ({_SUFFIXES});;All files (*)"
 
 
 class DiagnosisTab(StudyTab):
-    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table."""
+    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table.
+
+    Signals:
+        model_details_requested: more than the chosen model's card is wanted.
+    """
+
+    model_details_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAcceptDrops(True)
-        self._thread: JobThread | None = None
-        self._waiting: _Question | None = None
-        self._shown: _Answered | None = None
         self._fills_table = False
 
         self.empty = EmptyState(NO_IMAGE, "Open images…", "Open a folder…")
@@ -94,17 +62,12 @@ class DiagnosisTab(StudyTab):
         self.empty.setStyleSheet("#drop-area { border: 2px dashed palette(mid); border-radius: 8px; }")
         self.empty.clicked.connect(self._ask_for_images)
         self.empty.second_clicked.connect(self._ask_for_folder)
-        self.view = HeatMapView()
-        self.result = DiagnosisResult()
-        self.result.evidence_changed.connect(self._show_evidence)
+        self.single = SingleDiagnosis()
+        self.view, self.result = self.single.view, self.single.result
+        self.single.answered.connect(lambda _answered: self._show_page(self.single))
+        self.single.problem.connect(self.problem)
         self.result.report_clicked.connect(self._report_of_image)
-        self.single = QSplitter(Qt.Orientation.Horizontal)
-        self.single.setObjectName("diagnosis-panels")
-        self.single.addWidget(self.view)
-        self.single.addWidget(scrolling(self.result))
-        self.single.setStretchFactor(0, 1)
-        self.single.setSizes([10_000, SIDE_WIDTH])
-        self.single.setChildrenCollapsible(False)
+        self.result.model_details_requested.connect(self.model_details_requested)
         self.batch = BatchTable()
         self.batch.opened.connect(self.diagnose)
         self.batch.labels_chosen.connect(self._measure)
@@ -158,7 +121,7 @@ class DiagnosisTab(StudyTab):
 
     def _show_page(self, page: QWidget) -> None:
         self.pages.setCurrentWidget(page)
-        self.image_button.setVisible(self._shown is not None and page is not self.single)
+        self.image_button.setVisible(self.single.shown is not None and page is not self.single)
         self.table_button.setVisible(self.batch.total > 0 and page is not self.batch)
         if page is self.single:
             self.view.view.setFocus()
@@ -166,7 +129,7 @@ class DiagnosisTab(StudyTab):
     # -- the study and its models --------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        self._shown = self._waiting = None
+        self.single.open_study(workspace)
         self.batch.clear()
         self.model_box.clear()
         super().open_study(workspace)
@@ -268,7 +231,7 @@ class DiagnosisTab(StudyTab):
             self.start_requested.emit(DiagnoseSettings(images=tuple(files), model=self.model_path))
 
     def _ask_for_images(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Open images", str(last_folder()), f"Images ({_SUFFIXES})")
+        names, _ = QFileDialog.getOpenFileNames(self, "Open images", str(last_folder()), _FILTERS)
         if names:
             remember_folder(Path(names[0]).parent)
             self.open_files([Path(name) for name in names])
@@ -283,7 +246,7 @@ class DiagnosisTab(StudyTab):
         buffer = QBuffer()
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         picture.save(buffer, "PNG")  # type: ignore[call-overload]
-        self._ask(_Pasted(bytes(buffer.data().data())))
+        self._ask(Pasted(bytes(buffer.data().data())))
 
     # -- one image -----------------------------------------------------------------------------------------
 
@@ -292,53 +255,18 @@ class DiagnosisTab(StudyTab):
         self._ask(source)
 
     def _ask_again(self) -> None:
-        if self._shown is not None:
-            self._ask(self._shown.question.source)
+        if self.model_path is not None:
+            self.single.ask_again(self.model_path)
 
-    def _ask(self, source: Path | _Pasted) -> None:
+    def _ask(self, source: Path | Pasted) -> None:
         if self.model_path is None:
             self.problem.emit(NO_MODEL, "")
-            return
-        question = _Question(self.model_path, source)
-        if self._thread is not None:
-            self._waiting = question  # only the newest question still matters
-            return
-        known = self._shown.model if self._shown and self._shown.question.model == question.model else None
-        self._thread = JobThread(lambda: _answer(question, known))
-        self._thread.event_arrived.connect(self._show_answer)
-        self._thread.ended.connect(self._on_answered)
-        self._thread.start()
-
-    def _show_answer(self, event: _Answered) -> None:
-        self._shown = event
-        self.view.set_image(event.image)
-        self.view.set_heat_map(event.diagnosis.heat_map)
-        self.result.show_diagnosis(event.diagnosis, event.model)
-        self._show_page(self.single)
-
-    def _show_evidence(self, class_name: str) -> None:
-        if self._shown is not None:
-            self.view.set_heat_map(self._shown.diagnosis.heat_maps[class_name])
-
-    def _on_answered(self, outcome: Outcome) -> None:
-        self._join_thread()
-        if outcome.state == "failed":
-            self.problem.emit(outcome.error, outcome.details)
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self._ask(waiting.source)
-
-    def _join_thread(self) -> None:
-        if self._thread is not None:
-            self._thread.wait()
-            self._thread = None
+        else:
+            self.single.ask(self.model_path, source)
 
     def shut_down(self) -> None:
         """Wait for the image at hand, which takes less than a second."""
-        self._waiting = None
-        if self._thread is not None:
-            self._thread.cancel()
-        self._join_thread()
+        self.single.shut_down()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shut_down()
@@ -370,18 +298,21 @@ class DiagnosisTab(StudyTab):
         self.start_requested.emit(DiagnoseSettings(images=images, model=self.model_path, labels=labels))
 
     def _report_of_image(self) -> None:
-        if self._shown is None or self.workspace is None:
+        shown = self.single.shown
+        if shown is None or self.workspace is None:
             return
-        source = self._shown.question.source
-        if isinstance(source, _Pasted):
-            kept = self.workspace.root / "cache" / f"pasted-{sha256_of(source.content)[:12]}.png"
-            try:
-                write_atomically(kept, source.content)
-            except (UserError, OSError) as error:
-                self.problem.emit(f"The pasted image could not be kept for the report. {error}", "")
-                return
-            source = kept
-        self._save_report([source])
+        source = shown.question.source
+        if isinstance(source, Path) and shown.is_the_file:
+            self._save_report([source])
+            return
+        content = bare_png(shown.image)
+        kept = self.workspace.root / "cache" / f"{_stem_of_report(shown)}-{sha256_of(content)[:12]}.png"
+        try:
+            write_atomically(kept, content)
+        except (UserError, OSError) as error:
+            self.problem.emit(f"The image could not be kept for the report. {error}", "")
+            return
+        self._save_report([kept])
 
     def _report_of_batch(self) -> None:
         self._save_report([Path(entry["file"]) for entry in self.batch.entries()])
@@ -393,3 +324,13 @@ class DiagnosisTab(StudyTab):
             remember_folder(Path(name).parent)
             pdf = Path(name) if Path(name).suffix else Path(name).with_suffix(".pdf")
             self.start_requested.emit(DiagnoseSettings(images=tuple(images), model=self.model_path, pdf=pdf))
+
+
+def _stem_of_report(shown: Answered) -> str:
+    """What a picture that is no file of its own is called in its report: without the name of its file, which archives
+    may have called after the patient."""
+    if isinstance(shown.question.source, Pasted):
+        stem = "pasted"
+    else:
+        stem = "image" if shown.picture.frames == 1 else f"frame-{shown.frame}-of-{shown.picture.frames}"
+    return stem if shown.question.crop is None else f"{stem}-cropped"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_samples import dicom_bytes
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -20,6 +21,7 @@ from busapp.engine.settings import DiagnoseSettings, ExportSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
+from busapp.gui.widgets.similar_images import SimilarDialog
 
 LEAKY = {"protocol": "published", "leaks": {"groups_split": 3}}
 
@@ -196,7 +198,7 @@ def test_closing_waits_for_the_image_at_hand(tab: DiagnosisTab, study: Workspace
     tab.open_study(study)
     tab.diagnose(picture(tmp_path, 1, "a.png"))
     tab.close()
-    assert tab._thread is None
+    assert tab.single._thread is None
 
 
 def test_a_failed_run_does_not_hide_the_table_before_it(
@@ -238,3 +240,198 @@ def test_the_run_of_an_export_shows_its_model(tab: DiagnosisTab, study: Workspac
     tab._select_model(study.models_dir / "r1.onnx")
     tab.open_run(run.id)
     assert tab.model_path == older
+
+
+def loop(folder: Path, n_frames: int) -> Path:
+    """A DICOM loop without an ending: of three frames the first is benign, the second malignant, the third normal."""
+    frames = np.full((n_frames, 48, 64, 3), 20, np.uint8)
+    for number in range(n_frames):
+        frames[number, :, 32:, number % 3] = 220
+    (folder / "IM_0001").write_bytes(dicom_bytes(frames))
+    return folder / "IM_0001"
+
+
+def test_a_dropped_dicom_loop_has_a_slider_and_every_frame_its_answer(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    drop(tab, loop(tmp_path, 3))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert tab.view.frames.words.text() == "frame 2 of 3"
+    assert "malignant" in tab.result.answer.text()
+    qtbot.keyClick(tab.view.view, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: "normal" in tab.result.answer.text())
+    assert tab.result.file.text() == "IM_0001, frame 3 of 3"
+    tab.diagnose(picture(tmp_path, 0, "still.png"))
+    qtbot.waitUntil(lambda: "benign" in tab.result.answer.text())
+    assert not tab.view.frames.isVisible()
+
+
+def test_dragging_the_slider_queues_nothing_up(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    tab.diagnose(loop(tmp_path, 40))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    answered: list[int] = []
+    tab.single.answered.connect(lambda event: answered.append(event.frame))
+    for number in range(1, 41):
+        tab.view.frames.slider.setValue(number)
+    qtbot.waitUntil(lambda: bool(answered) and answered[-1] == 40)
+    assert len(answered) == 2  # the one at work when the hand went on, and the newest
+    assert tab.view.frames.words.text() == "frame 40 of 40"
+
+
+def test_a_loop_that_is_cut_short_shows_the_frames_that_are_there(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    whole = loop(tmp_path, 3)
+    whole.write_bytes(whole.read_bytes()[:-500])
+    tab.diagnose(whole)
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    with qtbot.waitSignal(tab.problem) as told:
+        tab.view.frames.slider.setValue(3)
+    assert "cut short" in told.args[0]
+    assert tab.view.frames.words.text() == "frame 2 of 3"
+
+
+def crop(qtbot: QtBot, tab: DiagnosisTab, start: tuple[int, int], end: tuple[int, int]) -> None:
+    qtbot.mouseClick(tab.view.crop_button, Qt.MouseButton.LeftButton)
+    canvas = tab.view.view
+    first, last = canvas.mapFromScene(*start), canvas.mapFromScene(*end)
+    qtbot.mousePress(canvas.viewport(), Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(canvas.viewport(), last)
+    qtbot.mouseRelease(canvas.viewport(), Qt.MouseButton.LeftButton, pos=last)
+
+
+def test_a_crop_is_diagnosed_reported_and_undone(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.full((60, 90, 3), 20, np.uint8)
+    values[:, :20, 0] = 255  # benign, on the left
+    values[:, 20:, 2] = 200  # normal, most of it
+    Image.fromarray(values).save(tmp_path / "both.png")
+    tab.open_study(study)
+    tab.diagnose(tmp_path / "both.png")
+    qtbot.waitUntil(lambda: "normal" in tab.result.answer.text())
+    assert not tab.view.whole_button.isVisible()
+
+    crop(qtbot, tab, (0, 0), (40, 60))
+    qtbot.waitUntil(lambda: "cropped" in tab.result.file.text())
+    shown = tab.view.view.picture.size()
+    assert abs(shown.width() - 40) <= 1 and shown.height() == 60
+    crop(qtbot, tab, (0, 10), (30, 50))  # of what is shown
+    qtbot.waitUntil(lambda: tab.view.view.picture.width() < 35)
+    assert "benign" in tab.result.answer.text()
+    assert tab.single.shown is not None
+    assert tab.single.shown.question.crop == pytest.approx((0, 10, 30, 50), abs=1)
+    assert tab.view.heat_map_is_visible
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.pdf"), ""))
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        tab.result.report_button.click()
+    (reported,) = asked.args[0].images
+    assert reported.is_relative_to(study.root / "cache")
+    assert np.array_equal(np.asarray(Image.open(reported).convert("RGB")), np.asarray(tab.single.shown.image))
+
+    qtbot.mouseClick(tab.view.whole_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: tab.result.file.text() == "both.png")
+    assert tab.view.view.picture.width() == 90
+
+
+def test_a_crop_stays_from_frame_to_frame_and_goes_with_the_file(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    tab.diagnose(loop(tmp_path, 3))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    crop(qtbot, tab, (30, 0), (64, 48))
+    qtbot.waitUntil(lambda: "cropped" in tab.result.file.text())
+    qtbot.keyClick(tab.view.view, Qt.Key.Key_PageUp)
+    qtbot.waitUntil(lambda: tab.result.file.text() == "IM_0001, frame 1 of 3, cropped")
+    assert abs(tab.view.view.picture.width() - 34) <= 1
+    tab.diagnose(picture(tmp_path, 2, "next.png"))
+    qtbot.waitUntil(lambda: tab.result.file.text() == "next.png")
+    assert tab.view.view.picture.width() == 64
+
+
+def test_window_and_level_change_nothing_that_the_model_sees(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    tab.diagnose(loop(tmp_path, 3))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    with qtbot.assertNotEmitted(tab.single.answered, wait=50):
+        tab.view.window_menu.width_slider.setValue(30)
+    qtbot.keyClick(tab.view.view, Qt.Key.Key_PageUp)
+    qtbot.waitUntil(lambda: "benign" in tab.result.answer.text())
+    assert tab.single.shown is not None
+    assert tab.single.shown.image.getpixel((60, 5)) == (220, 20, 20)
+    assert tab.view.window_shown.width == 30  # kept for the loop
+    tab.diagnose(picture(tmp_path, 2, "next.png"))
+    qtbot.waitUntil(lambda: tab.result.file.text() == "next.png")
+    assert tab.view.window_shown.is_plain
+
+
+def test_similar_images_of_the_study_are_shown_and_opened(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    records = study.catalog.images(class_name="malignant")
+    known = [(records[0].sha256, "malignant"), ("f" * 64, "malignant"), (records[1].sha256, "malignant")]
+    model = write_model(study.models_dir / "knows.onnx", known=known)
+    tab.open_study(study)
+    tab.open_model(model)
+    tab.diagnose(picture(tmp_path, 1, "a.png"))
+    qtbot.waitUntil(lambda: len(tab.result.similar.tiles) == 3)
+    first, absent, last = tab.result.similar.tiles
+    assert [tile.text() for tile in tab.result.similar.tiles] == ["malignant"] * 3
+    assert first.isEnabled() and not first.found.small.isNull()
+    assert records[0].file in first.toolTip() and "distance 0.00" in first.toolTip()
+    assert not absent.isEnabled() and "not in this study" in absent.toolTip()
+    last.setFocus()
+    qtbot.keyClick(last, Qt.Key.Key_Space)
+    dialog = tab.result.findChild(SimilarDialog)
+    assert dialog is not None and dialog.isVisible()
+    assert "malignant" in dialog.answer.text() and records[1].file in dialog.words.text()
+    qtbot.waitUntil(lambda: dialog.canvas.picture.width() == 64)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    tab.open_model(study.models_dir / "r1.onnx")  # an older one, which knows no images
+    qtbot.waitUntil(lambda: not tab.result.similar.isVisible())
+
+
+def test_what_is_not_decided_is_said_in_the_place_of_the_class(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    unsure = {"coverage": 0.9, "least_probability": {"benign": 0.05, "malignant": 0.05, "normal": 0.9}}
+    model = write_model(study.models_dir / "unsure.onnx", conformal=unsure)
+    tab.open_study(study)
+    tab.open_model(model)
+    tab.diagnose(picture(tmp_path, 1, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert tab.result.answer.text() == "malignant or benign: not decided"
+    assert "90%" in tab.result.reasons.text()
+
+
+def test_an_image_unlike_the_known_ones_gets_no_class_and_the_bars_are_not_to_be_relied_on(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    novel = {"neighbours": 1, "limit": 0.5}
+    model = write_model(study.models_dir / "novel.onnx", known=[("f" * 64, "benign")], novelty=novel)
+    tab.open_study(study)
+    tab.open_model(model)
+    tab.diagnose(picture(tmp_path, 1, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert tab.result.answer.text() == "No answer"
+    assert "does not look like" in tab.result.reasons.text()
+    assert "Do not rely" in tab.result.time.text()
+
+
+def test_more_about_the_model_is_asked_for(qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path) -> None:
+    tab.open_study(study)
+    tab.diagnose(picture(tmp_path, 1, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    more = tab.result.more
+    with qtbot.waitSignal(tab.model_details_requested):
+        qtbot.mouseClick(more, Qt.MouseButton.LeftButton, pos=more.rect().topLeft() + QPoint(20, more.height() // 2))

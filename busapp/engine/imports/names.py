@@ -14,7 +14,7 @@ _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX
 """What operating systems leave in folders; nobody needs to be told that it is left out."""
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv"})
-_DICOM: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
 
 class Idc(NamedTuple):
@@ -78,7 +78,7 @@ def is_table(name: str) -> bool:
 
 
 def is_dicom(name: str) -> bool:
-    return suffix_of(name) in _DICOM
+    return suffix_of(name) in DICOM_SUFFIXES
 
 
 def may_be_dicom(name: str) -> bool:

@@ -156,9 +156,9 @@ class CoverBoxes(QGraphicsObject):
         """The area under the mouse, and which of its edges if it is near one. The chosen one comes first, then small
         ones: they may lie in others."""
         reach = REACH / self._scale()
-        by_size = sorted(self.areas, key=lambda area: (area is not self.chosen, _rect(area.box).width()))
+        by_size = sorted(self.areas, key=lambda area: (area is not self.chosen, to_rect(area.box).width()))
         for area in by_size:
-            rect = _rect(area.box)
+            rect = to_rect(area.box)
             if not rect.adjusted(-reach, -reach, reach, reach).contains(place):
                 continue
             near = (
@@ -184,7 +184,7 @@ class CoverBoxes(QGraphicsObject):
             return
         self._is_dragged = True
         right, down = round(way.x()), round(way.y())
-        drawn = _box(QRectF(self._began, event.pos()).normalized())
+        drawn = to_box(QRectF(self._began, event.pos()).normalized())
         if self.chosen is None:
             self.add(drawn)
         elif self._before is None:
@@ -214,7 +214,7 @@ class CoverBoxes(QGraphicsObject):
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         for area in self.areas:
-            rect = _rect(area.box)
+            rect = to_rect(area.box)
             is_chosen = area is self.chosen
             colour = QColor(_ON if area.is_on else _OFF)
             if area.is_on:
@@ -229,7 +229,7 @@ class CoverBoxes(QGraphicsObject):
                 painter.setPen(pen)
                 painter.drawRect(rect)
         if self.chosen is not None:
-            self._draw_handles(painter, _rect(self.chosen.box))
+            self._draw_handles(painter, to_rect(self.chosen.box))
 
     def _draw_handles(self, painter: QPainter, rect: QRectF) -> None:
         side = 8 / self._scale()
@@ -259,10 +259,12 @@ def _near(low: float, high: float, value: float, reach: float) -> int:
     return 1 if value >= high - reach else 0
 
 
-def _rect(box: Box) -> QRectF:
+def to_rect(box: Box) -> QRectF:
+    """A box of the picture's pixels in a scene whose origin is the picture's."""
     left, top, right, bottom = box
     return QRectF(QRect(left, top, right - left, bottom - top))
 
 
-def _box(rect: QRectF) -> Box:
+def to_box(rect: QRectF) -> Box:
+    """The whole pixels nearest to a rectangle of the scene."""
     return round(rect.left()), round(rect.top()), round(rect.right()), round(rect.bottom())

@@ -16,7 +16,7 @@ from busapp.engine.workspace import Workspace
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.cover_boxes import CoverBoxes
-from busapp.gui.widgets.image_canvas import ImageCanvas, to_qimage
+from busapp.gui.widgets.image_canvas import ARROWS, ImageCanvas, to_qimage
 
 KEPT: Final = "The imported picture stays in the study; exports use the covered one."
 _KEYS: Final = (
@@ -234,10 +234,10 @@ class CoverTool(QWidget):
         key, layer = Qt.Key(event.key()), self.layer
         if key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
             return layer.walk(1 if key == Qt.Key.Key_Tab else -1)
-        if key in _ARROWS and layer.chosen is not None:
+        if key in ARROWS and layer.chosen is not None:
             far = _FAR if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
             act = layer.stretch if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else layer.nudge
-            act(*(far * step for step in _ARROWS[key]))
+            act(*(far * step for step in ARROWS[key]))
         elif key == Qt.Key.Key_Space:
             self.preview_box.toggle()
         elif key == Qt.Key.Key_T:
@@ -260,14 +260,6 @@ class CoverTool(QWidget):
         else:
             return False
         return True
-
-
-_ARROWS: Final = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 
 
 def _words(text: str, role: str = "") -> QLabel:

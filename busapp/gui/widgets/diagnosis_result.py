@@ -1,13 +1,14 @@
 """What a model says about one image, and who is speaking: the model's card in three lines."""
 
-from pathlib import Path
-
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.abstention import in_words, reasons_to_abstain
 from busapp.engine.diagnosis import Diagnosis, Model
-from busapp.gui.theme import SPACE, class_colour
+from busapp.engine.workspace import Workspace
+from busapp.gui.theme import SPACE, class_colour, colours, theme
 from busapp.gui.widgets.probability_bars import ProbabilityBars
+from busapp.gui.widgets.similar_images import Found, SimilarDialog, SimilarImages
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
@@ -17,13 +18,17 @@ class DiagnosisResult(QWidget):
     Signals:
         evidence_changed: the class whose heat map is wanted.
         report_clicked: "Save report".
+        model_details_requested: "More about the model".
     """
 
     evidence_changed = Signal(str)
     report_clicked = Signal()
+    model_details_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._workspace: Workspace | None = None
+        self._classes: tuple[str, ...] = ()
         self.file = words_label("heading")
         self.answer = words_label()
         font = self.answer.font()
@@ -33,6 +38,8 @@ class DiagnosisResult(QWidget):
         self.reasons = words_label("warning")
         self.bars = ProbabilityBars()
         self.time = words_label("muted")
+        self.similar = SimilarImages()
+        self.similar.chosen.connect(self._show_large)
         self.evidence = QComboBox()
         self.evidence.setAccessibleName("Class that the heat map is for")
         self.evidence.currentTextChanged.connect(self._choose_evidence)
@@ -43,6 +50,13 @@ class DiagnosisResult(QWidget):
         card_heading = words_label("heading")
         card_heading.setText("The model")
         self.card = words_label()
+        self.more = QLabel()
+        self.more.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.more.linkActivated.connect(lambda _link: self.model_details_requested.emit())
+        self._colour_link()
+        theme.changed.connect(self._colour_link)
         self.cautions = WarningFrame()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, 0, 0)
@@ -53,28 +67,35 @@ class DiagnosisResult(QWidget):
             self.reasons,
             self.bars,
             self.time,
+            self.similar,
             evidence_label,
             self.evidence,
             self.report_button,
             card_heading,
             self.card,
+            self.more,
             self.cautions,
         ):
             layout.addWidget(widget)
         layout.addStretch()
 
-    def show_diagnosis(self, diagnosis: Diagnosis, model: Model) -> None:
-        """Class and probabilities, or why there is no class, and the model's card."""
-        self.file.setText(Path(diagnosis.file).name)
+    def _colour_link(self) -> None:
+        # Qt gives a link the colour that the palette had when its words were set.
+        self.more.setText(f'<a href="model" style="color: {colours().accent}">More about the model…</a>')
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Similar images are looked up in another study."""
+        self._workspace = workspace
+        self.similar.open_study(workspace)
+
+    def show_diagnosis(self, diagnosis: Diagnosis, model: Model, name: str) -> None:
+        """Class and probabilities, or why there is no class, and the model's card; `name` says what was diagnosed."""
+        self._classes = model.classes
+        self.file.setText(name)
         self.file.setToolTip(diagnosis.file)
-        self.answer.setText("No answer" if diagnosis.abstained else f"● {diagnosis.predicted}")
-        colour = "" if diagnosis.abstained else class_colour(diagnosis.predicted, model.classes).name()
-        self.answer.setStyleSheet(f"color: {colour};" if colour else "")
-        self.answer.setAccessibleName(f"Answer: {self.answer.text().removeprefix('● ')}")
-        self.reasons.setText("\n".join(diagnosis.reasons))
-        self.reasons.setVisible(diagnosis.abstained)
+        self._show_answer(diagnosis, model)
         self.bars.show_probabilities(diagnosis.probabilities)
-        self.time.setText(f"Calibrated probabilities, {diagnosis.milliseconds:.0f} ms")
+        self.similar.show_similar(diagnosis.similar, model.classes)
         self.evidence.blockSignals(True)
         self.evidence.clear()
         self.evidence.addItems(list(diagnosis.probabilities))
@@ -83,6 +104,36 @@ class DiagnosisResult(QWidget):
         self.card.setText("\n".join(model.card()))
         self.cautions.show_list("Know this:", model.cautions)
 
+    def _show_answer(self, diagnosis: Diagnosis, model: Model) -> None:
+        colour, time = "", f"Calibrated probabilities, {diagnosis.milliseconds:.0f} ms"
+        reasons = "\n".join(diagnosis.reasons)
+        if not diagnosis.abstained:
+            answer = f"● {diagnosis.predicted}"
+            colour = f"color: {class_colour(diagnosis.predicted, model.classes).name()};"
+        elif diagnosis.reasons == reasons_to_abstain(blank=False, novel=False, possible=diagnosis.possible):
+            answer = f"{in_words(diagnosis.possible)}: not decided"
+            reasons = _why_undecided(diagnosis, model)
+        else:
+            answer = "No answer"
+            time = "What the model would say if the image were of its kind. Do not rely on it."
+        self.answer.setText(answer)
+        self.answer.setStyleSheet(colour)
+        self.answer.setAccessibleName(f"Answer: {answer.removeprefix('● ')}")
+        self.reasons.setText(reasons)
+        self.reasons.setVisible(diagnosis.abstained)
+        self.time.setText(time)
+
+    def _show_large(self, found: Found) -> None:
+        if self._workspace is not None and found.record is not None:
+            SimilarDialog(self._workspace, found, self._classes, self).show()
+
     def _choose_evidence(self, class_name: str) -> None:
         if class_name:
             self.evidence_changed.emit(class_name)
+
+
+def _why_undecided(diagnosis: Diagnosis, model: Model) -> str:
+    conformal = model.description.conformal
+    none = "Neither" if len(diagnosis.possible) == 2 else "None of them"
+    at = f" at a coverage of {conformal.coverage:.0%} for each class" if conformal else ""
+    return f"{none} can be ruled out{at}."

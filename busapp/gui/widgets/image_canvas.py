@@ -1,8 +1,20 @@
 """A picture to look at closely, with a layer over it."""
 
+from typing import Final
+
 from PIL import Image
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
 from busapp.gui.theme import SPACE
@@ -10,6 +22,13 @@ from busapp.gui.widgets.image_card import mark_synthetic
 
 _GROUND = "#0b0c0d"
 _WORDS = "#e4e7ea"
+ARROWS: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+"""To the right and down, for whoever moves something over a canvas by keys."""
 _LARGEST_SCALE = 40.0
 """Screen pixels for one of the image's; more only where a tiny image needs it to fill the canvas."""
 
@@ -74,7 +93,10 @@ class ImageCanvas(QGraphicsView):
         self.viewport().update()
 
     def show_overlay(self, overlay: QImage) -> None:
-        """Lay a picture of the same size over it; a null one takes it away."""
+        """Lay another picture over all of it, smoothly enlarged where it is smaller; a null one takes it away."""
+        if not overlay.isNull():
+            across, down = self.picture.width() / overlay.width(), self.picture.height() / overlay.height()
+            self._overlay.setTransform(QTransform.fromScale(across, down))
         self._overlay.setPixmap(QPixmap.fromImage(overlay))
 
     def set_overlay_opacity(self, opacity: float) -> None:
