@@ -435,3 +435,50 @@ def test_more_about_the_model_is_asked_for(qtbot: QtBot, tab: DiagnosisTab, stud
     more = tab.result.more
     with qtbot.waitSignal(tab.model_details_requested):
         qtbot.mouseClick(more, Qt.MouseButton.LeftButton, pos=more.rect().topLeft() + QPoint(20, more.height() // 2))
+
+
+def feed(tab: DiagnosisTab, study: Workspace, settings: object) -> None:
+    """What the window does with a job that the tab asks for."""
+    assert isinstance(settings, DiagnoseSettings)
+    for event in jobs.start(study, settings):
+        tab.job_event("diagnose", event)
+
+
+def test_images_in_folders_of_classes_are_an_external_validation(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    for index, name in enumerate(CLASSES):
+        (tmp_path / "hospital" / name).mkdir(parents=True)
+        picture(tmp_path / "hospital" / name, index, "right.png")
+    picture(tmp_path / "hospital" / "malignant", 0, "again.png")
+    tab.open_study(study)
+    feed(tab, study, DiagnoseSettings(images=(tmp_path / "hospital",), model=tab.model_path))
+    external = tab.batch.external
+    assert external.isVisible()
+    # Two of the files are the same picture: it counts once.
+    assert "3 images" in external.circumstances.text() and "same file" in external.left_out.label.text()
+    assert tab.batch.table.model().headerData(2, Qt.Orientation.Horizontal) == "True class"
+    matrix = external.matrix
+    qtbot.mouseClick(
+        matrix.viewport(), Qt.MouseButton.LeftButton, pos=matrix.visualItemRect(matrix.item(2, 2)).center()
+    )
+    assert [Path(entry["file"]).parent.name for entry in tab.batch.entries()] == ["normal"]
+    qtbot.mouseClick(external.all_button, Qt.MouseButton.LeftButton)
+    assert len(tab.batch.entries()) == 4
+
+
+def test_labels_of_a_table_are_asked_for_and_the_images_diagnosed_again(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [picture(tmp_path, channel, f"{channel}.png") for channel in range(2)]
+    tab.open_study(study)
+    feed(tab, study, DiagnoseSettings(images=tuple(files), model=tab.model_path))
+    assert not tab.batch.external.isVisible()
+    table = tmp_path / "labels.csv"
+    table.write_text("file,class\n0.png,normal\n1.png,malignant\n", encoding="utf-8")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(table), ""))
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        qtbot.mouseClick(tab.batch.labels_button, Qt.MouseButton.LeftButton)
+    feed(tab, study, asked.args[0])
+    assert tab.batch.external.isVisible()
+    assert "50.0 %" in tab.batch.external.accuracy.text()
