@@ -28,26 +28,28 @@ from busapp import paths
 from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image
 
-_IN_SKIMAGE = [
-    "astronaut",
-    "brick",
-    "camera",
-    "cell",
-    "chelsea",
-    "clock_motion",
-    "coffee",
-    "coins",
-    "grass",
-    "gravel",
-    "hubble_deep_field",
-    "ihc",
-    "moon",
-    "motorcycle_left",
-    "page",
-    "retina",
-    "rocket",
-    "text",
-]
+_IN_SKIMAGE = frozenset(
+    [
+        "astronaut",
+        "brick",
+        "camera",
+        "cell",
+        "chelsea",
+        "clock_motion",
+        "coffee",
+        "coins",
+        "grass",
+        "gravel",
+        "hubble_deep_field",
+        "ihc",
+        "moon",
+        "motorcycle_left",
+        "page",
+        "retina",
+        "rocket",
+        "text",
+    ]
+)
 
 
 def photographs(folder: Path | None) -> Iterator[Image.Image]:
@@ -60,7 +62,7 @@ def photographs(folder: Path | None) -> Iterator[Image.Image]:
         for _ in range(2):
             side = rng.uniform(0.3, 0.6)
             width, height = int(whole.width * side), int(whole.height * side)
-            left, top = rng.integers(whole.width - width), rng.integers(whole.height - height)
+            left, top = int(rng.integers(whole.width - width)), int(rng.integers(whole.height - height))
             yield whole.crop((left, top, left + width, top + height))
 
 
