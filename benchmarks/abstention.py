@@ -28,27 +28,25 @@ from busapp import paths
 from busapp.engine.diagnosis import Diagnoser, Model
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image
 
-_IN_SKIMAGE = frozenset(
-    [
-        "astronaut",
-        "brick",
-        "camera",
-        "cell",
-        "chelsea",
-        "clock_motion",
-        "coffee",
-        "coins",
-        "grass",
-        "gravel",
-        "hubble_deep_field",
-        "ihc",
-        "moon",
-        "motorcycle_left",
-        "page",
-        "retina",
-        "rocket",
-        "text",
-    ]
+_IN_SKIMAGE = (
+    "astronaut",
+    "brick",
+    "camera",
+    "cell",
+    "chelsea",
+    "clock_motion",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "ihc",
+    "moon",
+    "motorcycle_left",
+    "page",
+    "retina",
+    "rocket",
+    "text",
 )
 
 
