@@ -79,8 +79,8 @@ def _file(path: Path, origin: Origin, names: dict[str, str], *, retired: bool = 
     return ModelFile(path, origin, printable(name), retired, path.stat().st_size)
 
 
-def find_model(workspace: Workspace, wanted: str) -> ModelFile:
-    """A model by its path, the name of its file, or its name; one in use before one that is retired.
+def find_model(workspace: Workspace, wanted: str, *, retired: bool = False) -> ModelFile:
+    """A model by its path, the name of its file, or its name; of one in use and a `retired` one the one that is meant.
 
     Raises:
         BadInput: there is none, or there are several of that name.
@@ -91,7 +91,7 @@ def find_model(workspace: Workspace, wanted: str) -> ModelFile:
         if model.path in (path, path.absolute()):
             return model
     found = [m for m in known if wanted in (m.path.name, m.path.stem)] or [m for m in known if m.name == wanted]
-    found = [m for m in found if not m.retired] or found
+    found = [m for m in found if m.retired == retired] or found
     if len(found) > 1:
         raise BadInput(
             f"There are {len(found)} models of this name", file=wanted, remedy="Name the file with its path."

@@ -107,6 +107,7 @@ def test_a_retired_model_is_not_offered_and_comes_back(empty_study: Workspace, s
         with pytest.raises(BadInput, match="retired"):
             again()
     write_model(path, temperature=2.0)  # another of that name came meanwhile
+    assert not find_model(empty_study, "m").retired and find_model(empty_study, "m", retired=True) == gone
     back = restore(empty_study, gone)
     assert back.path.name == "m-2.onnx" and not back.retired and back.path.read_bytes() == content
     with pytest.raises(BadInput, match="not there any more"):
