@@ -1,6 +1,6 @@
 """The Diagnosis tab: one image, its class and why; or many images in a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from busapp import paths
 from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
 from busapp.engine.events import Event, ImageDiagnosed, Job, RunStarted, Skipped
 from busapp.engine.files import sha256_of, write_atomically
+from busapp.engine.models import SUFFIX
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, decode, read_image
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -37,6 +38,7 @@ from busapp.gui.widgets.batch_table import BatchTable
 from busapp.gui.widgets.diagnosis_result import DiagnosisResult
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.heat_map_view import HeatMapView
+from busapp.gui.widgets.models_dialog import ModelsDialog, model_files
 
 NO_MODEL: Final = (
     "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
@@ -75,6 +77,12 @@ def _answer(question: _Question, loaded: Model | None) -> Job:
     name = "pasted image" if isinstance(source, _Pasted) else source.name
     image = decode(source.content, file=name) if isinstance(source, _Pasted) else read_image(source)
     yield _Answered(question, model, image, Diagnoser(model).diagnose(image, name))
+
+
+def _try(model: Path) -> Job:
+    """Job that fails where the model cannot be opened: who chose it is told before there is an image."""
+    Model.load(model)
+    yield from ()
 
 
 class DiagnosisTab(StudyTab):
@@ -133,6 +141,9 @@ class DiagnosisTab(StudyTab):
         self.model_box.activated.connect(self._ask_again)
         label = QLabel("&Model")
         label.setBuddy(self.model_box)
+        self.models_button = QPushButton("Mo&dels…")
+        self.models_button.setToolTip("Look at the models; import, export or retire one")
+        self.models_button.clicked.connect(lambda: self.open_models())
         self.open_button = QPushButton("&Open images…")
         self.open_button.clicked.connect(self._ask_for_images)
         self.folder_button = QPushButton("Open a &folder…")
@@ -148,7 +159,7 @@ class DiagnosisTab(StudyTab):
         row.setSpacing(SPACE)
         row.addWidget(label)
         row.addWidget(self.model_box)
-        for button in (self.open_button, self.folder_button, self.paste_button):
+        for button in (self.models_button, self.open_button, self.folder_button, self.paste_button):
             row.addWidget(button)
         row.addStretch()
         row.addWidget(self.image_button)
@@ -228,6 +239,17 @@ class DiagnosisTab(StudyTab):
         self._select_model(path)
         self._ask_again()
 
+    def open_models(self, offered: Sequence[Path] = ()) -> None:
+        """Show the models there are; `offered` are files that the user may want to import."""
+        if self.workspace is None:
+            return
+        dialog = ModelsDialog(self.workspace, self, chosen=self.model_path, offered=offered)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.used.connect(self.open_model)
+        dialog.changed.connect(self.refresh)
+        dialog.changed.connect(self.study_changed)
+        dialog.open()
+
     def _select_model(self, path: Path | None) -> None:
         for index in range(self.model_box.count()):
             if self.model_box.itemData(index) == path:
@@ -236,7 +258,8 @@ class DiagnosisTab(StudyTab):
     # -- what to diagnose ----------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self.model_path is not None and (event.mimeData().hasUrls() or event.mimeData().hasImage()):
+        data = event.mimeData()
+        if model_files(data) or (self.model_path is not None and (data.hasUrls() or data.hasImage())):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -260,8 +283,12 @@ class DiagnosisTab(StudyTab):
             self.problem.emit("There is no image on the clipboard. Copy an image first.", "")
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """One image is diagnosed at once; several, or a folder, are a job that fills the table."""
-        if len(files) == 1 and not files[0].is_dir():
+        """One image is diagnosed at once; several, or a folder, are a job that fills the table. Models are offered for
+        import."""
+        models = [file for file in files if file.suffix.lower() == SUFFIX]
+        if models:
+            self.open_models(models)
+        elif len(files) == 1 and not files[0].is_dir():
             self.diagnose(files[0])
         elif self.model_path is not None:
             self.start_requested.emit(DiagnoseSettings(images=tuple(files), model=self.model_path))
@@ -291,8 +318,11 @@ class DiagnosisTab(StudyTab):
         self._ask(source)
 
     def _ask_again(self) -> None:
+        model = self.model_path
         if self._shown is not None:
             self._ask(self._shown.question.source)
+        elif model is not None and self._thread is None:
+            self._start(lambda: _try(model))
 
     def _ask(self, source: Path | _Pasted) -> None:
         if self.model_path is None:
@@ -303,7 +333,10 @@ class DiagnosisTab(StudyTab):
             self._waiting = question  # only the newest question still matters
             return
         known = self._shown.model if self._shown and self._shown.question.model == question.model else None
-        self._thread = JobThread(lambda: _answer(question, known))
+        self._start(lambda: _answer(question, known))
+
+    def _start(self, make_job: Callable[[], Job]) -> None:
+        self._thread = JobThread(make_job)
         self._thread.event_arrived.connect(self._show_answer)
         self._thread.ended.connect(self._on_answered)
         self._thread.start()
