@@ -164,7 +164,8 @@ class Session:
     def __init__(self, content: bytes) -> None:
         import onnxruntime  # 0.15 s that a window or command without a diagnosis does not spend
 
-        _limit_memory()
+        with _limiting:  # two threads may open their first model at once
+            _limit_memory()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.add_session_config_entry("session.use_env_allocators", "1")
@@ -209,6 +210,9 @@ class Session:
             if not is_as_declared or not output.size:
                 raise ValueError(f"{name} has the shape {output.shape}")
         return outputs
+
+
+_limiting = threading.Lock()
 
 
 @cache

@@ -1,5 +1,7 @@
 """One model: its card, what to know before it is used, all that it says of itself, and its hash."""
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -36,7 +38,7 @@ class ModelDetails(QWidget):
         self.facts.setColumnCount(2)
         self.facts.setRootIsDecorated(False)
         self.facts.setIndentation(SPACE)
-        self.facts.setWordWrap(True)
+        self.facts.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.facts.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.written = QTextBrowser()
         self.written.setAccessibleName("Model card")
@@ -54,8 +56,9 @@ class ModelDetails(QWidget):
         label.setBuddy(self.sha256)
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        for widget in (label, self.sha256, self.copy_button):
-            row.addWidget(widget)
+        row.addWidget(label)
+        row.addWidget(self.sha256, 1)
+        row.addWidget(self.copy_button)
         self._hash_row = QWidget()
         row.setContentsMargins(0, 0, 0, 0)
         self._hash_row.setLayout(row)
@@ -88,6 +91,7 @@ class ModelDetails(QWidget):
         card = written_card(usable.file) if usable and usable.file.origin == "ships with busapp" else ""
         self.written.setMarkdown(card)
         self.tabs.setTabVisible(1, bool(card))
+        self.tabs.tabBar().setVisible(bool(card))
 
     def _add(self, section: Section) -> None:
         heading, pairs = section
@@ -99,5 +103,7 @@ class ModelDetails(QWidget):
         self.facts.addTopLevelItem(parent)
         parent.setFirstColumnSpanned(True)
         for name, value in pairs:
-            parent.addChild(QTreeWidgetItem([name, value]))
+            item = QTreeWidgetItem([name, value])
+            item.setToolTip(1, f"<p>{escape(value)}</p>")
+            parent.addChild(item)
         parent.setExpanded(True)

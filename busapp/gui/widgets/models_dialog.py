@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from PySide6.QtCore import QMimeData, Qt, Signal
@@ -77,9 +79,9 @@ class ModelsDialog(QDialog):
         self.setAcceptDrops(True)
         self._workspace, self._wanted = workspace, chosen
         self._then: Callable[[object], None] = lambda _found: None
-        self._look, self._work = Background(self), Background(self)
+        self._look, self._work, self._closed = Background(self), Background(self), Event()
         self._look.made.connect(self._fill)
-        self._look.failed.connect(lambda sentence: self.strip.add(sentence))
+        self._look.failed.connect(self._on_failed)
         self._work.made.connect(self._on_done)
         self._work.failed.connect(self._on_failed)
         self.strip = MessageStrip()
@@ -162,8 +164,7 @@ class ModelsDialog(QDialog):
 
     def refresh(self) -> None:
         """Look at the models again; the selection stays on its model."""
-        workspace = self._workspace
-        self._look.ask(lambda: list(examine(workspace)))
+        self._look.ask(partial(_look_at_all, self._workspace, self._closed))
 
     def _fill(self, entries: list[Entry]) -> None:
         current = self.current()
@@ -219,7 +220,6 @@ class ModelsDialog(QDialog):
     def _on_failed(self, sentence: str) -> None:
         self._set_busy(False)
         self.strip.add(sentence)
-        self.refresh()
 
     def _use(self) -> None:
         found = self.current()
@@ -311,11 +311,16 @@ class ModelsDialog(QDialog):
         event.acceptProposedAction()
 
     def done(self, result: int) -> None:
-        """Close; what is being opened or copied is waited for."""
+        """Close; the model that is being opened or copied is waited for."""
         self.hide()
+        self._closed.set()
         self._look.stop()
         self._work.stop()
         super().done(result)
+
+
+def _look_at_all(workspace: Workspace, closed: Event) -> list[Entry]:
+    return list(takewhile(lambda _entry: not closed.is_set(), examine(workspace)))
 
 
 def _import_all(workspace: Workspace, files: Sequence[Path]) -> list[Imported | UserError]:
