@@ -24,7 +24,7 @@ from busapp import paths
 from busapp.engine.diagnosis import Diagnoser, Diagnosis, Model
 from busapp.engine.events import Event, ImageDiagnosed, Job, RunStarted, Skipped
 from busapp.engine.files import sha256_of, write_atomically
-from busapp.engine.models import SUFFIX
+from busapp.engine.models import SUFFIX, name_of
 from busapp.engine.preprocessing import IMAGE_SUFFIXES, decode, read_image
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -95,6 +95,7 @@ class DiagnosisTab(StudyTab):
         self._waiting: _Question | None = None
         self._shown: _Answered | None = None
         self._fills_table = False
+        self._used_model: Path | None = None
 
         self.empty = EmptyState(NO_IMAGE, "Open images…", "Open a folder…")
         self.empty.setObjectName("drop-area")
@@ -176,7 +177,7 @@ class DiagnosisTab(StudyTab):
     # -- the study and its models --------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        self._shown = self._waiting = None
+        self._shown = self._waiting = self._used_model = None
         self.batch.clear()
         self.model_box.clear()
         super().open_study(workspace)
@@ -213,6 +214,7 @@ class DiagnosisTab(StudyTab):
         for path in sorted(paths.models_dir().glob("*.onnx")):
             self.model_box.addItem(f"{path.stem} (ships with busapp)", path)
         self._select_model(chosen)
+        self._name_used_model()
         has_model = self.model_box.count() > 0
         self.empty.set_sentence(NO_IMAGE if has_model else NO_MODEL)
         for widget in (
@@ -382,12 +384,20 @@ class DiagnosisTab(StudyTab):
         if kind == "diagnose":
             self._fill_table(event)
 
+    def _name_used_model(self) -> None:
+        if self.workspace is not None and self._used_model is not None:
+            self.batch.show_model(name_of(self.workspace, self._used_model))
+
     def _fill_table(self, event: Event) -> None:
         assert self.workspace is not None
         if isinstance(event, RunStarted):
-            self._fills_table = self.workspace.run(event.run).info.settings["pdf"] is None
+            run = self.workspace.run(event.run)
+            self._fills_table = run.info.settings["pdf"] is None
             if self._fills_table:
                 self.batch.clear()
+                used = run.info.settings["model"] or (run.result() or {}).get("model")
+                self._used_model = Path(used) if used else None
+                self._name_used_model()
                 self._show_page(self.batch)
         elif self._fills_table and isinstance(event, ImageDiagnosed):
             self.batch.add(event.diagnosis)

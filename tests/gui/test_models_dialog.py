@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog
@@ -12,8 +13,10 @@ from pytestqt.qtbot import QtBot
 from tiny_model import PROVENANCE, write_model
 
 from busapp import paths
+from busapp.engine import jobs
 from busapp.engine.model_inspection import Inspection
 from busapp.engine.models import find_model, retire
+from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.gui.diagnosis_tab import DiagnosisTab
 from busapp.gui.widgets.models_dialog import ModelsDialog
@@ -233,6 +236,18 @@ def test_a_model_dropped_on_the_tab_is_offered_for_import(
         qtbot.mouseClick(dialog.strip.action_button, Qt.MouseButton.LeftButton)
     assert tab.model_box.findText("mine (this study)") >= 0
     dialog.reject()
+
+
+def test_the_table_of_an_old_run_names_its_model_also_when_it_is_retired(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    Image.effect_noise((40, 40), 60).save(tmp_path / "a.png")
+    list(jobs.start(study, DiagnoseSettings(images=(tmp_path / "a.png",))))  # with the newest model
+    tab.open_study(study)
+    assert tab.batch.count.text() == "1 image · new (this study)"
+    retire(study, find_model(study, "new"))
+    tab.refresh()
+    assert tab.batch.count.text() == "1 image · new (this study, retired)"
 
 
 def test_choosing_a_model_that_cannot_be_opened_is_told_before_there_is_an_image(
