@@ -59,7 +59,7 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
         raise BadInput(
             "An ONNX file goes into the models of the study, where the program looks for it",
             file=settings.out,
-            remedy="Leave --out away; `busapp models export` copies the model for others.",
+            remedy="Leave --out away, and copy the file from there.",
         )
     return export_diagnosis_model(workspace, settings, run)
 

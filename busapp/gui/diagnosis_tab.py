@@ -1,6 +1,6 @@
 """The Diagnosis tab: one image, its class and why; or many images in a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,7 @@ from busapp.gui.run_tab import SIDE_WIDTH, scrolling
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.batch_table import BatchTable
 from busapp.gui.widgets.diagnosis_result import DiagnosisResult
 from busapp.gui.widgets.empty_state import EmptyState
@@ -77,12 +78,6 @@ def _answer(question: _Question, loaded: Model | None) -> Job:
     name = "pasted image" if isinstance(source, _Pasted) else source.name
     image = decode(source.content, file=name) if isinstance(source, _Pasted) else read_image(source)
     yield _Answered(question, model, image, Diagnoser(model).diagnose(image, name))
-
-
-def _try(model: Path) -> Job:
-    """Job that fails where the model cannot be opened: who chose it is told before there is an image."""
-    Model.load(model)
-    yield from ()
 
 
 class DiagnosisTab(StudyTab):
@@ -140,6 +135,9 @@ class DiagnosisTab(StudyTab):
         self.model_box.setMinimumWidth(220)
         self.model_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.model_box.activated.connect(self._ask_again)
+        self.model_box.activated.connect(self._try_model)
+        self._trial = Background(self)
+        self._trial.failed.connect(lambda sentence: self.problem.emit(sentence, ""))
         label = QLabel("&Model")
         label.setBuddy(self.model_box)
         self.models_button = QPushButton("Mo&dels…")
@@ -241,6 +239,12 @@ class DiagnosisTab(StudyTab):
         self._select_model(path)
         self._ask_again()
 
+    def _try_model(self) -> None:
+        """Who chose a model that cannot be opened is told so before there is an image."""
+        path = self.model_path
+        if path is not None:
+            self._trial.ask(lambda: Model.load(path))
+
     def open_models(self, offered: Sequence[Path] = ()) -> None:
         """Show the models there are; `offered` are files that the user may want to import."""
         if self.workspace is None:
@@ -320,11 +324,8 @@ class DiagnosisTab(StudyTab):
         self._ask(source)
 
     def _ask_again(self) -> None:
-        model = self.model_path
         if self._shown is not None:
             self._ask(self._shown.question.source)
-        elif model is not None and self._thread is None:
-            self._start(lambda: _try(model))
 
     def _ask(self, source: Path | _Pasted) -> None:
         if self.model_path is None:
@@ -335,10 +336,7 @@ class DiagnosisTab(StudyTab):
             self._waiting = question  # only the newest question still matters
             return
         known = self._shown.model if self._shown and self._shown.question.model == question.model else None
-        self._start(lambda: _answer(question, known))
-
-    def _start(self, make_job: Callable[[], Job]) -> None:
-        self._thread = JobThread(make_job)
+        self._thread = JobThread(lambda: _answer(question, known))
         self._thread.event_arrived.connect(self._show_answer)
         self._thread.ended.connect(self._on_answered)
         self._thread.start()
@@ -370,6 +368,7 @@ class DiagnosisTab(StudyTab):
     def shut_down(self) -> None:
         """Wait for the image at hand, which takes less than a second."""
         self._waiting = None
+        self._trial.stop()
         if self._thread is not None:
             self._thread.cancel()
         self._join_thread()
