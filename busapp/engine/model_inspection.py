@@ -96,7 +96,14 @@ def listed(found: Inspection | Unusable) -> dict[str, Any]:
     if isinstance(found, Unusable):
         return {**entry, "error": found.error}
     about = found.description.provenance
-    numbers = {"accuracy": about.accuracy, "accuracy_ci95": about.accuracy_ci95, "protocol": about.protocol}
+    numbers = {
+        "accuracy": about.accuracy,
+        "accuracy_ci95": about.accuracy_ci95,
+        "protocol": printable(about.protocol),
+        "n_images": about.n_images,
+        "n_groups": about.n_groups,
+        "leaks": about.leaks,
+    }
     return {**entry, "sha256": found.sha256, **numbers, "created": printable(about.created)}
 
 
@@ -196,7 +203,10 @@ def list_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
             continue
         low, high = entry["accuracy_ci95"] or (0.0, 1.0)  # one group alone says nothing about others
         accuracy = f"accuracy {entry['accuracy']:.1%} ({low:.1%} to {high:.1%}), protocol {entry['protocol']}"
-        lines.append(f"{entry['name']} ({where}): {accuracy}, made {entry['created']}")
+        if entry["protocol"] == "published" or any(entry["leaks"].values()):
+            accuracy += ", which leaks"
+        size = f"{entry['n_images']:,} images in {entry['n_groups']:,} groups"
+        lines.append(f"{entry['name']} ({where}): {accuracy}, {size}, made {entry['created']}")
     return lines or ["There is no model yet. `busapp export RUN` makes one, `busapp models import FILE` takes one."]
 
 

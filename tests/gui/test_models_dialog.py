@@ -72,6 +72,8 @@ def test_models_stand_with_their_accuracy_and_are_walked_by_arrow_keys(qtbot: Qt
     assert found[0][:3] == ["new", "this study", "75.0 % (55.0–88.0)"] and found[0][3].startswith("2026-01-01")
     assert found[1] == ["old", "this study", "⚠ 75.0 % (55.0–88.0)", "whenever"]
     assert [row[0] for row in found] == ["new", "old", "busi"]
+    leaky = dialog.tree.topLevelItem(1)
+    assert leaky is not None and "24 images in 20 groups. This accuracy leaks." in leaky.toolTip(2)
     assert "24 images in 20 groups" in dialog.details.card.text()
     assert "leaks" not in dialog.details.cautions.label.text()
     qtbot.keyClick(dialog.tree, Qt.Key.Key_Down)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 from itertools import takewhile
 from pathlib import Path
 from threading import Event
@@ -335,16 +336,18 @@ def _import_all(workspace: Workspace, files: Sequence[Path]) -> list[Imported | 
 
 def _item(found: Entry) -> QTreeWidgetItem:
     file = found.file
-    accuracy, made = "cannot be opened", ""
+    origin = f"{file.origin}, retired" if file.retired else file.origin
+    item = QTreeWidgetItem([file.name, origin, "cannot be opened"])
+    item.setData(0, _FOUND, found)
     if isinstance(found, Inspection):
         about = found.description.provenance
         interval = list(about.accuracy_ci95) if about.accuracy_ci95 else None
-        accuracy = ("⚠ " if leaks(about.model_dump()) else "") + per_cent(about.accuracy, interval).replace(" to ", "–")
-        made = _when(about.created)
-    item = QTreeWidgetItem([file.name, f"{file.origin}, retired" if file.retired else file.origin, accuracy, made])
-    item.setData(0, _FOUND, found)
-    if accuracy.startswith("⚠"):
-        item.setToolTip(2, "This accuracy was measured with a protocol that leaks.")
+        accuracy = per_cent(about.accuracy, interval).replace(" to ", "–")
+        of = f"Protocol {escape(about.protocol)}, {about.n_images:,} images in {about.n_groups:,} groups."
+        is_leaky = leaks(about.model_dump())
+        item.setText(2, f"⚠ {accuracy}" if is_leaky else accuracy)
+        item.setToolTip(2, f"<p>{of}{' This accuracy leaks.' if is_leaky else ''}</p>")
+        item.setText(3, _when(about.created))
     if file.retired or isinstance(found, Unusable):
         for column in range(4):
             item.setForeground(column, QColor(colours().muted))
