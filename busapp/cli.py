@@ -5,34 +5,24 @@ log. Every heavy import is inside the command that needs it.
 """
 
 import inspect
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 import busapp
-from busapp import options, paths
+from busapp import model_commands, options, paths
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.errors import BadInput, UserError
+from busapp.options import JsonOption, WorkspaceOption, open_study, write_result
 from busapp.terminal import Outcome, follow, say
-
-if TYPE_CHECKING:
-    from busapp.engine.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 CANCELLED: Final = 130
 
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option("--workspace", metavar="DIR", help="The study's folder. Left out: the one in the user's data folder."),
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
-]
 ResumeOption = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped, with its settings.")
 ]
@@ -180,7 +170,7 @@ def _report(kind: str, outcome: Outcome, root: Path, json_file: Path | None) -> 
         return CANCELLED
     from busapp.summaries import SUMMARIES
 
-    _write(outcome.result, json_file, SUMMARIES[kind])
+    write_result(outcome.result, json_file, SUMMARIES[kind])
     return 0
 
 
@@ -192,27 +182,9 @@ def _how_to_resume(kind: str, run_id: str, root: Path) -> str:
     return "What was finished is kept; the same command starts anew."
 
 
-def _write(result: dict[str, Any], json_file: Path | None, summary: Callable[[dict[str, Any]], list[str]]) -> None:
-    if json_file is None:
-        print("\n".join(summary(result)))
-    elif str(json_file) == "-":
-        print(json.dumps(result, indent=1, ensure_ascii=False))
-    else:
-        from busapp.engine.files import write_json
-
-        try:
-            write_json(json_file, result)
-        except OSError as error:
-            raise BadInput("The file of --json cannot be written", file=json_file, remedy="Name another.") from error
-
-
 # -- everything else -----------------------------------------------------------------------------------------------
 
-
-def _open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
-    from busapp.engine.workspace import Workspace
-
-    return Workspace.open(workspace or context.obj or paths.default_workspace())
+app.add_typer(model_commands.app)
 
 
 @app.command()
@@ -226,8 +198,8 @@ def compare(
     from busapp.engine.comparison import compare_runs
     from busapp.summaries import comparison_lines
 
-    study = _open_study(context, workspace)
-    _write(compare_runs([study.run(run_id) for run_id in runs]), json_file, comparison_lines)
+    study = open_study(context, workspace)
+    write_result(compare_runs([study.run(run_id) for run_id in runs]), json_file, comparison_lines)
     return 0
 
 
@@ -256,7 +228,7 @@ def report(
     of TRIPOD+AI and CLAIM."""
     from busapp.engine.report import make_report
 
-    study = _open_study(context, workspace)
+    study = open_study(context, workspace)
     job = make_report(study, out, runs=run or (), diagnosis_images=image or ())
     return _report("report", follow(job), study.root, json_file)
 
@@ -282,7 +254,7 @@ def figures(
     """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
     from busapp.engine.paper_figures import draw_figures
 
-    study = _open_study(context, workspace)
+    study = open_study(context, workspace)
     return _report("figures", follow(draw_figures(study, out, runs or ())), study.root, json_file)
 
 
@@ -302,7 +274,7 @@ def demo(
     if outcome.cancelled:
         say("Cancelled. The same command goes on where it stopped.")
         return CANCELLED
-    _write(outcome.result, json_file, demo_lines)
+    write_result(outcome.result, json_file, demo_lines)
     return open_window(Path(outcome.result["workspace"])) if gui else 0
 
 
@@ -316,7 +288,7 @@ def selftest(json_file: JsonOption = None) -> int:
         say(f"{'ok' if check.ok else 'FAILED'}: {check.name}: {check.details}")
         checks.append({"name": check.name, "ok": check.ok, "details": check.details})
     passed = all(check["ok"] for check in checks)
-    _write(
+    write_result(
         {"passed": passed, "checks": checks}, json_file, lambda _: ["All is well." if passed else "Not all is well."]
     )
     return 0 if passed else 1

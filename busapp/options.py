@@ -1,18 +1,33 @@
-"""From a job's settings model to the command line's options, and back from what was typed to settings.
+"""What the commands have in common: options, the study that they name, and where their results go.
 
-Names, types, ranges, help and defaults all stand in `busapp/engine/settings/`; nothing is written twice.
+A job's options are made from its settings model, and what was typed becomes settings again. Names, types, ranges, help
+and defaults all stand in `busapp/engine/settings/`; nothing is written twice.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from busapp import paths
 from busapp.engine.settings import JobSettings
 from busapp.errors import BadInput
+
+if TYPE_CHECKING:
+    from busapp.engine.workspace import Workspace
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", metavar="DIR", help="The study's folder. Left out: the one in the user's data folder."),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
+]
 
 
 def option_name(field: str) -> str:
@@ -68,3 +83,35 @@ def settings_from(model: type[JobSettings], given: Mapping[str, Any], arguments:
         else:
             what = f"{label} cannot be {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise BadInput(what, remedy=f"`busapp {model.kind} --help` says what it takes.") from error
+
+
+def open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
+    """The study that the command's own option names, or that of `busapp` before it, or the user's own.
+
+    Raises:
+        BadInput, DamagedStudy: there is none, or it cannot be read.
+    """
+    from busapp.engine.workspace import Workspace
+
+    return Workspace.open(workspace or context.obj or paths.default_workspace())
+
+
+def write_result(
+    result: dict[str, Any], json_file: Path | None, summary: Callable[[dict[str, Any]], list[str]]
+) -> None:
+    """Print a result in words, or as JSON to a file or (`-`) standard output.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    if json_file is None:
+        print("\n".join(summary(result)))
+    elif str(json_file) == "-":
+        print(json.dumps(result, indent=1, ensure_ascii=False))
+    else:
+        from busapp.engine.files import write_json
+
+        try:
+            write_json(json_file, result)
+        except OSError as error:
+            raise BadInput("The file of --json cannot be written", file=json_file, remedy="Name another.") from error

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from measured_runs import add_validation
+from tiny_model import write_model
 
 import busapp
 from busapp import cli, options
@@ -134,7 +136,9 @@ def test_what_is_typed_becomes_settings_and_the_rest_keeps_its_default() -> None
 def test_help_lists_every_command_and_version_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("--help") == 0
     out = capsys.readouterr().out
-    assert all(f"  {name} " in out for name in (*SETTINGS, "compare", "report", "figures", "demo", "selftest"))
+    assert all(
+        f"  {name} " in out for name in (*SETTINGS, "compare", "report", "figures", "models", "demo", "selftest")
+    )
     assert run_cli("synthesize", "--help") == 0
     assert "--class" in capsys.readouterr().out
     assert run_cli("--version") == 0
@@ -270,3 +274,62 @@ def test_balancing_says_where_nothing_lacks(phantom_study: Workspace, capsys: py
     phantom_study.catalog.exclude(ids[:3], "poor")
     assert run_cli("balance", *root) == 2
     assert "normal gets none: it has 5 real images and no generator" in capsys.readouterr().err
+
+
+# -- models ------------------------------------------------------------------------------------------------
+
+
+def test_a_model_comes_goes_and_is_retired(
+    empty_study: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("busapp.paths.models_dir", lambda: tmp_path / "nothing ships")
+    where = ("--workspace", empty_study.root)
+
+    def said(*arguments: object) -> Any:
+        assert run_cli("models", *arguments, *where, "--json", "-") == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert run_cli("models", "list", *where) == 0
+    assert "no model yet" in capsys.readouterr().out
+    assert said("import", write_model(tmp_path / "tiny.onnx"))["how"] == "imported"
+    assert said("import", tmp_path / "tiny.onnx")["how"] == "already there"
+    (entry,) = said("list")["models"]
+    assert (entry["name"], entry["retired"], entry["accuracy"]) == ("tiny", False, 0.75)
+    assert said("show", "tiny")["sha256"] == entry["sha256"]
+    assert run_cli("--workspace", empty_study.root, "models", "show", "tiny") == 0
+    assert "Accuracy 75.0%, 95 % interval 55.0% to 88.0%" in capsys.readouterr().out
+    out = tmp_path / "copy.onnx"
+    assert said("export", "tiny", "--out", out) == {"model": str(out), "card": str(out.with_suffix(".md"))}
+    assert said("retire", "tiny")["retired"] and empty_study.models() == []
+    assert run_cli("models", "list", *where) == 0
+    assert "tiny (this study, retired): accuracy 75.0% (55.0% to 88.0%)" in capsys.readouterr().out
+    assert said("restore", "tiny") == {"model": str(empty_study.models_dir / "tiny.onnx"), "retired": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "none"], ["no such model", "(none)", "busapp models list"]),
+        (["import", "torn.onnx"], ["damaged", "torn.onnx", "that busapp exported"]),
+        (["import", "missing.onnx"], ["cannot be opened", "missing.onnx"]),
+        (["export", "torn.onnx"], ["--out"]),
+        (["export", "torn.onnx", "--out", "copy.onnx"], ["damaged"]),
+        (["retire", "torn.onnx"], ["none of this study's"]),
+        (["restore", "torn.onnx"], ["not retired"]),
+        (["no-such"], ["no-such"]),
+        ([], ["busapp COMMAND --help"]),
+    ],
+)
+def test_what_is_no_model_is_one_line(
+    empty_study: Workspace,
+    tmp_path: Path,
+    arguments: list[str],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "torn.onnx").write_bytes(b"torn")
+    assert run_cli("--workspace", empty_study.root, "models", *arguments) == 2
+    line = the_line(capsys)
+    assert all(word in line for word in words), line

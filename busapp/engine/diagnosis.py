@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold, is_blank, reasons_to_abstain
 from busapp.engine.heat_map import HeatMap, to_heat_map
 from busapp.engine.metrics import softmax
+from busapp.engine.model_file import REMEDY, Session, check_interface, open_session, read_model_file
 from busapp.engine.pictures import open_picture
 from busapp.engine.preprocessing import Pixels, Preprocessing, equalise
 from busapp.errors import BadModel
@@ -100,7 +101,7 @@ class Model:
 
     path: Path
     description: ModelDescription
-    session: Any = field(repr=False, compare=False)
+    session: Session = field(repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path) -> "Model":
@@ -109,39 +110,26 @@ class Model:
         Raises:
             BadModel: the file is missing, too large, damaged, or was made by another program or a newer version.
         """
-        import onnxruntime  # 0.15 s that a window or command without a diagnosis does not spend
+        content = read_model_file(path, MAX_MODEL_BYTES)
+        return cls.from_bytes(content, path)
 
-        remedy = "Choose a model that busapp exported."
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path) -> "Model":
+        """Open a model whose bytes were read from `path`.
+
+        Raises:
+            BadModel: see `load`.
+        """
+        session = open_session(content, path)
+        about = session.property("busapp")
+        if about is None:
+            raise BadModel("The ONNX file is no model of busapp: it says nothing of itself", file=path, remedy=REMEDY)
         try:
-            if path.stat().st_size > MAX_MODEL_BYTES:
-                raise BadModel("The file is too large for a model", file=path, remedy=remedy)
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
-            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except BadModel:
-            raise
-        except OSError as error:
-            raise BadModel("The model cannot be opened", file=path, remedy=remedy) from error
-        except Exception as error:  # ONNX Runtime has one class of exception per kind of damage, and no common base
-            raise BadModel("The file is damaged or not an ONNX model", file=path, remedy=remedy) from error
-        try:
-            about = session.get_modelmeta().custom_metadata_map["busapp"]
             model = cls(path, ModelDescription.model_validate_json(about), session)
-        except (KeyError, ValidationError) as error:
-            raise BadModel("The model was not made by this version of busapp", file=path, remedy=remedy) from error
-        if not model._fits():
-            raise BadModel("The model is not what its description says", file=path, remedy=remedy)
+        except (ValidationError, RecursionError) as error:
+            raise BadModel("The model was not made by this version of busapp", file=path, remedy=REMEDY) from error
+        check_interface(session, model.classes, model.description.image_size, len(model.description.known), path)
         return model
-
-    def _fits(self) -> bool:
-        inputs = [(node.name, node.type) for node in self.session.get_inputs()]
-        outputs = {node.name: node.shape for node in self.session.get_outputs()}
-        return (
-            inputs == [("pixels", "tensor(uint8)")]
-            and tuple(outputs) == (OUTPUTS if self.description.known else OUTPUTS[:2])
-            and outputs["logits"][1:] == [len(self.classes)]
-            and outputs.get("distances", [None, 0])[1:] == [len(self.description.known)]
-        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -136,7 +136,8 @@ class Workspace:
 
     def models(self) -> list[Path]:
         """The study's models, the newest first."""
-        return sorted(self.models_dir.glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = [path for path in self.models_dir.glob("*.onnx") if path.exists()]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
     def new_run(self, kind: str, settings: dict[str, object], name: str = "") -> Run:
         """A folder for one execution of a job, with its settings and the dataset's fingerprint."""

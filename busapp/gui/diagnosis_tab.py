@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt, Signal
+from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
@@ -18,9 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
+from busapp.engine.diagnosis import Model
 from busapp.engine.events import Event, Finished, ImageDiagnosed, RunStarted, Skipped
 from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.imports.names import DICOM_SUFFIXES
+from busapp.engine.models import SUFFIX, name_of
 from busapp.engine.png import bare_png
 from busapp.engine.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.settings import DiagnoseSettings
@@ -29,8 +31,10 @@ from busapp.errors import UserError
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.batch_table import BatchTable
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.models_dialog import ModelsDialog, model_files
 from busapp.gui.widgets.single_diagnosis import Answered, Pasted, SingleDiagnosis
 
 NO_MODEL: Final = (
@@ -43,18 +47,13 @@ _FILTERS: Final = f"Images ({_SUFFIXES});;All files (*)"
 
 
 class DiagnosisTab(StudyTab):
-    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table.
-
-    Signals:
-        model_details_requested: more than the chosen model's card is wanted.
-    """
-
-    model_details_requested = Signal()
+    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAcceptDrops(True)
         self._fills_table = False
+        self._used_model: Path | None = None
 
         self.empty = EmptyState(NO_IMAGE, "Open images…", "Open a folder…")
         self.empty.setObjectName("drop-area")
@@ -67,7 +66,7 @@ class DiagnosisTab(StudyTab):
         self.single.answered.connect(lambda _answered: self._show_page(self.single))
         self.single.problem.connect(self.problem)
         self.result.report_clicked.connect(self._report_of_image)
-        self.result.model_details_requested.connect(self.model_details_requested)
+        self.result.model_details_requested.connect(lambda: self.open_models())
         self.batch = BatchTable()
         self.batch.opened.connect(self.diagnose)
         self.batch.labels_chosen.connect(self._measure)
@@ -95,8 +94,14 @@ class DiagnosisTab(StudyTab):
         self.model_box.setMinimumWidth(220)
         self.model_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.model_box.activated.connect(self._ask_again)
+        self.model_box.activated.connect(self._try_model)
+        self._trial = Background(self)
+        self._trial.failed.connect(lambda sentence: self.problem.emit(sentence, ""))
         label = QLabel("&Model")
         label.setBuddy(self.model_box)
+        self.models_button = QPushButton("Mo&dels…")
+        self.models_button.setToolTip("Look at the models; import, export or retire one")
+        self.models_button.clicked.connect(lambda: self.open_models())
         self.open_button = QPushButton("&Open images…")
         self.open_button.clicked.connect(self._ask_for_images)
         self.folder_button = QPushButton("Open a &folder…")
@@ -112,7 +117,7 @@ class DiagnosisTab(StudyTab):
         row.setSpacing(SPACE)
         row.addWidget(label)
         row.addWidget(self.model_box)
-        for button in (self.open_button, self.folder_button, self.paste_button):
+        for button in (self.models_button, self.open_button, self.folder_button, self.paste_button):
             row.addWidget(button)
         row.addStretch()
         row.addWidget(self.image_button)
@@ -130,6 +135,7 @@ class DiagnosisTab(StudyTab):
 
     def open_study(self, workspace: Workspace) -> None:
         self.single.open_study(workspace)
+        self._used_model = None
         self.batch.clear()
         self.model_box.clear()
         super().open_study(workspace)
@@ -166,6 +172,7 @@ class DiagnosisTab(StudyTab):
         for path in sorted(paths.models_dir().glob("*.onnx")):
             self.model_box.addItem(f"{path.stem} (ships with busapp)", path)
         self._select_model(chosen)
+        self._name_used_model()
         has_model = self.model_box.count() > 0
         self.empty.set_sentence(NO_IMAGE if has_model else NO_MODEL)
         for widget in (
@@ -192,6 +199,23 @@ class DiagnosisTab(StudyTab):
         self._select_model(path)
         self._ask_again()
 
+    def _try_model(self) -> None:
+        """Who chose a model that cannot be opened is told so before there is an image."""
+        path = self.model_path
+        if path is not None:
+            self._trial.ask(lambda: Model.load(path))
+
+    def open_models(self, offered: Sequence[Path] = ()) -> None:
+        """Show the models there are; `offered` are files that the user may want to import."""
+        if self.workspace is None:
+            return
+        dialog = ModelsDialog(self.workspace, self, chosen=self.model_path, offered=offered)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.used.connect(self.open_model)
+        dialog.changed.connect(self.refresh)
+        dialog.changed.connect(self.study_changed)
+        dialog.open()
+
     def _select_model(self, path: Path | None) -> None:
         for index in range(self.model_box.count()):
             if self.model_box.itemData(index) == path:
@@ -200,7 +224,8 @@ class DiagnosisTab(StudyTab):
     # -- what to diagnose ----------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self.model_path is not None and (event.mimeData().hasUrls() or event.mimeData().hasImage()):
+        data = event.mimeData()
+        if model_files(data) or (self.model_path is not None and (data.hasUrls() or data.hasImage())):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -224,8 +249,12 @@ class DiagnosisTab(StudyTab):
             self.problem.emit("There is no image on the clipboard. Copy an image first.", "")
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """One image is diagnosed at once; several, or a folder, are a job that fills the table."""
-        if len(files) == 1 and not files[0].is_dir():
+        """One image is diagnosed at once; several, or a folder, are a job that fills the table. Models are offered for
+        import."""
+        models = [file for file in files if file.suffix.lower() == SUFFIX]
+        if models:
+            self.open_models(models)
+        elif len(files) == 1 and not files[0].is_dir():
             self.diagnose(files[0])
         elif self.model_path is not None:
             self.start_requested.emit(DiagnoseSettings(images=tuple(files), model=self.model_path))
@@ -267,6 +296,7 @@ class DiagnosisTab(StudyTab):
     def shut_down(self) -> None:
         """Wait for the image at hand, which takes less than a second."""
         self.single.shut_down()
+        self._trial.stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shut_down()
@@ -278,12 +308,20 @@ class DiagnosisTab(StudyTab):
         if kind == "diagnose":
             self._fill_table(event)
 
+    def _name_used_model(self) -> None:
+        if self.workspace is not None and self._used_model is not None:
+            self.batch.show_model(name_of(self.workspace, self._used_model))
+
     def _fill_table(self, event: Event) -> None:
         assert self.workspace is not None
         if isinstance(event, RunStarted):
-            self._fills_table = self.workspace.run(event.run).info.settings["pdf"] is None
+            run = self.workspace.run(event.run)
+            self._fills_table = run.info.settings["pdf"] is None
             if self._fills_table:
                 self.batch.clear()
+                used = run.info.settings["model"] or (run.result() or {}).get("model")
+                self._used_model = Path(used) if used else None
+                self._name_used_model()
                 self._show_page(self.batch)
         elif self._fills_table and isinstance(event, ImageDiagnosed):
             self.batch.add(event.diagnosis)

@@ -21,6 +21,7 @@ from busapp.engine.settings import DiagnoseSettings, ExportSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
+from busapp.gui.widgets.models_dialog import ModelsDialog
 from busapp.gui.widgets.similar_images import SimilarDialog
 
 LEAKY = {"protocol": "published", "leaks": {"groups_split": 3}}
@@ -433,8 +434,11 @@ def test_more_about_the_model_is_asked_for(qtbot: QtBot, tab: DiagnosisTab, stud
     tab.diagnose(picture(tmp_path, 1, "a.png"))
     qtbot.waitUntil(lambda: tab.single.isVisible())
     more = tab.result.more
-    with qtbot.waitSignal(tab.model_details_requested):
-        qtbot.mouseClick(more, Qt.MouseButton.LeftButton, pos=more.rect().topLeft() + QPoint(20, more.height() // 2))
+    qtbot.mouseClick(more, Qt.MouseButton.LeftButton, pos=more.rect().topLeft() + QPoint(20, more.height() // 2))
+    qtbot.waitUntil(lambda: tab.findChild(ModelsDialog) is not None)
+    dialog = tab.findChild(ModelsDialog)
+    assert dialog.isVisible()
+    dialog.close()
 
 
 def feed(tab: DiagnosisTab, study: Workspace, settings: object) -> None:

@@ -91,7 +91,10 @@ def test_each_framework_lives_in_its_place(libraries: tuple[str, ...], homes: tu
     assert strangers == []
 
 
-_FACES = tuple(f"busapp.{name}" for name in ("cli", "gui", "__main__", "options", "terminal", "summaries", "selftest"))
+_FACES = tuple(
+    f"busapp.{name}"
+    for name in ("cli", "gui", "__main__", "model_commands", "options", "terminal", "summaries", "selftest")
+)
 _JOBS = tuple(
     f"busapp.engine.{name}"
     for name in ("validation", "imports", "diagnosis", "export", "report", "demo", "comparison", "figures")

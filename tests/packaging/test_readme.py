@@ -22,7 +22,10 @@ def test_a_command_and_its_options_exist(line: str) -> None:
     _, name, *rest = shlex.split(line)
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert name in commands
-    known = {option for parameter in commands[name].params for option in parameter.opts}
+    command = commands[name]
+    if hasattr(command, "commands"):  # a group, as `busapp models`
+        command = command.commands[rest[0]]
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in rest if word.startswith("--")} <= known
 
 

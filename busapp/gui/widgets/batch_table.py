@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.batch_diagnosis import write_table
+from busapp.engine.words import many
 from busapp.errors import UserError
 from busapp.gui.run_tab import scrolling
 from busapp.gui.theme import SPACE
@@ -73,6 +74,7 @@ class BatchTable(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._classes: list[str] = []
+        self._used = ""
         self._model = QStandardItemModel(self)
         self._proxy = _Chosen(self)
         self._proxy.setSourceModel(self._model)
@@ -131,9 +133,14 @@ class BatchTable(QWidget):
         layout.addWidget(panels, 1)
         self.clear()
 
+    def show_model(self, name: str) -> None:
+        """Name the model that gave the answers."""
+        self._used = name
+        self._tell_count()
+
     def clear(self) -> None:
         """No image yet."""
-        self._classes = []
+        self._classes, self._used = [], ""
         self._model.clear()
         self._model.setHorizontalHeaderLabels(["Image", "Answer", "Remarks"])
         self._has_labels = False
@@ -211,7 +218,9 @@ class BatchTable(QWidget):
 
     def _tell_count(self) -> None:
         shown = self._proxy.rowCount()
-        self.count.setText(f"{self.total:,} images" if shown == self.total else f"{shown:,} of {self.total:,} images")
+        total = many(self.total, "image")
+        count = total if shown == self.total else f"{shown:,} of {total}"
+        self.count.setText(f"{count} · {self._used}" if self._used else count)
         for button in (self.csv_button, self.report_button, self.labels_button):
             button.setEnabled(shown > 0)
 

@@ -50,6 +50,8 @@ class MessageStrip(QFrame):
         self.details_button.toggled.connect(self._show_details)
         self.copy_button = QPushButton("Copy")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._as_text()))
+        for pushed in (self.action_button, self.details_button, self.copy_button):
+            pushed.setAutoDefault(False)  # in a dialog, Enter elsewhere would press it
         self.close_button = QToolButton()
         self.close_button.setText("✕")
         self.close_button.setAutoRaise(True)

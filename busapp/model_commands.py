@@ -1,0 +1,104 @@
+"""`busapp models`: the models of a study and those that ship, as files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from busapp.options import JsonOption, WorkspaceOption, open_study, write_result
+
+app = typer.Typer(
+    name="models",
+    help="List, look at, import, export, retire and bring back models. MODEL is a name, as the list has it, or a file.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+)
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name, the name of its file, or its path.")]
+
+
+@app.command("list")
+def list_(context: typer.Context, workspace: WorkspaceOption = None, json_file: JsonOption = None) -> int:
+    """List the study's models, those that ship with busapp, and the retired ones, with what each is worth."""
+    from busapp.engine.model_inspection import examine, list_lines, listed
+
+    found = [listed(entry) for entry in examine(open_study(context, workspace))]
+    write_result({"models": found}, json_file, lambda result: list_lines(result["models"]))
+    return 0
+
+
+@app.command()
+def show(
+    context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
+) -> int:
+    """Say everything of a model: card, classes, what it learned from, hash, and what to know before it is used."""
+    from busapp.engine.model_inspection import inspect, inspection_lines
+    from busapp.engine.models import find_model
+
+    found = inspect(find_model(open_study(context, workspace), model))
+    write_result(found.as_json(), json_file, lambda _: inspection_lines(found))
+    return 0
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file that busapp exported.")],
+    workspace: WorkspaceOption = None,
+    json_file: JsonOption = None,
+) -> int:
+    """Copy a model file into the study, once it was opened and has answered an image."""
+    from busapp.engine.models import import_model
+
+    found = import_model(open_study(context, workspace), file)
+    result = {"model": str(found.file.path), "name": found.file.name, "how": found.how}
+    write_result(result, json_file, lambda _: [found.sentence])
+    return 0
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    model: ModelArgument,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="The file to write, which ends in .onnx; its card goes beside."),
+    ],
+    workspace: WorkspaceOption = None,
+    json_file: JsonOption = None,
+) -> int:
+    """Copy a model for others, with its model card beside it."""
+    from busapp.engine.model_inspection import export_model_file
+    from busapp.engine.models import find_model
+
+    copy, card = export_model_file(find_model(open_study(context, workspace), model), out)
+    result = {"model": str(copy), "card": str(card)}
+    write_result(result, json_file, lambda _: [f"{copy}", f"What it is, for people: {card}."])
+    return 0
+
+
+@app.command()
+def retire(
+    context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
+) -> int:
+    """Offer a model of the study no longer. Its file is kept."""
+    from busapp.engine import models
+
+    study = open_study(context, workspace)
+    retired = models.retire(study, models.find_model(study, model))
+    words = f"“{retired.name}” is retired. Bring it back with: busapp models restore '{retired.path.stem}'"
+    write_result({"model": str(retired.path), "retired": True}, json_file, lambda _: [words])
+    return 0
+
+
+@app.command()
+def restore(
+    context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
+) -> int:
+    """Offer a retired model again."""
+    from busapp.engine import models
+
+    study = open_study(context, workspace)
+    back = models.restore(study, models.find_model(study, model, retired=True))
+    write_result({"model": str(back.path), "retired": False}, json_file, lambda _: [f"“{back.name}” is in use again."])
+    return 0
