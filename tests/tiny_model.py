@@ -34,7 +34,8 @@ def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes:
 
     `known` are content hash and class of the images that it "learned from". It takes each for one with
     `KNOWN_LOGIT` for its class, a tenth more for each one before it, and `OTHER_LOGIT` for the others: an image's
-    distance to it is that of their logits. `changes` go into the description: `conformal`, `novelty`, `temperature`...
+    distance to it is that of their logits, and its novelty that to the nearest one. `changes` go into the description:
+    `conformal`, `novelty`, `temperature`...
     """
     import onnx
     from onnx import TensorProto, helper
@@ -56,10 +57,12 @@ def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes:
     ]
     if known:
         outputs.append(helper.make_tensor_value_info("distances", TensorProto.FLOAT, ["n", len(known)]))
+        outputs.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, ["n"]))
         nodes += [
             helper.make_node("Unsqueeze", ["logits", "middle"], ["rows"]),
             helper.make_node("Sub", ["rows", "known"], ["differences"]),
             helper.make_node("ReduceL2", ["differences", "last"], ["distances"], keepdims=0),
+            helper.make_node("ReduceMin", ["distances", "middle"], ["novelty"], keepdims=0),
         ]
         centres = [
             KNOWN_LOGIT + 0.1 * number if name == class_name else OTHER_LOGIT
@@ -79,7 +82,7 @@ def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes:
         "image_size": SIZE,
         "temperature": 1.0,
         "provenance": PROVENANCE,
-        "known": [{"sha256": sha256, "class_name": class_name} for sha256, class_name in known],
+        "known": [(sha256, class_name) for sha256, class_name in known],
         **changes,
     }
     helper.set_model_props(model, {"busapp": json.dumps(about)})

@@ -6,12 +6,9 @@ The thresholds come from images that the networks of the cross-validation had no
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from busapp.engine.heat_map_truth import HeatMapTruth
-from busapp.engine.novelty import nearest_mean
 from busapp.engine.preprocessing import Pixels
 
 BLANK_DEVIATION: Final = 2.0
@@ -41,20 +38,12 @@ class Conformal(BaseModel):
 
 
 class Novelty(BaseModel):
-    """How unlike the images that the model learned from an image may be.
-
-    An image's novelty is its mean distance to its `neighbours` nearest among them; beyond `limit` it is none of their
-    kind (Sun et al. 2022). Distances are in multiples of what is usual between the study's own images.
-    """
+    """How unlike the images that the model learned from an image may be: beyond `limit` it is none of their kind. The
+    file's output `novelty` tells how unlike it is, about 1 where that is usual."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    neighbours: Annotated[int, Field(ge=1, le=1000)]
     limit: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-    def of(self, distances: npt.NDArray[np.float32]) -> float:
-        """The novelty of an image from its distances (m,) to all images that the model learned from."""
-        return float(nearest_mean(distances[None], self.neighbours)[0])
 
 
 class OutOfFold(BaseModel):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from busapp.errors import BadModel
 
 RESEARCH_USE: Final = "Research use only. Not a medical device."
 MAX_MODEL_BYTES: Final = 500_000_000
-OUTPUTS: Final = ("logits", "maps", "distances")
+OUTPUTS: Final = ("logits", "maps", "distances", "novelty")
 MOST_SIMILAR: Final = 5
 """So many of the most similar images that the model learned from are named."""
 
@@ -60,10 +60,8 @@ class Provenance(BaseModel):
     created: str
 
 
-class KnownImage(BaseModel):
+class KnownImage(NamedTuple):
     """An image that a model learned from: its content hash and its class."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     sha256: str
     class_name: str
@@ -181,7 +179,7 @@ class Diagnosis:
     `predicted` is the most probable class; where `abstained` is true it is no answer, and `reasons` say why.
     `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class.
     `possible` are the classes that cannot be ruled out, the most probable first; `novelty` is how unlike the known
-    images this one is (`abstention.Novelty`), None where the model cannot tell; `similar` are the nearest of them.
+    images this one is (about 1 is usual), None where the model cannot tell; `similar` are the nearest of them.
     """
 
     file: str
@@ -253,22 +251,20 @@ class Diagnoser:
         probabilities = softmax(answers.logits / self.model.description.temperature)
         milliseconds = round((time.perf_counter() - started) * 1000 / len(images), 2)
         return [
-            self._diagnosis(file, image, p, maps, distances, milliseconds)
-            for file, image, p, maps, distances in zip(
-                files, images, probabilities, answers.maps, answers.distances, strict=True
-            )
+            self._diagnosis(file, image.is_blank, probabilities[place], answers, place, milliseconds)
+            for place, (file, image) in enumerate(zip(files, images, strict=True))
         ]
 
     def _diagnosis(
-        self, file: str, image: "Prepared", p: Floats, maps: Floats, distances: Floats, milliseconds: float
+        self, file: str, is_blank: bool, p: Floats, answers: "Answers", place: int, milliseconds: float
     ) -> Diagnosis:
         about, classes = self.model.description, self.model.classes
         probabilities = {name: float(value) for name, value in zip(classes, p, strict=True)}
         predicted = classes[int(p.argmax())]
         possible = about.conformal.possible(probabilities) if about.conformal else (predicted,)
-        novelty = about.novelty.of(distances) if about.novelty and len(distances) else None
+        novelty = answers.novelty[place]
         novel = about.novelty is not None and novelty is not None and novelty > about.novelty.limit
-        reasons = reasons_to_abstain(blank=image.is_blank, novel=novel, possible=possible)
+        reasons = reasons_to_abstain(blank=is_blank, novel=novel, possible=possible)
         return Diagnosis(
             file=file,
             predicted=predicted,
@@ -276,10 +272,10 @@ class Diagnoser:
             abstained=bool(reasons),
             reasons=reasons,
             milliseconds=milliseconds,
-            heat_maps={name: to_heat_map(m) for name, m in zip(classes, maps, strict=True)},
+            heat_maps={name: to_heat_map(m) for name, m in zip(classes, answers.maps[place], strict=True)},
             possible=possible,
             novelty=novelty,
-            similar=self._similar(distances),
+            similar=self._similar(answers.distances[place]),
         )
 
     def _similar(self, distances: Floats) -> tuple[SimilarImage, ...]:
@@ -301,7 +297,8 @@ class Diagnoser:
         except Exception as error:  # see Model.load
             raise BadModel("The model cannot be run", file=self.model.path, remedy="Export it again.") from error
         distances = outputs[2] if knows else np.empty((len(pixels), 0), np.float32)
-        answers = Answers(outputs[0], outputs[1], distances)
+        novelty = outputs[3].tolist() if knows else [None] * len(pixels)
+        answers = Answers(outputs[0], outputs[1], distances, novelty)
         if not all(np.isfinite(output).all() for output in outputs):
             raise BadModel(
                 "The model's answer is not a number", file=self.model.path, remedy="Train and export it again."
@@ -320,11 +317,13 @@ class Prepared:
 @dataclass(frozen=True)
 class Answers:
     """What a model file answers to n images, float32: `logits` (n, classes), activation `maps` (n, classes, h, w), and
-    `distances` (n, known) to the images that it learned from, without columns where the file does not know them."""
+    `distances` (n, known) to the images that it learned from, without columns where the file does not know them, and
+    the `novelty` of each, None where the file does not know it."""
 
     logits: Floats
     maps: Floats
     distances: Floats
+    novelty: Sequence[float | None]
 
 
 def diagnose_one(model_path: Path, image: Image.Image | Path, file: str = "") -> Diagnosis:

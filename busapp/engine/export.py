@@ -21,12 +21,13 @@ from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.files import write_atomically, write_json
 from busapp.engine.judging import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
 from busapp.engine.measured import as_trained
-from busapp.engine.novelty import Features, usual_distance
+from busapp.engine.novelty import Familiar, usual_distance
 from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.splits import select
+from busapp.engine.training_data import in_progress
 from busapp.engine.validation.evidence import read_evidence
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, BadModel
@@ -91,19 +92,20 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     yield Progress(0, 1, "starting PyTorch")
 
     from busapp.engine.classifiers.final_model import train_final
-    from busapp.engine.classifiers.onnx_file import KnownFeatures, features_of, logits_of, write_onnx
+    from busapp.engine.classifiers.looking import Seen, seen_in
+    from busapp.engine.classifiers.onnx_file import Known, logits_of, write_onnx
 
     network = yield from train_final(workspace, validated)
     mirrored = trained.training.mirrored_test
     records = [record for record in select(workspace, trained).records if workspace.image_path(record).exists()]
-    features: list[Features] = []
+    seen: list[Seen] = []
     for batch in batched(records, BATCH):
-        yield Progress(BATCH * len(features), len(records), "what the model knows")
         pixels = trained.preprocessing.load([workspace.image_path(record) for record in batch])
-        features.append(features_of(network, pixels, mirrored=mirrored))
-    groups = np.array([record.group for record in records], dtype=np.int64)
-    all_features = np.concatenate(features)
-    known = KnownFeatures(all_features, usual_distance(all_features, groups))
+        looking = seen_in(network, pixels, mirrored=mirrored)
+        seen.append((yield from in_progress(looking, BATCH * len(seen), len(records), "what the model knows")))
+    features = np.concatenate([each.features for each in seen])
+    usual = usual_distance(features, np.array([record.group for record in records], dtype=np.int64))
+    known = Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
     description = yield from _description(workspace, validated, trained, records)
     aside = run.folder / "model.onnx"
     yield Progress(1, 3, "writing the model")

@@ -17,7 +17,7 @@ from busapp.engine.imports.sources import FileEntry
 from busapp.engine.imports.tables import read_table
 from busapp.errors import BadInput
 
-NEAR_COPY: Final = 0.3
+NEAR_COPY: Final = 0.5
 """A known image that is nearer than this, in multiples of what is usual between the study's images, is taken for the
 same picture, resized or compressed anew."""
 FEWEST: Final = 2

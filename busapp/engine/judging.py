@@ -12,7 +12,6 @@ from busapp.engine import metrics
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold
 from busapp.engine.heat_map import to_heat_map
 from busapp.engine.heat_map_truth import HeatMapTruth, Mask, heat_map_truth
-from busapp.engine.novelty import NEIGHBOURS
 from busapp.engine.predictions import Prediction
 from busapp.engine.preprocessing import read_image
 from busapp.engine.workspace import Workspace
@@ -75,7 +74,7 @@ def thresholds(tested: OutOfFoldPredictions) -> Thresholds:
     novelty = None
     if tested.novelty is not None:
         limit = float(np.quantile(tested.novelty, FAMILIAR, method="higher"))
-        novelty = Novelty(neighbours=NEIGHBOURS, limit=max(limit, 1e-6))
+        novelty = Novelty(limit=max(limit, 1e-6))
     return Thresholds(temperature, Conformal(coverage=COVERAGE, least_probability=least), novelty)
 
 

@@ -279,4 +279,6 @@ def _misfit(session: Session, classes: Sequence[str], image_size: int, n_known: 
     distances = outputs["distances"].shape[1:] if "distances" in outputs else [0]
     if distances != [n_known]:
         return f"its distances are not to the {n_known} images that the description names"
+    if n_known and ("novelty" not in outputs or len(outputs["novelty"].shape) != 1):
+        return "it does not tell how unlike the images that it knows an image is"
     return ""

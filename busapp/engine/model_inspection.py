@@ -162,8 +162,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
         )
     if about.novelty:
         silence["Unlike what it knows"] = (
-            f"beyond {about.novelty.limit:.2f} times the usual distance to its {about.novelty.neighbours} nearest of "
-            f"{len(about.known):,} known images"
+            f"beyond {about.novelty.limit:.2f}; about 1 is usual for the {len(about.known):,} images that it knows"
         )
     if silence:
         yield _section("When it keeps silent", silence)

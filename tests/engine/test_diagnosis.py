@@ -200,7 +200,7 @@ def test_the_newest_model_of_the_study_is_the_default(
 
 def test_a_model_that_knows_its_images_names_the_nearest_and_keeps_silent_far_from_them(tmp_path: Path) -> None:
     known = [("a" * 64, "benign"), ("b" * 64, "malignant"), ("c" * 64, "malignant")]
-    model = write_model(tmp_path / "knows.onnx", known=known, novelty={"neighbours": 1, "limit": 1.0})
+    model = write_model(tmp_path / "knows.onnx", known=known, novelty={"limit": 1.0})
     values = np.full((SIZE, SIZE, 3), 20, np.uint8)
     values[:, SIZE // 2 :, 1] = 220
     found = diagnose_one(model, Image.fromarray(values))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from busapp.engine.abstention import Conformal, Novelty, reasons_to_abstain
+from busapp.engine.abstention import Conformal, reasons_to_abstain
 from busapp.engine.heat_map_truth import heat_map_truth
 from busapp.engine.judging import COVERAGE, OutOfFoldPredictions, out_of_fold, thresholds
 from busapp.engine.metrics import softmax
-from busapp.engine.novelty import distances, nearest_mean, usual_distance
+from busapp.engine.novelty import Familiar, distances, usual_distance
 
 CLASSES = ("benign", "malignant", "normal")
 
@@ -63,23 +63,35 @@ def test_a_run_that_kept_no_evidence_gives_no_limit_of_novelty() -> None:
     assert out_of_fold(made_up(100, novelty=False), None).n_novel == 0
 
 
-def test_novelty_is_told_in_the_usual_distance_between_images_of_other_groups() -> None:
+def test_distances_are_told_in_the_usual_one_between_images_of_other_groups() -> None:
     rng = np.random.default_rng(0)
     known = np.abs(rng.normal(size=(60, 16))).astype(np.float32) + 1
     known[30:] = known[:30] + 0.001  # near-duplicates
     known /= np.linalg.norm(known, axis=1, keepdims=True)
-    groups = np.tile(np.arange(30), 2)
-    apart = usual_distance(known, groups)
-    assert usual_distance(known, np.arange(60)) < apart
+    apart = usual_distance(known, np.tile(np.arange(30), 2))
+    assert usual_distance(known, np.arange(60)) < 0.1 * apart
     assert distances(known, known).diagonal() == pytest.approx(np.zeros(60), abs=2e-3)
     assert usual_distance(known, np.zeros(60, dtype=np.int64)) == 1  # one group: nothing to compare with
-    novelty = Novelty(neighbours=5, limit=1.5)
-    near, far = known[0] + 0.01, np.eye(16)[0]
-    both = np.stack([near / np.linalg.norm(near), far / np.linalg.norm(far)]).astype(np.float32)
-    of_near, of_far = (novelty.of(row / apart) for row in distances(both, known))
-    assert of_near < 1.1 < of_far
-    assert novelty.of(np.array([0.5], dtype=np.float32)) == 0.5  # fewer known images than neighbours
-    assert nearest_mean(np.array([[3.0, 1.0, 2.0]]), 2).tolist() == [1.5]
+
+
+def test_novelty_is_about_one_for_what_is_familiar_however_the_channels_are_scaled() -> None:
+    rng = np.random.default_rng(0)
+    scales = rng.uniform(0.01, 100, size=24)
+    factors = rng.normal(size=(4, 24))
+
+    def textures(values: np.ndarray) -> np.ndarray:
+        found = ((values + 0.2 * rng.normal(size=values.shape)) * scales + 5).astype(np.float32)
+        found[:, 3] = 0.0  # a dead channel
+        return found
+
+    texture, fresh = (textures(rng.normal(size=(400, 4)) @ factors) for _ in range(2))
+    # Each channel by itself is as usual, and all together they are not.
+    other = textures(rng.permuted(rng.normal(size=(400, 4)) @ factors, axis=0))
+    familiar = Familiar.of(texture)
+    assert 0.8 < np.median(familiar.novelty(texture)) <= np.median(familiar.novelty(fresh)) + 0.05 < 1.2
+    assert np.quantile(familiar.novelty(other), 0.05) > np.quantile(familiar.novelty(fresh), 0.97)
+    few = Familiar.of(texture[:6])  # fewer images than channels
+    assert np.isfinite(few.novelty(fresh)).all()
 
 
 def test_there_is_one_reason_to_keep_silent_and_the_gravest_is_told() -> None:

@@ -418,7 +418,7 @@ def test_what_is_not_decided_is_said_in_the_place_of_the_class(
 def test_an_image_unlike_the_known_ones_gets_no_class_and_the_bars_are_not_to_be_relied_on(
     qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
 ) -> None:
-    novel = {"neighbours": 1, "limit": 0.5}
+    novel = {"limit": 0.5}
     model = write_model(study.models_dir / "novel.onnx", known=[("f" * 64, "benign")], novelty=novel)
     tab.open_study(study)
     tab.open_model(model)

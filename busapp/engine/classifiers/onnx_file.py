@@ -12,23 +12,25 @@ import numpy.typing as npt
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, normalize
+from torch.nn.functional import normalize
 
+from busapp.engine.classifiers.looking import look
 from busapp.engine.classifiers.store import normalised
 from busapp.engine.files import write_atomically
-from busapp.engine.novelty import Features
+from busapp.engine.novelty import Familiar, Features
 from busapp.engine.preprocessing import Pixels
 
 OPSET = 18
 
 
 @dataclass(frozen=True)
-class KnownFeatures:
-    """What a network makes of the images that it learned from: `features` (m, d) of unit length, and the distance that
-    is `usual` between them (`novelty.usual_distance`)."""
+class Known:
+    """What a network makes of the images that it learned from: `features` (m, d) of unit length, the distance that is
+    `usual` between them (`novelty.usual_distance`), and the texture that is `familiar`."""
 
     features: Features
     usual: float
+    familiar: Familiar
 
 
 class _Distances(nn.Module):
@@ -38,7 +40,7 @@ class _Distances(nn.Module):
     for BUSI, and 1 % of the usual distance off.
     """
 
-    def __init__(self, known: KnownFeatures) -> None:
+    def __init__(self, known: Known) -> None:
         super().__init__()
         scale = np.maximum(np.abs(known.features).max(axis=1, keepdims=True), 1e-12) / 127
         kept = np.rint(known.features / scale).astype(np.int8)
@@ -54,33 +56,42 @@ class _Distances(nn.Module):
         return (1 + self.squared - 2 * normalize(features) @ known.T).clamp(min=0).sqrt() / self.usual
 
 
+class _Novelty(nn.Module):
+    """`Familiar.novelty` in torch: texture (n, d) to (n,)."""
+
+    def __init__(self, familiar: Familiar) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(familiar.mean))
+        self.register_buffer("whitening", torch.from_numpy(familiar.whitening))
+
+    def forward(self, texture: Tensor) -> Tensor:
+        assert isinstance(self.mean, Tensor) and isinstance(self.whitening, Tensor)
+        return (((texture - self.mean) @ self.whitening) ** 2).sum(1).sqrt()
+
+
 class _Diagnosing(nn.Module):
-    """uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, where there are
-    known features, distances (n, known).
+    """uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, where known images
+    are given, distances (n, known) and novelty (n,).
 
     Average pooling and the linear layer commute, so that a map's mean and its class's bias are the logit. Where
     `mirrored`, logits, maps and features are the means of those of the image and of its mirror image.
     """
 
-    def __init__(self, network: nn.Module, known: KnownFeatures | None, *, mirrored: bool) -> None:
+    def __init__(self, network: nn.Module, known: Known | None, *, mirrored: bool) -> None:
         super().__init__()
         self.mirrored = mirrored
+        self.network = network
         self.distances = _Distances(known) if known else None
-        self.features = network.get_submodule("features")
-        self.last = network.get_submodule("classifier.1")
+        self.novelty = _Novelty(known.familiar) if known else None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        weights, bias = self.last.weight, self.last.bias
-        assert isinstance(weights, Tensor) and isinstance(bias, Tensor)
-        normal = normalised(pixels)
-        seen = self.features(normal)
-        maps, pooled = conv2d(seen, weights[:, :, None, None]), seen.mean((2, 3))
-        if self.mirrored:
-            seen = self.features(normal.flip(3))
-            maps = (maps + conv2d(seen, weights[:, :, None, None]).flip(3)) / 2
-            pooled = (pooled + seen.mean((2, 3))) / 2
+        maps, pooled, texture = look(self.network, normalised(pixels), mirrored=self.mirrored)
+        bias = self.network.get_submodule("classifier.1").bias
+        assert isinstance(bias, Tensor)
         answers = maps.mean((2, 3)) + bias, maps
-        return answers if self.distances is None else (*answers, self.distances(pooled))
+        if self.distances is None or self.novelty is None:
+            return answers
+        return *answers, self.distances(pooled), self.novelty(texture)
 
 
 def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
@@ -93,7 +104,7 @@ def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
             (example,),
             dynamo=True,
             input_names=["pixels"],
-            output_names=["logits", "maps", *(["distances"] if diagnosing.distances is not None else [])],
+            output_names=["logits", "maps", *(["distances", "novelty"] if diagnosing.distances is not None else [])],
             dynamic_shapes=({0: torch.export.Dim("n")},),
             opset_version=OPSET,
             verbose=False,
@@ -110,16 +121,16 @@ def write_onnx(
     path: Path,
     image_size: int,
     metadata: Mapping[str, Any],
-    known: KnownFeatures | None = None,
+    known: Known | None = None,
     *,
     mirrored: bool = False,
 ) -> None:
     """Write a MobileNetV2 after the project's contract of a model; `metadata` becomes its property `busapp`, as JSON.
 
     Input `pixels`: uint8 (n, image_size, image_size, 3), RGB. Outputs `logits`: float32 (n, classes), and `maps`:
-    float32 (n, classes, h, w), whose means with the last layer's bias are the logits, and where there are `known`
-    features `distances`: float32 (n, known). n is free. A `mirrored` model answers with the mean over an image and its
-    mirror image.
+    float32 (n, classes, h, w), whose means with the last layer's bias are the logits; where there are `known` images,
+    `distances`: float32 (n, known), and `novelty`: float32 (n,). n is free. A `mirrored` model answers with the mean
+    over an image and its mirror image.
 
     Raises:
         NoSpace: the disk is full.
@@ -141,15 +152,3 @@ def logits_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> 
             logits = (logits + network(normal.flip(3))) / 2
     answers: npt.NDArray[np.float32] = logits.numpy()
     return answers
-
-
-def features_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> Features:
-    """The pooled last feature map of pixels uint8 (n, size, size, 3), by the recipe averaged with that of their mirror
-    images: float32 (n, d) of unit length."""
-    normal, features = normalised(torch.from_numpy(pixels)), network.cpu().eval().get_submodule("features")
-    with torch.no_grad():
-        pooled = features(normal).mean((2, 3))
-        if mirrored:
-            pooled = (pooled + features(normal.flip(3)).mean((2, 3))) / 2
-    found: Features = normalize(pooled).numpy()
-    return found

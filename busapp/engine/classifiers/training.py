@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from busapp.engine.augmentation import MIRRORED, number_of_views
 from busapp.engine.checkpoints import Arrays
@@ -98,8 +98,7 @@ class Learner:
             yield from make_store(pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device)
         )
 
-    def _through(self, rest: nn.Module, store: Store, images: Indices, views: Indices) -> Tensor:
-        """What the trainable `rest`, or its first part, makes of one view each of some images."""
+    def _logits(self, rest: nn.Module, store: Store, images: Indices, views: Indices) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
             taken = store.take(images, views)
             if taken.dtype == torch.uint8:
@@ -107,8 +106,8 @@ class Learner:
                     taken = self.stem(normalised(taken.to(self.device)))
             else:
                 taken = taken.float().permute(0, 3, 1, 2)
-            answer: Tensor = rest(taken)
-        return answer.float()
+            logits: Tensor = rest(taken)
+        return logits.float()
 
     # -- the loop ------------------------------------------------------------------------------------------
 
@@ -138,7 +137,7 @@ class Learner:
             began = time.perf_counter()
             self._set_learning_rate(epoch - 1 + done / len(order))
             target = targets[order[batch]]
-            logits = self._through(self.rest, store, order[batch], views[batch])
+            logits = self._logits(self.rest, store, order[batch], views[batch])
             loss = self._loss(logits, target, weights)
             if not math.isfinite(loss.item()):
                 raise self._diverged()
@@ -207,7 +206,7 @@ class Learner:
             began = time.perf_counter()
             batch = chosen[begin : begin + 32]
             with torch.no_grad():
-                each = [self._through(self._tested_rest, store, batch, np.full(len(batch), number)) for number in views]
+                each = [self._logits(self._tested_rest, store, batch, np.full(len(batch), number)) for number in views]
             logits.append(torch.stack(each).mean(0).cpu())
             done += len(batch)
             seconds += time.perf_counter() - began
@@ -218,34 +217,6 @@ class Learner:
             raise self._diverged()
         right = int((all_logits.argmax(1) == target).sum()) / len(target)
         return all_logits.numpy(), Score(loss, right, seconds)
-
-    def describe(self, store: Store, chosen: Indices) -> Generator[int, None, tuple[np.ndarray, np.ndarray]]:
-        """What the tested network sees in the `chosen` images; yields how many are done.
-
-        Returns:
-            Class activation maps, float32 (n, classes, h, w), whose means with the last layer's bias are the logits,
-            and features, float32 (n, d) of unit length: the pooled last feature map. By the recipe both are means over
-            an image and its mirror image.
-        """
-        self._tested_rest.eval()
-        before_pooling, last = self._tested_rest[:-3], self.tested.get_submodule("classifier.1")
-        weights = last.weight
-        assert isinstance(weights, Tensor)
-        maps, features, done = [], [], 0
-        for begin in range(0, len(chosen), 32):
-            batch = chosen[begin : begin + 32]
-            with torch.no_grad():
-                seen = self._through(before_pooling, store, batch, np.zeros(len(batch), np.intp))
-                pooled, activation = seen.mean((2, 3)), conv2d(seen, weights[:, :, None, None])
-                if self.recipe.mirrored_test:
-                    mirrored = self._through(before_pooling, store, batch, np.full(len(batch), MIRRORED))
-                    pooled = (pooled + mirrored.mean((2, 3))) / 2
-                    activation = (activation + conv2d(mirrored, weights[:, :, None, None]).flip(3)) / 2
-            maps.append(activation.cpu())
-            features.append(normalize(pooled).cpu())
-            done += len(batch)
-            yield done
-        return torch.cat(maps).numpy(), torch.cat(features).numpy()
 
     # -- what a checkpoint keeps ---------------------------------------------------------------------------
 

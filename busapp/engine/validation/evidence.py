@@ -15,14 +15,15 @@ import numpy.typing as npt
 
 from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import Event
-from busapp.engine.novelty import distances, nearest_mean, usual_distance
+from busapp.engine.novelty import Familiar
+from busapp.engine.preprocessing import Pixels
 from busapp.engine.runs import Run
-from busapp.engine.splits import Fold, Selection
+from busapp.engine.splits import Fold, Indices, Selection
 from busapp.engine.training_data import in_progress
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.store import Store
+    from busapp.engine.classifiers.looking import Seen
     from busapp.engine.classifiers.training import Learner
 
 FILE = "evidence.safetensors"
@@ -31,8 +32,8 @@ FILE = "evidence.safetensors"
 @dataclass(frozen=True)
 class Evidence:
     """Of n tested images: `image_id` int64 (n,), the class activation `maps` float16 (n, classes, h, w) in the order of
-    the run's classes, and `novelty` float32 (n,), in multiples of what is usual between the training images of the fold
-    (`novelty.usual_distance`)."""
+    the run's classes, and `novelty` float32 (n,), how unlike the training images of the fold each is
+    (`novelty.Familiar`)."""
 
     image_id: npt.NDArray[np.int64]
     maps: npt.NDArray[np.float16]
@@ -77,22 +78,28 @@ def keep_evidence(
     selection: Selection,
     fold: Fold,
     learner: Learner,
-    store: Store,
+    pixels: Pixels,
     before: int,
     total: int,
     what: str,
 ) -> Generator[Event, None, None]:
-    """Add what the network of a fold, just trained, sees in its test images to the run's file. A fold that is told of
-    again, since the run was stopped before it was saved, takes its former place. `before`, `total` and
-    `what` as in `in_progress`."""
-    maps, tested = yield from in_progress(learner.describe(store, fold.test), before, total, what)
-    describing = learner.describe(store, fold.train)
-    _, trained = yield from in_progress(describing, before + len(fold.test), total, what)
-    usual = usual_distance(trained, selection.groups[fold.train])
+    """Add what the network of a fold, just trained, sees in its test images to the run's file.
+
+    A fold that is told of again, since the run was stopped before it was saved, takes its former place. `pixels` are
+    those of the selection; `before`, `total` and `what` as in `in_progress`.
+    """
+    from busapp.engine.classifiers.looking import seen_in
+
+    def look(images: Indices, before: int) -> Generator[Event, None, Seen]:
+        looking = seen_in(learner.tested, pixels[images], mirrored=learner.recipe.mirrored_test)
+        return (yield from in_progress(looking, before, total, what))
+
+    tested = yield from look(fold.test, before)
+    trained = yield from look(fold.train, before + len(fold.test))
     new = Evidence(
         image_id=np.array([selection.records[position].id for position in fold.test], dtype=np.int64),
-        maps=maps.astype(np.float16),
-        novelty=nearest_mean(distances(tested, trained)) / usual,
+        maps=tested.maps.astype(np.float16),
+        novelty=Familiar.of(trained.texture).novelty(tested.texture),
     )
     former = _other_than(run, new)
     arrays = {

@@ -153,7 +153,7 @@ def _train_fold(study: Study, state: State, learner: Learner, store: Store, labe
         }
     )
     at, where = before + settings.epochs * study.images_of(fold), f"fold {number} of {n_folds} · what the network sees"
-    yield from keep_evidence(study.run, study.selection, fold, learner, store, at, total, where)
+    yield from keep_evidence(study.run, study.selection, fold, learner, store.pixels, at, total, where)
     state.fold, state.epoch = number + 1, 0
     write_predictions(study.run, tested_predictions(study, state), study.selection.classes)
     yield from state.save(study.run, learner, epoch_ended, fold_ended)

@@ -1,0 +1,64 @@
+"""What a MobileNetV2 sees in images beside its logits: where each class is, what the image is like, and its texture."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, normalize
+
+from busapp.engine.classifiers.store import normalised
+from busapp.engine.novelty import Features, Texture
+from busapp.engine.preprocessing import Pixels
+
+TEXTURE_STAGES = 11
+"""Of 19, counted from the image: what the channels of this stage hold on the whole is texture more than content. Later
+stages tell the classes apart, and everything else less well: what is no ultrasound comes to lie among them."""
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of n images, float32: class activation `maps` (n, classes, h, w), whose means with the last layer's bias are the
+    logits; `features` (n, d) of unit length, the pooled last feature map; `texture` (n, 2 c), means and standard
+    deviations of the c channels of stage `TEXTURE_STAGES`."""
+
+    maps: np.ndarray
+    features: Features
+    texture: Texture
+
+
+def look(network: nn.Module, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Maps, pooled features (not of unit length) and texture of normalised images (n, 3, size, size), as tensors. Where
+    `mirrored`, maps and features are means over each image and its mirror image."""
+    stages = network.get_submodule("features")
+    weights = network.get_submodule("classifier.1").weight
+    assert isinstance(stages, nn.Sequential) and isinstance(weights, Tensor)
+    early = stages[:TEXTURE_STAGES](normal)
+    mean = early.mean((2, 3))
+    texture = torch.cat([mean, ((early - mean[:, :, None, None]) ** 2).mean((2, 3)).sqrt()], 1)
+    last = stages[TEXTURE_STAGES:](early)
+    maps, pooled = conv2d(last, weights[:, :, None, None]), last.mean((2, 3))
+    if mirrored:
+        last = stages(normal.flip(3))
+        maps = (maps + conv2d(last, weights[:, :, None, None]).flip(3)) / 2
+        pooled = (pooled + last.mean((2, 3))) / 2
+    return maps, pooled, texture
+
+
+def seen_in(network: nn.Module, pixels: Pixels, *, mirrored: bool) -> Generator[int, None, Seen]:
+    """What a network, on whatever device, sees in evaluation mode in pixels uint8 (n, size, size, 3); yields how many
+    are done."""
+    network.eval()
+    device = next(network.parameters()).device
+    maps, features, textures = [], [], []
+    for begin in range(0, len(pixels), _BATCH):
+        batch = torch.from_numpy(pixels[begin : begin + _BATCH]).to(device)
+        with torch.no_grad():
+            of_classes, pooled, texture = look(network, normalised(batch), mirrored=mirrored)
+        maps.append(of_classes.cpu())
+        features.append(normalize(pooled).cpu())
+        textures.append(texture.cpu())
+        yield min(begin + _BATCH, len(pixels))
+    return Seen(torch.cat(maps).numpy(), torch.cat(features).numpy(), torch.cat(textures).numpy())
