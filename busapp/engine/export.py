@@ -178,8 +178,9 @@ def _tflite(
     from busapp.engine.phone.tflite import TFLiteModel, to_float32, to_int8
 
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    keras = keras_on("tensorflow")
     twin = build_twin(
-        keras_on("tensorflow"),
+        keras,
         weights,
         description.image_size,
         mirrored=mirrored,
@@ -188,12 +189,12 @@ def _tflite(
     seen = _Seen(examples, description.preprocessing)
 
     def convert(_: str) -> tuple[bytes, bytes]:
-        return to_float32(twin), to_int8(twin, seen.images)
+        return to_float32(twin), to_int8(keras, twin, seen.images)
 
     with closing(in_order(convert, ["both"], "export")) as steps:
         try:
             for step in steps:
-                yield Progress(seen.count, REPRESENTATIVE, "converting to TensorFlow Lite")
+                yield Progress(seen.count, 2 * REPRESENTATIVE, "converting to TensorFlow Lite")
                 if step is not None:
                     float32, int8 = step[1].result()
         finally:

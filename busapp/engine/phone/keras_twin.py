@@ -21,6 +21,7 @@ Weights = Mapping[str, npt.NDArray[Any]]
 
 _STRIDES: Final = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
 """Of the 17 blocks; everything else can be told from the shapes of the weights."""
+_FEATURES: Final = "features"
 _EPSILON: Final = 1e-5
 """torch adds it to the variance, Keras would add 1e-3."""
 
@@ -84,6 +85,11 @@ class _Builder:
             layer.set_weights(arrays)
 
 
+def features_of(twin: Any) -> Any:
+    """The part of a twin that computes the features, a network of its own: all convolutions but that of the maps."""
+    return twin.get_layer(_FEATURES)
+
+
 def _features(keras: Any, weights: Weights, image_size: int) -> Any:
     """Everything before the pooling: pixels to (n, h, w, channels)."""
     builder = _Builder(keras, weights)
@@ -99,7 +105,7 @@ def _features(keras: Any, weights: Weights, image_size: int) -> Any:
         values = builder.convolution(values, f"{block}.2" if is_widened else f"{block}.1", clipped=False)
         if stride == 1 and before.shape[-1] == values.shape[-1]:
             values = keras.layers.add([before, values])
-    features = keras.Model(pixels, builder.convolution(values, "features.18.0"))
+    features = keras.Model(pixels, builder.convolution(values, "features.18.0"), name=_FEATURES)
     builder.fill()
     return features
 

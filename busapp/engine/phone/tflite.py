@@ -2,40 +2,45 @@
 
 Both files take the same uint8 pixels, one image at a time, and give the same two float32 outputs, so that an app can put
 one in the place of the other: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
+
+Warnings are off meanwhile: TensorFlow announces, whenever its interpreter is used and also from within its converter, that
+it will move to a package of its own, which until then would be a second copy of it.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
+from busapp.engine.phone.agreement import Answers
+from busapp.engine.phone.keras_twin import features_of
+from busapp.engine.phone.rounding import correct_biases
 from busapp.engine.preprocessing import Pixels
-
-Answers = dict[str, npt.NDArray[np.float32]]
-"""What a model file gives, by the names of its outputs."""
-
+from busapp.engine.quiet import no_warnings
 
 def to_float32(twin: Any) -> bytes:
     """The twin network as a file that computes in float32."""
-    return bytes(_converter(twin, "uint8").convert())
+    with no_warnings():
+        return bytes(_converter(twin, "uint8").convert())
 
 
-def to_int8(twin: Any, images: Callable[[], Iterable[Pixels]]) -> bytes:
-    """The twin network as a file that computes in 8-bit integers throughout.
+def to_int8(keras: Any, twin: Any, images: Callable[[], Iterable[Pixels]]) -> bytes:
+    """The twin network, which is changed for it, as a file that computes in 8-bit integers throughout.
 
     Weights are rounded for each output channel, what flows between the layers after the ranges that it has on `images`:
-    a few hundred at most, uint8 (size, size, 3), without labels. What they raise stops the work.
+    a few hundred at most, uint8 (size, size, 3), without labels. They are gone through twice; what they raise stops the
+    work.
     """
+    correct_biases(keras, features_of(twin), images())
     tf = tensorflow()
     converter = _converter(twin, "float32")
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
-    with ExitStack() as rounding:
+    with no_warnings(), ExitStack() as rounding:
 
         def representative() -> Iterator[dict[str, npt.NDArray[np.float32]]]:
             for number, pixels in enumerate(images()):
@@ -71,7 +76,7 @@ class TFLiteModel:
     """A file that is ready to run. Not to be shared between threads."""
 
     def __init__(self, content: bytes) -> None:
-        with _no_notice_of_deletion(), native_messages_logged():
+        with no_warnings(), native_messages_logged():
             self._interpreter = tensorflow().lite.Interpreter(model_content=content)
             self._interpreter.allocate_tensors()
             self._run = self._interpreter.get_signature_runner()
@@ -85,12 +90,3 @@ class TFLiteModel:
         """The place of each output by its name, for interpreters that know places alone."""
         places = [detail["index"] for detail in self._interpreter.get_output_details()]
         return {name: places.index(detail["index"]) for name, detail in self._run.get_output_details().items()}
-
-
-@contextmanager
-def _no_notice_of_deletion() -> Iterator[None]:
-    """TensorFlow announces since 2.19 that its interpreter will move to a package of its own, at every use; until it
-    does, that package would be a second copy of what is here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated", category=UserWarning)
-        yield
