@@ -120,9 +120,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     yield Finished({**finished, "temperature": description.temperature, "agreement": report})
 
 
-def _examples(
-    workspace: Workspace, validated: Run, result: dict[str, Any]
-) -> Generator[Event, None, list[Example]]:
+def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Generator[Event, None, list[Example]]:
     """The images that the run used, as far as the study still has them."""
     selection = select(workspace, as_trained(validated))
     if selection.fingerprint() != result["images_fingerprint"]:

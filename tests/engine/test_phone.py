@@ -73,7 +73,9 @@ def test_the_twin_answers_as_the_network(width: float, size: int, n_classes: int
     if not mirrored:
         with torch.no_grad():
             features = network.get_submodule("features")(normalised(torch.from_numpy(pixels))).numpy()
-        np.testing.assert_allclose(maps, np.einsum("kc,nchw->nkhw", weights["classifier.1.weight"], features), atol=1e-4)
+        np.testing.assert_allclose(
+            maps, np.einsum("kc,nchw->nkhw", weights["classifier.1.weight"], features), atol=1e-4
+        )
 
 
 class Exported(NamedTuple):
@@ -125,7 +127,9 @@ def test_someone_who_has_the_folder_alone_gets_the_expected_answers(exported: Ex
     assert [image["true_class"] for image in expected["images"]] == labels
     clahe, size = prepare["equalise"], (prepare["width"], prepare["height"])
     for image in expected["images"]:
-        picture = Image.open(folder / "examples" / image["image"]).convert("RGB").resize(size, Image.Resampling.BILINEAR)
+        picture = (
+            Image.open(folder / "examples" / image["image"]).convert("RGB").resize(size, Image.Resampling.BILINEAR)
+        )
         y, cb, cr = picture.convert("YCbCr").split()
         tile = (clahe["tile_pixels"],) * 2
         levels = equalize_adapthist(np.asarray(y), kernel_size=tile, clip_limit=clahe["clip_limit"])
@@ -268,7 +272,7 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
         return np.concatenate([level, 1 - level], axis=1)
 
     def file(shift: float, rounded: bool = False) -> ModelFile:
-        run = lambda pixels: {"logits": network(pixels) + [shift, 0]}  # noqa: E731
+        run = lambda pixels: {"logits": network(pixels) + np.array([shift, 0])}  # noqa: E731
         return ModelFile("a file", b"1234", run, {"logits": 0}, rounded)
 
     def compare(*files: ModelFile) -> tuple[list[Event], list[dict[str, Any]]]:

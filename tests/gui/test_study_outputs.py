@@ -168,7 +168,9 @@ def test_a_run_is_exported_for_an_app_into_a_named_folder(
     window.validation.open_run(run.id)
     asked: list[JobSettings] = []
     monkeypatch.setattr(
-        window.queue, "start", lambda _, settings: (asked.append(settings), QueuedJob("export", "", lambda: iter(())))[1]
+        window.queue,
+        "start",
+        lambda _, settings: (asked.append(settings), QueuedJob("export", "", lambda: iter(())))[1],
     )
     offered = _name(monkeypatch, tmp_path / "apps" / "mine")
     menu = window.validation.result.app_button.menu()

@@ -133,7 +133,7 @@ class Handout:
         }
 
     def _examples(self, target: Target, chosen: Sequence[Example]) -> dict[str, Any]:
-        images = []
+        images: list[dict[str, Any]] = []
         for example in chosen:
             try:
                 original = read_image(example.path)

@@ -29,11 +29,11 @@ _EPSILON: Final = 1e-5
 def build_twin(
     keras: Any, weights: Weights, image_size: int, *, mirrored: bool = False, temperature: float = 1.0
 ) -> Any:
-    """Pixels (n, size, size, 3), float32 in [0, 255], RGB, to the two outputs of a model file by the project's contract:
+    """Pixels (n, size, size, 3), float32 in [0, 255], RGB, to the outputs of a model file by the project's contract:
     logits (n, classes), divided by `temperature`, and class activation maps (n, classes, h, w), float32.
 
-    `keras` is the Keras that computes it (`keras_setup.keras_on`). Where `mirrored`, both outputs are the means of those
-    of the image and of its mirror image.
+    `keras` is the Keras that computes it (`keras_setup.keras_on`). Where `mirrored`, both are means over the
+    image and its mirror image.
     """
     features = _features(keras, weights, image_size)
     last, bias = weights["classifier.1.weight"], weights["classifier.1.bias"]

@@ -15,9 +15,9 @@ _TFLITE: Final = (
 )
 _ONNX: Final = "`model.onnx` is run with ONNX Runtime (1.20 or later) on Android, iOS, in the browser and elsewhere."
 _RESIZE: Final = (
-    "Decode the image to 8-bit RGB (grey: the same value three times). Leave out frames, rulers and text of the scanner "
-    "as far as the training images had none. Resize it to {size}×{size} whatever its aspect ratio, bilinear **with "
-    "antialiasing**: each new pixel is a mean over all old pixels it covers, weighted by a triangle (Pillow's "
+    "Decode the image to 8-bit RGB (grey: the same value three times). Leave out frames, rulers and text of the "
+    "scanner as far as the training images had none. Resize it to {size}×{size} whatever its aspect ratio, bilinear "
+    "**with antialiasing**: each new pixel is a mean over all old pixels it covers, weighted by a triangle (Pillow's "
     "`BILINEAR`, `antialias=True` in TensorFlow and torch). Plain bilinear sampling, as of Android's "
     "`createScaledBitmap` or OpenCV's `INTER_LINEAR`, gives other pixels from large images, and other answers."
 )
@@ -26,25 +26,28 @@ _EQUALISE: Final = (
     "divide it into {tiles}×{tiles} tiles of {tile} pixels a side, count 256 grey levels in each, clip each level to "
     "{clip:g} of the tile's pixels and spread what was cut off evenly, map Y by the cumulative counts with bilinear "
     "interpolation between tiles, convert back to RGB. An image of one grey level stays as it is. The reference is "
-    "`skimage.exposure.equalize_adapthist(Y, kernel_size={tile}, clip_limit={clip:g})`. Without this step the answers are "
-    "worth nothing."
+    "`skimage.exposure.equalize_adapthist(Y, kernel_size={tile}, clip_limit={clip:g})`. Without this step the answers "
+    "are worth nothing."
 )
 _NORMAL: Final = (
     "Hand the values 0…255 to the model as they are. Normalisation is inside: neither scale to 0…1 nor subtract a mean."
 )
-_MIRRORED: Final = " The model looks at the image and at its mirror image and answers with the mean; do not do so again."
+_MIRRORED: Final = (
+    " The model looks at the image and at its mirror image and answers with the mean; do not do so again."
+)
 _SOFTMAX: Final = (
-    "`probabilities = softmax(logits / temperature)` with temperature {temperature:.6g}, which was fitted on the logits of "
-    "the cross-validation, so that probabilities are as high as they are right."
+    "`probabilities = softmax(logits / temperature)` with temperature {temperature:.6g}, which was fitted on the "
+    "logits of the cross-validation, so that probabilities are as high as they are right."
 )
 _CALIBRATED: Final = (
     "They are calibrated: a temperature of {temperature:.6g}, fitted on the logits of the cross-validation, is inside. "
     "They add up to 1 (in the int8 file they are multiples of 1/256)."
 )
 _MAPS: Final = (
-    "`maps` holds a class activation map for each class: high where the image speaks for the class, low or negative where "
-    "against it. Enlarge the map of the class to the image's size (bicubic or bilinear), cut off what is below 0, divide "
-    "by the largest value and lay it over the image. It shows where the network looked, and is no outline of a lesion."
+    "`maps` holds a class activation map for each class: high where the image speaks for the class, low or "
+    "negative where against it. Enlarge the map of the class to the image's size (bicubic or bilinear), cut off what "
+    "is below 0, divide by the largest value and lay it over the image. It shows where the network looked, and is no "
+    "outline of a lesion."
 )
 _REFUSE: Final = (
     "An image without any content (grey values that deviate less than 2 of 255) gets an answer too; refuse it before."
@@ -100,8 +103,8 @@ def _tensors(description: ModelDescription, file: ModelFile, is_onnx: bool) -> s
 def _examples(shown: Mapping[str, Any]) -> str:
     tolerance = ", ".join(f"{value:g} for `{name}`" for name, value in shown["tolerance_of_a_probability"].items())
     return (
-        f"`examples/` has {len(shown['images'])} images of the study, and `examples/expected.json` what each file answers "
-        "to them. `…-prepared.png` holds the very pixels that the model takes: with them a probability must not differ "
+        f"`examples/` has {len(shown['images'])} images of the study, and `examples/expected.json` what each file "
+        "answers to them. `…-prepared.png` holds the very pixels that the model takes: with them a probability must not differ "
         f"from the expected one by more than {tolerance}. The picture of the same name without `-prepared` is the "
         "image as the study has it: prepare it yourself and compare your pixels with the prepared ones; they should "
         "differ by 1 or 2 of 255 at most. The network learned from these images, so that its being right on them "
@@ -123,8 +126,8 @@ def _agreement(agreement: Sequence[Mapping[str, Any]]) -> str:
             "Asked about the images of the study. The network was trained on these very images: the accuracies are for "
             "comparing the columns with each other and say nothing of new images.",
             "",
-            "| file | size | same class | largest difference of a probability | mean difference | accuracy of the file | "
-            "of the original |",
+            "| file | size | same class | largest difference of a probability | mean difference | accuracy of the "
+            "file | of the original |",
             "|---|---|---|---|---|---|---|",
             *rows,
         ]
@@ -137,8 +140,8 @@ def _limits(description: ModelDescription) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
     images = "simulated phantoms" if about.phantoms else "images"
     sentences = [
-        f"In cross-validation, on images that the network had not seen, the accuracy was **{about.accuracy:.1%}** (95 % "
-        f"interval {low:.1%} to {high:.1%}; {about.system}, protocol {about.protocol}).",
+        f"In cross-validation, on images that the network had not seen, the accuracy was **{about.accuracy:.1%}** "
+        f"(95 % interval {low:.1%} to {high:.1%}; {about.system}, protocol {about.protocol}).",
         f"It learned from {about.n_images} {images} in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
         "synthetic ones. Other scanners, other settings and photographs of a screen were not among what it was "
         "measured on; expect less there, and measure it.",

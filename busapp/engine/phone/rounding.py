@@ -16,8 +16,8 @@ from busapp.engine.preprocessing import Pixels
 
 
 def correct_biases(keras: Any, network: Any, images: Iterable[Pixels]) -> None:
-    """Change the biases of a network's convolutions, so that with kernels rounded to int8, as TensorFlow Lite will round
-    them, their means over the images, uint8 (size, size, 3), are what they were with exact ones."""
+    """Change the biases of a network's convolutions, so that with kernels rounded to int8, as TensorFlow Lite will
+    round them, their means over the images, uint8 (size, size, 3), are what they were with exact ones."""
     layers = [layer for layer in network.layers if layer.weights]
     probe = keras.Model(network.input, [layer.input for layer in layers])
     sums: list[Any] = [0.0] * len(layers)
@@ -29,7 +29,9 @@ def correct_biases(keras: Any, network: Any, images: Iterable[Pixels]) -> None:
     for layer, total in zip(layers, sums, strict=True):
         kernel, bias = layer.get_weights()
         layer.set_weights([kernel - rounded(layer, kernel), np.zeros_like(bias)])
-        shift = np.asarray(layer(total / max(count, 1))).mean((0, 1, 2))  # a mean's convolution is the convolutions' mean
+        shift = np.asarray(layer(total / max(count, 1))).mean(
+            (0, 1, 2)
+        )  # a mean's convolution is the convolutions' mean
         layer.set_weights([kernel, bias + shift])
 
 

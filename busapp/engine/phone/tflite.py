@@ -1,10 +1,10 @@
 """TensorFlow Lite files made of the twin network, and running them.
 
-Both files take the same uint8 pixels, one image at a time, and give the same two float32 outputs, so that an app can put
-one in the place of the other: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
+Both files take the same uint8 pixels, one image at a time, and give the same two float32 outputs, so that an app can
+put one in the place of the other: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
 
-Warnings are off meanwhile: TensorFlow announces, whenever its interpreter is used and also from within its converter, that
-it will move to a package of its own, which until then would be a second copy of it.
+Warnings are off meanwhile: TensorFlow announces, whenever its interpreter is used and also from within its converter,
+that it will move to a package of its own, which until then would be a second copy of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +20,7 @@ from busapp.engine.phone.keras_twin import features_of
 from busapp.engine.phone.rounding import correct_biases
 from busapp.engine.preprocessing import Pixels
 from busapp.engine.quiet import no_warnings
+
 
 def to_float32(twin: Any) -> bytes:
     """The twin network as a file that computes in float32."""
