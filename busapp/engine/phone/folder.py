@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.diagnosis import RESEARCH_USE, ModelDescription
@@ -158,7 +159,8 @@ class Handout:
     def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, Any]:
         answers = file.run(pixels)
         probabilities = file.probabilities(answers, self.description.temperature)
-        return {name: _rounded(values[0]) for name, values in {**answers, "probabilities": probabilities}.items()}
+        outputs: dict[str, npt.NDArray[Any]] = {**answers, "probabilities": probabilities}
+        return {name: _rounded(values[0]) for name, values in outputs.items()}
 
 
 def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:

@@ -104,11 +104,11 @@ def _examples(shown: Mapping[str, Any]) -> str:
     tolerance = ", ".join(f"{value:g} for `{name}`" for name, value in shown["tolerance_of_a_probability"].items())
     return (
         f"`examples/` has {len(shown['images'])} images of the study, and `examples/expected.json` what each file "
-        "answers to them. `…-prepared.png` holds the very pixels that the model takes: with them a probability must not differ "
-        f"from the expected one by more than {tolerance}. The picture of the same name without `-prepared` is the "
-        "image as the study has it: prepare it yourself and compare your pixels with the prepared ones; they should "
-        "differ by 1 or 2 of 255 at most. The network learned from these images, so that its being right on them "
-        "proves nothing.\n\n"
+        "answers to them. `…-prepared.png` holds the very pixels that the model takes: with them a probability must "
+        f"not differ from the expected one by more than {tolerance}. The picture of the same name without `-prepared` "
+        "is the image as the study has it: prepare it yourself and compare your pixels with the prepared ones; "
+        "they should differ by 1 or 2 of 255 at most. The network learned from these images, so that its being right "
+        "on them proves nothing.\n\n"
         "**They are images of patients** (unless the study is one of simulated phantoms). Pass them on only where the "
         "study itself may be passed on, look whether text is burned into them, and do not ship them with an app."
     )
