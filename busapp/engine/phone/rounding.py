@@ -2,10 +2,10 @@
 
 Source: Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", section 4.2, with
 the means measured on images. MobileNetV2's thin layers need it: rounding a kernel shifts the mean of what it gives,
-and the layers behind add the shifts up. Measured on a network trained for two epochs from ImageNet's weights, on 761 images:
-the int8 file calls 5 images otherwise than the network in place of 14, and 14 in place of 29 where noise had been added
-to the frozen weights, which in the file that was used happen to be rounded to 8 bits already. Evening out the ranges of
-channels (section 4.1) gained nothing beside it.
+and the layers behind add the shifts up. Measured on a network trained for two epochs from ImageNet's weights,
+on 761 images: the int8 file calls 5 images otherwise than the network in place of 14, and 14 in place of 29 where
+noise had been added to the frozen weights, which in the file that was used happen to be rounded to 8 bits already.
+Evening out the ranges of channels (section 4.1) gained nothing beside it.
 """
 
 from collections.abc import Iterable
