@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from busapp import paths
 from busapp.engine import jobs
@@ -54,6 +55,7 @@ def run_checks() -> Iterator[Check]:
             ("DCGAN (Keras on torch)", lambda: steps.generator("torch")),
             ("classifier (PyTorch)", steps.classifier),
             ("model file (ONNX)", steps.model),
+            ("model files for phones (TensorFlow Lite)", steps.phone),
             ("diagnosis (ONNX Runtime)", steps.diagnosis),
             ("report", steps.report),
             ("window (Qt)", steps.window),
@@ -137,10 +139,17 @@ class _Steps:
         return f"1 epoch on {self._run(settings)['n_images']} images"
 
     def model(self) -> str:
-        result = self._run(ExportSettings(run=self._workspace.runs("validate")[0].id))
+        return self._exported("onnx")
+
+    def phone(self) -> str:
+        return self._exported("tflite")
+
+    def _exported(self, file_format: Literal["onnx", "tflite"]) -> str:
+        result = self._run(ExportSettings(run=self._workspace.runs("validate")[0].id, format=file_format))
         agreement = result["agreement"]
-        assert isinstance(agreement, dict)
-        return f"answers as its network on {agreement['same_class']} of {agreement['n_images']} images"
+        assert isinstance(agreement, list)
+        first = agreement[0]
+        return f"{first['file']} answers as its network on {first['same_class']} of {first['n_images']} images"
 
     def diagnosis(self) -> str:
         image = next((self._folder / "phantoms").rglob("*).png"))

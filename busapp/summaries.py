@@ -363,12 +363,21 @@ def _export(result: Result) -> list[str]:
             f"Generator of {result['class']} written to {result['generator']}.",
             f"What it takes and gives: {result['description']}. Research use only.",
         ]
-    agreement = result["agreement"]
     return [
-        f"{result['model']}",
-        f"ONNX and the original gave the same class on {agreement['same_class']} of {agreement['n_images']} images; "
-        f"probabilities differ by {agreement['largest_difference']:.1e} at most.",
+        *([f"Model of the study: {result['model']}"] if "model" in result else []),
+        f"For apps, with a README: {result['folder']}",
+        *(_agreement(entry) for entry in result["agreement"]),
+        "The network learned from these images: the accuracies say how alike they answer, not how right they are.",
     ]
+
+
+def _agreement(entry: Result) -> str:
+    return (
+        f"{entry['file']} ({megabytes(entry['bytes'])}) and the original gave the same class on "
+        f"{entry['same_class']:,} of {many(entry['n_images'], 'image')}; probabilities differ by "
+        f"{entry['largest_difference']:.1g} at most, accuracies are {entry['accuracy']:.1%} and "
+        f"{entry['original_accuracy']:.1%}."
+    )
 
 
 def _share(result: Result) -> list[str]:

@@ -1,46 +1,39 @@
 """The job that makes a model for diagnosis out of a validation run, or hands out the generator of a synthesis run.
 
 The cross-validation says how good the recipe is; the model that is exported is trained by the same recipe on all
-images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it.
+images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it. It is written as
+a folder that an app can be made with; as ONNX also among the models of the study, where this program diagnoses with it.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
-import busapp
-from busapp.engine import metrics
-from busapp.engine.catalog import ImageRecord
+from busapp.engine.ahead import in_order
 from busapp.engine.comparison import finished_validation
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, KnownImage, Model, ModelDescription, Provenance
+from busapp.engine.diagnosis import Diagnoser, Model, ModelDescription
 from busapp.engine.events import Event, Finished, Job, Note, Progress
-from busapp.engine.files import write_atomically, write_json
-from busapp.engine.judging import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
+from busapp.engine.files import write_atomically
+from busapp.engine.generator_export import export_generator
 from busapp.engine.measured import as_trained
-from busapp.engine.novelty import Familiar, usual_distance
-from busapp.engine.predictions import Prediction, read_predictions
+from busapp.engine.model_making import describe_model, images_known, what_it_knows
+from busapp.engine.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
+from busapp.engine.phone.folder import Handout, make_room, place_for
 from busapp.engine.preprocessing import Pixels, Preprocessing
 from busapp.engine.runs import Run
-from busapp.engine.settings import ExportSettings, ValidateSettings
+from busapp.engine.settings import ExportSettings
+from busapp.engine.sharing.choice import TEXT
+from busapp.engine.sharing.targets import new_target
 from busapp.engine.splits import select
-from busapp.engine.training_data import in_progress
-from busapp.engine.validation.evidence import read_evidence
 from busapp.engine.workspace import Workspace
-from busapp.errors import BadInput, BadModel
+from busapp.errors import BadInput, UserError
 
 if TYPE_CHECKING:
-    from busapp.engine.gan.generators import GeneratorRecord
+    from busapp.engine.classifiers.onnx_file import Known
 
-BATCH: Final = 32
-"""So many images are in memory at a time."""
-COMPARED_IMAGES: Final = 64
-"""On so many of the study's images at most, the exported file is compared with the network it came from."""
-LARGEST_DIFFERENCE: Final = 1e-3
-"""Of a probability between the two; more is no rounding."""
+REPRESENTATIVE: Final = 100
+"""Images whose ranges an int8 file is made after; TensorFlow asks for 100 to 500, and each takes about 0.2 s."""
 
 
 def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
@@ -60,211 +53,166 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
         return export_generator(workspace, settings, exported)
     if exported.info.kind == "synthesize":
         raise BadInput(
-            "A synthesis run has no model for diagnosis to be exported as ONNX",
+            "A synthesis run has no model for diagnosis to be exported",
             file=exported.id,
             remedy="Export its generator with --format keras --out FILE, or name a validation run.",
-        )
-    if settings.out is not None:
-        raise BadInput(
-            "An ONNX file goes into the models of the study, where the program looks for it",
-            file=settings.out,
-            remedy="Leave --out away, and copy the file from there.",
         )
     return export_diagnosis_model(workspace, settings, run)
 
 
 def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
-    """Train the final network of a validation run and write it to `models/<validation run>.onnx` of the study.
+    """Train the final network of a validation run and write it as a folder for apps, at `out` or `exports/<validation
+    run>-<format>` of the study; as ONNX also to `models/<validation run>.onnx`.
 
-    Result: `model`, `run`, `temperature` and `agreement` (`n_images`, `same_class`, `largest_difference` of a
-    probability), as the file was compared with the network.
+    Nothing is written before all files were compared with the network; the folder is moved to its place when it is
+    whole. Result: `run`, `format`, `folder`, `temperature`, `agreement` (an entry for each file, as
+    `phone.agreement.agreement` says), and of ONNX `model`.
 
     Raises:
-        BadInput: the run is no finished validation.
-        BadModel: the file does not answer as the network does; it does not become a model of the study.
+        BadInput: the run is no finished validation, or the folder cannot be there.
+        BadModel: a file does not answer as the network does.
         UserError: what training raises.
     """
     validated = workspace.run(settings.run)
-    finished_validation(validated)
+    result = finished_validation(validated)
+    place = place_for(settings.out, workspace.root / "exports" / f"{validated.id}-{settings.format}")
     trained = as_trained(validated)
-    rows = read_predictions(validated)
+    mirrored = trained.training.mirrored_test
     yield Note("The model is trained anew on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")
 
     from busapp.engine.classifiers.final_model import train_final
-    from busapp.engine.classifiers.looking import Seen, seen_in
-    from busapp.engine.classifiers.onnx_file import Known, logits_of, write_onnx
+    from busapp.engine.classifiers.onnx_file import logits_of
 
     network = yield from train_final(workspace, validated)
-    mirrored = trained.training.mirrored_test
-    records = [record for record in select(workspace, trained).records if workspace.image_path(record).exists()]
-    seen: list[Seen] = []
-    for batch in batched(records, BATCH):
-        pixels = trained.preprocessing.load([workspace.image_path(record) for record in batch])
-        looking = seen_in(network, pixels, mirrored=mirrored)
-        seen.append((yield from in_progress(looking, BATCH * len(seen), len(records), "what the model knows")))
-    features = np.concatenate([each.features for each in seen])
-    usual = usual_distance(features, np.array([record.group for record in records], dtype=np.int64))
-    known = Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
-    description = yield from _description(workspace, validated, trained, records)
+    records = images_known(workspace, validated)
+    description = yield from describe_model(workspace, validated, records)
+    examples = yield from _examples(workspace, validated, result)
+    if settings.format == "onnx":
+        known = yield from what_it_knows(workspace, network, trained, records)
+        yield Progress(0, 1, "writing the model")
+        files = [_onnx(network, run, description, known, mirrored=mirrored)]
+    else:
+        files = yield from _tflite(network, description, examples, mirrored=mirrored)
+    report = yield from agreement(
+        files,
+        lambda pixels: logits_of(network, pixels, mirrored=mirrored),
+        examples,
+        description.preprocessing,
+        description.temperature,
+    )
+    yield from _warnings(report)
+    yield Progress(len(examples), len(examples), "writing the folder")
+    with new_target(place, as_zip=False) as target:
+        Handout(description, files, report, mirrored).write(target, examples)
+        make_room(place)
+    finished = {"run": validated.id, "format": settings.format, "folder": str(place)}
+    if settings.format == "onnx":
+        path = workspace.models_dir / f"{validated.id}.onnx"
+        write_atomically(path, files[0].content)
+        finished["model"] = str(path)
+    yield Finished({**finished, "temperature": description.temperature, "agreement": report})
+
+
+def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Generator[Event, None, list[Example]]:
+    """The images that the run used, as far as the study still has them."""
+    selection = select(workspace, as_trained(validated))
+    if selection.fingerprint() != result["images_fingerprint"]:
+        yield Note("The study's images have changed since the run; the model is compared on those of now.", "warning")
+    classes, flags = list(result["classes"]), workspace.catalog.flags()
+    return [
+        Example(workspace.image_path(record), classes.index(record.class_name), TEXT in flags.get(record.id, ()))
+        for record in selection.records
+        if record.class_name in classes
+    ]
+
+
+def _warnings(report: list[dict[str, Any]]) -> Iterator[Event]:
+    for entry in report:
+        lost = 100 * (entry["original_accuracy"] - entry["accuracy"])
+        if lost > LOST_POINTS:
+            yield Note(
+                f"{entry['file']} gets {lost:.1f} points fewer of the run's images right than the original does. "
+                "Prefer the float32 file where that matters.",
+                "warning",
+            )
+
+
+# -- the files -----------------------------------------------------------------------------------------------
+
+
+def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ModelFile:
+    from busapp.engine.classifiers.onnx_file import write_onnx
+
     aside = run.folder / "model.onnx"
-    yield Progress(1, 3, "writing the model")
-    write_onnx(network, aside, trained.image_size, description.model_dump(mode="json"), known, mirrored=mirrored)
-    yield Progress(2, 3, "comparing the file with the network")
-    pixels = _some_pixels(workspace, rows, description.preprocessing)
-    agreement = compare(aside, pixels, logits_of(network, pixels, mirrored=mirrored))
-    if agreement["largest_difference"] > LARGEST_DIFFERENCE:
-        raise BadModel("The model does not answer as the network it came from", file=aside, remedy="Export it again.")
-    path = workspace.models_dir / f"{validated.id}.onnx"
-    path.parent.mkdir(exist_ok=True)
-    aside.replace(path)
-    yield Finished(
-        {
-            "model": str(path),
-            "run": validated.id,
-            "temperature": description.temperature,
-            "agreement": agreement,
-        }
-    )
-
-
-def _description(
-    workspace: Workspace, validated: Run, trained: ValidateSettings, known: Sequence[ImageRecord]
-) -> Generator[Event, None, ModelDescription]:
-    """What the model file says of itself; the classes of `known` images are those that the run had them in."""
-    result, rows = finished_validation(validated), read_predictions(validated)
-    classes: list[str] = result["classes"]
-    evidence, truth = None, None
     try:
-        evidence = read_evidence(validated).of([row.image_id for row in rows])
-        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace))
-    except BadInput as error:
-        yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
-    tested = OutOfFoldPredictions.of(rows, classes, evidence)
-    found = thresholds(tested)
-    return ModelDescription(
-        classes=tuple(classes),
-        image_size=trained.image_size,
-        equalise=trained.equalise,
-        temperature=found.temperature,
-        provenance=_provenance(workspace, validated, result),
-        conformal=found.conformal,
-        novelty=found.novelty,
-        known=tuple(KnownImage(sha256=record.sha256, class_name=record.class_name) for record in known),
-        out_of_fold=out_of_fold(tested, truth),
-    )
-
-
-def batched(records: Sequence[ImageRecord], size: int) -> Iterator[Sequence[ImageRecord]]:
-    """Cut into parts of `size`, the last one shorter."""
-    yield from (records[begin : begin + size] for begin in range(0, len(records), size))
-
-
-def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:
-    return Provenance(
-        run=validated.id,
-        study=workspace.name,
-        phantoms=workspace.phantoms,
-        system=result["system"],
-        protocol=result["protocol"],
-        recipe=result.get("recipe", "paper"),  # older results do not speak of it
-        epochs=result["epochs"],
-        n_images=result["n_images"],
-        n_groups=result["n_groups"],
-        n_synthetic=result["n_synthetic"],
-        class_counts=result["counts"],
-        accuracy=result["accuracy"],
-        accuracy_ci95=result["accuracy_ci95"],
-        leaks=result["leaks"],
-        busapp=busapp.__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _some_pixels(workspace: Workspace, rows: list[Prediction], preprocessing: Preprocessing) -> Pixels:
-    """Images of the run, evenly over all of them: uint8 (n, size, size, 3)."""
-    known = {record.id: record for record in workspace.catalog.images()}
-    step = max(1, len(rows) // COMPARED_IMAGES)
-    files = [workspace.image_path(known[row.image_id]) for row in rows[::step] if row.image_id in known]
-    return preprocessing.load([path for path in files if path.exists()][:COMPARED_IMAGES])
-
-
-def compare(path: Path, pixels: Pixels, logits: npt.NDArray[np.float32]) -> dict[str, Any]:
-    """How far a model file agrees with the logits (n, classes) that its network gave for pixels (n, size, size, 3).
-
-    Raises:
-        BadModel: the file is no model.
-    """
-    model = Model.load(path)
-    temperature = model.description.temperature
-    from_file = Diagnoser(model).run(pixels).logits
-    difference = metrics.softmax(from_file / temperature) - metrics.softmax(logits / temperature)
-    return {
-        "n_images": len(pixels),
-        "same_class": int((from_file.argmax(axis=1) == logits.argmax(axis=1)).sum()),
-        "largest_difference": float(np.abs(difference).max(initial=0.0)),
-    }
-
-
-# -- generators ----------------------------------------------------------------------------------------------
-
-
-def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: Run) -> Job:
-    """Write the generator of a synthesis run as a Keras file to `settings.out`, replaced where it is there, and beside
-    it under the same name with `.json` what one has to know to use it.
-
-    Result: `generator` and `description`, the two paths; `run`, `class`.
-
-    Raises:
-        BadInput: no file is named, its name does not end in .keras, or it cannot be written.
-        BadModel: the run has no generator (yet), or it is damaged.
-        NoSpace: the disk is full.
-    """
-    from busapp.engine.gan.generators import GeneratorRecord, draw
-
-    out = settings.out
-    if out is None or out.suffix != ".keras":
-        raise BadInput(
-            "The file for the generator has to be named, and its name to end in .keras",
-            file=out,
-            remedy="Name it with --out FILE.keras.",
+        write_onnx(
+            network, aside, description.image_size, description.model_dump(mode="json"), known, mirrored=mirrored
         )
-    yield Progress(0, 2, "reading the generator")
-    record = GeneratorRecord.load(synthesis.folder)
-    draw(record, 1)
-    yield Progress(1, 2, "writing the generator")
-    description = out.with_suffix(".json")
-    try:
-        write_atomically(out, record.network_file.read_bytes())
-        write_json(description, _description_of(workspace, synthesis, record))
-    except OSError as error:
-        raise BadInput("The generator cannot be written", file=out, remedy="Choose another place.") from error
-    yield Finished(
-        {"generator": str(out), "description": str(description), "run": synthesis.id, "class": record.class_name}
+        diagnoser, content = Diagnoser(Model.load(aside)), aside.read_bytes()
+    finally:
+        aside.unlink(missing_ok=True)
+
+    def ask(pixels: Pixels) -> Answers:
+        found = diagnoser.run(pixels)
+        return {"logits": found.logits, "maps": found.maps}
+
+    places = {node.name: place for place, node in enumerate(diagnoser.model.session.get_outputs())}
+    return ModelFile("model.onnx", content, ask, places)
+
+
+def _tflite(
+    network: Any, description: ModelDescription, examples: list[Example], *, mirrored: bool
+) -> Generator[Event, None, list[ModelFile]]:
+    """A float32 and an int8 file."""
+    yield Progress(0, 1, "starting TensorFlow")
+
+    from busapp.engine.gan.keras_setup import keras_on
+    from busapp.engine.phone.keras_twin import build_twin
+    from busapp.engine.phone.tflite import TFLiteModel, to_float32, to_int8
+
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    keras = keras_on("tensorflow")
+    twin = build_twin(
+        keras,
+        weights,
+        description.image_size,
+        mirrored=mirrored,
+        temperature=description.temperature,
     )
+    seen = _Seen(examples, description.preprocessing)
+
+    def convert(_: str) -> tuple[bytes, bytes]:
+        return to_float32(twin), to_int8(keras, twin, seen.images)
+
+    with closing(in_order(convert, ["both"], "export")) as steps:
+        try:
+            for step in steps:
+                yield Progress(seen.count, 2 * REPRESENTATIVE, "converting to TensorFlow Lite")
+                if step is not None:
+                    float32, int8 = step[1].result()
+        finally:
+            seen.stop()
+    made = (("model-float32.tflite", float32, False), ("model-int8.tflite", int8, True))
+    models = [(name, content, TFLiteModel(content), rounded) for name, content, rounded in made]
+    return [ModelFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models]
 
 
-def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, Any]:
-    settings = record.settings
-    return {
-        "what": f"Generator of a DCGAN that draws synthetic {record.class_name} breast-ultrasound images",
-        "notice": RESEARCH_USE,
-        "caution": "A generator may draw near-copies of the images that it learned from. Treat it as you treat these.",
-        "class": record.class_name,
-        "classes": workspace.catalog.classes(),
-        "input": {"noise": settings.noise, "distribution": "standard normal", "shape": [None, settings.noise]},
-        "output": {
-            "image_size": settings.image_size,
-            "shape": [None, settings.image_size, settings.image_size, 3],
-            "channels": "RGB",
-            "value_range": [-1, 1],
-        },
-        "preset": settings.preset,
-        "epochs": settings.epochs,
-        "n_trained_on": len(record.trained_on),
-        "phantoms": workspace.phantoms,
-        "study": workspace.name,
-        "run": synthesis.id,
-        "trained": synthesis.info.created,
-        "busapp": synthesis.info.busapp,
-    }
+class _Seen:
+    """The images after which an int8 file is made, as a thread goes through them; `count` says how far it is."""
+
+    def __init__(self, examples: list[Example], preprocessing: Preprocessing) -> None:
+        self._examples, self._preprocessing = examples, preprocessing
+        self._stopped = threading.Event()
+        self.count = 0
+
+    def images(self) -> Iterator[Pixels]:
+        for pixels in evenly(self._examples, self._preprocessing, REPRESENTATIVE):
+            if self._stopped.is_set():
+                raise UserError("The export was cancelled")
+            self.count += 1
+            yield pixels
+
+    def stop(self) -> None:
+        """Let the thread end at its next image."""
+        self._stopped.set()

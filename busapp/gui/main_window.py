@@ -187,6 +187,7 @@ class MainWindow(QMainWindow):
         self.queue.event_arrived.connect(self._on_event)
         self.queue.ended.connect(self._on_ended)
         self.validation.figures_requested.connect(self.outputs.write_figures_of)
+        self.validation.app_requested.connect(self.outputs.write_app_folder_of)
         self.synthesis.generator_requested.connect(self.outputs.write_generator_of)
         self.synthesis.worth_requested.connect(self._show_worth)
         self.job_bar.result_requested.connect(self._show_result)

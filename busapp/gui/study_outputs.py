@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QAction, QDesktopServices
@@ -107,6 +107,18 @@ class StudyOutputs(QObject):
             user_settings.remember_folder(out.parent)
             job = self._queue.start(self._workspace, ExportSettings(run=run_id, format="keras", out=out))
             self._written[job.number] = out.parent
+
+    def write_app_folder_of(self, run_id: str, file_format: Literal["tflite", "onnx"]) -> None:
+        """The model of a validation run as a folder for an app's developer."""
+        if self._workspace is None:
+            return
+        start = user_settings.last_folder() / f"{safe_name(self._workspace.run(run_id).info.name)} {file_format}"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export for an app: a name for the new folder", str(start))
+        if name:
+            out = Path(name)
+            user_settings.remember_folder(out.parent)
+            job = self._queue.start(self._workspace, ExportSettings(run=run_id, format=file_format, out=out))
+            self._written[job.number] = out
 
     def _copy_study(self, workspace: Workspace) -> None:
         start = workspace.root.parent / f"{workspace.root.name} copy"

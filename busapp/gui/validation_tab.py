@@ -1,7 +1,8 @@
 """The Validation tab: cross-validate a system, watch it learn, read what it is worth."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, Signal
@@ -37,9 +38,11 @@ class ValidationTab(ComparedTab):
 
     Signals:
         figures_requested: the id of the run whose table and figures are to be written into a folder.
+        app_requested: the id of the run whose model is to be written into a folder for an app, and the format.
     """
 
     figures_requested = Signal(str)
+    app_requested = Signal(str, str)
 
     kind = "validate"
     result_width = 340
@@ -63,6 +66,7 @@ class ValidationTab(ComparedTab):
         self.result = ValidationResult()
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
         self.result.figures_clicked.connect(self._export_figures)
+        self.result.app_clicked.connect(self._export_for_app)
         pictures = [(self.curves, 4), (self.pages, 5), (self.strip, 0)]
         self.arrange(self._make_settings_panel(), [self.estimate_label, self.start_button], pictures, self.result)
         self.form.changed.connect(self._look_at_settings)
@@ -170,12 +174,21 @@ class ValidationTab(ComparedTab):
 
     def job_ended(self, kind: str, outcome: Outcome) -> None:
         super().job_ended(kind, outcome)
-        if kind == "export" and "model" in outcome.result:  # not of a generator
+        if kind == "export" and "model" in outcome.result and self._is_for_diagnosis(outcome.result):
             self.diagnosis_requested.emit(Path(outcome.result["model"]))
+
+    def _is_for_diagnosis(self, exported: Mapping[str, Any]) -> bool:
+        """Not a model that was exported into a folder of the user's, for an app."""
+        assert self.workspace is not None
+        return Path(exported["folder"]).is_relative_to(self.workspace.root)
 
     def _export_figures(self) -> None:
         if self.run is not None:
             self.figures_requested.emit(self.run.id)
+
+    def _export_for_app(self, file_format: str) -> None:
+        if self.run is not None:
+            self.app_requested.emit(self.run.id, file_format)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shut_down()

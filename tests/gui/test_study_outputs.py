@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 from recorded_runs import validation_run
 
-from busapp.engine.settings import ValidateSettings
+from busapp.engine.settings import ExportSettings, JobSettings, ValidateSettings
 from busapp.engine.workspace import Workspace
+from busapp.gui.job_queue import QueuedJob
 from busapp.gui.main_window import MainWindow
 
 PDF, HTML = "PDF (*.pdf)", "Web page (*.html)"
@@ -157,3 +158,26 @@ def test_the_figures_of_one_run_are_written_from_its_screen(
     qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
     assert ended[0]["runs"] == [shown.id]
     assert (tmp_path / "figures" / "table1.csv").exists()
+
+
+def test_a_run_is_exported_for_an_app_into_a_named_folder(
+    qtbot: QtBot, window: MainWindow, phantom_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = add_validation(phantom_study, system="existing", image_size=32, width=0.25, pretrained=False)
+    window.validation.refresh()
+    window.validation.open_run(run.id)
+    asked: list[JobSettings] = []
+    monkeypatch.setattr(
+        window.queue,
+        "start",
+        lambda _, settings: (asked.append(settings), QueuedJob("export", "", lambda: iter(())))[1],
+    )
+    offered = _name(monkeypatch, tmp_path / "apps" / "mine")
+    menu = window.validation.result.app_button.menu()
+    assert menu is not None
+    menu.actions()[0].trigger()
+    assert offered[0].endswith("tflite")
+    assert asked == [ExportSettings(run=run.id, format="tflite", out=tmp_path / "apps" / "mine")]
+    _name(monkeypatch, "")
+    menu.actions()[1].trigger()
+    assert len(asked) == 1, "the dialog was cancelled"

@@ -333,8 +333,25 @@ def test_use_for_diagnosis_exports_and_then_opens_the_model(
         qtbot.mouseClick(tab.result.use_button, Qt.MouseButton.LeftButton)
     assert asked.args[0] == ExportSettings(run=run.id)
     with qtbot.waitSignal(tab.diagnosis_requested) as opened:
-        tab.job_ended("export", Outcome("finished", {"model": "/study/models/x.onnx"}))
+        own = {"model": "/study/models/x.onnx", "folder": str(phantom_study.root / "exports" / "x")}
+        tab.job_ended("export", Outcome("finished", own))
     assert opened.args[0] == Path("/study/models/x.onnx")
+
+
+def test_an_export_for_an_app_names_the_format_and_does_not_lead_to_diagnosis(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace, tmp_path: Path
+) -> None:
+    run = validation_run(phantom_study, SMALL)
+    tab.open_study(phantom_study)
+    menu = tab.result.app_button.menu()
+    assert tab.result.app_button.isVisible() and menu is not None
+    for entry, file_format in zip(menu.actions(), ("tflite", "onnx"), strict=True):
+        with qtbot.waitSignal(tab.app_requested) as asked:
+            entry.trigger()
+        assert asked.args == [run.id, file_format]
+    with qtbot.assertNotEmitted(tab.diagnosis_requested):
+        elsewhere = {"model": "/study/models/x.onnx", "folder": str(tmp_path / "app")}
+        tab.job_ended("export", Outcome("finished", elsewhere))
 
 
 @pytest.mark.parametrize(("protocol", "said"), [("strict", "91.7 % so far"), ("published", "⚠ 91.7 % so far")])

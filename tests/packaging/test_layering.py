@@ -74,7 +74,7 @@ def _is_below(module: str, package: str) -> bool:
     [
         (("torchvision",), ("engine/classifiers",)),
         (("torch",), ("engine/classifiers", "engine/gan", "engine/devices.py")),
-        (("keras", "tensorflow"), ("engine/gan",)),
+        (("keras", "tensorflow"), ("engine/gan", "engine/phone")),
         # The self-test shows a window: it stands above everything that it tries.
         (("PySide6", "pyqtgraph"), ("gui", "selftest.py")),
         (("ray",), ("engine/cluster.py",)),
@@ -106,7 +106,8 @@ _JOBS = tuple(
     [
         ("engine", _FACES),
         ("engine/classifiers", (*_JOBS, "busapp.engine.gan")),
-        ("engine/gan", (*_JOBS, "busapp.engine.synthesis", "busapp.engine.classifiers")),
+        ("engine/gan", (*_JOBS, "busapp.engine.synthesis", "busapp.engine.classifiers", "busapp.engine.phone")),
+        ("engine/phone", ("busapp.engine.export", "busapp.engine.validation", "busapp.engine.classifiers")),
         ("gui", ("busapp.cli", "busapp.__main__", "busapp.terminal", "busapp.options")),
         ("gui", ("busapp.engine.classifiers", "busapp.engine.gan.dcgan", "busapp.engine.gan.training")),
     ],

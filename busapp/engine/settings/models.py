@@ -31,19 +31,25 @@ class DiagnoseSettings(JobSettings):
 
 
 class ExportSettings(JobSettings):
-    """Make a model for diagnosis out of a validation run, or a file out of the generator of a synthesis run."""
+    """Make a model for diagnosis out of a validation run, for this program and for apps, or a file out of the generator
+    of a synthesis run."""
 
     kind = "export"
     label = "Export of the model"
     run: Annotated[str, setting("Run", "The validation run whose recipe is exported; with keras, a synthesis run.")]
     format: Annotated[
-        Literal["onnx", "keras"],
+        Literal["onnx", "tflite", "keras"],
         setting(
             "Format",
-            "onnx: what this program diagnoses with, of a validation. keras: the generator of a synthesis, for Keras.",
+            "onnx: what this program diagnoses with, of a validation. tflite: the same for phones (TensorFlow Lite, "
+            "float32 and int8). keras: the generator of a synthesis, for Keras.",
         ),
     ] = "onnx"
     out: Annotated[
         Path | None,
-        setting("Out", "With keras: the file to write, which ends in .keras. ONNX files go into the study's models."),
+        setting(
+            "Out",
+            "The folder to write, empty or new; left out, one in the study's folder exports. ONNX files also go into "
+            "the study's models. With keras: the file to write, which ends in .keras.",
+        ),
     ] = None

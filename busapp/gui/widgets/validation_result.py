@@ -1,10 +1,11 @@
 """The result of a cross-validation in numbers: never one alone, and marked where it leaks."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.published import CLASSES, PUBLISHED
 from busapp.engine.runs import RunInfo
@@ -17,6 +18,7 @@ from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.summaries import equalised
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
+_FOR_APPS: Final = {"&TensorFlow Lite, for phones…": "tflite", "&ONNX…": "onnx"}
 _SHOWN_DIFFERENCE: Final = 0.0005
 """Of two accuracies; less is not seen in per cent with one decimal."""
 
@@ -27,10 +29,12 @@ class ValidationResult(QWidget):
     Signals:
         diagnosis_clicked: "Use for diagnosis".
         figures_clicked: "Export figures".
+        app_clicked: the format, `tflite` or `onnx`, that was chosen of "Export for an app".
     """
 
     diagnosis_clicked = Signal()
     figures_clicked = Signal()
+    app_clicked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +58,15 @@ class ValidationResult(QWidget):
         self.figures_button = QPushButton("Export f&igures…")
         self.figures_button.setToolTip("Table 1 and Figures 11 to 13 of the paper from this run, as SVG, PNG and CSV")
         self.figures_button.clicked.connect(self.figures_clicked)
+        self.app_button = QPushButton("Export for an &app")
+        self.app_button.setToolTip(
+            "Train on all images with these settings, and write a folder for developers: model, labels, preprocessing, "
+            "examples, and how far the model agrees with the original"
+        )
+        menu = QMenu(self.app_button)
+        for words, chosen in _FOR_APPS.items():
+            menu.addAction(words, partial(self.app_clicked.emit, chosen))
+        self.app_button.setMenu(menu)
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)
         buttons.addWidget(self.use_button)
@@ -64,6 +77,7 @@ class ValidationResult(QWidget):
         for widget in (self.name, self.accuracy, self.circumstances, self.leaks, self.table, self.overall):
             layout.addWidget(widget)
         layout.addLayout(buttons)
+        layout.addWidget(self.app_button)
         for widget in (self.remarks, self.notes, self.paper_heading, self.paper_table):
             layout.addWidget(widget)
         layout.addStretch()
@@ -82,6 +96,7 @@ class ValidationResult(QWidget):
             self.remarks,
             self.use_button,
             self.figures_button,
+            self.app_button,
             self.notes,
             self.paper_heading,
             self.paper_table,
@@ -132,6 +147,7 @@ class ValidationResult(QWidget):
         self.leaks.show_list("This number leaks:", leaks)
         self.use_button.show()
         self.figures_button.show()
+        self.app_button.show()
         # Only beside the run's own: before, they would be taken for it.
         self._show_paper(result["system"] if not self._phantoms else None)
 
