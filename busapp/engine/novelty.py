@@ -6,7 +6,7 @@ Likeness is the distance between what the last stage makes of two images.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ Features = Floats
 """float32 (n, d), each row of length 1: the pooled last feature map of a network."""
 Texture = Floats
 """float32 (n, d): means and standard deviations of the channels of an early stage."""
+LEAST_USUAL: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def usual_distance(known: Features, groups: npt.NDArray[np.int64]) -> float:
     """How far an image usually is from the nearest one of another group, the median over the images that a network was
     trained on: the unit of distances, so that they mean the same for every network.
 
-    `groups` (m,) says which images must not be compared. 1 where there is nothing to compare.
+    `groups` (m,) says which images must not be compared. 1 where there is nothing to compare; at least `LEAST_USUAL`,
+    below which known features are rounded in a model file.
     """
     between = distances(known, known)
     between[groups[:, None] == groups[None, :]] = np.inf
     nearest = between.min(axis=1)
     finite = nearest[np.isfinite(nearest)]
-    return max(float(np.median(finite)), 1e-6) if len(finite) else 1.0
+    return max(float(np.median(finite)), LEAST_USUAL) if len(finite) else 1.0

@@ -62,7 +62,7 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
     assert about.out_of_fold.heat_maps is not None and about.out_of_fold.heat_maps.all.n == 4  # of the hold-out
     known = {record.sha256: record for record in phantom_study.catalog.images()}
     of_image = diagnose_one(path, phantom_study.image_path(known[about.known[5].sha256]))
-    assert of_image.similar[0].distance < 0.1
+    assert of_image.similar[0].distance < 0.5
 
 
 def test_only_finished_validation_runs_are_exported(phantom_study: Workspace) -> None:
