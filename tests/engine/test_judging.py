@@ -69,7 +69,7 @@ def test_distances_are_told_in_the_usual_one_between_images_of_other_groups() ->
     known[30:] = known[:30] + 0.001  # near-duplicates
     known /= np.linalg.norm(known, axis=1, keepdims=True)
     apart = usual_distance(known, np.tile(np.arange(30), 2))
-    assert usual_distance(known, np.arange(60)) < 0.1 * apart
+    assert usual_distance(known, np.arange(60)) < 0.3 * apart
     assert distances(known, known).diagonal() == pytest.approx(np.zeros(60), abs=2e-3)
     assert usual_distance(known, np.zeros(60, dtype=np.int64)) == 1  # one group: nothing to compare with
 
