@@ -141,10 +141,10 @@ class _Batch:
         """What has to be closed in the end."""
         self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
         self._pages = None
-        if settings.pdf:
-            from busapp.engine.figures import DiagnosisPages  # matplotlib takes 0.3 s to import
+        if settings.pdf or settings.dicom:
+            from busapp.engine.diagnosis_pages import Pages  # matplotlib takes 0.3 s to import
 
-            self._pages = self.outputs.enter_context(DiagnosisPages(settings.pdf, model))
+            self._pages = self.outputs.enter_context(Pages(settings, model))
         self.external: ExternalValidation | None = None
         by_folder = None if settings.labels else labels_of_folders(images, model.classes)
         labels = read_labels(settings.labels, images) if settings.labels else by_folder
@@ -200,7 +200,7 @@ class _Batch:
             if self._heatmaps and read.picture:
                 self._heatmaps.write(read.picture, diagnosis)
             if self._pages and read.picture:
-                self._pages.add(read.picture, diagnosis)
+                self._pages.add(read.picture, diagnosis, path, **{"frame": 1, "frames": 1, **read.of_loop})
             yield ImageDiagnosed(entry)
             yield self._progress()
         ready.clear()

@@ -194,6 +194,11 @@ class Diagnosis:
     similar: tuple[SimilarImage, ...] = ()
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether there is no answer because several classes are possible, and for no graver reason."""
+        return self.abstained and self.reasons == reasons_to_abstain(blank=False, novel=False, possible=self.possible)
+
+    @property
     def heat_map(self) -> HeatMap:
         """The map of the most probable class."""
         return self.heat_maps[self.predicted]

@@ -1,29 +1,23 @@
 """The pictures of reports and diagnosis pages, drawn with matplotlib without a screen. Only jobs import this."""
 
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import cycle, pairwise
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from busapp.engine.colours import class_colour
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnosis, Model
+from busapp.engine.diagnosis import Diagnosis
 from busapp.engine.events import EpochEnded
-from busapp.engine.files import space_is_needed, write_atomically
-from busapp.engine.heat_map import COLOURS, overlay
+from busapp.engine.heat_map import COLOURS, contours, overlay
 
 # Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
 BLUE: Final = "#0072B2"
@@ -55,25 +49,28 @@ def image_to_png(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis, *, page: bool = False) -> Figure:
-    """The picture, its heat map with a bar, and the probabilities of all classes: side by side, or with the
-    probabilities below on a `page` of A4."""
-    figure = Figure(figsize=A4 if page else (9.0, 3.4), layout="constrained")
-    if page:
-        axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat"], ["bars", "bars"]], height_ratios=(2.4, 1))
-    else:
-        axes = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
-    picture, heat, bars = (axes[name] for name in ("picture", "heat", "bars"))
+def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis) -> Figure:
+    """The picture, its heat map with a bar, and the probabilities of all classes, side by side."""
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
+    draw_diagnosis(figure, axes, image, diagnosis)
+    return figure
+
+
+def draw_diagnosis(figure: Figure, axes: Mapping[str, Axes], image: Image.Image, diagnosis: Diagnosis) -> None:
+    """Draw into the axes `picture`, `heat` and `bars`; the line around the heat map is at half of its strongest."""
+    picture, heat = axes["picture"], axes["heat"]
     picture.imshow(image)
     picture.set_title("image", fontsize=9)
     shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
-    heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9)
+    for line in contours(diagnosis.heat_map, image.size):
+        heat.plot(line[:, 0] - 0.5, line[:, 1] - 0.5, color="white", linewidth=0.9)
+    heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9, parse_math=False)
     bar = figure.colorbar(shown, ax=[picture, heat], location="bottom", shrink=0.5, aspect=40, ticks=[0, 1])
     bar.ax.set_xticklabels(["none", "strongest"], fontsize=7)
     for shown_in in (picture, heat):
         shown_in.set_axis_off()
-    _draw_probabilities(bars, diagnosis)
-    return figure
+    _draw_probabilities(axes["bars"], diagnosis)
 
 
 def _draw_probabilities(axes: Axes, diagnosis: Diagnosis) -> None:
@@ -206,49 +203,3 @@ def _draw_folds(
     numbers = sorted({epoch for _, epoch in events})
     means = [np.mean([getattr(e, name) for (_, epoch), e in events.items() if epoch == n]) for n in numbers]
     axes.plot(numbers, means, style, color=colour, linewidth=1.8, label=label, marker="o" if len(means) == 1 else None)
-
-
-class DiagnosisPages:
-    """A PDF with one page per image. It is moved into place when it is complete, and left out after a failure."""
-
-    def __init__(self, path: Path, model: Model) -> None:
-        self._path = path
-        self._model = model
-        self._stream = io.BytesIO()
-        self._pages = PdfPages(self._stream)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._pages.get_pagecount() == 0:
-            return
-        self._pages.close()
-        if kind is None:
-            with space_is_needed(self._path):
-                write_atomically(self._path, self._stream.getvalue())
-
-    def add(self, image: Image.Image, diagnosis: Diagnosis) -> None:
-        """One page: picture, heat map, probabilities, and what they rest on."""
-        figure = diagnosis_figure(image, diagnosis, page=True)
-        figure.set_layout_engine("constrained", rect=(0.06, 0.32, 0.88, 0.52))
-        answer = "No answer" if diagnosis.abstained else f"{diagnosis.predicted}"
-        figure.text(0.08, 0.93, answer, fontsize=18, weight="bold")
-        figure.text(
-            0.08,
-            0.905,
-            "\n".join(textwrap.wrap(diagnosis.file, 110)),
-            fontsize=8,
-            color="0.3",
-            parse_math=False,
-            va="top",
-        )
-        figure.text(0.08, 0.86, "\n".join(diagnosis.reasons), fontsize=10, parse_math=False)
-        figure.text(0.08, 0.29, "\n".join(self._foundation()), fontsize=9, va="top", parse_math=False)
-        figure.text(0.08, 0.05, RESEARCH_USE, fontsize=11, weight="bold")
-        self._pages.savefig(figure)
-
-    def _foundation(self) -> list[str]:
-        lines = [f"Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", f"Model: {self._model.path.name}"]
-        lines += [*self._model.card(), "", *self._model.cautions]
-        return [part for line in lines for part in (textwrap.wrap(line, 100) or [""])]

@@ -1,6 +1,7 @@
 """The Diagnosis tab: one image, its class and why; or many images in a table."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from busapp.engine.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
+from busapp.gui.diagnosis_reports import preview_of, preview_of_file, stem_of_report, writes_pages
 from busapp.gui.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
@@ -35,7 +37,8 @@ from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.batch_table import BatchTable
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.models_dialog import ModelsDialog, model_files
-from busapp.gui.widgets.single_diagnosis import Answered, Pasted, SingleDiagnosis
+from busapp.gui.widgets.report_dialog import Preview, ReportChoice, ReportDialog
+from busapp.gui.widgets.single_diagnosis import Pasted, SingleDiagnosis
 
 NO_MODEL: Final = (
     "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
@@ -141,7 +144,7 @@ class DiagnosisTab(StudyTab):
         super().open_study(workspace)
         self._show_page(self.empty)
         for run in workspace.runs("diagnose"):
-            if run.info.settings["pdf"] is None:
+            if not writes_pages(run):
                 self.open_run(run.id)
             if self.batch.total:
                 break  # a run that failed before its first image hides no older table
@@ -341,34 +344,39 @@ class DiagnosisTab(StudyTab):
             return
         source = shown.question.source
         if isinstance(source, Path) and shown.is_the_file:
-            self._save_report([source])
+            self._ask_for_report([source], partial(preview_of, shown))
             return
         content = bare_png(shown.image)
-        kept = self.workspace.root / "cache" / f"{_stem_of_report(shown)}-{sha256_of(content)[:12]}.png"
+        kept = self.workspace.root / "cache" / f"{stem_of_report(shown)}-{sha256_of(content)[:12]}.png"
         try:
             write_atomically(kept, content)
         except (UserError, OSError) as error:
             self.problem.emit(f"The image could not be kept for the report. {error}", "")
             return
-        self._save_report([kept])
+        self._ask_for_report([kept], partial(preview_of, shown))
 
     def _report_of_batch(self) -> None:
-        self._save_report([Path(entry["file"]) for entry in self.batch.entries()])
+        images = [Path(entry["file"]) for entry in self.batch.entries() if entry["probabilities"]]
+        model = self.model_path
+        if images and model is not None:
+            self._ask_for_report(images, partial(preview_of_file, model, images[0]))
 
-    def _save_report(self, images: Sequence[Path]) -> None:
-        suggested = str(last_folder() / "diagnosis.pdf")
-        name, _ = QFileDialog.getSaveFileName(self, "Save the report", suggested, "PDF (*.pdf)")
-        if name:
-            remember_folder(Path(name).parent)
-            pdf = Path(name) if Path(name).suffix else Path(name).with_suffix(".pdf")
-            self.start_requested.emit(DiagnoseSettings(images=tuple(images), model=self.model_path, pdf=pdf))
+    def _ask_for_report(self, images: Sequence[Path], preview: Preview) -> None:
+        """Show the first page; write all of them once the user has chosen where."""
+        dialog = ReportDialog(len(images), preview, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._write_report(images, dialog.choice()))
+        dialog.open()
 
-
-def _stem_of_report(shown: Answered) -> str:
-    """What a picture that is no file of its own is called in its report: without the name of its file, which archives
-    may have called after the patient."""
-    if isinstance(shown.question.source, Pasted):
-        stem = "pasted"
-    else:
-        stem = "image" if shown.picture.frames == 1 else f"frame-{shown.frame}-of-{shown.picture.frames}"
-    return stem if shown.question.crop is None else f"{stem}-cropped"
+    def _write_report(self, images: Sequence[Path], choice: ReportChoice | None) -> None:
+        if choice is not None:
+            self.start_requested.emit(
+                DiagnoseSettings(
+                    images=tuple(images),
+                    model=self.model_path,
+                    reader=choice.reader,
+                    patient=choice.patient,
+                    pdf=choice.pdf,
+                    dicom=choice.dicom,
+                )
+            )

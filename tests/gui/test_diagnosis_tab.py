@@ -22,6 +22,7 @@ from busapp.engine.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.diagnosis_tab import DiagnosisTab
 from busapp.gui.widgets.models_dialog import ModelsDialog
+from busapp.gui.widgets.report_dialog import ReportDialog
 from busapp.gui.widgets.similar_images import SimilarDialog
 
 LEAKY = {"protocol": "published", "leaks": {"groups_split": 3}}
@@ -191,6 +192,7 @@ def test_a_report_of_the_image_is_asked_for(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report"), ""))
     with qtbot.waitSignal(tab.start_requested) as asked:
         tab.result.report_button.click()
+        save_report(qtbot, tab)
     assert asked.args[0].images == (image,)
     assert asked.args[0].pdf == tmp_path / "report.pdf"
 
@@ -332,6 +334,7 @@ def test_a_crop_is_diagnosed_reported_and_undone(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.pdf"), ""))
     with qtbot.waitSignal(tab.start_requested) as asked:
         tab.result.report_button.click()
+        save_report(qtbot, tab)
     (reported,) = asked.args[0].images
     assert reported.is_relative_to(study.root / "cache")
     assert np.array_equal(np.asarray(Image.open(reported).convert("RGB")), np.asarray(tab.single.shown.image))
@@ -439,6 +442,13 @@ def test_more_about_the_model_is_asked_for(qtbot: QtBot, tab: DiagnosisTab, stud
     dialog = tab.findChild(ModelsDialog)
     assert dialog.isVisible()
     dialog.close()
+
+
+def save_report(qtbot: QtBot, tab: DiagnosisTab) -> None:
+    """Agree to the dialog, once its preview is drawn."""
+    dialog = tab.findChild(ReportDialog)
+    qtbot.waitUntil(lambda: not dialog.page.pixmap().isNull(), timeout=20_000)
+    qtbot.mouseClick(dialog.save_button, Qt.MouseButton.LeftButton)
 
 
 def feed(tab: DiagnosisTab, study: Workspace, settings: object) -> None:

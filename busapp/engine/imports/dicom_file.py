@@ -36,7 +36,8 @@ _WANTED: Final = frozenset(
     tag
     for keyword in (
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
-        *("PatientName", "PatientID", "PatientBirthDate", "BurnedInAnnotation"),
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "BurnedInAnnotation"),
+        *("StudyDate", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
         *("BitsAllocated", "BitsStored", "PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         *("SequenceOfUltrasoundRegions", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),

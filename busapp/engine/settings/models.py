@@ -1,7 +1,7 @@
 """Settings of the jobs that make models and ask them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,21 @@ class DiagnoseSettings(JobSettings):
     ] = None
     csv: Annotated[Path | None, setting("CSV", "Write a table of all images here.")] = None
     pdf: Annotated[Path | None, setting("PDF", "Write one page per image here.")] = None
+    dicom: Annotated[
+        Path | None,
+        setting("DICOM", "Write each page into this folder as a DICOM Secondary Capture, for a picture archive."),
+    ] = None
+    reader: Annotated[str, Field(max_length=64), setting("Reader", "Who is named on the pages.")] = ""
+    patient: Annotated[
+        str,
+        Field(max_length=64),
+        setting("Patient", "Who is named on the pages and in the DICOM files, and nowhere else."),
+    ] = ""
     heatmaps: Annotated[Path | None, setting("Heat maps", "Write the overlays into this folder.")] = None
+
+    def kept(self) -> dict[str, Any]:
+        """A run keeps no patient's name: none is in a study."""
+        return {**super().kept(), "patient": ""}
 
 
 class ExportSettings(JobSettings):
