@@ -81,6 +81,7 @@ def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes:
         "classes": CLASSES,
         "image_size": SIZE,
         "temperature": 1.0,
+        "map_shift": 0.0,
         "provenance": PROVENANCE,
         "known": [(sha256, class_name) for sha256, class_name in known],
         **changes,

@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold, is_blank, reasons_to_abstain
-from busapp.engine.heat_map import HeatMap, to_heat_map
+from busapp.engine.heat_map import MAP_SHIFT, HeatMap, to_heat_map
 from busapp.engine.metrics import softmax
 from busapp.engine.model_file import REMEDY, Session, check_interface, open_session, read_model_file
 from busapp.engine.pictures import open_picture
@@ -70,6 +70,7 @@ class KnownImage(NamedTuple):
 class ModelDescription(BaseModel):
     """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised.
 
+    `map_shift` is by how many cells the output `maps` lies right of and below what it is about (`heat_map.MAP_SHIFT`).
     `known` are the images that the output `distances` of the file is about, in its order. Models without `conformal`
     or `novelty`, as earlier versions made them, never abstain for that reason.
     """
@@ -82,6 +83,7 @@ class ModelDescription(BaseModel):
     equalise: bool = False
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
+    map_shift: Annotated[float, Field(ge=0, lt=1)] = MAP_SHIFT
     conformal: Conformal | None = None
     novelty: Novelty | None = None
     known: tuple[KnownImage, ...] = ()
@@ -277,7 +279,10 @@ class Diagnoser:
             abstained=bool(reasons),
             reasons=reasons,
             milliseconds=milliseconds,
-            heat_maps={name: to_heat_map(m) for name, m in zip(classes, answers.maps[place], strict=True)},
+            heat_maps={
+                name: to_heat_map(activation, about.map_shift)
+                for name, activation in zip(classes, answers.maps[place], strict=True)
+            },
             possible=possible,
             novelty=novelty,
             similar=self._similar(answers.distances[place]),

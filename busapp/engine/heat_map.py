@@ -7,8 +7,15 @@ import numpy.typing as npt
 from PIL import Image
 
 HeatMap = npt.NDArray[np.float32]
-"""float32 (h, w) in [0, 1], coarse (the network's last feature map: 7×7 for 224 pixels); 1 is where the class is
-seen most clearly in this image."""
+"""float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels); 1 is where the
+class is seen most clearly in this image."""
+
+MAP_SHIFT: Final = 15.5 / 32
+"""By how many cells the cells of a MobileNetV2's last feature map lie right of and below the middle of what they see.
+
+Each of its five steps of two pads one pixel on every side, so that cell i is about the pixels around 32 i, not around
+32 i + 15.5, where its place in the grid would put it. Laid over an image without regard to that, as Grad-CAM usually
+is, a map misses small lesions by half a cell in both directions."""
 
 _FINE: Final = 256
 """Pixels on the longer side to which a map is enlarged before its contour is drawn."""
@@ -30,10 +37,19 @@ COLOURS: Final = _colours()
 """The perceptually even colours of heat maps, dark to bright: uint8 (256, 3), RGB."""
 
 
-def to_heat_map(activation: npt.NDArray[np.float32]) -> HeatMap:
+def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0) -> HeatMap:
     """The heat map of a class activation map, float32 (h, w): as in Grad-CAM, only what speaks for the class counts,
-    relative to where it does so most."""
+    relative to where it does so most.
+
+    `shift` says by how many cells the activation's cells lie right of and below what they are about (`MAP_SHIFT`); the
+    heat map lies where it belongs, on a grid of four times as many cells.
+    """
     positive = np.maximum(activation, 0)
+    if shift:
+        height, width = positive.shape
+        padded = Image.fromarray(np.pad(positive, ((0, 1), (0, 1)), mode="edge").astype(np.float32))
+        box = (shift, shift, width + shift, height + shift)
+        positive = np.maximum(np.asarray(padded.resize((4 * width, 4 * height), Image.Resampling.BICUBIC, box)), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from busapp.engine import metrics
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold
-from busapp.engine.heat_map import to_heat_map
+from busapp.engine.heat_map import MAP_SHIFT, to_heat_map
 from busapp.engine.heat_map_truth import HeatMapTruth, Mask, heat_map_truth
 from busapp.engine.predictions import Prediction
 from busapp.engine.preprocessing import read_image
@@ -128,7 +128,7 @@ def truth_of_heat_maps(
     for row, maps in zip(rows, evidence.maps, strict=True):
         mask = mask_of(row)
         if mask is not None and mask.any():
-            heat_maps.append(to_heat_map(maps[classes.index(row.predicted)].astype(np.float32)))
+            heat_maps.append(to_heat_map(maps[classes.index(row.predicted)].astype(np.float32), MAP_SHIFT))
             masks.append(mask)
             right.append(row.predicted == row.true)
     return heat_map_truth(heat_maps, masks, np.array(right, dtype=bool))

@@ -21,6 +21,7 @@ from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.classifiers.training import Learner, batches
 from busapp.engine.devices import device_name
+from busapp.engine.heat_map import MAP_SHIFT
 from busapp.engine.preprocessing import normalise
 from busapp.engine.recipes import RECIPES
 from busapp.engine.settings import ValidateSettings
@@ -67,6 +68,20 @@ def put(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     return path
+
+
+def test_a_cell_of_the_last_feature_map_sees_what_lies_above_and_left_of_its_place() -> None:
+    network = build(3, ValidateSettings(pretrained=False), 0).eval()
+    seen = np.zeros((224, 224))
+    for seed in range(6):
+        torch.manual_seed(seed)
+        image = torch.randn(1, 3, 224, 224, requires_grad=True)
+        network.get_submodule("features")(image)[0, :, 3, 3].sum().backward()
+        assert image.grad is not None
+        seen += image.grad[0].abs().sum(0).numpy()
+    middle = [float((seen.sum(axis) * np.arange(224)).sum() / seen.sum()) for axis in (0, 1)]
+    in_grid, expected = 3.5 * 32 - 0.5, 3.5 * 32 - 0.5 - 32 * MAP_SHIFT
+    assert all(abs(place - expected) < 6 < in_grid - place for place in middle)
 
 
 def test_weights_are_found_in_the_order_of_the_places(places: Path) -> None:

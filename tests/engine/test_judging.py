@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from busapp.engine.abstention import Conformal, reasons_to_abstain
+from busapp.engine.heat_map import MAP_SHIFT, to_heat_map
 from busapp.engine.heat_map_truth import heat_map_truth
 from busapp.engine.judging import COVERAGE, OutOfFoldPredictions, out_of_fold, thresholds
 from busapp.engine.metrics import softmax
@@ -112,6 +113,21 @@ def _mask(row: int, column: int) -> np.ndarray:
     mask = np.zeros((90, 120), bool)
     mask[row * 60 : row * 60 + 30, column * 80 : column * 80 + 40] = True
     return mask
+
+
+def test_a_heat_map_is_moved_to_what_it_is_about() -> None:
+    activation = np.zeros((7, 7), np.float32)
+    activation[3, 4] = 2
+    activation[0, 0] = -1
+    moved = to_heat_map(activation, MAP_SHIFT)
+    assert moved.shape == (28, 28) and moved.max() == 1 and moved.min() == 0
+    peak = np.unravel_index(moved.argmax(), moved.shape)
+    rows, columns = np.mgrid[:28, :28]
+    weights = moved * ((abs(rows - peak[0]) < 6) & (abs(columns - peak[1]) < 6))
+    # In pixels of 224: around 96 and 128, 32 times the number of the cell.
+    assert abs((weights * (rows + 0.5)).sum() / weights.sum() * 8 - 96.5) < 1
+    assert abs((weights * (columns + 0.5)).sum() / weights.sum() * 8 - 128.5) < 1
+    assert (to_heat_map(activation) == np.maximum(activation, 0) / 2).all()
 
 
 def test_heat_maps_are_compared_with_masks_and_with_the_maps_of_other_images() -> None:

@@ -46,8 +46,9 @@ _CALIBRATED: Final = (
 _MAPS: Final = (
     "`maps` holds a class activation map for each class: high where the image speaks for the class, low or "
     "negative where against it. Enlarge the map of the class to the image's size (bicubic or bilinear), cut off what "
-    "is below 0, divide by the largest value and lay it over the image. It shows where the network looked, and is no "
-    "outline of a lesion."
+    "is below 0, divide by the largest value and lay it over the image, moved up and left by 15.5/32 of a cell: since "
+    "the network pads every side, cell (row, column) is about the pixels around (32 row, 32 column) of the prepared "
+    "image. It shows where the network looked, and is no outline of a lesion."
 )
 _REFUSE: Final = (
     "An image without any content (grey values that deviate less than 2 of 255) gets an answer too; refuse it before."
