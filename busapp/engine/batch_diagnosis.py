@@ -200,7 +200,9 @@ class _Batch:
             if self._heatmaps and read.picture:
                 self._heatmaps.write(read.picture, diagnosis)
             if self._pages and read.picture:
-                self._pages.add(read.picture, diagnosis, path, **{"frame": 1, "frames": 1, **read.of_loop})
+                of_loop = {"frame": 1, "frames": 1, **read.of_loop}
+                for sentence in self._pages.add(read.picture, diagnosis, path, **of_loop):
+                    yield Note(sentence, "warning")
             yield ImageDiagnosed(entry)
             yield self._progress()
         ready.clear()

@@ -50,16 +50,11 @@ def image_to_png(image: Image.Image) -> bytes:
 
 
 def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis) -> Figure:
-    """The picture, its heat map with a bar, and the probabilities of all classes, side by side."""
+    """The picture, its heat map with a bar and a line at half of its strongest, and the probabilities of all classes,
+    side by side."""
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
-    draw_diagnosis(figure, axes, image, diagnosis)
-    return figure
-
-
-def draw_diagnosis(figure: Figure, axes: Mapping[str, Axes], image: Image.Image, diagnosis: Diagnosis) -> None:
-    """Draw into the axes `picture`, `heat` and `bars`; the line around the heat map is at half of its strongest."""
-    picture, heat = axes["picture"], axes["heat"]
+    picture, heat, bars = (axes[name] for name in ("picture", "heat", "bars"))
     picture.imshow(image)
     picture.set_title("image", fontsize=9)
     shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
@@ -70,7 +65,8 @@ def draw_diagnosis(figure: Figure, axes: Mapping[str, Axes], image: Image.Image,
     bar.ax.set_xticklabels(["none", "strongest"], fontsize=7)
     for shown_in in (picture, heat):
         shown_in.set_axis_off()
-    _draw_probabilities(axes["bars"], diagnosis)
+    _draw_probabilities(bars, diagnosis)
+    return figure
 
 
 def _draw_probabilities(axes: Axes, diagnosis: Diagnosis) -> None:

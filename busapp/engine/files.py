@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 from busapp.errors import BadInput, NoSpace
@@ -51,7 +51,7 @@ def writing_is_needed(where: Path) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
                 raise BadInput(
                     "The file or folder cannot be written to",
                     file=error.filename2 or error.filename or where,
@@ -60,8 +60,9 @@ def writing_is_needed(where: Path) -> Iterator[None]:
             raise
 
 
-def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:
-    """Write `content` beside `path` and move it into place.
+@contextmanager
+def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[BinaryIO]:
+    """A stream that is written beside `path`, and moved into place once everything in it is written.
 
     What may be lost or torn in a power cut, since it can be made again, need not wait for the disk.
 
@@ -74,7 +75,7 @@ def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = T
         aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
             with aside.open("xb") as stream:
-                stream.write(content)
+                yield stream
                 if survives_power_cut:
                     stream.flush()
                     os.fsync(stream.fileno())
@@ -82,6 +83,16 @@ def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = T
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:
+    """Write `content` beside `path` and move it into place; see `replacing`.
+
+    Raises:
+        NoSpace: the disk is full; `path` is as it was.
+    """
+    with replacing(path, survives_power_cut=survives_power_cut) as stream:
+        stream.write(content)
 
 
 _ASIDE: Final = re.compile(r"\..+\.[0-9a-f]{32}")

@@ -5,112 +5,177 @@ source into the new file alone: neither the study nor a sentence for people gets
 """
 
 import io
-from dataclasses import dataclass
+import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 import busapp
 from busapp.engine.diagnosis import RESEARCH_USE
 from busapp.engine.imports.dicom import is_dicom
-from busapp.engine.imports.dicom_file import Values, read
+from busapp.engine.imports.dicom_file import DicomFile, read
 from busapp.engine.quiet import no_warnings
+from busapp.errors import UnreadableImage
+
+# highdicom repeats the values it complains of in its log, and a value may name a patient.
+logging.getLogger("highdicom").setLevel(logging.CRITICAL + 1)
 
 SERIES: Final = 9901
 """The number of the new series; archives sort by it, and it should come last."""
-_LONGEST_TEXT: Final = 64
-"""Letters of the type LO."""
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """What the source says of patient and study; empty where it says nothing."""
-
-    values: Values
-    kind: str
-
-    def text(self, keyword: str) -> str:
-        return self.values.text(keyword)
+_LONGEST_COMMENT: Final = 1000
+_TAKEN_OVER: Final = (
+    *("PatientID", "IssuerOfPatientID", "PatientName"),
+    *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""Text, which archives compare: exactly as the source has it, however far from the standard."""
+_CHECKED: Final[dict[str, tuple[str, ...]]] = {
+    "PatientBirthDate": ("%Y%m%d",),
+    "StudyDate": ("%Y%m%d",),
+    "StudyTime": ("%H%M%S.%f", "%H%M%S", "%H%M", "%H"),
+}
+_ONE_OF: Final = {"PatientSex": ("M", "F", "O"), "Laterality": ("L", "R")}
 
 
 def secondary_capture(
-    page: npt.NDArray[np.uint8], source: bytes, frame: int, *, patient: str, reader: str, finding: str
+    page: npt.NDArray[np.uint8],
+    source: Path,
+    frame: int,
+    series: dict[str, tuple[str, int]],
+    *,
+    patient: str,
+    reader: str,
+    finding: str,
 ) -> bytes:
     """A page, uint8 (height, width, 3) RGB, as the bytes of a DICOM file.
 
-    `source` are the bytes of the file that the page is about; where that is DICOM, the new object belongs to the same
-    patient and study, in a new series, and refers to the source's `frame`, counted from 1. Else it is a study of its
-    own, whose patient is the one named, or nobody. A `patient` that was typed stands on the page; the source's own name
-    is not replaced by it.
+    `source` is the file that the page is about; where that is DICOM, the new object belongs to the same patient and
+    study and refers to the source's `frame`, counted from 1. Else it is a study of its own, whose patient is the one
+    named, or nobody. A `patient` that was typed stands on the page; the source's own name is not replaced by it.
+    `series` is kept from page to page, empty at first: the pages of one study are one new series.
+
+    Raises:
+        UnreadableImage: the source is gone or damaged, or what it says of its patient cannot be written down.
     """
-    origin = _origin_of(source)
+    try:
+        with source.open("rb") as stream, no_warnings():  # pydicom's warnings repeat values of the source
+            origin = read(stream) if is_dicom(stream.read(132)) and not stream.seek(0) else None
+    except UnreadableImage as error:
+        raise UnreadableImage(error.what, file=source, remedy=error.remedy) from None
+    except OSError as error:
+        raise UnreadableImage("The image can no longer be read", file=source, remedy="Is it still there?") from error
+    except Exception:  # pydicom's errors, of every kind, repeat values too
+        raise UnreadableImage("The DICOM file is damaged", file=source, remedy="Copy it again.") from None
+    try:
+        with no_warnings():
+            return _made(page, origin, frame, series, patient=patient, reader=reader, finding=finding)
+    except Exception:
+        what = "What the DICOM file says of its patient and study cannot be written into another"
+        raise UnreadableImage(what, file=source, remedy="Export it again from the archive.") from None
+
+
+def _made(
+    page: npt.NDArray[np.uint8],
+    origin: DicomFile | None,
+    frame: int,
+    series: dict[str, tuple[str, int]],
+    *,
+    patient: str,
+    reader: str,
+    finding: str,
+) -> bytes:
     now = datetime.now(UTC)
-    common: dict[str, Any] = {
-        "photometric_interpretation": "RGB",
-        "bits_allocated": 8,
-        "coordinate_system": "PATIENT",
-        "patient_orientation": ("L", "F"),  # highdicom asks for one; a page has none, see `_say_what_it_is`
-        "series_instance_uid": generate_uid(),
-        "series_number": SERIES,
-        "sop_instance_uid": generate_uid(),
-        "instance_number": 1,
-        "manufacturer": "busapp",
-        "transfer_syntax_uid": ExplicitVRLittleEndian,
-        "study_instance_uid": _uid(origin, "StudyInstanceUID") or generate_uid(),
-        "patient_id": _known(origin, "PatientID"),
-        "patient_name": _known(origin, "PatientName") or patient or None,
-        "patient_birth_date": _date(origin, "PatientBirthDate"),
-        "patient_sex": _sex(origin),
-        "accession_number": _known(origin, "AccessionNumber"),
-        "study_id": _known(origin, "StudyID"),
-        "study_date": _date(origin, "StudyDate") or now.date(),
-        "study_time": None if _date(origin, "StudyDate") else now.time().replace(microsecond=0),
-        "referring_physician_name": _known(origin, "ReferringPhysicianName"),
-    }
-    with no_warnings():  # pydicom warns of values of the source that break the standard, and repeats them
-        made = SCImage(page, **common)
-        _say_what_it_is(made, finding, reader, is_named=bool(patient))
-        if origin is not None:
-            _refer(made, origin, frame)
-        stream = io.BytesIO()
-        made.save_as(stream)
+    study = _uid(origin, "StudyInstanceUID") or generate_uid()
+    series_uid, count = series.get(study, (generate_uid(), 0))
+    series[study] = series_uid, count + 1
+    made = SCImage(
+        page,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),  # highdicom asks for one; a page has none, see `_say_what_it_is`
+        study_instance_uid=study,
+        series_instance_uid=series_uid,
+        series_number=SERIES,
+        sop_instance_uid=generate_uid(),
+        instance_number=count + 1,
+        manufacturer="busapp",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set="ISO_IR 192",
+    )
+    _say_what_it_is(made, now, finding, reader)
+    if origin is None:
+        made.PatientName = _typed(patient)
+        made.StudyDate, made.StudyTime = made.ContentDate, made.ContentTime
+    else:
+        _take_over(made, origin)
+        _refer(made, origin, frame)
+    if patient or (origin and origin.values.text("BurnedInAnnotation").upper() == "YES"):
+        made.BurnedInAnnotation = "YES"  # that there is none is never said: who knows what picture and file's name say
+    stream = io.BytesIO()
+    made.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
 
 
-def _moment() -> tuple[str, str]:
-    now = datetime.now(UTC)
-    return f"{now:%Y%m%d}", f"{now:%H%M%S}"
-
-
-def _origin_of(source: bytes) -> _Origin | None:
-    if not is_dicom(source[:132]):
-        return None
-    with no_warnings():
-        found = read(io.BytesIO(source))
-    return _Origin(found.values, found.kind)
-
-
-def _say_what_it_is(made: Dataset, finding: str, reader: str, *, is_named: bool) -> None:
+def _say_what_it_is(made: Dataset, now: datetime, finding: str, reader: str) -> None:
     made.SeriesDescription = "busapp diagnosis, research use only"
-    made.SeriesDate, made.SeriesTime = made.ContentDate, made.ContentTime = _moment()
+    made.ContentDate = made.SeriesDate = f"{now:%Y%m%d}"
+    made.ContentTime = made.SeriesTime = f"{now:%H%M%S}"
+    made.TimezoneOffsetFromUTC = "+0000"
     made.ConversionType, made.PatientOrientation = "WSD", None
-    made.SoftwareVersions = busapp.__version__
-    made.ImageComments = f"{finding}. {RESEARCH_USE}"
-    made.BurnedInAnnotation = "YES" if is_named else "NO"
+    made.ManufacturerModelName, made.SoftwareVersions = "busapp", busapp.__version__
+    made.ImageComments = f"{RESEARCH_USE} {finding[:_LONGEST_COMMENT]}"
+    made.Laterality = None
     if reader:
-        made.OperatorsName = reader[:_LONGEST_TEXT]
+        made.OperatorsName = _typed(reader)
 
 
-def _refer(made: Dataset, origin: _Origin, frame: int) -> None:
+def _typed(name: str) -> str:
+    """A name as DICOM takes it: on one line, without what separates values and spellings there."""
+    return " ".join(name.replace("\\", " ").replace("=", " ").split())
+
+
+def _take_over(made: Dataset, origin: DicomFile) -> None:
+    """Patient and study, where the source names them."""
+    for keyword in _TAKEN_OVER:
+        if value := _as_stored(origin.values.any(keyword)):
+            setattr(made, keyword, value)
+    for keyword, formats in _CHECKED.items():
+        value = origin.values.text(keyword)
+        if any(_fits(value, wanted) for wanted in formats):
+            setattr(made, keyword, value)
+    for keyword, known in _ONE_OF.items():
+        if (value := origin.values.text(keyword).upper()) in known:
+            setattr(made, keyword, value)
+    if (side := origin.values.text("ImageLaterality").upper()) in ("L", "R", "B"):
+        made.ImageLaterality = side
+        del made.Laterality
+
+
+def _as_stored(value: Any) -> str:
+    parts = value if isinstance(value, MultiValue) else [] if value is None else [value]
+    return "\\".join(str(part) for part in parts)
+
+
+def _fits(value: str, wanted: str) -> bool:
+    try:
+        datetime.strptime(value, wanted)
+    except ValueError:
+        return False
+    return True
+
+
+def _refer(made: Dataset, origin: DicomFile, frame: int) -> None:
     """Name the image that the page is about; an object that does not say which it is cannot be referred to."""
     instance, kind = _uid(origin, "SOPInstanceUID"), origin.kind
-    if not instance or not kind:
+    if not instance or not UID(kind).is_valid:
         return
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = kind, instance
@@ -119,25 +184,6 @@ def _refer(made: Dataset, origin: _Origin, frame: int) -> None:
     made.SourceImageSequence = Sequence([item])
 
 
-def _known(origin: _Origin | None, keyword: str) -> str | None:
-    return (origin.text(keyword)[:_LONGEST_TEXT] or None) if origin else None
-
-
-def _uid(origin: _Origin | None, keyword: str) -> str:
-    text = origin.text(keyword) if origin else ""
+def _uid(origin: DicomFile | None, keyword: str) -> str:
+    text = origin.values.text(keyword) if origin else ""
     return text if text and UID(text).is_valid else ""
-
-
-def _date(origin: _Origin | None, keyword: str) -> str | None:
-    """As DICOM writes dates; None for what is none."""
-    text = origin.text(keyword) if origin else ""
-    try:
-        datetime.strptime(text, "%Y%m%d")
-    except ValueError:
-        return None
-    return text
-
-
-def _sex(origin: _Origin | None) -> str | None:
-    text = origin.text("PatientSex").upper() if origin else ""
-    return text if text in ("M", "F", "O") else None

@@ -11,11 +11,13 @@ from pypdf import PdfReader
 from tiny_model import CLASSES, write_model
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model
+from busapp.engine.diagnosis_pages import Pages
 from busapp.engine.events import Event, Skipped
 from busapp.engine.quiet import no_warnings
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
+from busapp.errors import BadInput
 
 PATIENT = "Zwetschgenbaum"
 
@@ -94,9 +96,9 @@ def test_a_secondary_capture_belongs_to_the_study_of_its_source(empty_study: Wor
     assert made.AccessionNumber == "A1"
     (reference,) = made.SourceImageSequence
     assert reference.ReferencedSOPInstanceUID == "1.2.3.5" and reference.ReferencedFrameNumber == 3
-    assert made.pixel_array.shape == (1753, 1240, 3) and made.pixel_array.std() > 10
+    assert made.pixel_array.shape == (1754, 1239, 3) and made.pixel_array.std() > 10
     assert RESEARCH_USE in made.ImageComments and "research use" in made.SeriesDescription
-    assert made.OperatorsName == "Dr Sommer" and made.BurnedInAnnotation == "NO"
+    assert made.OperatorsName == "Dr Sommer" and "BurnedInAnnotation" not in made
     for keyword in ("SeriesInstanceUID", "Modality", "ConversionType", "Rows", "Columns", "PhotometricInterpretation"):
         assert made[keyword].value, keyword  # type 1: must be there and not be empty
     assert not [p for p in empty_study.root.rglob("*") if p.is_file() and b"Doe^Jane" in p.read_bytes()]
@@ -128,3 +130,78 @@ def test_values_of_the_source_that_break_the_standard_stop_nothing(
     model = write_model(tmp_path / "tiny.onnx")
     pull(empty_study, DiagnoseSettings(images=(source,), model=model, dicom=tmp_path / "out"))
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def frame() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (1, 40, 60), dtype=np.uint8)
+
+
+def captures(study: Workspace, tmp_path: Path, images: tuple[Path, ...], **settings: str) -> list[pydicom.Dataset]:
+    model = write_model(tmp_path / "tiny.onnx")
+    pull(study, DiagnoseSettings(images=images, model=model, dicom=tmp_path / "out", **settings))
+    return [pydicom.dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
+
+
+def test_names_in_any_letters_reach_the_dicom_file(empty_study: Workspace, tmp_path: Path) -> None:
+    source = tmp_path / "a.dcm"
+    source.write_bytes(dicom_bytes(frame(), SpecificCharacterSet="ISO_IR 192", PatientName="Müller^山田"))
+    typed, taken_over = captures(empty_study, tmp_path, (picture(tmp_path / "0.png"), source), patient="Grün 太郎")
+    assert str(typed.PatientName) == "Grün 太郎" and str(taken_over.PatientName) == "Müller^山田"
+
+
+def test_what_the_archive_compares_is_taken_over_exactly(empty_study: Workspace, tmp_path: Path) -> None:
+    source = tmp_path / "a.dcm"
+    with no_warnings():
+        number = "7" * 70
+        study = {"StudyDate": "20250102", "StudyTime": "101112.5", "IssuerOfPatientID": "H1", "ImageLaterality": "R"}
+        source.write_bytes(dicom_bytes(frame(), PatientID=number, BurnedInAnnotation="YES", **study))
+        (made,) = captures(empty_study, tmp_path, (source,))
+        assert made.PatientID == number
+    assert {keyword: made[keyword].value for keyword in study} == study
+    assert made.BurnedInAnnotation == "YES", "the picture on the page is that of the source"
+
+
+def test_the_pages_of_one_study_are_one_series(empty_study: Workspace, tmp_path: Path) -> None:
+    images = []
+    for number, study in enumerate(("1.2.3", "1.2.3", "1.2.4")):
+        images.append(tmp_path / f"{number}.dcm")
+        content = dicom_bytes(frame(), StudyInstanceUID=study, SOPInstanceUID=f"1.2.9.{number}")
+        images[-1].write_bytes(content)
+    first, second, other = captures(empty_study, tmp_path, tuple(images))
+    assert first.SeriesInstanceUID == second.SeriesInstanceUID != other.SeriesInstanceUID
+    assert [made.InstanceNumber for made in (first, second, other)] == [1, 2, 1]
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+
+
+def test_an_image_that_is_gone_stops_no_other(tmp_path: Path) -> None:
+    model = Model.load(write_model(tmp_path / "tiny.onnx"))
+    image = Image.open(picture(tmp_path / "a.png"))
+    diagnosis = Diagnoser(model).diagnose(image, "a.png")
+    with Pages(DiagnoseSettings(images=(tmp_path,), dicom=tmp_path / "out"), model) as pages:
+        (said,) = pages.add(image, diagnosis, tmp_path / "gone.png", 1, 1)
+        assert "gone.png" in said and "can no longer be read" in said
+        assert pages.add(image, diagnosis, tmp_path / "a.png", 1, 1) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.diagnosis.dcm"]
+
+
+def test_a_place_that_takes_no_pdf_is_told_at_the_first_page(tmp_path: Path) -> None:
+    model = Model.load(write_model(tmp_path / "tiny.onnx"))
+    image = Image.open(picture(tmp_path / "a.png"))
+    settings = DiagnoseSettings(images=(tmp_path,), pdf=tmp_path / "a.png" / "page.pdf")
+    with pytest.raises(BadInput, match="cannot be written"), Pages(settings, model) as pages:
+        pages.add(image, Diagnoser(model).diagnose(image, "a.png"), tmp_path / "a.png", 1, 1)
+
+
+def test_pictures_are_sharp_enough_to_be_read_and_nothing_leaves_the_page(tmp_path: Path) -> None:
+    model = Model.load(write_model(tmp_path / "tiny.onnx"))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (600, 800, 3), dtype=np.uint8))
+    diagnosis = Diagnoser(model).diagnose(image, "W" * 200 + ".png")
+    settings = DiagnoseSettings(
+        images=(tmp_path,), pdf=tmp_path / "page.pdf", dicom=tmp_path, reader="W" * 64, patient="M" * 64
+    )
+    with Pages(settings, model) as pages:
+        pages.add(image, diagnosis, picture(tmp_path / "a.png"), 1, 1)
+    (page,) = PdfReader(tmp_path / "page.pdf").pages
+    assert max(found.image.width for found in page.images) > 900
+    drawn = pydicom.dcmread(tmp_path / "a.diagnosis.dcm").pixel_array
+    assert (drawn[:, :80] == 255).all() and (drawn[:, -80:] == 255).all(), "the margins are empty"

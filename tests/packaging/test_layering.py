@@ -16,8 +16,8 @@ LIGHT = sorted(
     for path in (PACKAGE / "engine").glob("*.py")
     if path.stem != "__init__"
     # Only jobs import these: they draw or need the frameworks' packages.
-    and path.stem
-    not in ("figures", "gan_figures", "paper_figures", "paper_frame", "diagnosis_pages", "secondary_capture")
+    and path.stem not in ("figures", "gan_figures", "paper_figures", "paper_frame")
+    and path.stem not in ("page_figure", "diagnosis_pages", "secondary_capture")
 )
 
 

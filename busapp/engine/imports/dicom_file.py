@@ -37,7 +37,8 @@ _WANTED: Final = frozenset(
     for keyword in (
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
         *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "BurnedInAnnotation"),
-        *("StudyDate", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+        *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "IssuerOfPatientID"),
+        *("Laterality", "ImageLaterality"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
         *("BitsAllocated", "BitsStored", "PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         *("SequenceOfUltrasoundRegions", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
