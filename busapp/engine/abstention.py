@@ -6,10 +6,10 @@ The thresholds come from images that the networks of the cross-validation had no
 from collections.abc import Mapping
 from typing import Annotated, Final
 
+from PIL import Image, ImageStat
 from pydantic import BaseModel, ConfigDict, Field
 
 from busapp.engine.heat_map_truth import HeatMapTruth
-from busapp.engine.preprocessing import Pixels
 
 BLANK_DEVIATION: Final = 2.0
 """An image whose grey values deviate less than this (of 255) shows nothing that could be diagnosed."""
@@ -83,9 +83,9 @@ class OutOfFold(BaseModel):
         return said + (self.heat_maps.in_words() if self.heat_maps else [])
 
 
-def is_blank(pixels: Pixels) -> bool:
-    """Whether an image, uint8 (h, w, 3), shows nothing at all."""
-    return float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION
+def is_blank(image: Image.Image) -> bool:
+    """Whether an RGB image shows nothing at all."""
+    return max(ImageStat.Stat(image).stddev) < BLANK_DEVIATION  # by its histogram: a tenth of the time of numpy's
 
 
 def reasons_to_abstain(*, blank: bool, novel: bool, possible: tuple[str, ...]) -> tuple[str, ...]:

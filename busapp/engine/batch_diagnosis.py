@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from PIL import Image
 
 from busapp import paths
 from busapp.engine import ahead
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model, Prepared
+from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
 from busapp.engine.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.files import sha256_of, write_atomically
@@ -26,9 +26,6 @@ from busapp.engine.runs import Run
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
 from busapp.errors import BadInput, UnreadableImage
-
-TOGETHER: Final = 8
-"""So many images go through the model at once, as far as they are ready."""
 
 
 def default_model(workspace: Workspace) -> Path:
@@ -74,42 +71,43 @@ def _begins_as_dicom(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """A file that was read and prepared. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of
-    its `frames`. The `picture` itself is kept only where an output needs it."""
+class _Answered:
+    """A file that was diagnosed. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of its
+    `frames`. The `picture` itself is kept only where an output needs it."""
 
     sha256: str
-    prepared: Prepared
+    diagnosis: Diagnosis
     of_loop: dict[str, int]
     picture: Image.Image | None
 
 
-def _read(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Ready:
-    """A file, of a loop its middle frame. Raises `UnreadableImage`."""
+def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answered:
+    """A file, of a loop its middle frame. Raises `UnreadableImage` and `BadModel`."""
     content = read_content(path)
     opened = open_picture(content, file=str(path))
     picture = opened.frame(opened.middle)
     of_loop = {"frame": opened.middle, "frames": opened.frames} if opened.frames > 1 else {}
-    return _Ready(sha256_of(content), diagnoser.prepare(picture), of_loop, picture if keep_picture else None)
+    diagnosis = diagnoser.diagnose(picture, str(path))
+    return _Answered(sha256_of(content), diagnosis, of_loop, picture if keep_picture else None)
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
     """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
 
-    Files are read in threads while the model works on those before them. Folders that are called after classes of the
-    model are labels, unless others are given. Result: `model`, `cautions`, `images` (one
-    entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`), `skipped`, and with
-    labels `external` (`ExternalValidation.result`) and in each entry `true`.
+    Folders that are called after classes of the model are labels, unless others are given. Result: `model`, `cautions`,
+    `images` (one entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`),
+    `skipped`, and with labels `external` (`ExternalValidation.result`) and in each entry `true`.
 
     Raises:
         BadModel: the model cannot be used.
         BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
     """
-    model = Model.load(settings.model or default_model(workspace))
-    yield from (Note(caution, "warning") for caution in model.cautions)
-    images = list(find_images(settings.images))
+    path, images = settings.model or default_model(workspace), list(find_images(settings.images))
     if not images:
         raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
+    # Threads that each have an image of their own do not wait for each other, as those that share one do.
+    model = Model.load(path, threads=1 if len(images) > 1 else None)
+    yield from (Note(caution, "warning") for caution in model.cautions)
     batch = _Batch(model, settings, images)
     with batch.outputs:
         yield from batch.work()
@@ -153,27 +151,18 @@ class _Batch:
             self.external = ExternalValidation(labels, model.classes, known)
 
     def work(self) -> Job:
-        """Every image in its order; those that are ready together go through the model together."""
+        """Every image in its order, some of them at once."""
         keep = self._heatmaps is not None or self._pages is not None
-        reading = ahead.in_order(
-            partial(_read, diagnoser=self._diagnoser, keep_picture=keep), self._images, "diagnosis"
-        )
-        ready: list[tuple[Path, _Ready]] = []
-        with closing(reading):
-            for found in reading:
-                if found is None:
-                    yield from self._answer(ready)
-                    yield self._progress()
-                    continue
-                path, reader = found
-                try:
-                    ready.append((path, reader.result()))
-                except UnreadableImage as error:
-                    yield from self._answer(ready)
-                    yield from self._skip(path, error)
-                if len(ready) == TOGETHER:
-                    yield from self._answer(ready)
-        yield from self._answer(ready)
+        diagnose = partial(_diagnose, diagnoser=self._diagnoser, keep_picture=keep)
+        with closing(ahead.in_order(diagnose, self._images, "diagnosis")) as found:
+            for answer in found:
+                if answer is not None:
+                    path, answered = answer
+                    try:
+                        yield from self._keep(path, answered.result())
+                    except UnreadableImage as error:
+                        yield from self._skip(path, error)
+                yield self._progress()
 
     def _progress(self) -> Progress:
         done, total = len(self.entries), len(self._images)
@@ -187,25 +176,18 @@ class _Batch:
         self.entries.append(_unreadable(path, error))
         yield Skipped(str(path), str(error))
 
-    def _answer(self, ready: list[tuple[Path, _Ready]]) -> Job:
-        """Diagnose what is ready, and empty the list."""
-        if not ready:
-            return
-        diagnoses = self._diagnoser.diagnose_prepared([r.prepared for _, r in ready], [str(path) for path, _ in ready])
-        for (path, read), diagnosis in zip(ready, diagnoses, strict=True):
-            entry = diagnosis.as_json() | read.of_loop
-            if self.external:
-                entry |= self.external.add(path, read.sha256, entry)
-            self.entries.append(entry)
-            if self._heatmaps and read.picture:
-                self._heatmaps.write(read.picture, diagnosis)
-            if self._pages and read.picture:
-                of_loop = {"frame": 1, "frames": 1, **read.of_loop}
-                for sentence in self._pages.add(read.picture, diagnosis, path, **of_loop):
-                    yield Note(sentence, "warning")
-            yield ImageDiagnosed(entry)
-            yield self._progress()
-        ready.clear()
+    def _keep(self, path: Path, answered: _Answered) -> Job:
+        entry = answered.diagnosis.as_json() | answered.of_loop
+        if self.external:
+            entry |= self.external.add(path, answered.sha256, entry)
+        self.entries.append(entry)
+        if self._heatmaps and answered.picture:
+            self._heatmaps.write(answered.picture, answered.diagnosis)
+        if self._pages and answered.picture:
+            of_loop = {"frame": 1, "frames": 1, **answered.of_loop}
+            for sentence in self._pages.add(answered.picture, answered.diagnosis, path, **of_loop):
+                yield Note(sentence, "warning")
+        yield ImageDiagnosed(entry)
 
 
 def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Grad-CAM would give, without gradients. The model file has it as its second outp
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -104,23 +104,24 @@ class Model:
     session: Session = field(repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: Path) -> "Model":
-        """Open a model of this program.
+    def load(cls, path: Path, threads: int | None = None) -> "Model":
+        """Open a model of this program, which computes in so many threads; None: in one for each core. One is best
+        where several images are diagnosed at once.
 
         Raises:
             BadModel: the file is missing, too large, damaged, or was made by another program or a newer version.
         """
         content = read_model_file(path, MAX_MODEL_BYTES)
-        return cls.from_bytes(content, path)
+        return cls.from_bytes(content, path, threads)
 
     @classmethod
-    def from_bytes(cls, content: bytes, path: Path) -> "Model":
-        """Open a model whose bytes were read from `path`.
+    def from_bytes(cls, content: bytes, path: Path, threads: int | None = None) -> "Model":
+        """Open a model whose bytes were read from `path`; `threads` as for `load`.
 
         Raises:
             BadModel: see `load`.
         """
-        session = open_session(content, path)
+        session = open_session(content, path, threads)
         about = session.property("busapp")
         if about is None:
             raise BadModel("The ONNX file is no model of busapp: it says nothing of itself", file=path, remedy=REMEDY)
@@ -216,7 +217,7 @@ class Diagnosis:
             "milliseconds": self.milliseconds,
             "possible": list(self.possible),
             "novelty": self.novelty,
-            "similar": [asdict(image) for image in self.similar],
+            "similar": [dict(vars(image)) for image in self.similar],
         }
 
 
@@ -238,54 +239,31 @@ class Diagnoser:
             file = file or str(image)
             loop = open_picture(image)
             image = loop.frame(loop.middle)
-        return self.diagnose_prepared([self.prepare(image)], [file])[0]
-
-    def prepare(self, image: Image.Image) -> "Prepared":
-        """What the model takes of an image of any size. Several threads may prepare images for one model."""
-        wanted = self.model.description.preprocessing
-        plain = Preprocessing(wanted.size).pixels(image.convert("RGB"))
-        pixels = np.asarray(equalise(Image.fromarray(plain))) if wanted.equalise else plain
-        return Prepared(pixels, is_blank(plain))  # equalised, noise is a picture
-
-    def diagnose_prepared(self, images: Sequence["Prepared"], files: Sequence[str]) -> list[Diagnosis]:
-        """Classify several images at once, each under the name of its file; `milliseconds` is an image's share.
-
-        Raises:
-            BadModel: the model fails on them.
-        """
         started = time.perf_counter()
-        answers = self.run(np.stack([image.pixels for image in images]))
-        probabilities = softmax(answers.logits / self.model.description.temperature)
-        milliseconds = round((time.perf_counter() - started) * 1000 / len(images), 2)
-        return [
-            self._diagnosis(file, image.is_blank, probabilities[place], answers, place, milliseconds)
-            for place, (file, image) in enumerate(zip(files, images, strict=True))
-        ]
-
-    def _diagnosis(
-        self, file: str, is_blank: bool, p: Floats, answers: "Answers", place: int, milliseconds: float
-    ) -> Diagnosis:
         about, classes = self.model.description, self.model.classes
+        plain = Image.fromarray(Preprocessing(about.image_size).pixels(image.convert("RGB")))
+        prepared = equalise(plain) if about.equalise else plain
+        answers = self.run(np.asarray(prepared)[None])
+        p = softmax(answers.logits / about.temperature)[0]
         probabilities = {name: float(value) for name, value in zip(classes, p, strict=True)}
         predicted = classes[int(p.argmax())]
         possible = about.conformal.possible(probabilities) if about.conformal else (predicted,)
-        novelty = answers.novelty[place]
+        novelty = answers.novelty[0]
         novel = about.novelty is not None and novelty is not None and novelty > about.novelty.limit
-        reasons = reasons_to_abstain(blank=is_blank, novel=novel, possible=possible)
+        # Equalised, noise is a picture: whether an image is blank is seen in the plain one.
+        reasons = reasons_to_abstain(blank=is_blank(plain), novel=novel, possible=possible)
+        maps = zip(classes, answers.maps[0], strict=True)
         return Diagnosis(
             file=file,
             predicted=predicted,
             probabilities=probabilities,
             abstained=bool(reasons),
             reasons=reasons,
-            milliseconds=milliseconds,
-            heat_maps={
-                name: to_heat_map(activation, about.map_shift)
-                for name, activation in zip(classes, answers.maps[place], strict=True)
-            },
+            heat_maps={name: to_heat_map(activation, about.map_shift) for name, activation in maps},
             possible=possible,
             novelty=novelty,
-            similar=self._similar(answers.distances[place]),
+            similar=self._similar(answers.distances[0]),
+            milliseconds=round((time.perf_counter() - started) * 1000, 2),
         )
 
     def _similar(self, distances: Floats) -> tuple[SimilarImage, ...]:
@@ -314,14 +292,6 @@ class Diagnoser:
                 "The model's answer is not a number", file=self.model.path, remedy="Train and export it again."
             )
         return answers
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An image as its model takes it, uint8 (size, size, 3), and whether it shows nothing."""
-
-    pixels: Pixels
-    is_blank: bool
 
 
 @dataclass(frozen=True)

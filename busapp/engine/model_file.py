@@ -161,13 +161,14 @@ class _Node(Protocol):
 class Session:
     """ONNX Runtime's session of one model, which ends a computation that takes too long or too much memory."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, threads: int | None = None) -> None:
         import onnxruntime  # 0.15 s that a window or command without a diagnosis does not spend
 
         with _limiting:  # two threads may open their first model at once
             _limit_memory()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = threads or 0
         options.add_session_config_entry("session.use_env_allocators", "1")
         self._run_options = onnxruntime.RunOptions
         self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -228,15 +229,15 @@ def _limit_memory() -> None:
     onnxruntime.create_and_register_allocator(about, limits)
 
 
-def open_session(content: bytes, path: Path) -> Session:
-    """The bytes of a model file, ready to run.
+def open_session(content: bytes, path: Path, threads: int | None = None) -> Session:
+    """The bytes of a model file, ready to run in so many threads; None: in one for each core.
 
     Raises:
         BadModel: the bytes are damaged, or hold what `check_contents` refuses or ONNX Runtime does not know.
     """
     check_contents(content, path)
     try:
-        return Session(content)
+        return Session(content, threads)
     except Exception as error:  # ONNX Runtime has one class of exception per kind of damage, and no common base
         if "is not a registered function/op" in str(error):
             what = "The model has operators that are not part of ONNX"
