@@ -2,6 +2,7 @@
 
 The JSON of the contract is the full result."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -328,8 +329,14 @@ def _gain(result: Result) -> list[str]:
 
 
 def _diagnose(result: Result) -> list[str]:
-    lines = []
-    for image in result["images"]:
+    images = result["images"]
+    answers = Counter(image["predicted"] for image in images if image["predicted"])
+    silent = len(images) - answers.total()
+    said = [f"{count} {name}" for name, count in sorted(answers.items())] + (
+        [f"{silent} without an answer"] if silent else []
+    )
+    lines = [f"{many(len(images), 'image')}: {', '.join(said)}."] if len(images) > 1 else []
+    for image in images:
         if image["abstained"]:
             lines.append(f"{image['file']}: no answer. {' '.join(image['reasons'])}")
         else:

@@ -30,6 +30,7 @@ from busapp.gui.widgets.external_panel import ExternalPanel
 ALL: Final = "all images"
 ABSTAINED: Final = "without an answer"
 EXTERNAL_WIDTH: Final = 420
+NAME_WIDTH: Final = 180
 _ENTRY: Final = Qt.ItemDataRole.UserRole
 _SORT: Final = Qt.ItemDataRole.UserRole + 1
 _Index = QModelIndex | QPersistentModelIndex
@@ -102,7 +103,7 @@ class BatchTable(QWidget):
         self.labels_button.clicked.connect(self._ask_for_labels)
         self.csv_button = QPushButton("Save &CSV…")
         self.csv_button.clicked.connect(self._save_csv)
-        self.report_button = QPushButton("Save &report (PDF)…")
+        self.report_button = QPushButton("Save &report…")
         self.report_button.clicked.connect(self.report_clicked)
 
         label = QLabel("Sho&w")
@@ -202,7 +203,9 @@ class BatchTable(QWidget):
         self.filter.insertItems(1, classes)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(0, NAME_WIDTH)
+        header.setStretchLastSection(True)
 
     def _filter(self, wanted: str) -> None:
         self._proxy.beginFilterChange()

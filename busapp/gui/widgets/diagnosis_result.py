@@ -45,7 +45,7 @@ class DiagnosisResult(QWidget):
         self.evidence.currentTextChanged.connect(self._choose_evidence)
         evidence_label = QLabel("Heat map of what speaks &for")
         evidence_label.setBuddy(self.evidence)
-        self.report_button = QPushButton("Save &report (PDF)…")
+        self.report_button = QPushButton("Save &report…")
         self.report_button.clicked.connect(self.report_clicked)
         card_heading = words_label("heading")
         card_heading.setText("The model")
