@@ -85,7 +85,7 @@ class ExternalPanel(QWidget):
         )
         self.matrix.show_counts(self._classes, measured["confusion"])
         self.by_class.show_measures(self._classes, measured)
-        self.overall.show_result(measured)
+        self.overall.show_result({**measured, "fold_range": {}})  # there are no folds
 
     def _choose(self, true: int, predicted: int) -> None:
         self.all_button.setEnabled(True)
