@@ -71,8 +71,12 @@ def job_steps(plan: Plan, side: SideName) -> "Iterator[Step]":
     workspace = Workspace.open(plan.studies / side)
     before = 0
     for event in jobs.start(workspace, settings):
-        if isinstance(event, Progress) and "epoch" in event.what:
-            yield Step("test" if "testing" in event.what else "train", event.done - before)
+        if isinstance(event, Progress) and event.what.startswith("fold "):
+            n_done = event.done - before
+            if "epoch" in event.what:
+                yield Step("test" if "testing" in event.what else "train", n_done)
+            else:
+                yield Step("other")  # what is kept of the fold
             before = event.done
         elif isinstance(event, EpochEnded):
             yield Step("epoch", 0, event.train_accuracy, event.test_accuracy)

@@ -86,7 +86,7 @@ def test_without_a_workspace_the_users_own_study_is_meant(phantom_folder: Path, 
         (["validate", "--resume", "x", "--epochs", "3"], ["--resume", "--epochs"]),
         (["no-such-command"], ["no-such-command", "busapp --help"]),
         (["--no-such-option"], ["--no-such-option"]),
-        (["diagnose", "no-such-image.png"], ["busapp export"]),
+        (["diagnose", "no-such-image.png"], ["no-such-image.png", "cannot be opened"]),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

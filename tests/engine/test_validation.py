@@ -100,7 +100,7 @@ def test_strict_leaks_nothing(study: Workspace) -> None:
     assert epochs == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert sum(isinstance(event, FoldEnded) for event in events) == 2
     assert any(isinstance(event, Note) and "set aside" in event.text for event in events)
-    trained = [event for event in events if isinstance(event, Progress) and "epoch" in event.what]
+    trained = [event for event in events if isinstance(event, Progress) and "fold " in event.what]
     assert [event.done for event in trained] == sorted(event.done for event in trained)
     assert trained[-1].done == trained[-1].total
 
