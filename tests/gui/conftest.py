@@ -1,5 +1,6 @@
 """Every test of the window acts offscreen, with settings of its own, and leaves neither thread nor Qt warning."""
 
+import gc
 import os
 import threading
 import time
@@ -16,6 +17,20 @@ from shiboken6 import getAllValidWrappers
 
 # Said by Qt about the machine, not about the program.
 _EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
+
+
+_tests_since_all_was_collected = 0
+
+
+@pytest.fixture(autouse=True)
+def garbage_goes_in_this_thread() -> Iterator[None]:
+    """Python collects garbage in whichever thread happens to make it; what is Qt's must go in the thread of its own."""
+    global _tests_since_all_was_collected
+    gc.disable()
+    yield
+    _tests_since_all_was_collected = (_tests_since_all_was_collected + 1) % 25
+    gc.collect(1 if _tests_since_all_was_collected else 2)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
