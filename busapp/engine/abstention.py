@@ -57,7 +57,7 @@ class OutOfFold(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    n: int
+    n: Annotated[int, Field(ge=1)]
     ece: float
     coverage: dict[str, float]
     n_novel: int

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from busapp.engine.abstention import Conformal, Novelty, OutOfFold, is_blank, reasons_to_abstain
 from busapp.engine.heat_map import MAP_SHIFT, HeatMap, to_heat_map
@@ -71,6 +71,7 @@ class ModelDescription(BaseModel):
     """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised.
 
     `map_shift` is by how many cells the output `maps` lies right of and below what it is about (`heat_map.MAP_SHIFT`).
+    `mirrored` says that its answers are means over an image and its mirror image.
     `known` are the images that the output `distances` of the file is about, in its order. Models without `conformal`
     or `novelty`, as earlier versions made them, never abstain for that reason.
     """
@@ -84,10 +85,17 @@ class ModelDescription(BaseModel):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
     map_shift: Annotated[float, Field(ge=0, lt=1)] = MAP_SHIFT
+    mirrored: bool = False
     conformal: Conformal | None = None
     novelty: Novelty | None = None
     known: tuple[KnownImage, ...] = ()
     out_of_fold: OutOfFold | None = None
+
+    @model_validator(mode="after")
+    def _is_about_its_classes(self) -> Self:
+        if self.conformal is not None and set(self.conformal.least_probability) != set(self.classes):
+            raise ValueError("the conformal thresholds are of other classes")
+        return self
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -259,7 +267,7 @@ class Diagnoser:
             probabilities=probabilities,
             abstained=bool(reasons),
             reasons=reasons,
-            heat_maps={name: to_heat_map(activation, about.map_shift) for name, activation in maps},
+            heat_maps={name: to_heat_map(seen, about.map_shift, mirrored=about.mirrored) for name, seen in maps},
             possible=possible,
             novelty=novelty,
             similar=self._similar(answers.distances[0]),

@@ -81,14 +81,13 @@ def _from_table(source: Path, images: Sequence[Path]) -> Labels:
     given = {path.resolve() for path in images}
     called = Counter(path.name for path in given)
     by_name = {path.name: path for path in given if called[path.name] == 1}
-    classes, patients = {}, {}
-    for row in table.rows:
-        relative = Path(row.file.replace("\\", "/"))
-        path = (source.parent / relative).resolve()
-        path = path if path in given else by_name.get(relative.name, path)
-        if path in given and row.class_name:
-            classes[path] = names.class_called(row.class_name)
-            patients[path] = row.patient
+    rows = [(Path(row.file.replace("\\", "/")), row) for row in table.rows if row.class_name and row.left_out is None]
+    exact = {path: row for name, row in rows if (path := (source.parent / name).resolve()) in given}
+    # A mere name stands for an image that no row names in full; a path into another folder is another image.
+    named = {by_name[name.name]: row for name, row in rows if len(name.parts) == 1 and name.name in by_name}
+    found = {**named, **exact}
+    classes = {path: names.class_called(row.class_name) for path, row in found.items()}
+    patients = {path: row.patient for path, row in found.items()}
     return Labels(classes, patients)
 
 

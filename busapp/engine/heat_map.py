@@ -37,19 +37,21 @@ COLOURS: Final = _colours()
 """The perceptually even colours of heat maps, dark to bright: uint8 (256, 3), RGB."""
 
 
-def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0) -> HeatMap:
+def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0, *, mirrored: bool = False) -> HeatMap:
     """The heat map of a class activation map, float32 (h, w): as in Grad-CAM, only what speaks for the class counts,
     relative to where it does so most.
 
     `shift` says by how many cells the activation's cells lie right of and below what they are about (`MAP_SHIFT`); the
-    heat map lies where it belongs, on a grid of four times as many cells.
+    heat map lies where it belongs, on a grid of four times as many cells. In one that is `mirrored`, the mean over an
+    image and its mirror image, what lies to the right and to the left makes up for each other.
     """
     positive = np.maximum(activation, 0)
     if shift:
         height, width = positive.shape
         rows, columns = np.minimum(np.arange(height + 1), height - 1), np.minimum(np.arange(width + 1), width - 1)
         padded = Image.fromarray(positive[rows][:, columns].astype(np.float32))  # a tenth of the time of np.pad
-        box = (shift, shift, width + shift, height + shift)
+        right = 0.0 if mirrored else shift
+        box = (right, shift, width + right, height + shift)
         positive = np.maximum(np.asarray(padded.resize((4 * width, 4 * height), Image.Resampling.BICUBIC, box)), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
 

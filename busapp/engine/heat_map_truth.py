@@ -5,12 +5,12 @@ union of the mask and of what is at least half as strong as the peak, as class a
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from busapp.engine.heat_map import HeatMap
 from busapp.engine.metrics import exact95
@@ -33,7 +33,7 @@ class HeatMapShare(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    n: int
+    n: Annotated[int, Field(ge=1)]
     peak_inside: int
     peak_ci95: tuple[float, float]
     peak_by_chance: float

@@ -122,13 +122,17 @@ def truth_of_heat_maps(
     classes: Sequence[str],
     evidence: "Evidence",
     mask_of: Callable[[Prediction], Mask | None],
+    *,
+    mirrored: bool,
 ) -> HeatMapTruth | None:
     """How true the out-of-fold heat maps of the predicted classes are on the images whose lesion `mask_of` knows."""
     heat_maps, masks, right = [], [], []
     for row, maps in zip(rows, evidence.maps, strict=True):
         mask = mask_of(row)
         if mask is not None and mask.any():
-            heat_maps.append(to_heat_map(maps[classes.index(row.predicted)].astype(np.float32), MAP_SHIFT))
+            heat_maps.append(
+                to_heat_map(maps[classes.index(row.predicted)].astype(np.float32), MAP_SHIFT, mirrored=mirrored)
+            )
             masks.append(mask)
             right.append(row.predicted == row.true)
     return heat_map_truth(heat_maps, masks, np.array(right, dtype=bool))

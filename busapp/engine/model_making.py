@@ -43,10 +43,10 @@ def describe_model(
     """
     result, rows, trained = finished_validation(validated), read_predictions(validated), as_trained(validated)
     classes: list[str] = result["classes"]
-    evidence, truth = None, None
+    evidence, truth, mirrored = None, None, trained.training.mirrored_test
     try:
         evidence = read_evidence(validated).of([row.image_id for row in rows])
-        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace))
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), mirrored=mirrored)
     except BadInput as error:
         yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
     tested = OutOfFoldPredictions.of(rows, classes, evidence)
@@ -57,6 +57,7 @@ def describe_model(
         equalise=trained.equalise,
         temperature=found.temperature,
         provenance=_provenance(workspace, validated, result),
+        mirrored=mirrored,
         conformal=found.conformal,
         novelty=found.novelty,
         known=tuple(KnownImage(record.sha256, record.class_name) for record in known),

@@ -319,7 +319,7 @@ class DiagnosisTab(StudyTab):
         assert self.workspace is not None
         if isinstance(event, RunStarted):
             run = self.workspace.run(event.run)
-            self._fills_table = run.info.settings["pdf"] is None
+            self._fills_table = not writes_pages(run)
             if self._fills_table:
                 self.batch.clear()
                 used = run.info.settings["model"] or (run.result() or {}).get("model")

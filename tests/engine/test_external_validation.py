@@ -10,6 +10,7 @@ from tiny_model import CLASSES, write_model
 
 from busapp.engine import jobs
 from busapp.engine.events import Finished
+from busapp.engine.external_validation import read_labels
 from busapp.engine.files import sha256_of
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.workspace import Workspace
@@ -117,3 +118,15 @@ def test_too_few_are_not_measured_and_labels_of_nothing_are_bad_input(
     for source, words in (("labels.csv", "None of the images has a label"), ("bare.csv", "no column of classes")):
         with pytest.raises(BadInput, match=words):
             list(jobs.start(empty_study, DiagnoseSettings(images=(hospital,), model=model, labels=tmp_path / source)))
+
+
+def test_a_row_of_another_folder_is_another_image(tmp_path: Path) -> None:
+    image = save(tmp_path / "b" / "001.png", 0)
+    table = tmp_path / "labels.csv"
+    table.write_text("file,class\nb/001.png,benign\na/001.png,malignant\n", encoding="utf-8")
+    assert read_labels(table, [image]).of(image) == "benign"
+    table.write_text("file,class\na/001.png,malignant\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="None of the images has a label"):
+        read_labels(table, [image])
+    table.write_text("file,class\n001.png,normal\n", encoding="utf-8")
+    assert read_labels(table, [image]).of(image) == "normal"

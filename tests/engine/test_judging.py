@@ -127,6 +127,9 @@ def test_a_heat_map_is_moved_to_what_it_is_about() -> None:
     # In pixels of 224: around 96 and 128, 32 times the number of the cell.
     assert abs((weights * (rows + 0.5)).sum() / weights.sum() * 8 - 96.5) < 1
     assert abs((weights * (columns + 0.5)).sum() / weights.sum() * 8 - 128.5) < 1
+    mirrored = to_heat_map(activation, MAP_SHIFT, mirrored=True)
+    weights = mirrored * ((abs(rows - peak[0]) < 6) & (abs(columns - peak[1]) < 8))
+    assert abs((weights * (columns + 0.5)).sum() / weights.sum() * 8 - 144) < 1  # of both sides, the middle of the cell
     assert (to_heat_map(activation) == np.maximum(activation, 0) / 2).all()
 
 

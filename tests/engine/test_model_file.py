@@ -276,3 +276,9 @@ def test_an_answer_in_another_shape_than_declared_is_an_error(good: Path, tmp_pa
     loaded = Model.load(tmp_path / "m.onnx")
     with pytest.raises(ValueError, match="shape"):
         loaded.session.run(["logits"], {"pixels": np.zeros((1, SIZE, SIZE, 3), np.uint8)})
+
+
+def test_conformal_thresholds_of_other_classes_are_refused(tmp_path: Path) -> None:
+    conformal = {"coverage": 0.9, "least_probability": {"benign": 0.1}}
+    with pytest.raises(BadModel):
+        Model.load(write_model(tmp_path / "m.onnx", conformal=conformal))

@@ -28,7 +28,7 @@ def preview(reader: str, patient: str) -> bytes:
 @pytest.fixture
 def dialog(qtbot: QtBot) -> Iterator[ReportDialog]:
     asked.clear()
-    dialog = ReportDialog(3, preview)
+    dialog = ReportDialog(1, preview)
     qtbot.addWidget(dialog)
     dialog.show()
     qtbot.waitUntil(lambda: not dialog.page.pixmap().isNull())
@@ -37,7 +37,7 @@ def dialog(qtbot: QtBot) -> Iterator[ReportDialog]:
 
 
 def test_the_page_is_drawn_beside_the_window_and_anew_when_a_name_is_typed(qtbot: QtBot, dialog: ReportDialog) -> None:
-    assert asked == [("", "", False)] and "3 pages" in dialog.count.text()
+    assert asked == [("", "", False)] and "1 page" in dialog.count.text()
     page = dialog.page.pixmap()
     assert abs(page.width() / page.height() - 210 / 297) < 0.02
     qtbot.keyClicks(dialog.reader, "Dr Rahel Sommer")

@@ -82,7 +82,8 @@ class ReportDialog(QDialog):
         self.reader = QLineEdit(user_settings.reader())
         self.reader.setPlaceholderText("Your name")
         self.patient = QLineEdit()
-        self.patient.setPlaceholderText("Left empty: nobody is named")
+        self.patient.setPlaceholderText("Left empty: nobody is named" if pages == 1 else "Only for one image at a time")
+        self.patient.setEnabled(pages == 1)  # one name on the pages of many images would be wrong on most
         hint = words_label("muted")
         hint.setText("The patient is written onto the pages and into the DICOM files alone, and kept nowhere else.")
         self.pdf = QCheckBox("&PDF")
