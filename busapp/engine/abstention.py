@@ -50,6 +50,8 @@ class OutOfFold(BaseModel):
     """How a model's temperature and thresholds fare on images that neither the networks nor they had seen: those of
     each fold, judged with what the other folds gave. All but counts are shares in [0, 1].
 
+    Of a hold-out, which has no other folds, they had seen them: `own_thresholds`.
+
     `ece` is the expected calibration error; `coverage` by class the share of images whose conformal set has their
     class; of `n` images `n_novel` were called unlike what the model knows and `n_undecided` had several possible
     classes; the rest were answered, `accuracy_of_answers` of them right, None if there are none.
@@ -62,6 +64,7 @@ class OutOfFold(BaseModel):
     coverage: dict[str, float]
     n_novel: int
     n_undecided: int
+    own_thresholds: bool = False
     accuracy_of_answers: float | None
     heat_maps: HeatMapTruth | None = None
 
@@ -80,6 +83,8 @@ class OutOfFold(BaseModel):
             + ", ".join(f"{share:.0%} of {name}" for name, share in self.coverage.items())
             + ".",
         ]
+        if self.own_thresholds:
+            said[0] += " The thresholds were chosen on these same images, which makes them look better than they are."
         return said + (self.heat_maps.in_words() if self.heat_maps else [])
 
 

@@ -173,6 +173,8 @@ class _Batch:
         if len(self._images) == 1:
             raise error
         self.skipped.append({"file": str(path), "reason": str(error)})
+        if self.external:
+            self.external.skip(path)
         self.entries.append(_unreadable(path, error))
         yield Skipped(str(path), str(error))
 

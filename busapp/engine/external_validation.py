@@ -126,6 +126,11 @@ class ExternalValidation:
         self._counted.append(_Counted(true, entry["probabilities"], not entry["abstained"], patient))
         return {"true": true}
 
+    def skip(self, path: Path) -> None:
+        """An image that cannot be read does not count, and is told of where it has a label."""
+        if self._labels.of(path) is not None:
+            self._left_out["cannot be read"] += 1
+
     def _reason_against(self, true: str, sha256: str, entry: dict[str, Any]) -> str:
         if true not in self._classes:
             self._other_classes[true] += 1

@@ -113,6 +113,7 @@ def out_of_fold(tested: OutOfFoldPredictions, heat_maps: HeatMapTruth | None) ->
         n_novel=int(novel.sum()),
         n_undecided=int((several_possible & ~novel).sum()),
         accuracy_of_answers=float(right[answered].mean()) if answered.any() else None,
+        own_thresholds=not several,
         heat_maps=heat_maps,
     )
 

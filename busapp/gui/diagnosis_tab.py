@@ -344,7 +344,7 @@ class DiagnosisTab(StudyTab):
             return
         source = shown.question.source
         if isinstance(source, Path) and shown.is_the_file:
-            self._ask_for_report([source], partial(preview_of, shown))
+            self._ask_for_report([source], shown.question.model, partial(preview_of, shown))
             return
         content = bare_png(shown.image)
         kept = self.workspace.root / "cache" / f"{stem_of_report(shown)}-{sha256_of(content)[:12]}.png"
@@ -353,27 +353,27 @@ class DiagnosisTab(StudyTab):
         except (UserError, OSError) as error:
             self.problem.emit(f"The image could not be kept for the report. {error}", "")
             return
-        self._ask_for_report([kept], partial(preview_of, shown))
+        self._ask_for_report([kept], shown.question.model, partial(preview_of, shown))
 
     def _report_of_batch(self) -> None:
         images = [Path(entry["file"]) for entry in self.batch.entries() if entry["probabilities"]]
-        model = self.model_path
+        model = self._used_model or self.model_path  # what is said is what the table says
         if images and model is not None:
-            self._ask_for_report(images, partial(preview_of_file, model, images[0]))
+            self._ask_for_report(images, model, partial(preview_of_file, model, images[0]))
 
-    def _ask_for_report(self, images: Sequence[Path], preview: Preview) -> None:
+    def _ask_for_report(self, images: Sequence[Path], model: Path, preview: Preview) -> None:
         """Show the first page; write all of them once the user has chosen where."""
         dialog = ReportDialog(len(images), preview, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._write_report(images, dialog.choice()))
+        dialog.accepted.connect(lambda: self._write_report(images, model, dialog.choice()))
         dialog.open()
 
-    def _write_report(self, images: Sequence[Path], choice: ReportChoice | None) -> None:
+    def _write_report(self, images: Sequence[Path], model: Path, choice: ReportChoice | None) -> None:
         if choice is not None:
             self.start_requested.emit(
                 DiagnoseSettings(
                     images=tuple(images),
-                    model=self.model_path,
+                    model=model,
                     reader=choice.reader,
                     patient=choice.patient,
                     pdf=choice.pdf,

@@ -130,3 +130,11 @@ def test_a_row_of_another_folder_is_another_image(tmp_path: Path) -> None:
         read_labels(table, [image])
     table.write_text("file,class\n001.png,normal\n", encoding="utf-8")
     assert read_labels(table, [image]).of(image) == "normal"
+
+
+def test_labelled_images_that_cannot_be_read_are_told_of(
+    empty_study: Workspace, hospital: Path, tmp_path: Path
+) -> None:
+    (hospital / "Normal" / "torn.png").write_bytes(b"\x89PNG torn")
+    found = external(empty_study, DiagnoseSettings(images=(hospital,), model=write_model(tmp_path / "m.onnx")))
+    assert found["external"]["left_out"] == {"cannot be read": 1}

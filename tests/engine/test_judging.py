@@ -148,3 +148,10 @@ def test_heat_maps_are_compared_with_masks_and_with_the_maps_of_other_images() -
     assert same.wrong.peak_inside == 0
     assert "by chance 25%" in same.in_words()[0] and len(same.in_words()) == 3
     assert heat_map_truth(maps[:1], masks[:1], right[:1]) is None
+
+
+def test_a_hold_out_says_that_its_thresholds_saw_its_images() -> None:
+    one = made_up(200)
+    one.folds[:] = 1
+    assert "look better than they are" in out_of_fold(one, None).in_words()[0]
+    assert "look better" not in out_of_fold(made_up(200), None).in_words()[0]
