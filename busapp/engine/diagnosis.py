@@ -171,6 +171,8 @@ class Model:
             found.append("This model learned from simulated phantoms and knows nothing of patients.")
         if self.provenance.protocol == "published" or any(self.provenance.leaks.values()):
             found.append("This model's accuracy was measured with a protocol that leaks; expect less on new images.")
+        if self.description.novelty is None:
+            found.append("This model does not notice images unlike those that it knows, and may answer to any picture.")
         return found
 
 

@@ -107,8 +107,8 @@ def listed(found: Inspection | Unusable) -> dict[str, Any]:
     return {**entry, "sha256": found.sha256, **numbers, "created": printable(about.created)}
 
 
-_MEASURED: Final = ("Calibration and silence", "Possible classes", "Heat maps", "Heat maps, right", "Heat maps, wrong")
-"""What the sentences of `OutOfFold.in_words` are about."""
+_MEASURED: Final = ("Calibration and silence", "Possible classes")
+"""What the first sentences of `OutOfFold.in_words` are about."""
 
 
 def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator[Section]:
@@ -167,8 +167,10 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
     if silence:
         yield _section("When it keeps silent", silence)
     if about.out_of_fold:
-        measured = about.out_of_fold.in_words()
-        yield _section("Measured out of fold", dict(zip(_MEASURED, measured, strict=False)))
+        truth = about.out_of_fold.heat_maps
+        shares = (("all", True), ("right", truth.right), ("wrong", truth.wrong)) if truth else ()
+        headings = [*_MEASURED, *(f"Heat maps, {name}" for name, share in shares if share)]
+        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.in_words(), strict=True)))
 
 
 def _section(heading: str, pairs: dict[str, str]) -> Section:

@@ -71,8 +71,10 @@ def test_model_says_what_it_is_and_warns(model_file: Path, tmp_path: Path) -> No
     assert model.classes == tuple(CLASSES) and model.description.image_size == SIZE
     assert "75.0%, 95 % interval 55.0% to 88.0%" in model.card()[1]
     assert [caution for caution in model.cautions if "phantoms" in caution]
+    assert [caution for caution in model.cautions if "does not notice images unlike" in caution]
     for leak in ({"leaks": {"groups_split": 3}}, {"protocol": "published"}):
-        leaky = Model.load(write_model(tmp_path / "m.onnx", provenance={**PROVENANCE, "phantoms": False, **leak}))
+        changed = {"provenance": {**PROVENANCE, "phantoms": False, **leak}, "novelty": {"limit": 1.0}}
+        leaky = Model.load(write_model(tmp_path / "m.onnx", **changed))
         assert len(leaky.cautions) == 1 and "leaks" in leaky.cautions[0]
 
 

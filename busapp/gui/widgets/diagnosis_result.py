@@ -9,7 +9,7 @@ from busapp.engine.workspace import Workspace
 from busapp.gui.theme import SPACE, class_colour, colours, theme
 from busapp.gui.widgets.probability_bars import ProbabilityBars
 from busapp.gui.widgets.similar_images import Found, SimilarDialog, SimilarImages
-from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 
 
 class DiagnosisResult(QWidget):
@@ -30,11 +30,7 @@ class DiagnosisResult(QWidget):
         self._workspace: Workspace | None = None
         self._classes: tuple[str, ...] = ()
         self.file = words_label("heading")
-        self.answer = words_label()
-        font = self.answer.font()
-        font.setPointSizeF(font.pointSizeF() * 1.6)
-        font.setBold(True)
-        self.answer.setFont(font)
+        self.answer = large_label()
         self.reasons = words_label("warning")
         self.bars = ProbabilityBars()
         self.time = words_label("muted")

@@ -9,7 +9,7 @@ from busapp.engine.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.confusion_matrix import ConfusionMatrix
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
-from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 from busapp.summaries import counts_in_words, per_cent
 
 MATRIX_HEIGHT = 190
@@ -31,11 +31,7 @@ class ExternalPanel(QWidget):
         self._classes: list[str] = []
         self.heading = words_label("heading")
         self.heading.setText("External validation")
-        self.accuracy = words_label()
-        font = self.accuracy.font()
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        font.setBold(True)
-        self.accuracy.setFont(font)
+        self.accuracy = large_label()
         self.circumstances = words_label("muted")
         self.left_out = WarningFrame()
         self.matrix = ConfusionMatrix()

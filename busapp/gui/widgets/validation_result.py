@@ -14,7 +14,7 @@ from busapp.engine.systems import SystemName, counted_leaks, open_leaks
 from busapp.engine.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
-from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 from busapp.summaries import equalised
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
@@ -39,11 +39,7 @@ class ValidationResult(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.name = words_label("heading")
-        self.accuracy = words_label()
-        font = self.accuracy.font()
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        font.setBold(True)
-        self.accuracy.setFont(font)
+        self.accuracy = large_label()
         self.circumstances = words_label("muted")
         self.leaks = WarningFrame()
         self.table = MetricsTable()

@@ -37,3 +37,13 @@ def words_label(role: str = "") -> QLabel:
     if role:
         label.setProperty("role", role)
     return label
+
+
+def large_label() -> QLabel:
+    """A label for the one thing that a panel has to say: a class, or an accuracy."""
+    label = words_label()
+    font = label.font()
+    font.setPointSizeF(font.pointSizeF() * 1.5)
+    font.setBold(True)
+    label.setFont(font)
+    return label
