@@ -25,8 +25,8 @@ import sklearn
 from PIL import Image
 
 from busapp import paths
-from busapp.engine.diagnosis import Diagnoser, Model
-from busapp.engine.preprocessing import IMAGE_SUFFIXES, read_image
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.images.preprocessing import IMAGE_SUFFIXES, read_image
 
 _IN_SKIMAGE = (
     "astronaut",

@@ -47,11 +47,11 @@ from sides import SIDES, FilesOfFold, Plan, Side, SideName, Work
 
 import busapp.paths
 from busapp.engine import jobs
-from busapp.engine.copying import copy_study
-from busapp.engine.predictions import FILE, read_predictions
+from busapp.engine.results.predictions import FILE, read_predictions
 from busapp.engine.settings import CurateSettings, ImportSettings, ValidateSettings
-from busapp.engine.splits import Selection, make_folds, select
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.copying import copy_study
+from busapp.engine.study.splits import Selection, make_folds, select
+from busapp.engine.study.workspace import Workspace
 
 SLICE_FOLDS = 5
 QUICK_SECONDS = 230.0

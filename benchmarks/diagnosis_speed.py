@@ -34,12 +34,12 @@ from PIL import Image
 
 from busapp import paths
 from busapp.engine import jobs
-from busapp.engine.batch_diagnosis import find_images
-from busapp.engine.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.job import find_images
 from busapp.engine.events import ImageDiagnosed
-from busapp.engine.preprocessing import read_image
+from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import DiagnoseSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 TURN = 10
 """Images between two changes of side."""
@@ -52,7 +52,7 @@ def grad_cam(n_classes: int) -> Callable[[Image.Image], Any]:
     from busapp.engine.classifiers.torch_setup import MobileNetV2  # isort: skip  (makes torchvision importable)
     from pytorch_grad_cam import GradCAM
 
-    from busapp.engine.preprocessing import MEAN, STD
+    from busapp.engine.images.preprocessing import MEAN, STD
 
     network = MobileNetV2(num_classes=n_classes).eval()
     explain = GradCAM(model=network, target_layers=[network.features[-1]])

@@ -33,11 +33,11 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
-from busapp.engine.duplicates import Found, Signatures, find_pairs
+from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
 from busapp.engine.events import Finished
-from busapp.engine.preprocessing import read_image
+from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import CurateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 Picture = Image.Image
 Alteration = Callable[[Picture, np.random.Generator], Picture]

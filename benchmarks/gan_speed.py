@@ -34,10 +34,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import busapp.paths
 from busapp.engine import jobs
 from busapp.engine.events import GanEpochEnded, Job, Progress
-from busapp.engine.phantoms import write_phantoms
-from busapp.engine.preprocessing import Pixels, Preprocessing
+from busapp.engine.images.phantoms import write_phantoms
+from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import ImportSettings, SynthesizeSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 IMAGES = 64
 BATCH = 16
@@ -123,7 +123,7 @@ def compare_live(settings: SynthesizeSettings, study: Workspace, pixels: Pixels)
     """The job in the real window against the reference's epochs in the same thread."""
     from PySide6.QtWidgets import QApplication
 
-    from busapp.gui.job_queue import QueuedJob
+    from busapp.gui.jobs.job_queue import QueuedJob
     from busapp.gui.main_window import MainWindow
 
     app = QApplication.instance() or QApplication(sys.argv)

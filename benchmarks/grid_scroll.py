@@ -24,11 +24,11 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QApplication, QListView, QWidget
 
 from busapp.engine.catalog import NewImage
-from busapp.engine.files import sha256_of
-from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of
 from busapp.gui import theme
-from busapp.gui.dataset_tab import DatasetTab
+from busapp.gui.dataset.tab import DatasetTab
 
 CLASSES = ("benign", "malignant", "normal")
 FRAME_S = 1 / 60

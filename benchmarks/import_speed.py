@@ -33,8 +33,8 @@ busapp.paths.user_data_dir = lambda: Path(sys.argv[2]).parent
 from busapp.engine import jobs
 from busapp.engine.events import Finished
 from busapp.engine.settings import ImportSettings
-from busapp.engine.workspace import Workspace
-import busapp.engine.imports.importing  # what a long-running program has loaded already
+from busapp.engine.study.workspace import Workspace
+import busapp.engine.imports.job  # what a long-running program has loaded already
 workspace = Workspace.create(Path(sys.argv[2]))
 began, last, longest, worked = time.monotonic(), time.monotonic(), 0.0, time.process_time()
 for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),))):

@@ -25,9 +25,9 @@ import numpy as np
 
 from busapp.engine import metrics
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.splits import Fold, Selection, make_folds, select
-from busapp.engine.training_data import load_selection
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.splits import Fold, Selection, make_folds, select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.training_data import load_selection
 
 T = TypeVar("T")
 

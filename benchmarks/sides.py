@@ -17,7 +17,7 @@ import busapp.paths
 from busapp.engine import jobs
 from busapp.engine.events import EpochEnded, Progress
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 if TYPE_CHECKING:
     from reference_crossval import Step

@@ -134,7 +134,7 @@ _add_job("share", arguments=("out",))
 def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: str | None) -> int:
     from busapp.engine import cluster as clusters
     from busapp.engine import jobs
-    from busapp.engine.workspace import Workspace
+    from busapp.engine.study.workspace import Workspace
 
     # A diagnosis needs no study of one's own: the first one of all makes the default one, as the window does.
     creates = settings.kind == "import" or (settings.kind == "diagnose" and root == paths.default_workspace())
@@ -149,7 +149,7 @@ def _resume(
 ) -> int:
     from busapp.engine import cluster as clusters
     from busapp.engine import jobs
-    from busapp.engine.workspace import Workspace
+    from busapp.engine.study.workspace import Workspace
 
     also = [options.option_name(name) for name, value in given.items() if value is not None]
     if also:
@@ -175,7 +175,7 @@ def _report(kind: str, outcome: Outcome, root: Path, json_file: Path | None) -> 
 
 
 def _how_to_resume(kind: str, run_id: str, root: Path) -> str:
-    from busapp.engine.workspace import Workspace
+    from busapp.engine.study.workspace import Workspace
 
     if run_id and Workspace.open(root).run(run_id).can_resume:
         return f"Go on with: busapp {kind} --resume {run_id} --workspace '{root}'"
@@ -195,7 +195,7 @@ def compare(
     json_file: JsonOption = None,
 ) -> int:
     """Set validation runs side by side, with intervals and paired tests on the images they share."""
-    from busapp.engine.comparison import compare_runs
+    from busapp.engine.results.comparison import compare_runs
     from busapp.summaries import comparison_lines
 
     study = open_study(context, workspace)
@@ -252,7 +252,7 @@ def figures(
     json_file: JsonOption = None,
 ) -> int:
     """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
-    from busapp.engine.paper_figures import draw_figures
+    from busapp.engine.paper.paper_figures import draw_figures
 
     study = open_study(context, workspace)
     return _report("figures", follow(draw_figures(study, out, runs or ())), study.root, json_file)

@@ -20,7 +20,7 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name, t
 @app.command("list")
 def list_(context: typer.Context, workspace: WorkspaceOption = None, json_file: JsonOption = None) -> int:
     """List the study's models, those that ship with busapp, and the retired ones, with what each is worth."""
-    from busapp.engine.model_inspection import examine, list_lines, listed
+    from busapp.engine.models.inspection import examine, list_lines, listed
 
     found = [listed(entry) for entry in examine(open_study(context, workspace))]
     write_result({"models": found}, json_file, lambda result: list_lines(result["models"]))
@@ -32,8 +32,8 @@ def show(
     context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
 ) -> int:
     """Say everything of a model: card, classes, what it learned from, hash, and what to know before it is used."""
-    from busapp.engine.model_inspection import inspect, inspection_lines
-    from busapp.engine.models import find_model
+    from busapp.engine.models.inspection import inspect, inspection_lines
+    from busapp.engine.models.library import find_model
 
     found = inspect(find_model(open_study(context, workspace), model))
     write_result(found.as_json(), json_file, lambda _: inspection_lines(found))
@@ -48,7 +48,7 @@ def import_(
     json_file: JsonOption = None,
 ) -> int:
     """Copy a model file into the study, once it was opened and has answered an image."""
-    from busapp.engine.models import import_model
+    from busapp.engine.models.library import import_model
 
     found = import_model(open_study(context, workspace), file)
     result = {"model": str(found.file.path), "name": found.file.name, "how": found.how}
@@ -68,8 +68,8 @@ def export(
     json_file: JsonOption = None,
 ) -> int:
     """Copy a model for others, with its model card beside it."""
-    from busapp.engine.model_inspection import export_model_file
-    from busapp.engine.models import find_model
+    from busapp.engine.models.inspection import export_model_file
+    from busapp.engine.models.library import find_model
 
     copy, card = export_model_file(find_model(open_study(context, workspace), model), out)
     result = {"model": str(copy), "card": str(card)}
@@ -82,10 +82,10 @@ def retire(
     context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
 ) -> int:
     """Offer a model of the study no longer. Its file is kept."""
-    from busapp.engine import models
+    from busapp.engine.models import library
 
     study = open_study(context, workspace)
-    retired = models.retire(study, models.find_model(study, model))
+    retired = library.retire(study, library.find_model(study, model))
     words = f"“{retired.name}” is retired. Bring it back with: busapp models restore '{retired.path.stem}'"
     write_result({"model": str(retired.path), "retired": True}, json_file, lambda _: [words])
     return 0
@@ -96,9 +96,9 @@ def restore(
     context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
 ) -> int:
     """Offer a retired model again."""
-    from busapp.engine import models
+    from busapp.engine.models import library
 
     study = open_study(context, workspace)
-    back = models.restore(study, models.find_model(study, model, retired=True))
+    back = library.restore(study, library.find_model(study, model, retired=True))
     write_result({"model": str(back.path), "retired": False}, json_file, lambda _: [f"“{back.name}” is in use again."])
     return 0

@@ -19,7 +19,7 @@ from busapp.engine.settings import JobSettings
 from busapp.errors import BadInput
 
 if TYPE_CHECKING:
-    from busapp.engine.workspace import Workspace
+    from busapp.engine.study.workspace import Workspace
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -91,7 +91,7 @@ def open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
     Raises:
         BadInput, DamagedStudy: there is none, or it cannot be read.
     """
-    from busapp.engine.workspace import Workspace
+    from busapp.engine.study.workspace import Workspace
 
     return Workspace.open(workspace or context.obj or paths.default_workspace())
 
@@ -109,7 +109,7 @@ def write_result(
     elif str(json_file) == "-":
         print(json.dumps(result, indent=1, ensure_ascii=False))
     else:
-        from busapp.engine.files import write_json
+        from busapp.engine.utils.files import write_json
 
         try:
             write_json(json_file, result)

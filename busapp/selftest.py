@@ -25,7 +25,7 @@ from busapp.engine.settings import (
     SynthesizeSettings,
     ValidateSettings,
 )
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class _Steps:
         return result
 
     def images(self) -> str:
-        from busapp.engine.phantoms import write_phantoms
+        from busapp.engine.images.phantoms import write_phantoms
 
         folder = self._folder / "phantoms"
         write_phantoms(folder, {"benign": 8, "malignant": 8, "normal": 8}, size=32, seed=0)

@@ -26,12 +26,12 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
-from busapp.engine.measured import longest_runs
-from busapp.engine.workspace import Workspace
+from busapp.engine.results.measured import longest_runs
+from busapp.engine.study.workspace import Workspace
 from busapp.gui import theme
 from busapp.gui.main_window import MainWindow
-from busapp.gui.widgets.measurement_view import MeasurementView
-from busapp.gui.widgets.runs_list import MOST_COMPARED
+from busapp.gui.runs.runs_list import MOST_COMPARED
+from busapp.gui.validation.measurement_view import MeasurementView
 
 SETTLE_SECONDS = 1.5
 """Thumbnails and curves are drawn by timers and threads; this long they get before the picture is taken."""

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks lose time when th
 
 from busapp.engine import jobs
 from busapp.engine.settings import ImportSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -57,7 +57,7 @@ def us_dicom() -> Path:
 @pytest.fixture(scope="session")
 def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Phantom images in folders of classes, 64×64, with masks: benign 8, malignant 8, normal 8. Not to be changed."""
-    from busapp.engine.phantoms import write_phantoms
+    from busapp.engine.images.phantoms import write_phantoms
 
     folder = tmp_path_factory.mktemp("phantoms") / "images"
     write_phantoms(folder, {"benign": 8, "malignant": 8, "normal": 8}, size=64, seed=1)

@@ -16,11 +16,11 @@ from tiny_model import write_model
 import busapp
 from busapp import cli, options
 from busapp.engine import jobs
-from busapp.engine.files import write_json
-from busapp.engine.predictions import Prediction, write_predictions
-from busapp.engine.runs import Run
+from busapp.engine.results.predictions import Prediction, write_predictions
 from busapp.engine.settings import SETTINGS, JobSettings, SynthesizeSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import write_json
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_a_defect_is_one_line_that_names_the_log(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setitem(jobs._JOBS, "curate", "busapp.engine.curation:no_such_function")
+    monkeypatch.setitem(jobs._JOBS, "curate", "busapp.engine.curation.job:no_such_function")
     assert run_cli("curate", "--workspace", phantom_study.root) == 1
     line = the_line(capsys)
     assert "AttributeError" in line and "log" in line

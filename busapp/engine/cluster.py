@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from busapp.engine import jobs
 from busapp.engine.events import Job, Progress, from_line, to_line
 from busapp.engine.settings import SETTINGS, JobSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, UserError
 
 PROGRESS_INTERVAL: Final = 0.1

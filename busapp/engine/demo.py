@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Job, Note, Progress, RunStarted
-from busapp.engine.phantoms import each_phantom
-from busapp.engine.runs import Run
+from busapp.engine.images.phantoms import each_phantom
 from busapp.engine.settings import (
     CurateSettings,
     DiagnoseSettings,
@@ -22,7 +21,8 @@ from busapp.engine.settings import (
     SynthesizeSettings,
     ValidateSettings,
 )
-from busapp.engine.workspace import DESCRIPTION, Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import DESCRIPTION, Workspace
 from busapp.errors import BadInput
 
 NAME: Final = "Demo study (phantoms)"

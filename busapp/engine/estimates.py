@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from busapp import paths
-from busapp.engine.files import write_json
-from busapp.engine.reuse import find_runs, is_done
 from busapp.engine.settings import BalanceSettings, JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import write_json
+from busapp.engine.validation.reuse import find_runs, is_done
 from busapp.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,9 @@ def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     if isinstance(settings, SynthesizeSettings):
         return expect(gan_key(settings), settings.epochs * counts.get(settings.class_name, 0))
     if isinstance(settings, BalanceSettings):
-        from busapp.engine.balancing import plan  # which knows generators, and they know how long theirs will take
+        from busapp.engine.synthesis.balancing import (
+            plan,  # which knows generators, and they know how long theirs will take
+        )
 
         return sum((share.estimate for share in plan(workspace, settings)), Estimate(0.0, measured=True))
     if isinstance(settings, ValidateSettings):

@@ -10,25 +10,25 @@ from importlib import import_module
 from typing import Final, TypeVar
 
 from busapp.engine.events import EpochEnded, Event, Finished, GanEpochEnded, Job, Progress, RunStarted
-from busapp.engine.runs import Run, record
 from busapp.engine.settings import SETTINGS, JobSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run, record
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import CannotResume
 
 T = TypeVar("T")
 JobFunction = Callable[[Workspace, JobSettings, Run], Job]
 
 _JOBS: dict[str, str] = {
-    "import": "busapp.engine.imports.importing:import_images",
-    "curate": "busapp.engine.curation:curate",
-    "cover": "busapp.engine.covering:cover_text",
-    "synthesize": "busapp.engine.synthesis:synthesize",
-    "balance": "busapp.engine.balancing:balance_classes",
+    "import": "busapp.engine.imports.job:import_images",
+    "curate": "busapp.engine.curation.job:curate",
+    "cover": "busapp.engine.curation.covering:cover_text",
+    "synthesize": "busapp.engine.synthesis.job:synthesize",
+    "balance": "busapp.engine.synthesis.balancing:balance_classes",
     "validate": "busapp.engine.validation.job:validate",
-    "leaks": "busapp.engine.leaks:measure_leaks",
-    "gain": "busapp.engine.gain:measure_gain",
-    "diagnose": "busapp.engine.batch_diagnosis:diagnose_images",
-    "export": "busapp.engine.export:export_model",
+    "leaks": "busapp.engine.validation.leaks:measure_leaks",
+    "gain": "busapp.engine.validation.gain:measure_gain",
+    "diagnose": "busapp.engine.diagnosis.job:diagnose_images",
+    "export": "busapp.engine.export.job:export_model",
     "share": "busapp.engine.sharing:share",
 }
 _IN_EPOCHS: Final = frozenset({"synthesize", "validate"})

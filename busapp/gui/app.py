@@ -12,7 +12,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from busapp import paths
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import theme, user_settings
 from busapp.gui.main_window import MainWindow

@@ -20,28 +20,28 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
-from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.events import Event, Job
-from busapp.engine.runs import Run
 from busapp.engine.settings import SETTINGS, JobSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.dataset_history import DatasetHistory
-from busapp.gui.dataset_tab import DatasetTab
-from busapp.gui.diagnosis_tab import DiagnosisTab
+from busapp.gui.dataset.history import DatasetHistory
+from busapp.gui.dataset.tab import DatasetTab
+from busapp.gui.diagnosis.tab import DiagnosisTab
 from busapp.gui.help import About, Guide, self_test
-from busapp.gui.job_queue import JobQueue, QueuedJob
-from busapp.gui.job_thread import Outcome
+from busapp.gui.jobs.job_bar import JobBar
+from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
+from busapp.gui.jobs.job_thread import Outcome
 from busapp.gui.machine import graphics, processor
-from busapp.gui.run_tab import RunTab
+from busapp.gui.runs.run_tab import RunTab
+from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.study_outputs import StudyOutputs
-from busapp.gui.study_tab import StudyTab
-from busapp.gui.synthesis_tab import SynthesisTab
+from busapp.gui.synthesis.tab import SynthesisTab
 from busapp.gui.theme import SPACE
-from busapp.gui.validation_tab import ValidationTab
+from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
-from busapp.gui.widgets.job_bar import JobBar
 from busapp.gui.widgets.message_strip import MessageStrip
 
 _TAB_OF_KIND: Final = {

@@ -8,13 +8,13 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QMessageBox
 
-from busapp.engine.copying import copy_study
 from busapp.engine.events import Job
 from busapp.engine.settings import ExportSettings
 from busapp.engine.sharing.names import safe_name
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.copying import copy_study
+from busapp.engine.study.workspace import Workspace
 from busapp.gui import user_settings
-from busapp.gui.job_queue import JobQueue, QueuedJob
+from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
 
 _PDF: Final = "PDF (*.pdf)"
 _HTML: Final = "Web page (*.html)"
@@ -139,6 +139,6 @@ def _report(workspace: Workspace, path: Path) -> Job:
 
 
 def _figures(workspace: Workspace, out: Path, runs: Sequence[str]) -> Job:
-    from busapp.engine.paper_figures import draw_figures
+    from busapp.engine.paper.paper_figures import draw_figures
 
     yield from draw_figures(workspace, out, runs)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from busapp.engine import colours as engine_colours
+from busapp.engine.utils import colours as engine_colours
 
 Scheme = Literal["light", "dark"]
 Choice = Literal["light", "dark", "system"]

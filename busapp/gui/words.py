@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from busapp.engine.recipes import Recipe
-from busapp.engine.runs import RunInfo
 from busapp.engine.settings import SETTINGS
-from busapp.engine.words import many
+from busapp.engine.settings.recipes import Recipe
+from busapp.engine.study.runs import RunInfo
+from busapp.engine.utils.words import many
 from busapp.summaries import leaks, per_cent
 
 

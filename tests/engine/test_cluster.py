@@ -11,7 +11,7 @@ from busapp import cli
 from busapp.engine import cluster, jobs
 from busapp.engine.events import EpochEnded, Event, Finished, RunStarted
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, NotEnoughImages, UserError
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from busapp.engine.demo import NAME, DemoPlan, run_demo
 from busapp.engine.events import Event, Finished, GanEpochEnded, Progress
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 
 TINY = DemoPlan(

@@ -5,7 +5,7 @@ import pytest
 from busapp import paths
 from busapp.engine import estimates
 from busapp.engine.settings import ImportSettings, SynthesizeSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from busapp.engine import jobs
-from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, RunStarted
-from busapp.engine.runs import Run
 from busapp.engine.settings import CurateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, CannotResume
 
 STEPS = 6

@@ -13,14 +13,14 @@ from recorded_runs import validation_events
 from busapp import paths
 from busapp.engine import demo, jobs
 from busapp.engine.events import CheckpointSaved, Finished, Job, Progress
-from busapp.engine.runs import record
 from busapp.engine.settings import ImportSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import record
+from busapp.engine.study.workspace import Workspace
 from busapp.gui import app as gui_app
 from busapp.gui import user_settings
-from busapp.gui.job_queue import QueuedJob
+from busapp.gui.dataset.import_preview import ImportPreview
+from busapp.gui.jobs.job_queue import QueuedJob
 from busapp.gui.main_window import MainWindow
-from busapp.gui.widgets.import_preview import ImportPreview
 
 SMALL = ValidateSettings(folds=2, epochs=3)
 

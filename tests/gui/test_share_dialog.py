@@ -9,9 +9,9 @@ from pytestqt.qtbot import QtBot
 from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
 from busapp.engine.settings import ShareSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.user_settings import last_folder, remember_folder
-from busapp.gui.widgets.share_dialog import ShareDialog
 
 Opened = Callable[[Workspace], ShareDialog]
 

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from recorded_runs import validation_run
 
 from busapp.engine.settings import ExportSettings, JobSettings, ValidateSettings
-from busapp.engine.workspace import Workspace
-from busapp.gui.job_queue import QueuedJob
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.jobs.job_queue import QueuedJob
 from busapp.gui.main_window import MainWindow
 
 PDF, HTML = "PDF (*.pdf)", "Web page (*.html)"

@@ -8,10 +8,10 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.dataset.import_preview import ImportPreview
 from busapp.gui.main_window import MainWindow
-from busapp.gui.settings_form import SettingsForm
-from busapp.gui.widgets.import_preview import ImportPreview
+from busapp.gui.widgets.settings_form import SettingsForm
 
 SLICE = {"benign": 10, "malignant": 8, "normal": 10}
 

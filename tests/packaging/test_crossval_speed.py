@@ -10,8 +10,8 @@ import pytest
 
 from busapp.engine import jobs
 from busapp.engine.settings import CurateSettings, ValidateSettings
-from busapp.engine.splits import make_folds, select
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.splits import make_folds, select
+from busapp.engine.study.workspace import Workspace
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

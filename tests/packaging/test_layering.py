@@ -11,13 +11,24 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "busapp"
 HEAVY = ("torch", "torchvision", "tensorflow", "keras", "sklearn")
+_DRAWING = (  # only jobs import these: they draw, or need the frameworks' packages
+    "classifiers",
+    "gan",
+    "export.phone",
+    "export.final_model",
+    "report",
+    "paper",
+    "diagnosis.pages",
+    "diagnosis.page_figure",
+    "diagnosis.figure",
+    "utils.figures",
+    "images.secondary_capture",
+)
 LIGHT = sorted(
-    f"busapp.engine.{path.stem}"
-    for path in (PACKAGE / "engine").glob("*.py")
-    if path.stem != "__init__"
-    # Only jobs import these: they draw or need the frameworks' packages.
-    and path.stem not in ("figures", "gan_figures", "paper_figures", "paper_frame")
-    and path.stem not in ("page_figure", "diagnosis_pages", "secondary_capture")
+    module
+    for path in (PACKAGE / "engine").rglob("*.py")
+    for module in [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")]
+    if not any(f"{module}.".startswith(f"busapp.engine.{name}.") for name in _DRAWING)
 )
 
 
@@ -45,9 +56,10 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 
 def test_a_diagnosis_never_loads_torch(tmp_path: Path) -> None:
     statement = (
-        "from pathlib import Path\nfrom busapp.engine.diagnosis import Model\nfrom busapp.errors import BadModel\n"
+        "from pathlib import Path\nfrom busapp.engine.diagnosis.diagnosis import Model\n"
+        "from busapp.errors import BadModel\n"
         f"try: Model.load(Path({str(tmp_path / 'none.onnx')!r}))\nexcept BadModel: pass\n"
-        "import onnxruntime, busapp.engine.figures"
+        "import onnxruntime, busapp.engine.report.figures"
     )
     assert loaded_by(statement, *HEAVY, "PySide6") == []
 
@@ -74,8 +86,8 @@ def _is_below(module: str, package: str) -> bool:
     ("libraries", "homes"),
     [
         (("torchvision",), ("engine/classifiers",)),
-        (("torch",), ("engine/classifiers", "engine/gan", "engine/devices.py")),
-        (("keras", "tensorflow"), ("engine/gan", "engine/phone")),
+        (("torch",), ("engine/classifiers", "engine/gan", "engine/utils/devices.py")),
+        (("keras", "tensorflow"), ("engine/gan", "engine/export/phone")),
         # The self-test shows a window: it stands above everything that it tries.
         (("PySide6", "pyqtgraph"), ("gui", "selftest.py")),
         (("ray",), ("engine/cluster.py",)),
@@ -107,8 +119,11 @@ _JOBS = tuple(
     [
         ("engine", _FACES),
         ("engine/classifiers", (*_JOBS, "busapp.engine.gan")),
-        ("engine/gan", (*_JOBS, "busapp.engine.synthesis", "busapp.engine.classifiers", "busapp.engine.phone")),
-        ("engine/phone", ("busapp.engine.export", "busapp.engine.validation", "busapp.engine.classifiers")),
+        (
+            "engine/gan",
+            (*_JOBS, "busapp.engine.synthesis.job", "busapp.engine.classifiers", "busapp.engine.export.phone"),
+        ),
+        ("engine/export/phone", ("busapp.engine.export.job", "busapp.engine.validation", "busapp.engine.classifiers")),
         ("gui", ("busapp.cli", "busapp.__main__", "busapp.terminal", "busapp.options")),
         ("gui", ("busapp.engine.classifiers", "busapp.engine.gan.dcgan", "busapp.engine.gan.training")),
     ],

@@ -12,7 +12,7 @@ from busapp.engine.catalog.groups import are_paired, group_new, regroup
 from busapp.engine.catalog.history import chunks
 from busapp.engine.catalog.records import NewImage
 from busapp.engine.catalog.tables import ImageRow
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 
 CONTENT = func.coalesce(ImageRow.original, ImageRow.sha256)
 """The content hash that an image was imported with."""

@@ -31,7 +31,7 @@ from busapp.engine.catalog.tables import (
     make_tables,
     prepare_connection,
 )
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 from busapp.errors import BadInput, DamagedStudy, NoSpace, UserError
 
 _RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]

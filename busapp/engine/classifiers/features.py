@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 from busapp.engine.classifiers.mobilenet import find_weights, load_imagenet
 from busapp.engine.classifiers.store import normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2
-from busapp.engine.devices import find_device
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.utils.devices import find_device
 
 _SIZE = 224
 _BATCH = 32

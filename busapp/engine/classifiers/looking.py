@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize
 
+from busapp.engine.classifiers.novelty import Features, Texture
 from busapp.engine.classifiers.store import normalised
-from busapp.engine.novelty import Features, Texture
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
 
 TEXTURE_STAGES = 11
 """Of 19, counted from the image: what the channels of this stage hold on the whole is texture more than content. Later

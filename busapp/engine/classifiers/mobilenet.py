@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from busapp import paths
 from busapp.engine.classifiers.relu6 import replace_relu6
 from busapp.engine.classifiers.torch_setup import MobileNet_V2_Weights, MobileNetV2
-from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.utils.files import sha256_of, write_atomically
 from busapp.errors import BadInput, MissingWeights, UserError
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from busapp.engine.classifiers.looking import look
+from busapp.engine.classifiers.novelty import Familiar, Features
 from busapp.engine.classifiers.store import normalised
-from busapp.engine.files import write_atomically
-from busapp.engine.novelty import Familiar, Features
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.utils.files import write_atomically
 
 OPSET = 18
 

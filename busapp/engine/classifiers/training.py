@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from busapp.engine.augmentation import MIRRORED, number_of_views
-from busapp.engine.checkpoints import Arrays
+from busapp.engine.classifiers.augmentation import MIRRORED, number_of_views
 from busapp.engine.classifiers.mobilenet import build, divide, frozen_stages
 from busapp.engine.classifiers.store import Store, make_store, normalised
-from busapp.engine.devices import find_device, mixed_precision
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.splits import Indices
+from busapp.engine.study.checkpoints import Arrays
+from busapp.engine.study.splits import Indices
+from busapp.engine.utils.devices import find_device, mixed_precision
 from busapp.errors import TrainingDiverged
 
 WARM_UP = 0.05

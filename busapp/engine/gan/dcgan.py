@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.gan import layers
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
 from busapp.errors import BadModel
 

@@ -22,16 +22,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.duplicates import THUMBNAIL
+from busapp.engine.curation.duplicates import THUMBNAIL
 from busapp.engine.events import Event, Note, Progress
-from busapp.engine.files import sha256_of, write_atomically
 from busapp.engine.gan.generators import GeneratorRecord, draw_in_parts, load_images
-from busapp.engine.png import bare_png
-from busapp.engine.preprocessing import Pixels
-from busapp.engine.runs import Run
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import CurateSettings
-from busapp.engine.words import many
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.png import bare_png
+from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
 DRAWN_PER_IMAGE: Final = 3

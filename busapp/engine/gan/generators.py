@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event
-from busapp.engine.files import write_atomically
-from busapp.engine.pixel_cache import load_pixels
-from busapp.engine.preprocessing import Pixels, Preprocessing
+from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import SynthesizeSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.pixel_cache import load_pixels
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import write_atomically
 from busapp.errors import BadModel
 
 _NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file", "backend"})

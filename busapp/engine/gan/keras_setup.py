@@ -22,8 +22,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from busapp.engine.devices import find_device, mixed_precision
 from busapp.engine.settings import BackendName, Framework
+from busapp.engine.utils.devices import find_device, mixed_precision
 
 log = logging.getLogger(__name__)
 

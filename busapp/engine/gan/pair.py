@@ -6,13 +6,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine.checkpoints import Arrays
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.alterations import Alterations, draw_alterations
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.keras_setup import keras_on, precision
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
+from busapp.engine.study.checkpoints import Arrays
 from busapp.errors import CannotResume
 
 

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import softplus
 
-from busapp.engine.devices import find_device
 from busapp.engine.gan.alterations import Alterations, alter
 from busapp.engine.gan.pair import Pair
+from busapp.engine.utils.devices import find_device
 
 
 class TorchStep:

@@ -19,17 +19,17 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine import estimates
-from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
-from busapp.engine.files import check_space, space_is_needed, write_atomically
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.generators import GeneratorRecord, same_training
 from busapp.engine.gan.keras_setup import choose_framework
 from busapp.engine.gan.pair import Pair
-from busapp.engine.png import bare_png
-from busapp.engine.preprocessing import Pixels
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.utils.files import check_space, space_is_needed, write_atomically
+from busapp.engine.utils.png import bare_png
 from busapp.errors import CannotResume, TrainingDiverged
 
 CHECKPOINT: Final = "checkpoint.safetensors"

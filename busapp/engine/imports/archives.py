@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from busapp.engine.events import Skipped
+from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.engine.imports.names import in_order, is_clutter, is_hidden, is_text
 from busapp.engine.imports.sources import NOT_TEXT, STEP, Listing, Steps, too_large
-from busapp.engine.preprocessing import MAX_BYTES
 from busapp.errors import BadInput, UnreadableImage
 
 MAX_MEMBERS: Final = 250_000

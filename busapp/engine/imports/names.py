@@ -5,7 +5,7 @@ import re
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
-from busapp.engine.preprocessing import IMAGE_SUFFIXES
+from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.errors import BadInput
 
 _MASK: Final = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from busapp.engine.events import Skipped
-from busapp.engine.files import sha256_of
-from busapp.engine.imports.dicom import DicomHeader, evenly_spaced, read_header
+from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
+from busapp.engine.images.preprocessing import size_of
 from busapp.engine.imports.sorting import FoundImage, find_images
 from busapp.engine.imports.sources import Steps, from_head, read_whole
 from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
-from busapp.engine.preprocessing import size_of
 from busapp.engine.settings import ImportSettings
+from busapp.engine.utils.files import sha256_of
 from busapp.errors import UnreadableImage
 
 T = TypeVar("T")

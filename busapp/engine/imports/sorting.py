@@ -19,13 +19,13 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from busapp.engine.events import Skipped
+from busapp.engine.images.dicom import is_dicom
+from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
-from busapp.engine.imports.dicom import is_dicom
 from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
 from busapp.engine.imports.tables import list_table, read_table
-from busapp.engine.preprocessing import IMAGE_SUFFIXES
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 from busapp.errors import BadInput, UnreadableImage
 
 CLASS_NAMES_PATIENT: Final = "Its class would be called like its patient; give the class with --class"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from busapp.engine.events import Skipped
+from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.engine.imports.names import as_text, in_order, is_clutter, is_hidden, is_text
-from busapp.engine.preprocessing import MAX_BYTES
 from busapp.errors import BadInput, UnreadableImage
 
 T = TypeVar("T")

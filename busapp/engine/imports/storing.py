@@ -15,17 +15,17 @@ from PIL import Image
 
 from busapp.engine.catalog import NewImage
 from busapp.engine.events import Skipped
-from busapp.engine.files import sha256_of, write_atomically
-from busapp.engine.imports.dicom import DicomHeader, read_frames, read_header
+from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
+from busapp.engine.images.preprocessing import decode
 from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import read_whole
-from busapp.engine.patients import pseudonym
-from busapp.engine.png import bare_png
-from busapp.engine.preprocessing import decode
 from busapp.engine.settings import ImportSettings
-from busapp.engine.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.patients import pseudonym
+from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.png import bare_png
 from busapp.errors import UnreadableImage
 
 

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from busapp.engine.measured import Measured, as_trained
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
 from busapp.engine.report.settings import in_a_line
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import between, number, per_cent
+from busapp.engine.results.measured import Measured, as_trained
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.versions import installed
-from busapp.engine.words import many
+from busapp.engine.utils.versions import installed
+from busapp.engine.utils.words import many
 
 NO_RUN = "No cross-validation is finished yet."
 

@@ -7,20 +7,20 @@ from functools import partial
 from pathlib import Path
 
 import busapp
-from busapp.engine.batch_diagnosis import default_model
-from busapp.engine.comparison import paired
-from busapp.engine.diagnosis import RESEARCH_USE, Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Model
+from busapp.engine.diagnosis.job import default_model
 from busapp.engine.events import Event, Finished, Job, Progress
-from busapp.engine.files import write_atomically
-from busapp.engine.measured import Measured, chosen_runs, finished_runs
-from busapp.engine.predictions import Prediction, read_predictions
 from busapp.engine.report import checklists, limits, run, settings, study, together
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Report
 from busapp.engine.report.html import to_html
 from busapp.engine.report.subject import Subject, pairs_to_compare
-from busapp.engine.runs import Run
-from busapp.engine.syntheses import finished_syntheses
-from busapp.engine.workspace import Workspace
+from busapp.engine.results.comparison import paired
+from busapp.engine.results.measured import Measured, chosen_runs, finished_runs
+from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.syntheses import finished_syntheses
+from busapp.engine.utils.files import write_atomically
 from busapp.errors import BadInput
 
 SUFFIXES = (".html", ".htm", ".pdf")

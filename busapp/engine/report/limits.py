@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from busapp.engine.metrics import RESAMPLES
 from busapp.engine.report.blocks import Block, Bullets, Heading
 from busapp.engine.report.subject import Subject
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 
 
 def methods() -> list[Block]:

@@ -25,7 +25,7 @@ from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, 
 from reportlab.platypus import Paragraph as Words
 from reportlab.platypus import Table as Grid
 
-from busapp.engine.diagnosis import RESEARCH_USE
+from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Report, Table, clean
 
 _MARGIN: Final = 18 * mm

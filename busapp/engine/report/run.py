@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from busapp.engine import figures, metrics
+from busapp.engine import metrics
 from busapp.engine.events import EpochEnded
-from busapp.engine.measured import Measured
-from busapp.engine.predictions import read_predictions
+from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.words import (
     NONE,
@@ -18,8 +17,10 @@ from busapp.engine.report.words import (
     per_cent,
     per_cent_within,
 )
-from busapp.engine.words import from_to
-from busapp.engine.workspace import Workspace
+from busapp.engine.results.measured import Measured
+from busapp.engine.results.predictions import read_predictions
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import from_to
 
 _SHOWN_CHANGES = 5
 

@@ -8,19 +8,19 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 from PIL import Image
 
-from busapp.engine import figures
-from busapp.engine.blind_review import newest_finished, reviews_of
 from busapp.engine.catalog import ImageRecord, Kind
-from busapp.engine.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.gan.scores import SCORES_IN_WORDS
-from busapp.engine.gan_figures import losses_figure, side_by_side_figure
-from busapp.engine.pictures import open_picture
+from busapp.engine.images.pictures import open_picture
+from busapp.engine.paper.gan_figures import losses_figure, side_by_side_figure
+from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.syntheses import EXAMPLES, Synthesis, readable_examples
-from busapp.engine.words import many, with_spread
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.blind_review import newest_finished, reviews_of
+from busapp.engine.synthesis.syntheses import EXAMPLES, Synthesis, readable_examples
+from busapp.engine.utils.words import many, with_spread
 from busapp.errors import BadModel
 
 THUMBNAIL: Final = 160

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.measured import Measured, finished_runs, variant_of
-from busapp.engine.runs import Run
-from busapp.engine.workspace import Workspace
+from busapp.engine.results.measured import Measured, finished_runs, variant_of
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
 
 
 @dataclass(frozen=True)

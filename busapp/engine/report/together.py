@@ -4,15 +4,16 @@ images are worth, and the leaks."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from busapp.engine import figures, verdict
-from busapp.engine.measured import variant_of
-from busapp.engine.paper_table import table1
+from busapp.engine.paper.paper_table import table1
+from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import NONE, p_value, per_cent, per_cent_within, points
-from busapp.engine.runs import Run
-from busapp.engine.systems import LEAK_NAMES, Leaks, open_leaks
-from busapp.engine.words import many
+from busapp.engine.results import verdict
+from busapp.engine.results.measured import variant_of
+from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
+from busapp.engine.study.runs import Run
+from busapp.engine.utils.words import many
 
 
 def validations(subject: Subject) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from busapp.engine.words import signed
+from busapp.engine.utils.words import signed
 
 NONE = "–"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from busapp.engine.settings.base import JobSettings, setting
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 
 Fill = Literal["black", "surroundings"]
 

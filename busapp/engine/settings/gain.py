@@ -4,7 +4,7 @@ from typing import Final
 
 from busapp.engine.settings.series import SeriesSettings
 from busapp.engine.settings.validation import ValidateSettings
-from busapp.engine.words import many
+from busapp.engine.utils.words import many
 
 VARIANTS: Final = 4
 """Altered copies of each image that plain augmentation trains with."""

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from busapp.engine.settings.series import SeriesSettings
+from busapp.engine.settings.systems import possible_leaks
 from busapp.engine.settings.validation import SystemSettings, ValidateSettings
-from busapp.engine.systems import possible_leaks
 
 
 class LeaksSettings(SeriesSettings, SystemSettings):

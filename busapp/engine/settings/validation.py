@@ -5,11 +5,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from busapp.engine.preprocessing import Preprocessing
-from busapp.engine.recipes import RECIPES, Recipe, RecipeName, other_weight_of_images
+from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.settings.base import JobSettings, setting
+from busapp.engine.settings.recipes import RECIPES, Recipe, RecipeName, other_weight_of_images
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
-from busapp.engine.systems import LEAK_NAMES, PROTOCOLS, Leaks, ProtocolName, SystemName, open_leaks, possible_leaks
+from busapp.engine.settings.systems import (
+    LEAK_NAMES,
+    PROTOCOLS,
+    Leaks,
+    ProtocolName,
+    SystemName,
+    open_leaks,
+    possible_leaks,
+)
 
 Switch = bool | None
 

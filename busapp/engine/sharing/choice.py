@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.png import png
-from busapp.engine.preprocessing import read_image
+from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import ShareSettings
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.png import png
 from busapp.errors import BadInput, UnreadableImage
 
 TEXT: Final = "text"

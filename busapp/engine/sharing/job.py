@@ -11,12 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 import busapp
-from busapp.engine.ahead import in_order
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
-from busapp.engine.files import sha256_of
 from busapp.engine.gan.drawing import DrawnImage
-from busapp.engine.runs import Run
 from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import provenance
 from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
@@ -25,7 +22,10 @@ from busapp.engine.sharing.names import Places, safe_name
 from busapp.engine.sharing.pictures import Encoded, encode
 from busapp.engine.sharing.readme import readme
 from busapp.engine.sharing.targets import Target, new_target
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of
+from busapp.engine.utils.prefetch import in_order
 from busapp.errors import NotEnoughImages, UnreadableImage
 
 COLUMNS: Final = (

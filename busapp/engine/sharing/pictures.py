@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.png import bare_png, png
-from busapp.engine.preprocessing import read_image
+from busapp.engine.images.preprocessing import read_image
 from busapp.engine.sharing.coco import regions
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.png import bare_png, png
 from busapp.errors import UnreadableImage
 
 

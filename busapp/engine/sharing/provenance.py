@@ -7,7 +7,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Note
 from busapp.engine.gan.drawing import DrawnImage, known_of
 from busapp.engine.gan.generators import GeneratorRecord
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel
 
 COLUMNS: Final = ("run", "preset", "epochs", "n_trained_on")

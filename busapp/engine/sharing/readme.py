@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import busapp
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.workspace import Workspace
 
 _WIDTH: Final = 79
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
 
-from busapp.engine.files import space_is_needed
+from busapp.engine.utils.files import space_is_needed
 from busapp.errors import BadInput
 
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)

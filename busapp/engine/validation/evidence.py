@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.classifiers.novelty import Familiar
 from busapp.engine.events import Event
-from busapp.engine.novelty import Familiar
-from busapp.engine.preprocessing import Pixels
-from busapp.engine.runs import Run
-from busapp.engine.splits import Fold, Indices, Selection
-from busapp.engine.training_data import in_progress
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import Fold, Indices, Selection
+from busapp.engine.validation.training_data import in_progress
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:

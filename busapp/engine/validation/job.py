@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from busapp.engine import metrics
-from busapp.engine.curation import curated_first
+from busapp.engine.curation.job import curated_first
 from busapp.engine.estimates import classifier_key, classifier_units, remember
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Job, Note, Progress
-from busapp.engine.predictions import write_predictions
-from busapp.engine.preprocessing import Pixels
-from busapp.engine.runs import Run
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.results.predictions import write_predictions
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.splits import Fold, Indices, make_folds, select
-from busapp.engine.training_data import Synthetic, balance, in_progress, load_selection
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import Fold, Indices, make_folds, select
+from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.evidence import keep_evidence
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
 from busapp.engine.validation.study import Study
-from busapp.engine.workspace import Workspace
+from busapp.engine.validation.training_data import Synthetic, balance, in_progress, load_selection
 
 if TYPE_CHECKING:
     from busapp.engine.classifiers.store import Store
@@ -50,7 +50,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
     yield Progress(0, 1, "preparing the network")
     from busapp.engine.classifiers.training import Learner
-    from busapp.engine.devices import device_name
+    from busapp.engine.utils.devices import device_name
 
     learner = Learner(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)

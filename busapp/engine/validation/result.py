@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from busapp.engine import metrics
-from busapp.engine.predictions import Prediction
-from busapp.engine.splits import groups_split
-from busapp.engine.statistics import picked_epoch, with_recorded
+from busapp.engine.results.predictions import Prediction
+from busapp.engine.results.statistics import picked_epoch, with_recorded
+from busapp.engine.study.splits import groups_split
 from busapp.engine.validation.state import State
 from busapp.engine.validation.study import Study
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from busapp.engine.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.events import CheckpointSaved, Event, from_line, to_line
-from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.splits import select
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.utils.words import many
 from busapp.engine.validation.study import Study
-from busapp.engine.words import many
 from busapp.errors import CannotResume
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import numpy as np
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.estimates import Estimate, classifier_key, classifier_units, expect, lacking
-from busapp.engine.runs import Run
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
-from busapp.engine.workspace import Workspace
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
+from busapp.engine.study.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Study:
         return said + self._generator_notes(training)
 
     def _generator_notes(self, training: Estimate) -> list[str]:
-        from busapp.engine.gan.fold_generators import plan
+        from busapp.engine.validation.fold_generators import plan
 
         shared = self.settings.leaks.generator_sees_test
         forbidden = [frozenset[str]()] if shared else [self.forbidden(fold) for fold in self.folds]

@@ -1,0 +1,379 @@
+"""Which pictures show the same frame: resized, mirrored, cropped, recontrasted or marked over.
+
+Speckle is the fingerprint of a frame: the same lesion, looked at again, has another one. So partners are sought by
+coarse signatures, whole pictures against whole ones and against windows of them, and what decides is how far the
+speckle agrees once the two are laid over each other. No catalog is needed here, and no file is read.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from busapp.engine.catalog.tables import SAME_FILE
+from busapp.engine.curation import alignment
+from busapp.engine.curation.alignment import SIDE, Floats, Windows
+from busapp.engine.events import Event, Progress
+from busapp.engine.settings import CurateSettings
+from busapp.engine.utils.prefetch import in_order
+
+Integers = npt.NDArray[np.intp]
+Grey = npt.NDArray[np.uint8]
+"""0 black to 255 white."""
+
+THUMBNAIL: Final = 32
+"""Side of the grey thumbnails by whose correlation whole pictures are compared."""
+
+WAVES: Final = 10
+"""A texture's signature are its cosine coefficients up to this many half waves across the picture: 87 numbers."""
+_STEP: Final = 0.11
+_STEPS: Final = 3
+"""Windows begin and end at multiples of `_STEP`; along each side at most `_STEPS` of them are cut off, so that a
+window shows 67 % of a side or more. A window in between differs from the nearest by half a step at most."""
+
+ROWS: Final = 128
+COLUMNS: Final = 2048
+"""Large and small pictures compared at once."""
+WHOLE_PARTNERS: Final = 16
+"""Partners of each picture by its thumbnail: neighbours in a film of hundreds of frames still chain into one group."""
+WINDOW_PARTNERS: Final = 6
+LEAST_SIGNATURE: Final = 0.5
+"""Signatures that correlate less are not compared further. Of 100 altered copies, cropped to 70 % and marked over among
+them, five have one below 0.66 for the right window and none below 0.54; that of an unrelated picture, the best of 780
+or of 10,000, typically lies at 0.50 or 0.58."""
+PARTS: Final = 100
+SEARCHING: Final = 70
+"""Equal parts of the work that `find_pairs` reports, and those of them before pairs are laid over each other."""
+STARTS: Final = 4
+"""Windows from which a pair is aligned."""
+TRIES: Final = 64
+"""Pairs that are laid over each other at once."""
+_LEAST_COARSE: Final = 0.35
+"""Pairs whose 32×32 textures correlate less after the first alignment are not compared further: 9 in 10 of unrelated
+ones, of altered copies fewer than 1 in 100."""
+UNRELATED: Final = 0.35
+"""Thumbnails that correlate are no proof where the speckle agrees less than this, which is what unrelated pictures
+reach: all scans of one probe share their outline. The lowest among the 203 pairs of BUSI is 0.41."""
+SAME_FRAME: Final = 0.9
+"""Speckle that agrees so far is of the same frame; below, it may be of a neighbouring one or of one much altered."""
+_CROPPED: Final = 0.03
+"""A window whose sides lie no further than this from those of the picture is the whole picture."""
+_MARKED: Final = 0.02
+_FAR_APART: Final = 30.0
+_SPOTS: Final = 0.015
+"""Two pictures carry different marks if more than `_MARKED` of their blocks disagree (two of 64; mere crops have none),
+or more than `_SPOTS` of the cells of their thumbnails differ by `_FAR_APART` grey values (0 to 255): 16 of 1,024, where
+two pairs of callipers and two lines of text change 18 or more, and a mere crop at most 13."""
+_OTHER_CONTRAST: Final = 7.0
+"""Grey values (0 to 255) that two pictures differ by in the median, above which brightness or contrast is another.
+Mere crops differ by less than 7, those of gamma 0.6 or 1.6 by 10 or more."""
+
+
+class Found(NamedTuple):
+    """Two near-duplicates by their places in the list, the smaller first; how similar, 0 to 1 (the agreement of their
+    speckle, or the correlation of their thumbnails where that is what speaks for them); and how, in words."""
+
+    first: int
+    second: int
+    similarity: float
+    how: str
+
+
+class Signatures:
+    """What pictures are compared by, 17 KB each. `put` may be called from several threads."""
+
+    def __init__(self, count: int) -> None:
+        self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8)
+        self.textures = np.zeros((count, SIDE, SIDE), np.int8)
+
+    def __len__(self) -> int:
+        return len(self.textures)
+
+    def put(self, number: int, picture: Image.Image) -> None:
+        """Remember a picture. One that was never put is even: it resembles nothing."""
+        grey = picture.convert("L")
+        self.thumbnails[number] = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC))
+        self.textures[number] = alignment.texture(grey)
+
+
+def find_pairs(
+    signatures: Signatures, contents: Sequence[str], settings: CurateSettings
+) -> Generator[Event, None, list[Found]]:
+    """Find near-duplicates among pictures.
+
+    Two pictures are near-duplicates if their bytes are the same; or if their speckle agrees at
+    `settings.min_agreement` or more, one laid over a window of the other, mirrored or not; or if their thumbnails
+    correlate at `settings.min_correlation` or more, mirrored or not, and their speckle does not contradict.
+
+    Args:
+        signatures: of all pictures.
+        contents: what tells the bytes of each picture from others', such as its hash.
+        settings: the thresholds.
+
+    Returns:
+        The pairs, sorted. Of a picture with more than 16 copies not every pair is listed, but enough to connect them.
+    """
+    from threadpoolctl import threadpool_limits
+
+    same = np.unique(contents, return_inverse=True)[1]
+    found = {pair: Found(*pair, 1.0, SAME_FILE) for pair in _same_files(same)}
+    # The threads are ours: those of a matrix product wait for each other, and on a busy machine for seconds.
+    with threadpool_limits(1, "blas"):
+        large, small = yield from _search(signatures, same, settings)
+        for pair in (yield from _compare_all(signatures, large, small, settings)):
+            key = pair.first, pair.second
+            if key not in found or pair.similarity > found[key].similarity:
+                found[key] = pair
+    yield Progress(PARTS, PARTS, f"{len(found)} pairs look alike")
+    return sorted(found.values())
+
+
+def _same_files(same: Integers) -> list[tuple[int, int]]:
+    """Each picture with the next 16 of the same bytes."""
+    order = np.argsort(same, kind="stable")
+    pairs = []
+    for begin, end in pairwise([0, *(np.nonzero(np.diff(same[order]))[0] + 1).tolist(), len(order)]):
+        members = order[begin:end].tolist()
+        for place, first in enumerate(members, start=1):
+            pairs += [(first, second) for second in members[place : place + WHOLE_PARTNERS]]
+    return pairs
+
+
+# -- searching ---------------------------------------------------------------------------------------------
+
+
+class _Partners:
+    """The best partners of each picture so far: `values` and `numbers` (kept, count), the best first."""
+
+    def __init__(self, count: int, kept: int, least: float) -> None:
+        self.values = np.full((kept, count), np.nextafter(np.float32(least), np.float32(0)), np.float32)
+        self.numbers = np.full((kept, count), -1, np.intp)
+
+    def add(self, rows: slice, columns: slice, values: Floats) -> None:
+        """Consider the pictures of `rows` as partners of those of `columns`: values (rows, columns)."""
+        better = np.nonzero(values.max(axis=0) > self.values[-1, columns])[0]
+        places = better + columns.start
+        new = np.broadcast_to(np.arange(rows.start, rows.stop)[:, None], (len(values), len(better)))
+        both = np.concatenate([self.values[:, places], values[:, better]])
+        numbers = np.concatenate([self.numbers[:, places], new])
+        order = np.argsort(-both, axis=0, kind="stable")[: len(self.values)]
+        self.values[:, places] = np.take_along_axis(both, order, axis=0)
+        self.numbers[:, places] = np.take_along_axis(numbers, order, axis=0)
+
+    def pairs(self) -> set[tuple[int, int]]:
+        """Partner and picture of every place taken."""
+        ranks, places = np.nonzero(self.numbers >= 0)
+        return set(zip(self.numbers[ranks, places].tolist(), places.tolist(), strict=True))
+
+
+def _search(
+    signatures: Signatures, same: Integers, settings: CurateSettings
+) -> Generator[Event, None, tuple[Integers, Integers]]:
+    """Pairs worth laying over each other, but for those of the same bytes: which picture may hold which, (n,) each."""
+    count = len(signatures)
+    whole = _Partners(count, WHOLE_PARTNERS, settings.min_correlation)
+    windows = _Partners(count, WINDOW_PARTNERS, LEAST_SIGNATURE)
+    small = np.empty((count, len(_WEIGHTS)), np.float32)
+    for start in range(0, count, ROWS):
+        yield Progress(0, PARTS, f"made signatures of {start} of {count} images")
+        small[start : start + ROWS] = _signatures(signatures.textures[start : start + ROWS], _WHOLE)[:, 0]
+
+    def tiles() -> Iterator[tuple[slice, slice, Floats]]:
+        for start in range(0, count, ROWS):
+            rows = slice(start, min(start + ROWS, count))
+            large = _signatures(signatures.textures[rows], _WINDOWS)
+            for begin in range(0, count, COLUMNS):
+                yield rows, slice(begin, min(begin + COLUMNS, count)), large
+
+    def search(tile: tuple[slice, slice, Floats]) -> tuple[Floats, Floats]:
+        rows, columns, large = tile
+        other = same[rows, None] != same[None, columns]
+        alike = _thumbnails_alike(signatures.thumbnails[rows], signatures.thumbnails[columns])
+        return np.where(other, alike, -1), np.where(other, _best_window(large, small[columns]), -1)
+
+    compared = 0
+    for answer in in_order(search, tiles(), "searching"):
+        if answer is not None:
+            (rows, columns, _), searched = answer
+            for partners, values in zip((whole, windows), searched.result(), strict=True):
+                partners.add(rows, columns, values)
+            compared = rows.start * count + columns.stop * (rows.stop - rows.start)
+        what = f"compared {compared // count} of {count} images with all others"
+        yield Progress(SEARCHING * compared // count**2, PARTS, what)
+    pairs = sorted(whole.pairs() | windows.pairs())
+    first, second = np.array(pairs, np.intp).reshape(-1, 2).T
+    return first, second
+
+
+def _thumbnails_alike(first: Grey, second: Grey) -> Floats:
+    """Correlation of all thumbnails with all others, mirrored or not, the larger: (a, b) of (a, …) and (b, …)."""
+    mirrored = _unit(first[:, :, ::-1]) @ _unit(second).T
+    alike: Floats = np.maximum(_unit(first) @ _unit(second).T, mirrored, out=mirrored)
+    return alike
+
+
+def _unit(thumbnails: Grey) -> Floats:
+    """Centred, flat, of length 1; without any contrast all 0, so that they correlate with nothing."""
+    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1.0)
+    return flat
+
+
+class _Grid(NamedTuple):
+    """Windows, and the matrix that takes the cosine coefficients of what each part of a side shows."""
+
+    windows: Windows
+    coefficients: Floats
+    """float32 (parts × WAVES, SIDE)"""
+
+
+def _grid(steps: int) -> _Grid:
+    parts = [(_STEP * i, 1 - _STEP * k) for i in range(steps + 1) for k in range(steps + 1 - i)]
+    along = (np.arange(SIDE) + 0.5) / SIDE
+    coefficients = []
+    for start, end in parts:
+        inside = ((along > start) & (along < end)) / (SIDE * (end - start))
+        coefficients += [inside * np.cos(np.pi * wave * (along - start) / (end - start)) for wave in range(WAVES)]
+    windows = [(top, bottom, left, right) for top, bottom in parts for left, right in parts]
+    return _Grid(np.array(windows, np.float32), np.array(coefficients, np.float32))
+
+
+_WHOLE: Final = _grid(0)
+_WINDOWS: Final = _grid(_STEPS)
+_DOWN, _RIGHT = np.indices((WAVES, WAVES))
+_KEPT: Final = (_DOWN + _RIGHT > 0) & (_DOWN**2 + _RIGHT**2 <= WAVES**2)
+# Mirroring changes the sign of every second coefficient: these come last, so that one product serves both ways.
+_ORDER: Final = np.argsort(_RIGHT[_KEPT] % 2, kind="stable")
+# Layers and shadows cross every scan: waves in one direction alone are two to three times as strong, and say least.
+_WEIGHTS: Final = np.where((_DOWN == 0) | (_RIGHT == 0), 0.4, 1.0).astype(np.float32)[_KEPT][_ORDER]
+_EVEN: Final = int((_RIGHT[_KEPT] % 2 == 0).sum())
+
+
+def _signatures(textures: npt.NDArray[np.int8] | Floats, grid: _Grid) -> Floats:
+    """The signatures of what the windows show: (n, windows, 87), each of length 1."""
+    taken = grid.coefficients @ textures.astype(np.float32) @ grid.coefficients.T
+    parts = len(grid.coefficients) // WAVES
+    apart = taken.reshape(-1, parts, WAVES, parts, WAVES).transpose(0, 1, 3, 2, 4)
+    kept: Floats = apart[..., _KEPT][..., _ORDER].reshape(len(textures), parts**2, -1) * _WEIGHTS
+    kept /= np.maximum(np.linalg.norm(kept, axis=2, keepdims=True), 1e-3)
+    return kept
+
+
+def _best_window(large: Floats, small: Floats) -> Floats:
+    """How well the best window of each large picture fits each small one, mirrored or not: (large, small)."""
+    best = np.full((len(large), len(small)), -1, np.float32)
+    even, odd = np.empty_like(best), np.empty_like(best)
+    for window in range(large.shape[1]):
+        np.matmul(large[:, window, :_EVEN], small[:, :_EVEN].T, out=even)
+        np.matmul(large[:, window, _EVEN:], small[:, _EVEN:].T, out=odd)
+        even += np.abs(odd, out=odd)
+        np.maximum(best, even, out=best)
+    return best
+
+
+# -- comparing ---------------------------------------------------------------------------------------------
+
+
+def _compare_all(
+    signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings
+) -> Generator[Event, None, list[Found]]:
+    """Those of the pairs that are near-duplicates, some of them both ways round."""
+
+    def compare(start: int) -> list[Found]:
+        some = slice(start, start + TRIES)
+        return _compare(signatures, large[some], small[some], settings)
+
+    found: list[Found] = []
+    done = 0
+    for answer in in_order(compare, range(0, len(large), TRIES), "comparing"):
+        if answer is not None:
+            start, compared = answer
+            found += compared.result()
+            done = min(start + TRIES, len(large))
+        share = (PARTS - SEARCHING) * done // len(large)
+        yield Progress(SEARCHING + share, PARTS, f"laid {done} of {len(large)} pairs over each other")
+    return found
+
+
+def _compare(signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings) -> list[Found]:
+    """Those of the pairs that are near-duplicates, the small picture laid over a window of the large one."""
+    straight, turned = (
+        alignment.correlation(signatures.thumbnails[large], view)
+        for view in (signatures.thumbnails[small], signatures.thumbnails[small][:, :, ::-1])
+    )
+    alike = np.maximum(straight, turned) >= settings.min_correlation
+    below, above = (signatures.textures[numbers].astype(np.float32) for numbers in (large, small))
+    starts, mirrored = _choose_windows(below, above)
+    above[mirrored] = above[mirrored, :, ::-1]
+    middle = alignment.halved(below), alignment.halved(above)
+    windows, fit = _align_coarsely(alignment.halved(middle[0]), alignment.halved(middle[1]), starts)
+
+    kept = np.nonzero(alike | (fit >= _LEAST_COARSE))[0]
+    if not len(kept):
+        return []
+    windows = alignment.align(middle[0][kept], middle[1][kept], windows[kept], steps=5)
+    agreement, disagreeing = alignment.agreement(below[kept], above[kept], windows)
+    found = []
+    for place, window, speckle, marked in zip(kept, windows, agreement, disagreeing, strict=True):
+        first, second = sorted((int(large[place]), int(small[place])))
+        if speckle >= settings.min_agreement:
+            grey = signatures.thumbnails[large[place]], signatures.thumbnails[small[place]]
+            how = _in_words(speckle, bool(mirrored[place]), window, marked, grey)
+            found.append(Found(first, second, min(float(speckle), 1.0), how))
+        elif alike[place] and not speckle < UNRELATED:
+            how = "mirrored, looks alike" if turned[place] > straight[place] else "looks alike"
+            found.append(Found(first, second, min(float(max(straight[place], turned[place])), 1.0), how))
+    return found
+
+
+def _choose_windows(large: Floats, small: Floats) -> tuple[Windows, npt.NDArray[np.bool_]]:
+    """Of each large texture the windows that look most like the small one, (n, STARTS, 4); and whether mirrored, (n,).
+
+    Of a picture much altered, the best window by its signature may lie too far from the right one to start from.
+    """
+    products = _signatures(large, _WINDOWS) * _signatures(small, _WHOLE)
+    even, odd = products[:, :, :_EVEN].sum(axis=2), products[:, :, _EVEN:].sum(axis=2)
+    best = np.argsort(-even - np.abs(odd), axis=1)[:, :STARTS]
+    return _WINDOWS.windows[best], odd[np.arange(len(best)), best[:, 0]] < 0
+
+
+def _align_coarsely(large: Floats, small: Floats, starts: Windows) -> tuple[Windows, Floats]:
+    """The windows (n, 4) that the best of the starts lead to, and how well textures correlate there (n,)."""
+    many = np.repeat(large, STARTS, axis=0), np.repeat(small, STARTS, axis=0)
+    reached = alignment.align(*many, starts.reshape(-1, 4), steps=3)
+    fits = alignment.correlation(alignment.show(many[0], reached), many[1]).reshape(-1, STARTS)
+    best = np.arange(len(large)), fits.argmax(axis=1)
+    windows = alignment.align(large, small, reached.reshape(-1, STARTS, 4)[best], steps=3)
+    return windows, alignment.correlation(alignment.show(large, windows), small)
+
+
+def _in_words(speckle: float, mirrored: bool, window: Windows, disagreeing: float, grey: tuple[Grey, Grey]) -> str:
+    """What makes one picture of the other, as far as it can be told. `grey`: thumbnails of the large and small one."""
+    words = ["mirrored"] * mirrored
+    if speckle < SAME_FRAME:
+        return ", ".join([*words, "looks alike"])
+    if np.abs(window - _WHOLE.windows[0]).max() > _CROPPED:
+        words.append("cropped")
+    brightness, spots = _differences(grey[0], grey[1][:, ::-1] if mirrored else grey[1], window)
+    if brightness > _OTHER_CONTRAST:
+        words.append("other contrast")
+    # Where the contrast is another, spots differ for that reason alone.
+    if disagreeing > _MARKED or (brightness <= _OTHER_CONTRAST and spots > _SPOTS):
+        words.append("other marks")
+    if len(words) > 1:
+        words = [", ".join(words[:-1]), words[-1]]
+    return " and ".join(words) or "same picture"
+
+
+def _differences(large: Grey, small: Grey, window: Windows) -> tuple[float, float]:
+    """How far two thumbnails' grey values (0 to 255) lie apart in the median, one laid over a window of the other; and
+    the share of cells where they lie far apart (0 to 1)."""
+    pictures = np.stack([large, np.full_like(large, 255)]).astype(np.float32)
+    shown, covered = alignment.show(pictures, np.stack([window, window]))
+    apart = np.abs(shown - small)[covered > 254]
+    median = float(np.median(apart))
+    return median, float((apart > _FAR_APART + 2 * median).mean())

@@ -1,0 +1,245 @@
+"""The job that diagnoses many images: a table, pages and overlays of them."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from busapp import paths
+from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model
+from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
+from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
+from busapp.engine.images.dicom import is_dicom
+from busapp.engine.images.heat_map import overlay
+from busapp.engine.images.pictures import open_picture
+from busapp.engine.images.preprocessing import read_content
+from busapp.engine.imports import names
+from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils import prefetch
+from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.errors import BadInput, UnreadableImage
+
+
+def default_model(workspace: Workspace) -> Path:
+    """The newest model of the study, else the one that ships.
+
+    Raises:
+        BadInput: there is neither.
+    """
+    shipped = sorted(paths.models_dir().glob("*.onnx"))
+    for path in (*workspace.models(), *shipped):
+        return path
+    raise BadInput(
+        "There is no model to diagnose with",
+        remedy="Cross-validate a system and export the run (`busapp export RUN`), or name a model file.",
+    )
+
+
+def find_images(given: Iterable[Path]) -> Iterator[Path]:
+    """The files themselves, and the images of each folder by name: also DICOM files without an ending, as archives
+    export them, but no lesion masks (`…_mask.png`) and no hidden files."""
+    for path in given:
+        if path.is_dir():
+            yield from (found for found in sorted(path.rglob("*")) if _may_be_image(found))
+        else:
+            yield path
+
+
+def _may_be_image(path: Path) -> bool:
+    name = path.name
+    if names.is_hidden(name) or not path.is_file():
+        return False
+    if names.is_image(name):
+        return names.image_of_mask(name) is None
+    return names.is_dicom(name) or (names.may_be_dicom(name) and name.upper() != "DICOMDIR" and _begins_as_dicom(path))
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return is_dicom(stream.read(132))
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A file that was diagnosed. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of its
+    `frames`. The `picture` itself is kept only where an output needs it."""
+
+    sha256: str
+    diagnosis: Diagnosis
+    of_loop: dict[str, int]
+    picture: Image.Image | None
+
+
+def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answered:
+    """A file, of a loop its middle frame. Raises `UnreadableImage` and `BadModel`."""
+    content = read_content(path)
+    opened = open_picture(content, file=str(path))
+    picture = opened.frame(opened.middle)
+    of_loop = {"frame": opened.middle, "frames": opened.frames} if opened.frames > 1 else {}
+    diagnosis = diagnoser.diagnose(picture, str(path))
+    return _Answered(sha256_of(content), diagnosis, of_loop, picture if keep_picture else None)
+
+
+def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
+    """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
+
+    Folders that are called after classes of the model are labels, unless others are given. Result: `model`, `cautions`,
+    `images` (one entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`),
+    `skipped`, and with labels `external` (`ExternalValidation.result`) and in each entry `true`.
+
+    Raises:
+        BadModel: the model cannot be used.
+        BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
+    """
+    path, images = settings.model or default_model(workspace), list(find_images(settings.images))
+    if not images:
+        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
+    # Threads that each have an image of their own do not wait for each other, as those that share one do.
+    model = Model.load(path, threads=1 if len(images) > 1 else None)
+    yield from (Note(caution, "warning") for caution in model.cautions)
+    batch = _Batch(model, settings, images)
+    with batch.outputs:
+        yield from batch.work()
+    if len(batch.skipped) == len(images):
+        raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
+    external = {"external": batch.external.result()} if batch.external else {}
+    if settings.csv:
+        write_table(settings.csv, batch.entries, model.classes)
+    yield Progress(len(images), len(images), "done")
+    yield Finished(
+        {
+            "model": str(model.path),
+            "cautions": model.cautions,
+            "images": batch.entries,
+            "skipped": batch.skipped,
+            **external,
+        },
+    )
+
+
+class _Batch:
+    """The images of one job on their way through the model, and what was asked to be made of them."""
+
+    def __init__(self, model: Model, settings: DiagnoseSettings, images: list[Path]) -> None:
+        self._images, self._diagnoser = images, Diagnoser(model)
+        self.entries: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, str]] = []
+        self.outputs = ExitStack()
+        """What has to be closed in the end."""
+        self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
+        self._pages = None
+        if settings.pdf or settings.dicom:
+            from busapp.engine.diagnosis.pages import Pages  # matplotlib takes 0.3 s to import
+
+            self._pages = self.outputs.enter_context(Pages(settings, model))
+        self.external: ExternalValidation | None = None
+        by_folder = None if settings.labels else labels_of_folders(images, model.classes)
+        labels = read_labels(settings.labels, images) if settings.labels else by_folder
+        if labels:
+            known = frozenset(image.sha256 for image in model.description.known)
+            self.external = ExternalValidation(labels, model.classes, known)
+
+    def work(self) -> Job:
+        """Every image in its order, some of them at once."""
+        keep = self._heatmaps is not None or self._pages is not None
+        diagnose = partial(_diagnose, diagnoser=self._diagnoser, keep_picture=keep)
+        with closing(prefetch.in_order(diagnose, self._images, "diagnosis")) as found:
+            for answer in found:
+                if answer is not None:
+                    path, answered = answer
+                    try:
+                        yield from self._keep(path, answered.result())
+                    except UnreadableImage as error:
+                        yield from self._skip(path, error)
+                yield self._progress()
+
+    def _progress(self) -> Progress:
+        done, total = len(self.entries), len(self._images)
+        name = self._images[min(done, total - 1)].name
+        return Progress(done, total, f"image {min(done + 1, total)} of {total} · {name}")
+
+    def _skip(self, path: Path, error: UnreadableImage) -> Job:
+        if len(self._images) == 1:
+            raise error
+        self.skipped.append({"file": str(path), "reason": str(error)})
+        if self.external:
+            self.external.skip(path)
+        self.entries.append(_unreadable(path, error))
+        yield Skipped(str(path), str(error))
+
+    def _keep(self, path: Path, answered: _Answered) -> Job:
+        entry = answered.diagnosis.as_json() | answered.of_loop
+        if self.external:
+            entry |= self.external.add(path, answered.sha256, entry)
+        self.entries.append(entry)
+        if self._heatmaps and answered.picture:
+            self._heatmaps.write(answered.picture, answered.diagnosis)
+        if self._pages and answered.picture:
+            of_loop = {"frame": 1, "frames": 1, **answered.of_loop}
+            for sentence in self._pages.add(answered.picture, answered.diagnosis, path, **of_loop):
+                yield Note(sentence, "warning")
+        yield ImageDiagnosed(entry)
+
+
+def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "predicted": None,
+        "probabilities": {},
+        "abstained": True,
+        "reasons": [error.what],
+        "milliseconds": 0.0,
+        "error": str(error),
+    }
+
+
+def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
+    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
+    empty where the image is no loop. Where there were labels, two columns say the true class and why an image does not
+    count."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    labelled = any("true" in entry for entry in entries)
+    head = ["file", "frame", "predicted", "abstained", "reasons", *(["true", "not_counted"] if labelled else [])]
+    writer.writerow([*head, *(f"probability:{c}" for c in classes), "use"])
+    for entry in entries:
+        probabilities = [entry["probabilities"].get(name, "") for name in classes]
+        answer = entry["predicted"] or ""
+        reasons = " ".join(entry["reasons"])
+        about = [entry["file"], entry.get("frame", ""), answer, entry["abstained"], reasons]
+        about += [entry.get("true", ""), entry.get("not_counted", "")] if labelled else []
+        writer.writerow([*about, *probabilities, RESEARCH_USE])
+    write_atomically(path, stream.getvalue().encode())
+
+
+class HeatMapFolder:
+    """Overlays as PNG files, named after the images; images of one name from different folders get a number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: set[str] = set()
+
+    def write(self, image: Image.Image, diagnosis: Diagnosis) -> Path:
+        """Write one overlay of the predicted class and return where it is."""
+        stem, number = Path(diagnosis.file).stem, 1
+        name = stem
+        while name in self._names:
+            number += 1
+            name = f"{stem}-{number}"
+        self._names.add(name)
+        content = io.BytesIO()
+        overlay(image, diagnosis.heat_map).save(content, "PNG")
+        path = self._folder / f"{name}.heatmap.png"
+        write_atomically(path, content.getvalue())
+        return path

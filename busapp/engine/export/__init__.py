@@ -1,0 +1,1 @@
+"""A model is made from a validation run: ONNX, or a folder for an app."""

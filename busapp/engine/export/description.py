@@ -1,0 +1,113 @@
+"""What a model file says of itself, and what it knows of the images that it learned from."""
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+import busapp
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.classifiers.novelty import Familiar, usual_distance
+from busapp.engine.diagnosis.diagnosis import KnownImage, ModelDescription, Provenance
+from busapp.engine.events import Event, Note
+from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
+from busapp.engine.results.comparison import finished_validation
+from busapp.engine.results.measured import as_trained
+from busapp.engine.results.predictions import read_predictions
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.evidence import read_evidence
+from busapp.engine.validation.training_data import in_progress
+from busapp.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from busapp.engine.classifiers.looking import Seen
+    from busapp.engine.classifiers.onnx_file import Known
+
+_BATCH: Final = 32
+"""So many images are in memory at a time."""
+
+
+def describe_model(
+    workspace: Workspace, validated: Run, known: Sequence[ImageRecord]
+) -> Generator[Event, None, ModelDescription]:
+    """The description of a model that is made of a finished validation run and knows these images.
+
+    Raises:
+        BadInput: the run is no finished validation, or has no predictions.
+    """
+    result, rows, trained = finished_validation(validated), read_predictions(validated), as_trained(validated)
+    classes: list[str] = result["classes"]
+    evidence, truth, mirrored = None, None, trained.training.mirrored_test
+    try:
+        evidence = read_evidence(validated).of([row.image_id for row in rows])
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), mirrored=mirrored)
+    except BadInput as error:
+        yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
+    tested = OutOfFoldPredictions.of(rows, classes, evidence)
+    found = thresholds(tested)
+    return ModelDescription(
+        classes=tuple(classes),
+        image_size=trained.image_size,
+        equalise=trained.equalise,
+        temperature=found.temperature,
+        provenance=_provenance(workspace, validated, result),
+        mirrored=mirrored,
+        conformal=found.conformal,
+        novelty=found.novelty,
+        known=tuple(KnownImage(record.sha256, record.class_name) for record in known),
+        out_of_fold=out_of_fold(tested, truth),
+    )
+
+
+def images_known(workspace: Workspace, validated: Run) -> list[ImageRecord]:
+    """The images that the final network of a run learns from, as far as their files are there."""
+    selection = select(workspace, as_trained(validated))
+    return [record for record in selection.records if workspace.image_path(record).exists()]
+
+
+def what_it_knows(
+    workspace: Workspace, network: "nn.Module", trained: ValidateSettings, records: Sequence[ImageRecord]
+) -> Generator[Event, None, "Known"]:
+    """What a network makes of the images that it learned from.
+
+    Raises:
+        UnreadableImage: one of their files is damaged.
+    """
+    from busapp.engine.classifiers.looking import seen_in
+    from busapp.engine.classifiers.onnx_file import Known
+
+    seen: list[Seen] = []
+    for begin in range(0, len(records), _BATCH):
+        paths = [workspace.image_path(record) for record in records[begin : begin + _BATCH]]
+        looking = seen_in(network, trained.preprocessing.load(paths), mirrored=trained.training.mirrored_test)
+        seen.append((yield from in_progress(looking, begin, len(records), "what the model knows")))
+    features = np.concatenate([each.features for each in seen])
+    usual = usual_distance(features, np.array([record.group for record in records], dtype=np.int64))
+    return Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
+
+
+def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:
+    return Provenance(
+        run=validated.id,
+        study=workspace.name,
+        phantoms=workspace.phantoms,
+        system=result["system"],
+        protocol=result["protocol"],
+        recipe=result.get("recipe", "paper"),  # older results do not speak of it
+        epochs=result["epochs"],
+        n_images=result["n_images"],
+        n_groups=result["n_groups"],
+        n_synthetic=result["n_synthetic"],
+        class_counts=result["counts"],
+        accuracy=result["accuracy"],
+        accuracy_ci95=result["accuracy_ci95"],
+        leaks=result["leaks"],
+        busapp=busapp.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

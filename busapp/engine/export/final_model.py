@@ -1,0 +1,74 @@
+"""The network for diagnosis: trained with a validation run's recipe, on all its images."""
+
+from collections.abc import Generator
+
+import numpy as np
+from torch import nn
+
+from busapp.engine.classifiers.mobilenet import build
+from busapp.engine.classifiers.training import Learner, load_network
+from busapp.engine.events import Event
+from busapp.engine.results.measured import as_trained
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.training_data import balance, in_progress, load_selection
+from busapp.errors import BadInput, CannotResume
+
+FILE = "final.safetensors"
+
+
+def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Module]:
+    """A network trained as a run was (`as_trained`), on all images that its protocol uses, in evaluation mode on the
+    CPU.
+
+    No image is held back: what the network is worth was measured by the run, out of fold. For `system2` synthetic
+    images join, from one generator per class. It is kept as `final.safetensors` in the run's folder, from where a
+    second call takes it. Its logits stand in the order of the run's classes.
+
+    Raises:
+        BadInput: the run is no finished validation, or the study's images are no longer the run's.
+        What the job `validate` raises.
+    """
+    result = run.result()
+    if run.info.kind != "validate" or result is None:
+        raise BadInput("Only a finished validation run gives a model", file=run.id, remedy="Finish the run first.")
+    settings, classes = as_trained(run), list(result["classes"])
+    kept = _kept(run, settings, classes)
+    if kept is not None:
+        return kept
+    selection, pixels = yield from load_selection(workspace, select(workspace, settings), settings.preprocessing)
+    if selection.fingerprint() != result["images_fingerprint"]:
+        raise BadInput(
+            "The images of the study have changed since the run, so that its numbers are not this model's",
+            file=run.id,
+            remedy="Undo the changes, or validate again, then export.",
+        )
+    labels = selection.labels
+    if settings.system == "system2":
+        drawn = yield from balance(workspace, run, selection, selection.records, frozenset(), settings, "all images")
+        pixels, labels = np.concatenate([pixels, drawn.pixels]), np.concatenate([labels, drawn.labels])
+    learner = Learner(len(classes), settings)
+    store = yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} images")
+    everything = np.arange(len(labels))
+    for epoch in range(1, settings.epochs + 1):
+        where = f"final model · epoch {epoch} of {settings.epochs}"
+        steps = learner.train_one_epoch(store, labels, everything, 0, epoch)
+        before, total = (epoch - 1) * len(labels), settings.epochs * len(labels)
+        yield from in_progress(steps, before, total, where)
+    trained = learner.tested.cpu().eval()
+    weights = {f"network/{name}": value.numpy() for name, value in trained.state_dict().items()}
+    save_checkpoint(run.folder / FILE, weights, {"classes": classes})
+    return trained
+
+
+def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> nn.Module | None:
+    try:
+        arrays, _ = load_checkpoint(run.folder / FILE)
+    except CannotResume:
+        return None
+    network = build(len(classes), settings.model_copy(update={"pretrained": False}), settings.seed)
+    load_network(network, arrays)
+    return network.eval()

@@ -1,0 +1,218 @@
+"""The job that makes a model for diagnosis out of a validation run, or hands out the generator of a synthesis run.
+
+The cross-validation says how good the recipe is; the model that is exported is trained by the same recipe on all
+images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it. It is written as
+a folder that an app can be made with; as ONNX also among the models of the study, where this program diagnoses with it.
+"""
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Model, ModelDescription
+from busapp.engine.events import Event, Finished, Job, Note, Progress
+from busapp.engine.export.description import describe_model, images_known, what_it_knows
+from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
+from busapp.engine.export.phone.folder import Handout, make_room, place_for
+from busapp.engine.images.preprocessing import Pixels, Preprocessing
+from busapp.engine.results.comparison import finished_validation
+from busapp.engine.results.measured import as_trained
+from busapp.engine.settings import ExportSettings
+from busapp.engine.sharing.choice import TEXT
+from busapp.engine.sharing.targets import new_target
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.generator_export import export_generator
+from busapp.engine.utils.files import write_atomically
+from busapp.engine.utils.prefetch import in_order
+from busapp.errors import BadInput, UserError
+
+if TYPE_CHECKING:
+    from busapp.engine.classifiers.onnx_file import Known
+
+REPRESENTATIVE: Final = 100
+"""Images whose ranges an int8 file is made after; TensorFlow asks for 100 to 500, and each takes about 0.2 s."""
+
+
+def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
+    """Export what the run made: `export_diagnosis_model`, or with the format `keras` `export_generator`.
+
+    Raises:
+        BadInput: the format is not one for runs of this kind, or `out` is missing or not for this format.
+    """
+    exported = workspace.run(settings.run)
+    if settings.format == "keras":
+        if exported.info.kind != "synthesize":
+            raise BadInput(
+                "Only the generator of a synthesis run is exported as a Keras file",
+                file=exported.id,
+                remedy="Name a synthesis run; the model of a validation run is exported with --format onnx.",
+            )
+        return export_generator(workspace, settings, exported)
+    if exported.info.kind == "synthesize":
+        raise BadInput(
+            "A synthesis run has no model for diagnosis to be exported",
+            file=exported.id,
+            remedy="Export its generator with --format keras --out FILE, or name a validation run.",
+        )
+    return export_diagnosis_model(workspace, settings, run)
+
+
+def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
+    """Train the final network of a validation run and write it as a folder for apps, at `out` or `exports/<validation
+    run>-<format>` of the study; as ONNX also to `models/<validation run>.onnx`.
+
+    Nothing is written before all files were compared with the network; the folder is moved to its place when it is
+    whole. Result: `run`, `format`, `folder`, `temperature`, `agreement` (an entry for each file, as
+    `phone.agreement.agreement` says), and of ONNX `model`.
+
+    Raises:
+        BadInput: the run is no finished validation, or the folder cannot be there.
+        BadModel: a file does not answer as the network does.
+        UserError: what training raises.
+    """
+    validated = workspace.run(settings.run)
+    result = finished_validation(validated)
+    place = place_for(settings.out, workspace.root / "exports" / f"{validated.id}-{settings.format}")
+    trained = as_trained(validated)
+    mirrored = trained.training.mirrored_test
+    yield Note("The model is trained anew on all images of the run, by its recipe.")
+    yield Progress(0, 1, "starting PyTorch")
+
+    from busapp.engine.classifiers.onnx_file import logits_of
+    from busapp.engine.export.final_model import train_final
+
+    network = yield from train_final(workspace, validated)
+    records = images_known(workspace, validated)
+    description = yield from describe_model(workspace, validated, records)
+    examples = yield from _examples(workspace, validated, result)
+    if settings.format == "onnx":
+        known = yield from what_it_knows(workspace, network, trained, records)
+        yield Progress(0, 1, "writing the model")
+        files = [_onnx(network, run, description, known, mirrored=mirrored)]
+    else:
+        files = yield from _tflite(network, description, examples, mirrored=mirrored)
+    report = yield from agreement(
+        files,
+        lambda pixels: logits_of(network, pixels, mirrored=mirrored),
+        examples,
+        description.preprocessing,
+        description.temperature,
+    )
+    yield from _warnings(report)
+    yield Progress(len(examples), len(examples), "writing the folder")
+    with new_target(place, as_zip=False) as target:
+        Handout(description, files, report, mirrored).write(target, examples)
+        make_room(place)
+    finished = {"run": validated.id, "format": settings.format, "folder": str(place)}
+    if settings.format == "onnx":
+        path = workspace.models_dir / f"{validated.id}.onnx"
+        write_atomically(path, files[0].content)
+        finished["model"] = str(path)
+    yield Finished({**finished, "temperature": description.temperature, "agreement": report})
+
+
+def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Generator[Event, None, list[Example]]:
+    """The images that the run used, as far as the study still has them."""
+    selection = select(workspace, as_trained(validated))
+    if selection.fingerprint() != result["images_fingerprint"]:
+        yield Note("The study's images have changed since the run; the model is compared on those of now.", "warning")
+    classes, flags = list(result["classes"]), workspace.catalog.flags()
+    return [
+        Example(workspace.image_path(record), classes.index(record.class_name), TEXT in flags.get(record.id, ()))
+        for record in selection.records
+        if record.class_name in classes
+    ]
+
+
+def _warnings(report: list[dict[str, Any]]) -> Iterator[Event]:
+    for entry in report:
+        lost = 100 * (entry["original_accuracy"] - entry["accuracy"])
+        if lost > LOST_POINTS:
+            yield Note(
+                f"{entry['file']} gets {lost:.1f} points fewer of the run's images right than the original does. "
+                "Prefer the float32 file where that matters.",
+                "warning",
+            )
+
+
+# -- the files -----------------------------------------------------------------------------------------------
+
+
+def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ModelFile:
+    from busapp.engine.classifiers.onnx_file import write_onnx
+
+    aside = run.folder / "model.onnx"
+    try:
+        write_onnx(
+            network, aside, description.image_size, description.model_dump(mode="json"), known, mirrored=mirrored
+        )
+        diagnoser, content = Diagnoser(Model.load(aside)), aside.read_bytes()
+    finally:
+        aside.unlink(missing_ok=True)
+
+    def ask(pixels: Pixels) -> Answers:
+        found = diagnoser.run(pixels)
+        return {"logits": found.logits, "maps": found.maps}
+
+    places = {node.name: place for place, node in enumerate(diagnoser.model.session.get_outputs())}
+    return ModelFile("model.onnx", content, ask, places)
+
+
+def _tflite(
+    network: Any, description: ModelDescription, examples: list[Example], *, mirrored: bool
+) -> Generator[Event, None, list[ModelFile]]:
+    """A float32 and an int8 file."""
+    yield Progress(0, 1, "starting TensorFlow")
+
+    from busapp.engine.export.phone.keras_twin import build_twin
+    from busapp.engine.export.phone.tflite import TFLiteModel, to_float32, to_int8
+    from busapp.engine.gan.keras_setup import keras_on
+
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    keras = keras_on("tensorflow")
+    twin = build_twin(
+        keras,
+        weights,
+        description.image_size,
+        mirrored=mirrored,
+        temperature=description.temperature,
+    )
+    seen = _Seen(examples, description.preprocessing)
+
+    def convert(_: str) -> tuple[bytes, bytes]:
+        return to_float32(twin), to_int8(keras, twin, seen.images)
+
+    with closing(in_order(convert, ["both"], "export")) as steps:
+        try:
+            for step in steps:
+                yield Progress(seen.count, 2 * REPRESENTATIVE, "converting to TensorFlow Lite")
+                if step is not None:
+                    float32, int8 = step[1].result()
+        finally:
+            seen.stop()
+    made = (("model-float32.tflite", float32, False), ("model-int8.tflite", int8, True))
+    models = [(name, content, TFLiteModel(content), rounded) for name, content, rounded in made]
+    return [ModelFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models]
+
+
+class _Seen:
+    """The images after which an int8 file is made, as a thread goes through them; `count` says how far it is."""
+
+    def __init__(self, examples: list[Example], preprocessing: Preprocessing) -> None:
+        self._examples, self._preprocessing = examples, preprocessing
+        self._stopped = threading.Event()
+        self.count = 0
+
+    def images(self) -> Iterator[Pixels]:
+        for pixels in evenly(self._examples, self._preprocessing, REPRESENTATIVE):
+            if self._stopped.is_set():
+                raise UserError("The export was cancelled")
+            self.count += 1
+            yield pixels
+
+    def stop(self) -> None:
+        """Let the thread end at its next image."""
+        self._stopped.set()

@@ -1,0 +1,181 @@
+"""The folder that an app's developer is given: model files and all that is needed to use them without the study."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, ModelDescription
+from busapp.engine.export.phone.agreement import Example, ModelFile
+from busapp.engine.export.phone.readme import readme
+from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
+from busapp.engine.sharing.names import safe_name
+from busapp.engine.sharing.targets import Target
+from busapp.engine.utils.png import bare_png, png
+from busapp.errors import BadInput, UnreadableImage
+
+N_EXAMPLES: Final = 3
+TOLERANCE: Final = {False: 0.001, True: 0.02}
+"""Of a probability, in `expected.json`, by whether a file is rounded: processors do not all round alike."""
+_SIGN: Final = "agreement.json"
+"""Without it, a folder is not taken for one of these."""
+
+
+def place_for(out: Path | None, default: Path) -> Path:
+    """Where the folder is to stand: `out` in full, which must be empty or not there; left open, at `default`, where it
+    takes the place of an earlier one.
+
+    Raises:
+        BadInput: something else is there, or nothing can be.
+    """
+    place = (out or default).expanduser().resolve()
+    try:
+        above = next((folder for folder in place.parents if folder.exists()), place)
+        if not above.is_dir() or place.is_file():
+            raise BadInput("This is not a folder", file=place, remedy="Choose another place with --out.")
+        is_ours = out is None and (place / _SIGN).is_file()
+        if place.exists() and any(place.iterdir()) and not is_ours:
+            raise BadInput("This is not an empty folder", file=place, remedy="Name an empty or a new one with --out.")
+    except OSError as error:
+        raise BadInput("The place cannot be opened", file=place, remedy=f"{error.strerror}.") from error
+    return place
+
+
+def make_room(place: Path) -> None:
+    """Take away an earlier folder at a `place_for`, once the new one is whole."""
+    if (place / _SIGN).is_file():
+        shutil.rmtree(place)
+
+
+@dataclass(frozen=True)
+class Handout:
+    """What the folder is made of. `agreement` has an entry for each of `files`; `mirrored` says that the model answers
+    with the mean over an image and its mirror image."""
+
+    description: ModelDescription
+    files: Sequence[ModelFile]
+    agreement: Sequence[dict[str, Any]]
+    mirrored: bool
+
+    def write(self, target: Target, examples: Sequence[Example]) -> None:
+        """Write everything; of `examples` a few are chosen, by content hash.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        classes = self.description.classes
+        for file in self.files:
+            target.write(file.name, file.content)
+        target.write("labels.txt", "".join(f"{name}\n" for name in classes).encode())
+        target.write("preprocessing.json", _json(self.preprocessing()))
+        target.write(_SIGN, _json(self._report()))
+        shown = self._examples(target, choose(examples, len(classes)))
+        target.write("examples/expected.json", _json(shown))
+        words = readme(self.description, self.files, self.agreement, shown, mirrored=self.mirrored)
+        target.write("README.md", words.encode())
+
+    def preprocessing(self) -> dict[str, Any]:
+        """`preprocessing.json`: numbers that a program can read."""
+        size = self.description.image_size
+        return {
+            "width": size,
+            "height": size,
+            "channels": "RGB",
+            "layout": "NHWC",
+            "dtype": "uint8",
+            "value_range": [0, 255],
+            "resize": {
+                "filter": "bilinear",
+                "antialiasing": True,
+                "keep_aspect_ratio": False,
+                "reference": "Pillow: Image.convert('RGB').resize((width, height), Image.Resampling.BILINEAR)",
+            },
+            "equalise": self._equalisation(),
+            "normalisation": {
+                "inside_the_model": True,
+                "mean": [round(float(value), 6) for value in MEAN],
+                "std": [round(float(value), 6) for value in STD],
+            },
+            "mirror_image_averaged_inside_the_model": self.mirrored,
+            "temperature": self.description.temperature,
+            "temperature_inside_the_model": not any(file.name.endswith(".onnx") for file in self.files),
+        }
+
+    def _equalisation(self) -> dict[str, Any] | None:
+        if not self.description.equalise:
+            return None
+        return {
+            "method": "CLAHE (contrast-limited adaptive histogram equalisation) after resizing, before the model",
+            "channel": "Y of YCbCr (JFIF); Cb and Cr stay as they are",
+            "stretch_channel_to_0_255_first": True,
+            "tiles_each_side": TILES,
+            "tile_pixels": max(1, self.description.image_size // TILES),
+            "clip_limit": CLIP_LIMIT,
+            "clip_limit_is": "share of a tile's pixels that one of 256 grey levels may hold",
+            "levels": 256,
+            "leave_images_of_one_grey_level": True,
+            "reference": "scikit-image: skimage.exposure.equalize_adapthist(Y, kernel_size=tile_pixels, clip_limit)",
+        }
+
+    def _report(self) -> dict[str, Any]:
+        return {
+            "what": "Each file beside the network that it was made of, on the images that the network learned from. "
+            "These accuracies say how alike both answer; what to expect of new images is the accuracy of the "
+            "cross-validation.",
+            "files": list(self.agreement),
+            "cross_validation": self.description.provenance.model_dump(mode="json"),
+            "notice": RESEARCH_USE,
+        }
+
+    def _examples(self, target: Target, chosen: Sequence[Example]) -> dict[str, Any]:
+        images: list[dict[str, Any]] = []
+        for example in chosen:
+            try:
+                original = read_image(example.path)
+            except UnreadableImage:
+                continue
+            true = self.description.classes[example.label]
+            name = f"{len(images) + 1}-{safe_name(true)}"
+            pixels = self.description.preprocessing.pixels(original)
+            target.write(f"examples/{name}.png", png(original))
+            target.write(f"examples/{name}-prepared.png", bare_png(Image.fromarray(pixels)))
+            images.append(
+                {
+                    "image": f"{name}.png",
+                    "prepared": f"{name}-prepared.png",
+                    "true_class": true,
+                    "expected": {file.name: self._expected(file, pixels[None]) for file in self.files},
+                }
+            )
+        tolerance = {file.name: TOLERANCE[file.rounded] for file in self.files}
+        return {"classes": list(self.description.classes), "tolerance_of_a_probability": tolerance, "images": images}
+
+    def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, Any]:
+        answers = file.run(pixels)
+        probabilities = file.probabilities(answers, self.description.temperature)
+        outputs: dict[str, npt.NDArray[Any]] = {**answers, "probabilities": probabilities}
+        return {name: _rounded(values[0]) for name, values in outputs.items()}
+
+
+def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:
+    """A few images, of each class in turn, those first that have no text burned in: always the same of a study."""
+    ordered = sorted(examples, key=lambda example: (example.with_text, example.path.stem))
+    of_class = [[example for example in ordered if example.label == label] for label in range(n_classes)]
+    longest = max(map(len, of_class), default=0)
+    in_turn = [images[place] for place in range(longest) for images in of_class if place < len(images)]
+    return in_turn[:N_EXAMPLES]
+
+
+def _rounded(values: Any) -> Any:
+    """As nested lists with as many digits as matter."""
+    return np.round(np.asarray(values, dtype=np.float64), 5).tolist()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode()

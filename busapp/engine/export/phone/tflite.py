@@ -1,0 +1,93 @@
+"""TensorFlow Lite files made of the twin network, and running them.
+
+Both files take the same uint8 pixels, one image at a time, and give the same two float32 outputs, so that an app can
+put one in the place of the other: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
+
+Warnings are off meanwhile: TensorFlow announces, whenever its interpreter is used and also from within its converter,
+that it will move to a package of its own, which until then would be a second copy of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine.export.phone.agreement import Answers
+from busapp.engine.export.phone.keras_twin import features_of
+from busapp.engine.export.phone.rounding import correct_biases
+from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.utils.quiet import no_warnings
+
+
+def to_float32(twin: Any) -> bytes:
+    """The twin network as a file that computes in float32."""
+    with no_warnings():
+        return bytes(_converter(twin, "uint8").convert())
+
+
+def to_int8(keras: Any, twin: Any, images: Callable[[], Iterable[Pixels]]) -> bytes:
+    """The twin network, which is changed for it, as a file that computes in 8-bit integers throughout.
+
+    Weights are rounded for each output channel, what flows between the layers after the ranges that it has on `images`:
+    a few hundred at most, uint8 (size, size, 3), without labels. They are gone through twice; what they raise stops the
+    work.
+    """
+    correct_biases(keras, features_of(twin), images())
+    tf = tensorflow()
+    converter = _converter(twin, "float32")
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
+    with no_warnings(), ExitStack() as rounding:
+
+        def representative() -> Iterator[dict[str, npt.NDArray[np.float32]]]:
+            for number, pixels in enumerate(images()):
+                values = pixels[None].astype(np.float32)
+                if number == 0:  # black and white, so that a pixel's value is its integer in the file
+                    values[0, 0, 0], values[0, 0, 1] = 0, 255
+                yield {"pixels": values}
+            rounding.enter_context(native_messages_logged())  # the quantiser prints its settings
+
+        converter.representative_dataset = representative
+        return bytes(converter.convert())
+
+
+def _converter(twin: Any, dtype: str) -> Any:
+    """A converter for one image of `dtype`. The batch is fixed: accelerators of phones want that."""
+    tf = tensorflow()
+
+    class Diagnosing(tf.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.held = [variable.value for variable in twin.variables]  # the converter looks for what a module holds
+
+        @tf.function(input_signature=[tf.TensorSpec((1, *twin.input_shape[1:]), dtype, name="pixels")])  # type: ignore[untyped-decorator]
+        def diagnose(self, pixels: Any) -> dict[str, Any]:
+            logits, maps = twin(tf.cast(pixels, tf.float32))
+            return {"probabilities": tf.nn.softmax(logits), "maps": maps}
+
+    module = Diagnosing()
+    return tf.lite.TFLiteConverter.from_concrete_functions([module.diagnose.get_concrete_function()], module)
+
+
+class TFLiteModel:
+    """A file that is ready to run. Not to be shared between threads."""
+
+    def __init__(self, content: bytes) -> None:
+        with no_warnings(), native_messages_logged():
+            self._interpreter = tensorflow().lite.Interpreter(model_content=content)
+            self._interpreter.allocate_tensors()
+            self._run = self._interpreter.get_signature_runner()
+
+    def run(self, pixels: Pixels) -> Answers:
+        """`probabilities` (n, classes) and `maps` (n, classes, h, w) of uint8 (n, size, size, 3), one after another."""
+        each = [self._run(pixels=image[None]) for image in pixels]
+        return {name: np.concatenate([answer[name] for answer in each]) for name in ("probabilities", "maps")}
+
+    def outputs(self) -> dict[str, int]:
+        """The place of each output by its name, for interpreters that know places alone."""
+        places = [detail["index"] for detail in self._interpreter.get_output_details()]
+        return {name: places.index(detail["index"]) for name, detail in self._run.get_output_details().items()}

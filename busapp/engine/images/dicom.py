@@ -1,0 +1,274 @@
+"""Ultrasound pictures out of DICOM files, and nothing that says whose they are.
+
+`DicomHeader.patient`, `.instance` and `.identifiers` are the only identifiers that leave this module; a caller hashes
+the first two (`busapp.engine.study.patients`), looks for the others where they must not be, and keeps nothing else.
+Sentences for people name no value of the file but its modality, its size and how it is compressed.
+"""
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import numpy as np
+from PIL import Image
+
+from busapp.engine.images.preprocessing import MAX_BYTES
+from busapp.engine.utils.quiet import no_warnings
+from busapp.errors import UnreadableImage
+
+if TYPE_CHECKING:
+    from busapp.engine.images.dicom_file import DicomFile, Values
+    from busapp.engine.images.dicom_pixels import PixelFormat
+
+_STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
+_ENCAPSULATED_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
+_CENTIMETRES: Final = 3
+_TWO_DIMENSIONAL: Final = 1
+# What removers of names write into the place of the patient's number: it would make one patient of all.
+_NOBODY: Final = frozenset({"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown"})
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two exclusive, as Pillow's `crop` wants it."""
+
+
+@dataclass(frozen=True)
+class DicomHeader:
+    """What a file says before its pixels are decoded. `patient` and `instance` are identifiers: hash, never store.
+    `identifiers` are the patient's number and the parts of the name: never store."""
+
+    patient: str = field(repr=False)
+    instance: str = field(repr=False)
+    identifiers: tuple[str, ...] = field(repr=False)
+    modality: str
+    frames: int
+    width: int
+    height: int
+    burned_in: bool
+    """Whether the file itself says that text which identifies the patient may be part of the picture."""
+
+
+@dataclass(frozen=True)
+class DicomFrame:
+    """One frame: 8-bit RGB, its number in the loop from 1, and how many millimetres a pixel is wide, if it is known."""
+
+    picture: Image.Image
+    number: int
+    spacing_mm: float | None
+    cropped: bool
+    """Whether everything around the ultrasound regions was cut away."""
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file that begins with `head` (132 bytes or more) is meant to be a DICOM file."""
+    return head[128:132] == b"DICM" or _begins_with_elements(head)
+
+
+def _begins_with_elements(head: bytes) -> bool:
+    """Whether there are DICOM elements where the preamble should be, as in files from before the year 1996.
+
+    Two elements of group 8 (or of the file's own group 2) must follow each other in order. No other format of
+    pictures, tables or archives begins like this.
+    """
+    at, last_tag, found = 0, 0, 0
+    while found < 2:
+        if len(head) < at + 8:
+            return False
+        group, element, length = struct.unpack_from("<HHL", head, at)
+        tag = group << 16 | element
+        if group not in (0x0002, 0x0008) or (found and tag <= last_tag):
+            return False
+        vr = head[at + 4 : at + 6]
+        if vr in (b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"UL", b"US", b"DT", b"PN", b"ST"):
+            length = length >> 16
+        elif vr == b"OB" and group == 0x0002 and len(head) >= at + 12:
+            length = 4 + struct.unpack_from("<L", head, at + 8)[0]
+        if length % 2 or length > 128:
+            return False
+        at, last_tag, found = at + 8 + length, tag, found + 1
+    return True
+
+
+def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomHeader:
+    """Read what stands before the pixels, in a few milliseconds, from all bytes of a file or a stream that can seek.
+
+    Raises:
+        UnreadableImage: it holds no ultrasound picture that can be read.
+    """
+    with _readable(file):
+        dicom, pixels = _opened(content_or_stream)
+        return DicomHeader(
+            patient=_patient(dicom.values),
+            instance=dicom.values.text("SOPInstanceUID"),
+            identifiers=_identifiers(dicom.values),
+            modality=dicom.values.text("Modality"),
+            frames=pixels.frames,
+            width=pixels.width,
+            height=pixels.height,
+            burned_in=dicom.values.text("BurnedInAnnotation").upper() == "YES",
+        )
+
+
+@dataclass(frozen=True)
+class DicomLoop:
+    """The frames of a file, each decoded when it is asked for; a single picture is a loop of one."""
+
+    file: str
+    _dicom: "DicomFile" = field(repr=False)
+    _pixels: "PixelFormat" = field(repr=False)
+    _box: Box | None
+    _spacing: float | None
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames the file says it has, 1 or more."""
+        return self._pixels.frames
+
+    def frame(self, index: int) -> DicomFrame:
+        """Decode frame `index`, from 0, and no other. Raises `UnreadableImage`."""
+        from busapp.engine.images.dicom_pixels import decode_frame
+
+        with _readable(self.file):
+            picture = decode_frame(self._dicom, self._pixels, index)
+        cut = picture.crop(self._box) if self._box else picture
+        return DicomFrame(cut, index + 1, self._spacing, cropped=self._box is not None)
+
+
+def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> DicomLoop:
+    """Look through a file whose frames are decoded later.
+
+    `crop_to_regions` cuts to the box around the ultrasound regions, which leaves out the machine's banner with the
+    patient's name. Where the file names no regions, or impossible ones, nothing is cut (`DicomFrame.cropped`).
+
+    Raises:
+        UnreadableImage: it holds no ultrasound picture that can be read.
+    """
+    with _readable(file):
+        dicom, pixels = _opened(content)
+        box = _regions_box(dicom.values, pixels) if crop_to_regions else None
+        return DicomLoop(str(file), dicom, pixels, box, _spacing(dicom.values))
+
+
+def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
+    """Decode the frames one after the other; of a loop of more than `most`, that many, evenly spaced.
+
+    `crop_to_regions` is that of `open_loop`.
+
+    Raises:
+        UnreadableImage: the file or one of the frames cannot be read; frames before it have been yielded.
+    """
+    loop = open_loop(content, file=file, crop_to_regions=crop_to_regions)
+    for index in evenly_spaced(loop.n_frames, most):
+        yield loop.frame(index)  # warnings are off only while it decodes: not while a caller is at work
+
+
+def evenly_spaced(n_frames: int, most: int) -> list[int]:
+    """Up to `most` frame indices, each in the middle of an equal stretch of the loop."""
+    n_taken = min(n_frames, most)
+    return [(2 * k + 1) * n_frames // (2 * n_taken) for k in range(n_taken)]
+
+
+@contextmanager
+def _readable(file: Path | str) -> Iterator[None]:
+    """Turn whatever is raised over a bad file into a sentence for people that repeats none of its values."""
+    try:
+        # pydicom warns of values that break the standard, and repeats them.
+        with no_warnings(), np.errstate(all="ignore"):
+            yield
+    # Without the first error as cause: it may repeat values too.
+    except UnreadableImage as error:
+        raise UnreadableImage(error.what, file=file, remedy=error.remedy) from None
+    except Exception:  # damaged files make pydicom and the decoders raise errors of every kind
+        raise UnreadableImage(
+            "The DICOM file is damaged", file=file, remedy="Copy it again from where it came from."
+        ) from None
+
+
+def _opened(content_or_stream: bytes | BinaryIO) -> "tuple[DicomFile, PixelFormat]":
+    # Here, because everybody who looks at a folder asks `is_dicom`, and pydicom takes long to load.
+    from busapp.engine.images import dicom_file, dicom_pixels
+
+    content = content_or_stream if isinstance(content_or_stream, bytes) else None
+    if content is not None and len(content) > MAX_BYTES:
+        raise dicom_file.too_much()
+    stream = content_or_stream if not isinstance(content_or_stream, bytes) else io.BytesIO(content_or_stream)
+    if not is_dicom(stream.read(132)):
+        raise UnreadableImage("It is not a DICOM file", remedy="Check that it was copied completely.")
+    stream.seek(0)
+    dicom = dicom_file.read(stream, content=content)
+    _must_be_ultrasound(dicom)
+    return dicom, dicom_pixels.checked_format(dicom)
+
+
+def _must_be_ultrasound(dicom: "DicomFile") -> None:
+    modality = dicom.values.text("Modality").upper()
+    if dicom.kind.startswith(_ENCAPSULATED_DOCUMENTS):
+        raise UnreadableImage(
+            "It is a document inside a DICOM file, such as a PDF, not a picture", remedy="Leave it out."
+        )
+    if dicom.kind.startswith(_STRUCTURED_REPORTS) or modality == "SR":
+        raise UnreadableImage("It is a structured report, not a picture", remedy="Leave it out.")
+    if modality not in ("", "US"):
+        named = modality if re.fullmatch(r"[A-Z]{2,12}", modality) else "unknown"
+        raise UnreadableImage(f"It is not an ultrasound image (its modality is {named})", remedy="Leave it out.")
+
+
+def _patient(values: "Values") -> str:
+    """Who it is, as well as the file can tell; a study or a single picture stands for a patient without a name.
+
+    The bare number, as tables name it too. Who issued it does not count: not every machine says so, and one patient
+    taken for two would be split between training and test, while two taken for one are only kept together."""
+    number, name, born = (values.text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
+    if number.casefold() not in _NOBODY:
+        return number
+    if born and name.strip("^ ").casefold() not in _NOBODY:
+        return f"name {name} born {born}"
+    for keyword, kind in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "picture")):
+        if uid := values.text(keyword):
+            return f"{kind} {uid}"
+    return ""
+
+
+def _identifiers(values: "Values") -> tuple[str, ...]:
+    parts = [values.text("PatientID"), *re.split(r"[\^=\s]+", values.text("PatientName"))]
+    return tuple(part for part in parts if part.casefold() not in _NOBODY)
+
+
+def _regions_box(values: "Values", pixels: "PixelFormat") -> Box | None:
+    """The box around all ultrasound regions that lie inside the picture."""
+    regions = values.items("SequenceOfUltrasoundRegions")
+    boxes = [box for region in regions if (box := _region_box(region, pixels))]
+    if not boxes:
+        return None
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+def _region_box(region: "Values", pixels: "PixelFormat") -> Box | None:
+    left, top, right, bottom = (
+        region.whole_number(f"RegionLocation{corner}", -1) for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")
+    )
+    # The last pixel belongs to the region; some machines name the one after it.
+    if not (0 <= left < right <= pixels.width and 0 <= top < bottom <= pixels.height):
+        return None
+    return left, top, min(right + 1, pixels.width), min(bottom + 1, pixels.height)
+
+
+def _spacing(values: "Values") -> float | None:
+    """Millimetres a pixel, from left to right: of the first two-dimensional region, or of the picture."""
+    for region in values.items("SequenceOfUltrasoundRegions"):
+        delta = region.number("PhysicalDeltaX") or 0.0
+        two_dimensional = region.number("RegionSpatialFormat") == _TWO_DIMENSIONAL
+        in_centimetres = region.number("PhysicalUnitsXDirection") == _CENTIMETRES
+        if two_dimensional and in_centimetres and _is_plausible(10.0 * abs(delta)):
+            return 10.0 * abs(delta)
+    spacings = values.numbers("PixelSpacing")  # between rows, then between columns
+    return spacings[1] if len(spacings) == 2 and _is_plausible(spacings[1]) else None
+
+
+def _is_plausible(spacing_mm: float) -> bool:
+    return 0.0 < spacing_mm < 100.0

@@ -1,0 +1,231 @@
+"""Reading a DICOM file that nobody vouches for: a few of its values, and where its pixels lie.
+
+pydicom reads the elements; this module sets the limits that pydicom has not: how many elements are read, how large a
+value may be, and how far a deflated file may grow. Of all elements only those in `_WANTED` are kept.
+"""
+
+import io
+import logging
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from busapp.engine.images.preprocessing import MAX_BYTES
+from busapp.errors import UnreadableImage
+
+# pydicom repeats the values it complains of in its log, and a value may name a patient.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+_COLOURS: Final = ("Red", "Green", "Blue")
+_WANTED: Final = frozenset(
+    tag
+    for keyword in (
+        *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "BurnedInAnnotation"),
+        *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "IssuerOfPatientID"),
+        *("Laterality", "ImageLaterality"),
+        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+        *("BitsAllocated", "BitsStored", "PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+        *("SequenceOfUltrasoundRegions", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
+        *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+        *(f"{colour}PaletteColorLookupTable{part}" for colour in _COLOURS for part in ("Descriptor", "Data")),
+        *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
+    )
+    if (tag := tag_for_keyword(keyword)) is not None
+)
+UNDEFINED_LENGTH: Final = 0xFFFFFFFF
+_PIXEL_DATA: Final = 0x7FE00010
+_META: Final = (0x00020002, 0x00020010)  # the kind of object, and the transfer syntax
+_MAX_VALUE: Final = 2**19
+_MAX_NESTED_VALUE: Final = 2**26
+_MAX_READS: Final = 200_000
+
+
+class GuardedStream:
+    """A stream that may be read a limited number of times, which limits time and memory: pydicom reads every element,
+    sequence item and fragment on its own, and makes an object of each, however small it is.
+
+    With `whole`, a value that the stream ends in is an error: pydicom would hand over the part that is there.
+    """
+
+    def __init__(self, stream: BinaryIO, *, largest: int, whole: bool = False) -> None:
+        self._stream = stream
+        self._largest = largest
+        self._whole = whole
+        self._reads_left = _MAX_READS
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0 or size > self._largest:
+            raise too_much()
+        content = self._stream.read(size)
+        if self._whole and len(content) < size:
+            raise cut_short()
+        return content
+
+
+@dataclass(frozen=True)
+class Values:
+    """The elements of a file or of an item of a sequence, asked for by keyword."""
+
+    elements: Dataset
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.elements
+
+    def any(self, keyword: str) -> Any:
+        """The value, None where it is missing, empty or cannot be made sense of."""
+        try:
+            return self.elements.get(keyword)
+        except Exception:  # pydicom makes sense of values when they are asked for, and raises errors of every kind
+            return None
+
+    def text(self, keyword: str) -> str:
+        """The value without blanks around it; empty where it is missing or damaged."""
+        value = self.any(keyword)
+        try:
+            return "" if value is None else str(value).strip(" \0")
+        except Exception:  # a name is decoded only now
+            return ""
+
+    def numbers(self, keyword: str) -> list[float]:
+        """One number or several; empty where there is none or anything else."""
+        value = self.any(keyword)
+        try:
+            return [float(number) for number in (value if hasattr(value, "__len__") else [value])]
+        except (TypeError, ValueError):
+            return []
+
+    def number(self, keyword: str) -> float | None:
+        """The number, or the first one of several; None where it is missing, damaged or not finite."""
+        values = self.numbers(keyword)
+        return values[0] if values and math.isfinite(values[0]) else None
+
+    def whole_number(self, keyword: str, default: int) -> int:
+        """The number; `default` where it is missing, and -1 where it is no whole number."""
+        value = self.any(keyword)
+        if value is None:
+            return default
+        number = self.number(keyword)
+        return int(number) if number is not None and number.is_integer() else -1
+
+    def binary(self, keyword: str) -> bytes:
+        """The bytes of an element; empty where it is missing or anything else."""
+        value = self.any(keyword)
+        return value if isinstance(value, bytes) else b""
+
+    def items(self, keyword: str) -> list["Values"]:
+        """The items of a sequence; empty where it is missing or damaged."""
+        value = self.any(keyword)
+        return [Values(item) for item in value] if isinstance(value, Sequence) else []
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """What was read: `values` holds no pixels; those are `pixel_length` bytes from `pixels_at` on in `content`.
+
+    `pixels_at` is None where the file has no pixels; `pixel_length` is `UNDEFINED_LENGTH` where they are encapsulated.
+    `content` is None where only a stream was read.
+    """
+
+    values: Values
+    kind: str
+    syntax: UID | None
+    content: bytes | None
+    pixels_at: int | None
+    pixel_length: int
+    pixel_vr: str
+
+
+def too_much() -> UnreadableImage:
+    return UnreadableImage(
+        "The DICOM file claims to hold more than a file can hold",
+        remedy="Export it again from the archive or from the ultrasound machine.",
+    )
+
+
+def cut_short() -> UnreadableImage:
+    return UnreadableImage(
+        "The DICOM file is cut short: pixels are missing", remedy="Copy it again from where it came from."
+    )
+
+
+def read(stream: BinaryIO, *, content: bytes | None = None) -> DicomFile:
+    """Read everything before the pixels.
+
+    Raises:
+        UnreadableImage: it holds more than can be trusted.
+        Exception: of any kind, from pydicom, where the file is damaged.
+    """
+    stream.seek(132 if stream.read(132).endswith(b"DICM") else 0)
+    guarded = GuardedStream(stream, largest=_MAX_NESTED_VALUE)
+    meta = read_dataset(
+        guarded,  # type: ignore[arg-type]  # pydicom only reads, seeks and tells
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, vr, length: tag >> 16 != 2 or _is_too_large(tag, length),
+        specific_tags=[*_META],
+    )
+    kind = str(meta.get("MediaStorageSOPClassUID", ""))
+    if kind == MediaStorageDirectoryStorage:
+        raise UnreadableImage(
+            "It is a list of DICOM files (DICOMDIR) and holds no picture",
+            remedy="Import the folder in which it lies: the files that it lists are found there.",
+        )
+    syntax = UID(str(meta.TransferSyntaxUID)) if "TransferSyntaxUID" in meta else None
+    if syntax == DeflatedExplicitVRLittleEndian:
+        content = _inflate(stream.read(MAX_BYTES + 1))
+        guarded = GuardedStream(io.BytesIO(content), largest=_MAX_NESTED_VALUE)
+    return _read_values(guarded, kind, syntax, content)
+
+
+def _read_values(stream: GuardedStream, kind: str, syntax: UID | None, content: bytes | None) -> DicomFile:
+    pixels: tuple[int | None, int, str] = (None, 0, "OW")
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        nonlocal pixels
+        if tag == _PIXEL_DATA:
+            pixels = (stream.tell(), length, vr or "OW")
+        return tag == _PIXEL_DATA or (tag in _WANTED and _is_too_large(tag, length))
+
+    values = read_dataset(
+        stream,  # type: ignore[arg-type]
+        is_implicit_VR=syntax in (None, ImplicitVRLittleEndian),
+        is_little_endian=syntax != ExplicitVRBigEndian,
+        stop_when=at_pixels,
+        specific_tags=[*_WANTED],
+    )
+    if syntax is None and pixels[1] != UNDEFINED_LENGTH:  # pydicom has found out by looking at the first element
+        syntax = ImplicitVRLittleEndian if values.original_encoding[0] else ExplicitVRLittleEndian
+    return DicomFile(Values(values), kind or str(values.get("SOPClassUID", "")), syntax, content, *pixels)
+
+
+def _is_too_large(tag: BaseTag, length: int) -> bool:
+    if _MAX_VALUE < length < UNDEFINED_LENGTH:
+        raise too_much()
+    return False
+
+
+def _inflate(deflated: bytes) -> bytes:
+    """Deflated syntax (PS3.5, A.5), as far as 512 MiB; pydicom inflates without a limit."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflater.decompress(deflated, MAX_BYTES)
+    if inflater.unconsumed_tail or len(deflated) > MAX_BYTES:
+        raise too_much()
+    return content

@@ -1,0 +1,336 @@
+"""One frame of a DICOM file as an 8-bit RGB picture.
+
+pydicom decodes what is uncompressed, Pillow run lengths, JPEG and JPEG 2000, CharLS JPEG-LS.
+What a codestream says of its own size is compared with the file's before it is decoded, since a decoder believes it.
+(GDCM would decode all of them, but ends the whole program over a damaged JPEG.)
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from busapp.engine.images.dicom_colour import to_rgb
+from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
+from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS, LimitedReads, refuse_many_scans
+from busapp.errors import UnreadableImage
+
+Samples = npt.NDArray[Any]
+"""uint8, uint16, int8 or int16, shape (height, width) or (height, width, 3), as they were stored."""
+
+NATIVE: Final = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+)
+_JPEG: Final = {JPEGBaseline8Bit: (0, 1), JPEGExtended12Bit: (0, 1), JPEGLossless: (3,), JPEGLosslessSV1: (3,)}
+_JPEG_2000: Final = (JPEG2000Lossless, JPEG2000)
+_JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
+_SYNTAXES: Final = frozenset((*NATIVE, RLELossless, *_JPEG, *_JPEG_2000, *_JPEG_LS))
+_COLOURS: Final = {
+    "MONOCHROME1": 1,
+    "MONOCHROME2": 1,
+    "PALETTE COLOR": 1,
+    "RGB": 3,
+    "YBR_FULL": 3,
+    "YBR_FULL_422": 3,
+    "YBR_ICT": 3,
+    "YBR_RCT": 3,
+}
+_MAX_SEGMENTS: Final = 10_000
+"""Before the one that says how large the picture is; usual files have a dozen."""
+_ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM file, or as PNG."
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """What the file says of its pixels; `checked` has compared it with what can be decoded."""
+
+    syntax: UID
+    colours: str
+    samples: int
+    width: int
+    height: int
+    frames: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    planar: int
+
+    def frame_bytes(self) -> int:
+        """The bytes of an uncompressed frame."""
+        values = self.width * self.height * (2 if self.colours == "YBR_FULL_422" else self.samples)
+        return values * self.bits_allocated // 8
+
+
+def checked_format(dicom: DicomFile) -> PixelFormat:
+    """The format of the pixels, once it is known that they can be decoded and are not too large.
+
+    Raises:
+        UnreadableImage: there are no pixels, or they cannot be decoded or trusted.
+    """
+    if dicom.pixels_at is None:
+        raise UnreadableImage("The DICOM file holds no picture", remedy="Leave it out.")
+    pixels = PixelFormat(
+        syntax=_known_syntax(dicom.syntax),
+        colours=dicom.values.text("PhotometricInterpretation"),
+        samples=dicom.values.whole_number("SamplesPerPixel", 1),
+        width=dicom.values.whole_number("Columns", -1),
+        height=dicom.values.whole_number("Rows", -1),
+        frames=dicom.values.whole_number("NumberOfFrames", 1) or 1,
+        bits_allocated=dicom.values.whole_number("BitsAllocated", -1),
+        bits_stored=dicom.values.whole_number("BitsStored", dicom.values.whole_number("BitsAllocated", -1)),
+        signed=dicom.values.whole_number("PixelRepresentation", 0) == 1,
+        planar=dicom.values.whole_number("PlanarConfiguration", 0),
+    )
+    if min(pixels.width, pixels.height, pixels.frames) < 1:
+        raise UnreadableImage("The DICOM file does not say how large its picture is", remedy=_ANOTHER_EXPORT)
+    if pixels.width * pixels.height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"The image has {pixels.width}×{pixels.height} pixels, more than {MAX_PIXELS // 1_000_000} million",
+            remedy="Make it smaller first.",
+        )
+    if _COLOURS.get(pixels.colours) != pixels.samples or not (
+        pixels.bits_allocated in (8, 16)
+        and 1 <= pixels.bits_stored <= pixels.bits_allocated
+        and pixels.planar in (0, 1)
+    ):
+        raise UnreadableImage("The DICOM file stores its colours in a way that is not known", remedy=_ANOTHER_EXPORT)
+    if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
+        raise UnreadableImage("The DICOM file is not compressed as it says", remedy=_ANOTHER_EXPORT)
+    if pixels.syntax in NATIVE and pixels.frame_bytes() * pixels.frames > dicom.pixel_length:
+        raise cut_short()
+    return pixels
+
+
+def _known_syntax(syntax: UID | None) -> UID:
+    if syntax in _SYNTAXES:
+        return syntax
+    name = syntax.name if syntax is not None and syntax.is_valid else "it does not say how"
+    raise UnreadableImage(f"The picture is compressed in a way that is not known ({name})", remedy=_ANOTHER_EXPORT)
+
+
+def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Image.Image:
+    """Frame `index`, from 0, as 8-bit RGB.
+
+    Raises:
+        UnreadableImage: the pixels are cut short or contradict what the file says of them.
+        Exception: of any kind, from the decoders, where they are damaged.
+    """
+    samples, colours = _samples(dicom, pixels, index)
+    return to_rgb(samples, colours, dicom, pixels.bits_stored)
+
+
+def _samples(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
+    if pixels.syntax in NATIVE:
+        return _native(dicom, pixels, index)
+    encoded = _encoded(dicom, pixels, index)
+    if pixels.syntax == RLELossless:
+        return _run_length(encoded, pixels), pixels.colours
+    if pixels.syntax in _JPEG_2000:
+        return _jpeg_2000(encoded, pixels)
+    if pixels.syntax in _JPEG_LS:
+        return _jpeg_ls(encoded, pixels), pixels.colours
+    return _jpeg(encoded, pixels)
+
+
+def _native(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
+    assert dicom.content is not None and dicom.pixels_at is not None
+    frame_bytes, colours = pixels.frame_bytes(), pixels.colours
+    full = pixels.width * pixels.height * 3 * pixels.bits_allocated // 8
+    if colours == "YBR_FULL_422" and dicom.pixel_length >= full * pixels.frames:
+        frame_bytes, colours = full, "YBR_FULL"  # some machines name it 4:2:2 and yet store every sample
+    # Rounded to even positions, as big-endian files store 8-bit pixels as swapped words.
+    start, end = frame_bytes * index, frame_bytes * (index + 1)
+    if end > len(dicom.content) - dicom.pixels_at:
+        raise cut_short()
+    swapped = pixels.syntax == ExplicitVRBigEndian and dicom.pixel_vr == "OW" and pixels.bits_allocated == 8
+    first = start - start % 2 if swapped else start
+    last = end + end % 2 if swapped else end
+    buffer = dicom.content[dicom.pixels_at + first : dicom.pixels_at + last]
+    if swapped:
+        words = np.frombuffer(buffer + b"\0" * (len(buffer) % 2), np.uint16)
+        buffer = words.byteswap().tobytes()[start - first : start - first + frame_bytes]
+    samples, _ = get_decoder(pixels.syntax).as_array(
+        buffer, index=0, validate=False, raw=True, **_options(pixels, colours)
+    )
+    return samples, colours
+
+
+def _options(pixels: PixelFormat, colours: str) -> Any:
+    return {
+        "pixel_vr": "OB",
+        "pixel_keyword": "PixelData",
+        "number_of_frames": 1,
+        "rows": pixels.height,
+        "columns": pixels.width,
+        "samples_per_pixel": pixels.samples,
+        "photometric_interpretation": colours,
+        "planar_configuration": pixels.planar,
+        "bits_allocated": pixels.bits_allocated,
+        "bits_stored": pixels.bits_stored,
+        "pixel_representation": int(pixels.signed),
+    }
+
+
+def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
+    assert dicom.content is not None and dicom.pixels_at is not None
+    stream = io.BytesIO(dicom.content)
+    stream.seek(dicom.pixels_at)
+    tables = dicom.values.binary("ExtendedOffsetTable"), dicom.values.binary("ExtendedOffsetTableLengths")
+    try:
+        return get_frame(
+            GuardedStream(stream, largest=MAX_BYTES, whole=True),  # pydicom only reads, seeks and tells
+            index,
+            number_of_frames=pixels.frames,
+            extended_offsets=tables if all(tables) else None,
+        )
+    except UnreadableImage:
+        raise
+    except Exception as error:
+        raise cut_short() from error
+
+
+def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
+    """RLE (PS3.5, annex G): each plane of bytes is packed on its own, the higher bytes of 16 bits first."""
+    n_bytes = pixels.bits_allocated // 8
+    n_segments, *starts = struct.unpack("<16L", encoded[:64])
+    if n_segments != pixels.samples * n_bytes:
+        raise contradiction()
+    starts = [*starts[:n_segments], len(encoded)]
+    planes: list[Samples] = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
+    if n_bytes == 2:
+        planes = [high.astype(np.uint16) << 8 | low for high, low in zip(planes[::2], planes[1::2], strict=True)]
+    if pixels.samples == 3:
+        return np.stack(planes, axis=-1)
+    return _with_sign(planes[0], pixels.bits_stored) if pixels.signed else planes[0] & ((1 << pixels.bits_stored) - 1)
+
+
+def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
+    # One long line, since runs may cross the rows. Pillow stops at its end, however far the runs would go on, and is 15
+    # times as fast as pydicom.
+    line = Image.frombytes("L", (pixels.width * pixels.height, 1), segment, "packbits", "L")
+    return np.asarray(line).reshape(pixels.height, pixels.width)
+
+
+def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
+    """JPEG baseline, extended (8 bits) and lossless (8 bits), as it is or turned into RGB by libjpeg."""
+    kind, bits = _codestream_header(encoded, pixels)
+    if kind not in _JPEG[pixels.syntax]:
+        raise contradiction()
+    if bits != 8:
+        raise UnreadableImage(
+            f"The picture is a JPEG with {bits} bits for each value, and only 8 can be read", remedy=_ANOTHER_EXPORT
+        )
+    refuse_many_scans(encoded)
+    image = Image.open(LimitedReads(encoded), formats=("JPEG",))
+    _must_be(image, pixels, {1: ("L",), 3: ("RGB",)})
+    if pixels.samples == 1:
+        return np.asarray(image), pixels.colours
+    says_how = "jfif" in image.info or "adobe" in image.info
+    if kind == 3:  # libjpeg converts no colours when it decodes without loss
+        if "jfif" in image.info:
+            image.draft("YCbCr", image.size)
+        return np.asarray(image), "YBR_FULL" if image.mode == "YCbCr" else pixels.colours
+    if not says_how and pixels.colours == "RGB":  # libjpeg would take it for YCbCr
+        image.draft("YCbCr", image.size)
+    return np.asarray(image), "RGB"
+
+
+def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
+    # Only the codestream: the boxes that may stand around it can contradict it, and readers stumble over them.
+    start = encoded.find(b"\xff\x4f\xff\x51")
+    if start < 0 or len(encoded) < start + 43:
+        raise contradiction()
+    bits = (encoded[start + 42] & 0x7F) + 1
+    image = Image.open(io.BytesIO(encoded[start:]), formats=("JPEG2000",))
+    _must_be(image, pixels, {1: ("L", "I;16"), 3: ("RGB",)})
+    samples = np.asarray(image)
+    bits_held = 8 * samples.dtype.itemsize
+    samples = samples >> max(0, bits_held - bits)  # Pillow stretches 12 bits to 16, and 5 to 8
+    if pixels.signed and pixels.samples == 1:
+        if encoded[start + 42] & 0x80:  # and moves negative values to where none is
+            samples = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
+        else:
+            samples = _with_sign(samples, bits)
+    return samples, "RGB" if pixels.colours in ("YBR_RCT", "YBR_ICT") else pixels.colours
+
+
+def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> Samples:
+    import jpeg_ls
+
+    kind, bits = _codestream_header(encoded, pixels)
+    if kind != 55:
+        raise contradiction()
+    # With one end marker more, since CharLS counts to two thousand million where a picture ends without any.
+    buffer, info = jpeg_ls.decode_pixel_data(encoded + b"\xff\xd9")
+    samples = np.frombuffer(buffer, np.uint8 if bits <= 8 else np.uint16)
+    if pixels.samples == 1:
+        samples = samples.reshape(pixels.height, pixels.width)
+        return _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS knows no sign
+    if info["interleave_mode"] == 0:
+        return samples.reshape(3, pixels.height, pixels.width).transpose(1, 2, 0)
+    return samples.reshape(pixels.height, pixels.width, 3)
+
+
+def _with_sign(samples: Samples, bits: int) -> Samples:
+    """Values of `bits` bits that were stored without a sign although the highest bit is one."""
+    unused = 8 * samples.dtype.itemsize - bits
+    return (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
+
+
+def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
+    """Which start-of-frame marker a JPEG or JPEG-LS has (0 to 15, 55), and its bits for each value.
+
+    Raises:
+        UnreadableImage: its size or its number of colours is not what the file says.
+    """
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        if at + 10 > len(encoded) or encoded[at] != 0xFF:
+            break
+        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            height = int.from_bytes(encoded[at + 5 : at + 7], "big")
+            width = int.from_bytes(encoded[at + 7 : at + 9], "big")
+            if (width, height, encoded[at + 9]) != (pixels.width, pixels.height, pixels.samples):
+                raise contradiction()
+            return marker - 0xC0, encoded[at + 4]
+        else:
+            at += 2 + length
+    raise contradiction()
+
+
+def _must_be(image: Image.Image, pixels: PixelFormat, modes: dict[int, tuple[str, ...]]) -> None:
+    if image.size != (pixels.width, pixels.height) or image.mode not in modes[pixels.samples]:
+        raise contradiction()
+
+
+def contradiction() -> UnreadableImage:
+    return UnreadableImage("The compressed picture is not what the DICOM file says of it", remedy=_ANOTHER_EXPORT)

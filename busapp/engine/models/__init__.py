@@ -1,0 +1,1 @@
+"""A model file: opened with limits, described, listed."""

@@ -1,0 +1,240 @@
+"""A model looked at: its card, all that it says of itself, in words; and a copy of it for others."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from busapp.engine.diagnosis.diagnosis import MAX_MODEL_BYTES, RESEARCH_USE, Model, ModelDescription
+from busapp.engine.models.file import read_model_file
+from busapp.engine.models.library import SUFFIX, ModelFile, list_models, printable, writing
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.errors import BadInput, UserError
+
+_LONGEST_CARD: Final = 1_000_000
+
+Section = tuple[str, tuple[tuple[str, str], ...]]
+"""A heading, and under it what is called what."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that is to be known of a model: its card in lines, sections of readable pairs, cautions as sentences."""
+
+    file: ModelFile
+    sha256: str
+    description: ModelDescription
+    card: tuple[str, ...]
+    sections: tuple[Section, ...]
+    cautions: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The command-line contract's account of a model."""
+        return {
+            **listed(self),
+            "card": list(self.card),
+            "cautions": list(self.cautions),
+            "description": self.description.model_dump(mode="json"),
+        }
+
+    def as_markdown(self) -> str:
+        """The model card as a text for people."""
+        lines = [f"# {self.file.name}", "", RESEARCH_USE, "", *(f"- {line}" for line in self.card), ""]
+        lines += [f"> {caution}" for caution in self.cautions]
+        for heading, pairs in self.sections:
+            lines += ["", f"## {heading}", "| | |", "|---|---|"]
+            lines += [f"| {name} | {value.replace('|', chr(92) + '|')} |" for name, value in pairs]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A model file that cannot be opened, and why."""
+
+    file: ModelFile
+    error: str
+
+
+def inspect(file: ModelFile) -> Inspection:
+    """Open a model and read what it says of itself.
+
+    Raises:
+        BadModel: it cannot be opened.
+    """
+    content = read_model_file(file.path, MAX_MODEL_BYTES)
+    sha256, model = sha256_of(content), Model.from_bytes(content, file.path)
+    return Inspection(
+        file,
+        sha256,
+        model.description,
+        tuple(printable(line) for line in model.card()),
+        tuple(_sections(file, sha256, model.description)),
+        tuple(model.cautions),
+    )
+
+
+def examine(workspace: Workspace) -> Iterator[Inspection | Unusable]:
+    """Each model of `list_models`, looked at."""
+    for file in list_models(workspace):
+        try:
+            yield inspect(file)
+        except UserError as error:
+            yield Unusable(file, str(error))
+
+
+def listed(found: Inspection | Unusable) -> dict[str, Any]:
+    """What a list of models says of one, as JSON; a model that cannot be opened has `error`."""
+    file = found.file
+    entry: dict[str, Any] = {
+        "name": file.name,
+        "path": str(file.path),
+        "origin": file.origin,
+        "retired": file.retired,
+        "bytes": file.size,
+    }
+    if isinstance(found, Unusable):
+        return {**entry, "error": found.error}
+    about = found.description.provenance
+    numbers = {
+        "accuracy": about.accuracy,
+        "accuracy_ci95": about.accuracy_ci95,
+        "protocol": printable(about.protocol),
+        "n_images": about.n_images,
+        "n_groups": about.n_groups,
+        "leaks": about.leaks,
+    }
+    return {**entry, "sha256": found.sha256, **numbers, "created": printable(about.created)}
+
+
+_MEASURED: Final = ("Calibration and silence", "Possible classes")
+"""What the first sentences of `OutOfFold.in_words` are about."""
+
+
+def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator[Section]:
+    """What every face shows of a model beside its card: a further part of the description is a further section here."""
+    yield _section(
+        "The file",
+        {
+            "File": str(file.path),
+            "From": file.origin + (", retired" if file.retired else ""),
+            "Size": f"{file.size / 1e6:.1f} MB",
+            "SHA-256": sha256,
+            "Format": f"ONNX, description {about.format}",
+        },
+    )
+    yield _section(
+        "What it takes and gives",
+        {
+            "Classes": ", ".join(about.classes),
+            "Image size": f"{about.image_size} × {about.image_size} pixels",
+            "Adaptively equalised": "yes" if about.equalise else "no",
+            "Temperature": f"{about.temperature:.3f}",
+        },
+    )
+    learned = about.provenance
+    interval = learned.accuracy_ci95
+    leaks = {name.replace("_", " "): count for name, count in learned.leaks.items() if count}
+    yield _section(
+        "What it learned from",
+        {
+            "Study": learned.study + (" (simulated phantoms)" if learned.phantoms else ""),
+            "Run": learned.run,
+            "System": learned.system,
+            "Protocol": learned.protocol,
+            "Recipe": learned.recipe or "paper",
+            "Epochs": f"{learned.epochs:,}",
+            "Real images": f"{learned.n_images:,} in {learned.n_groups:,} groups",
+            "Images of each class": ", ".join(f"{name} {count:,}" for name, count in learned.class_counts.items()),
+            "Synthetic images": f"{learned.n_synthetic:,}",
+            "Accuracy": f"{learned.accuracy:.1%} in cross-validation",
+            "95 % interval": f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else "not known: one group alone",
+            "Leaks": ", ".join(f"{name} {count}" for name, count in leaks.items()) or "none",
+            "Made": f"{learned.created} by busapp {learned.busapp}",
+        },
+    )
+    silence: dict[str, str] = {}
+    if about.conformal:
+        least = ", ".join(f"{name} {value:.3f}" for name, value in about.conformal.least_probability.items())
+        silence["Not decided"] = (
+            f"where several classes are possible: those with a probability of at least {least} "
+            f"(each has its true class for {about.conformal.coverage:.0%} of the images)"
+        )
+    if about.novelty:
+        silence["Unlike what it knows"] = (
+            f"beyond {about.novelty.limit:.2f}; about 1 is usual for the {len(about.known):,} images that it knows"
+        )
+    if silence:
+        yield _section("When it keeps silent", silence)
+    if about.out_of_fold:
+        truth = about.out_of_fold.heat_maps
+        shares = (("all", True), ("right", truth.right), ("wrong", truth.wrong)) if truth else ()
+        headings = [*_MEASURED, *(f"Heat maps, {name}" for name, share in shares if share)]
+        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.in_words(), strict=True)))
+
+
+def _section(heading: str, pairs: dict[str, str]) -> Section:
+    return heading, tuple((name, printable(value)) for name, value in pairs.items())
+
+
+# -- for others ----------------------------------------------------------------------------------------------------
+
+
+def export_model_file(file: ModelFile, out: Path) -> tuple[Path, Path]:
+    """Copy a model to `out`, replaced where it is there, and its card beside it under the same name with `.md`.
+
+    Raises:
+        BadModel: the model cannot be opened.
+        BadInput: the name does not end in .onnx, the place is the model's own, has another text under the card's name,
+            or cannot be written.
+        NoSpace: the disk is full.
+    """
+    if out.suffix.lower() != SUFFIX:
+        raise BadInput("The name of a model file ends in .onnx", file=out, remedy="Name another.")
+    if out.resolve() == file.path.resolve():
+        raise BadInput("This is the model's own file", file=out, remedy="Name another.")
+    card = out.with_suffix(".md")
+    if card.exists() and not out.exists():
+        raise BadInput("Another file stands where the model's card would go", file=card, remedy="Name another.")
+    inspection = inspect(file)
+    with writing(out):
+        write_atomically(out, read_model_file(file.path, MAX_MODEL_BYTES))
+        write_atomically(card, (written_card(file) or inspection.as_markdown()).encode())
+    return out, card
+
+
+def written_card(file: ModelFile) -> str:
+    """The model card that somebody wrote, from beside the file; empty where there is none."""
+    try:
+        with file.card_file.open("rb") as stream:
+            return stream.read(_LONGEST_CARD).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+# -- in words ------------------------------------------------------------------------------------------------------
+
+
+def list_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each entry of `listed`."""
+    lines = []
+    for entry in entries:
+        where = entry["origin"] + (", retired" if entry["retired"] else "")
+        if "error" in entry:
+            lines.append(f"{entry['name']} ({where}): {entry['error']}")
+            continue
+        low, high = entry["accuracy_ci95"] or (0.0, 1.0)  # one group alone says nothing about others
+        accuracy = f"accuracy {entry['accuracy']:.1%} ({low:.1%} to {high:.1%}), protocol {entry['protocol']}"
+        if entry["protocol"] == "published" or any(entry["leaks"].values()):
+            accuracy += ", which leaks"
+        size = f"{entry['n_images']:,} images in {entry['n_groups']:,} groups"
+        lines.append(f"{entry['name']} ({where}): {accuracy}, {size}, made {entry['created']}")
+    return lines or ["There is no model yet. `busapp export RUN` makes one, `busapp models import FILE` takes one."]
+
+
+def inspection_lines(found: Inspection) -> list[str]:
+    """Everything of a model, for a terminal."""
+    lines = [found.file.label, *found.card, *(f"Warning: {caution}" for caution in found.cautions)]
+    for heading, pairs in found.sections:
+        lines += ["", heading, *(f"  {name}: {value}" for name, value in pairs)]
+    return [*lines, "", RESEARCH_USE]

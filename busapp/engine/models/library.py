@@ -1,0 +1,238 @@
+"""Models are files: which there are, and how one comes into a study, goes out of it, and is no longer offered."""
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from PIL import Image
+
+from busapp import paths
+from busapp.engine.diagnosis.diagnosis import MAX_MODEL_BYTES, Diagnoser, Model
+from busapp.engine.models.file import read_model_file
+from busapp.engine.sharing.names import safe_name
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import sha256_of, write_atomically, writing_is_needed
+from busapp.errors import BadInput, BadModel
+
+Origin = Literal["this study", "ships with busapp", "not of this study"]
+
+SUFFIX: Final = ".onnx"
+_RETIRED: Final = "retired"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file as lists show it; whether it can be opened is not known yet. `size` is in bytes.
+
+    `name` is the name of the run that it was exported from where the study has it, else the file's own.
+    """
+
+    path: Path
+    origin: Origin
+    name: str
+    retired: bool
+    size: int
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content hash (64 hexadecimal digits). Raises `BadModel` where the file cannot be read."""
+        return sha256_of(read_model_file(self.path, MAX_MODEL_BYTES))
+
+    @property
+    def label(self) -> str:
+        """Name and origin."""
+        return f"{self.name} ({self.origin}{', retired' if self.retired else ''})"
+
+    @property
+    def card_file(self) -> Path:
+        """Where a model card written for people is, if there is one."""
+        return self.path.with_suffix(".md")
+
+
+def list_models(workspace: Workspace) -> list[ModelFile]:
+    """The study's models, the newest first, then those that ship, then the study's retired ones."""
+    names = {run.id: run.info.name for run in workspace.runs("validate")}
+    retired, shipped = (
+        sorted(path for path in folder.glob(f"*{SUFFIX}") if path.exists())
+        for folder in (_retired_dir(workspace), paths.models_dir())
+    )
+    return [
+        *(_file(path, "this study", names) for path in workspace.models()),
+        *(_file(path, "ships with busapp", {}) for path in shipped),
+        *(_file(path, "this study", names, retired=True) for path in retired),
+    ]
+
+
+def _retired_dir(workspace: Workspace) -> Path:
+    return workspace.models_dir / _RETIRED
+
+
+def _file(path: Path, origin: Origin, names: dict[str, str], *, retired: bool = False) -> ModelFile:
+    run, _, number = path.stem.rpartition("-")  # a number keeps apart files of one name, see `_place`
+    is_numbered = path.stem not in names and run in names and number.isdecimal()
+    name = f"{names[run]} {number}" if is_numbered else names.get(path.stem, path.stem)
+    return ModelFile(path, origin, printable(name), retired, path.stat().st_size)
+
+
+def find_model(workspace: Workspace, wanted: str, *, retired: bool = False) -> ModelFile:
+    """A model by its path, the name of its file, or its name; of one in use and a `retired` one the one that is meant.
+
+    Raises:
+        BadInput: there is none, or there are several of that name.
+    """
+    known = list_models(workspace)
+    path = Path(wanted).expanduser()
+    for model in known:
+        if model.path in (path, path.absolute()):
+            return model
+    found = [m for m in known if wanted in (m.path.name, m.path.stem)] or [m for m in known if m.name == wanted]
+    found = [m for m in found if m.retired == retired] or found
+    if len(found) > 1:
+        raise BadInput(
+            f"There are {len(found)} models of this name", file=wanted, remedy="Name the file with its path."
+        )
+    if not found and path.is_file():
+        return _file(path, "not of this study", {})
+    if not found:
+        raise BadInput("There is no such model", file=wanted, remedy="`busapp models list` lists them.")
+    return found[0]
+
+
+def name_of(workspace: Workspace, path: Path) -> str:
+    """What to call the model that a run used, also where it was retired since, or is gone."""
+    known = list_models(workspace)
+    here = [model for model in known if model.path == path]
+    moved = [
+        m for m in known if m.path.name == path.name and m.retired and path.parent.name == workspace.models_dir.name
+    ]
+    return (here or moved)[0].label if here or moved else f"{printable(path.stem)} (not there any more)"
+
+
+def printable(words: str) -> str:
+    """Without what a foreign file could do to a terminal or to the direction of reading."""
+    return "".join(" " if unicodedata.category(c)[0] == "C" else c for c in words)
+
+
+# -- in and out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The model that an import ended in, and whether it was copied, there before, or brought back from retirement."""
+
+    file: ModelFile
+    how: Literal["imported", "already there", "brought back"]
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for people."""
+        return {
+            "imported": f"“{self.file.name}” is now a model of this study.",
+            "already there": f"This model is already there: “{self.file.name}” ({self.file.origin}).",
+            "brought back": f"This model was retired; “{self.file.name}” is in use again.",
+        }[self.how]
+
+
+def import_model(workspace: Workspace, source: Path) -> Imported:
+    """Copy a foreign model file into the study once it was opened and has answered an image. No file is overwritten.
+
+    Raises:
+        BadModel: the file is no model of this program, or its answer is none.
+        BadInput, NoSpace: it cannot be copied.
+    """
+    content = read_model_file(source, MAX_MODEL_BYTES)
+    same = [model for model in list_models(workspace) if model.size == len(content) and _has(model, content)]
+    for model in sorted(same, key=lambda model: model.retired):
+        if model.retired:
+            return Imported(restore(workspace, model), "brought back")
+        return Imported(model, "already there")
+    _try_out(Model.from_bytes(content, source))
+    target = _place(workspace.models_dir, safe_name(source.stem))
+    with writing(target):
+        write_atomically(target, content)
+    return Imported(find_model(workspace, str(target)), "imported")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn whatever keeps a file from being written or moved into a sentence for people."""
+    try:
+        with writing_is_needed(path):
+            yield
+    except OSError as error:
+        raise BadInput("The model cannot be written", file=path, remedy="Choose another place.") from error
+
+
+def _has(model: ModelFile, content: bytes) -> bool:
+    try:
+        return read_model_file(model.path, MAX_MODEL_BYTES) == content
+    except BadModel:
+        return False
+
+
+def _try_out(model: Model) -> None:
+    """Let a model answer a picture of stripes that grow brighter. Raises `BadModel` where it cannot."""
+    size = model.description.image_size
+    rows, columns = np.indices((size, size))
+    stripes = ((rows // 4 % 2) * columns * 255 // size).astype(np.uint8)
+    diagnosis = Diagnoser(model).diagnose(Image.fromarray(stripes), "a test image")
+    numbers = [np.array(list(diagnosis.probabilities.values())), *diagnosis.heat_maps.values()]
+    if not all(np.isfinite(values).all() for values in numbers):
+        raise BadModel("The model's answer is not a number", file=model.path, remedy="Choose another model.")
+
+
+def _place(folder: Path, stem: str) -> Path:
+    """Where a model of this name can go without standing on another; upper and lower case are one on some systems."""
+    taken = {path.name.casefold() for path in folder.glob("*")}
+    name, number = f"{stem}{SUFFIX}", 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}{SUFFIX}"
+    return folder / name
+
+
+# -- no longer offered ---------------------------------------------------------------------------------------------
+
+
+def retire(workspace: Workspace, file: ModelFile) -> ModelFile:
+    """Offer a model of the study no longer. Its file stays, in `models/retired/`.
+
+    Raises:
+        BadInput: it ships with busapp, is none of the study's, or is retired.
+    """
+    if file.origin == "ships with busapp":
+        raise BadInput(
+            "A model that ships with busapp cannot be retired",
+            file=file.path,
+            remedy="A study's own models come before it.",
+        )
+    if file.origin != "this study" or file.retired:
+        what = "The model is retired already" if file.retired else "The model is none of this study's"
+        raise BadInput(what, file=file.path, remedy="`busapp models list` says which can be.")
+    return _move(workspace, file, _retired_dir(workspace))
+
+
+def restore(workspace: Workspace, file: ModelFile) -> ModelFile:
+    """Offer a retired model again.
+
+    Raises:
+        BadInput: it is not retired.
+    """
+    if not file.retired:
+        raise BadInput("The model is not retired", file=file.path, remedy="`busapp models list` says which are.")
+    return _move(workspace, file, workspace.models_dir)
+
+
+def _move(workspace: Workspace, file: ModelFile, folder: Path) -> ModelFile:
+    if not file.path.exists():
+        raise BadInput("The model is not there any more", file=file.path, remedy="Look at the list again.")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _place(folder, file.path.stem)
+        file.path.rename(target)
+    return find_model(workspace, str(target))

@@ -1,0 +1,340 @@
+"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024; 14 to 16 by `gan_figures.py`), from a study's own runs. Only
+jobs import this.
+
+Whatever was measured with leaks says so in the figure itself, so that it cannot be shown without.
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from busapp.engine.events import EpochEnded, Finished, Job, Progress
+from busapp.engine.paper.gan_figures import gan_drawings
+from busapp.engine.paper.paper_frame import Drawing, Row, framed
+from busapp.engine.paper.paper_table import table1
+from busapp.engine.report.figures import BLUE, ORANGE, to_png, to_svg
+from busapp.engine.results.measured import Measured, chosen_runs, finished_runs
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.syntheses import Synthesis, finished_syntheses
+from busapp.engine.utils.files import space_is_needed, write_atomically
+from busapp.errors import BadInput
+
+_PANELS: Final = ("system1", "system2", "existing")
+"""The order of Figures 12 and 13."""
+_ORDER_OF_FIGURE_12: Final = ("normal", "benign", "malignant")
+_ROLES: Final = {"TP": "#0072B2", "TN": "#CFE5F3", "FP": "#F7D9C4", "FN": "#E69F00"}
+
+
+def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
+    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV: the first four from validations,
+    Figures 14 to 16 from syntheses, as far as there are any.
+
+    Args:
+        workspace: the study.
+        out: the folder; made if it is missing, files of the same name are replaced.
+        ids: finished validation and synthesis runs; none: the longest validation of each system, protocol and recipe,
+            the newest synthesis of each class, and each other one that drew images which are in use.
+
+    The result holds `out`, `runs` (their ids) and `files` (their names, in the order in which they were written).
+
+    Raises:
+        BadInput: see `chosen_runs`, where there is no synthesis either; a synthesis is not finished; or the folder
+            cannot be written to.
+        NoSpace: the disk is full.
+    """
+    runs, syntheses = _chosen(workspace, ids)
+    measured: list[Measured] = []
+    for number, run in enumerate(runs):
+        yield Progress(number, 2 * len(runs), f"measuring {run.info.name}")
+        measured.append(Measured.of(run))
+    drawings = list(paper_drawings(measured, phantoms=workspace.phantoms)) if measured else []
+    classes = [one.class_name for one in syntheses]
+    for one in syntheses:
+        drawings += gan_drawings(one, named_by_run=classes.count(one.class_name) > 1)
+    files: list[str] = []
+    for number, drawing in enumerate(drawings):
+        yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+        figure = drawing.draw()
+        for suffix, content in (("svg", to_svg), ("png", to_png)):
+            files.append(_write(out / f"{drawing.name}.{suffix}", content(figure)))
+            yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+        files.append(_write(out / f"{drawing.name}.csv", drawing.as_csv()))
+    used = [run.id for run in (*runs, *(one.run for one in syntheses))]
+    yield Finished({"out": str(out), "runs": used, "files": files})
+
+
+def _chosen(workspace: Workspace, ids: Sequence[str]) -> tuple[list[Run], list[Synthesis]]:
+    """The validations and the syntheses to draw."""
+    if not ids:
+        syntheses = finished_syntheses(workspace)
+        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not syntheses else []), syntheses
+    drawn = [run for run in map(workspace.run, dict.fromkeys(ids)) if run.info.kind == "synthesize"]
+    for run in drawn:
+        if run.info.state != "finished" or run.result() is None:
+            raise BadInput("This is not a finished synthesis run", file=run.id, remedy="Finish it first.")
+    validations = [run_id for run_id in ids if run_id not in {run.id for run in drawn}]
+    return (chosen_runs(workspace, validations) if validations else []), [Synthesis(workspace, run) for run in drawn]
+
+
+def _write(path: Path, content: bytes) -> str:
+    try:
+        with space_is_needed(path, "Free some space, or choose another folder."):
+            write_atomically(path, content)
+    except OSError as error:
+        raise BadInput("The figure cannot be written", file=path, remedy="Choose another folder.") from error
+    return path.name
+
+
+def paper_drawings(measured: Sequence[Measured], *, phantoms: bool) -> Iterator[Drawing]:
+    """Table 1 of all runs; Figure 11 of each; Figures 12 and 13 of those of one protocol and recipe together."""
+    yield _table1(measured, phantoms)
+    names = _file_names(measured)
+    for one, name in zip(measured, names, strict=True):
+        yield _figure11(one, f"figure11-{name}", phantoms)
+    variants = dict.fromkeys(one.variant for one in measured)
+    for variant in variants:
+        together = [one for system in _PANELS for one in measured if (one.system, one.variant) == (system, variant)]
+        name = "-".join(variant).replace(" ", "-")
+        yield _figure12(together, f"figure12-{name}", phantoms)
+        yield _figure13(together, f"figure13-{name}", phantoms)
+
+
+def _file_names(measured: Sequence[Measured]) -> list[str]:
+    """`system1-strict`; with the run's id where two runs would be called the same."""
+    stems = ["-".join((one.system, *one.variant)).replace(" ", "-") for one in measured]
+    return [
+        stem if stems.count(stem) == 1 else f"{stem}-{one.run.id}" for stem, one in zip(stems, measured, strict=True)
+    ]
+
+
+# -- what all figures say --------------------------------------------------------------------------------------------
+
+
+def _mark(one: Measured) -> tuple[str, str]:
+    """Whether a run leaks, in words, and the colour of these words."""
+    return (f"⚠ leaks: {'; '.join(one.leaks)}", ORANGE) if one.leaks else ("leaks nothing", "0.35")
+
+
+def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: bool) -> None:
+    """The title; at the foot what was let through, and that phantoms are no patients."""
+    framed(
+        figure, title, [(f"{one.title}: {words}", ink) for one in measured for words, ink in (_mark(one),)], phantoms
+    )
+
+
+def _described(one: Measured) -> Row:
+    return one.run.id, one.system, " ".join(one.variant), "; ".join(one.leaks)
+
+
+_DESCRIPTION: Final = ("run", "system", "protocol", "leaks")
+
+
+# -- Table 1 and Figures 11 to 13 ------------------------------------------------------------------------------------
+
+
+def _table1(measured: Sequence[Measured], phantoms: bool) -> Drawing:
+    table = table1(measured, with_paper=not phantoms)
+    return Drawing("table1", lambda: _draw_table(table, phantoms), table.head, table.numbers)
+
+
+def _draw_table(table: Any, phantoms: bool) -> Figure:
+    first, columns = 2.6, len(table.columns)
+    width = first + 0.86 * columns
+    notes = [part for note in table.notes(phantoms) for part in textwrap.wrap(note, round(19 * width))]
+    row, top, bottom = 0.42, 0.8, 0.2 + 0.16 * len(notes)
+    height = top + row * len(table.lines) + bottom
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_axis_off()
+    axes.text(0.1, 0.2, "Table 1: the paper's systems, published and measured here", fontsize=11, weight="bold")
+    for place, name in enumerate(table.columns):
+        axes.text(first + 0.86 * (place + 0.5), top - 0.12, name, fontsize=7.5, ha="center", parse_math=False)
+    axes.plot([0.1, width - 0.1], [top, top], color="0.3", linewidth=0.8)
+    for number, line in enumerate(table.lines):
+        y = top + row * (number + 0.5)
+        if line.is_paper:
+            axes.add_patch(Rectangle((0.1, y - row / 2), width - 0.2, row, color="0.93", linewidth=0))
+        axes.text(0.15, y - 0.07, line.title, fontsize=8.5, weight="bold", va="center", parse_math=False)
+        colour = ORANGE if line.leaks else "0.35"
+        axes.text(0.15, y + 0.1, line.detail, fontsize=6.2, va="center", color=colour, parse_math=False)
+        for place, (value, interval) in enumerate(line.cells):
+            x = first + 0.86 * (place + 0.5)
+            axes.text(x, y - (0.07 if interval else 0), value, fontsize=8.5, ha="center", va="center")
+            axes.text(x, y + 0.1, interval, fontsize=6.2, ha="center", va="center", color="0.35")
+    axes.plot([0.1, width - 0.1], [height - bottom + 0.04] * 2, color="0.3", linewidth=0.8)
+    for number, note in enumerate(notes):
+        axes.text(0.15, height - bottom + 0.2 + 0.16 * number, note, fontsize=6.8, color="0.25", parse_math=False)
+    return figure
+
+
+def _figure11(one: Measured, name: str, phantoms: bool) -> Drawing:
+    """Which cell counts as what, class by class, with the run's own counts."""
+    matrix, classes = np.asarray(one.result["confusion"]), one.classes
+    rows = [
+        (*_described(one), of_class, true, predicted, _role(k, i, j), int(matrix[i, j]))
+        for k, of_class in enumerate(classes)
+        for i, true in enumerate(classes)
+        for j, predicted in enumerate(classes)
+    ]
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(0.6 + (0.9 + 0.72 * len(classes)) * len(classes), 1.9 + 0.62 * len(classes)))
+        _frame(figure, f"Figure 11: what counts as what, {one.title}", [one], phantoms)
+        panels: Any = figure.subplots(1, len(classes), squeeze=False)[0]
+        for k, axes in enumerate(panels):
+            _draw_roles(axes, matrix, classes, k)
+        return figure
+
+    return Drawing(name, draw, (*_DESCRIPTION, "class", "true", "predicted", "counts_as", "images"), rows)
+
+
+def _role(of_class: int, true: int, predicted: int) -> str:
+    if true == of_class:
+        return "TP" if predicted == of_class else "FN"
+    return "FP" if predicted == of_class else "TN"
+
+
+def _draw_roles(axes: Axes, matrix: Any, classes: Sequence[str], k: int) -> None:
+    sums = dict.fromkeys(_ROLES, 0)
+    for i in range(len(classes)):
+        for j in range(len(classes)):
+            role = _role(k, i, j)
+            sums[role] += int(matrix[i, j])
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=_ROLES[role], edgecolor="white"))
+            ink = "white" if role == "TP" else "black"
+            axes.text(j, i, f"{role}\n{matrix[i, j]}", ha="center", va="center", fontsize=8, color=ink)
+    _label(axes, classes, classes, "predicted", "true")
+    axes.set_title(f"{'abcdefghijklmnopqrstuvwxyz'[k % 26]}) {classes[k]}", fontsize=9, parse_math=False)
+    sensitivity = _quotient("sensitivity", sums["TP"], sums["FN"])
+    specificity = _quotient("specificity", sums["TN"], sums["FP"])
+    axes.set_xlabel(f"predicted\n{sensitivity}\n{specificity}", fontsize=7.5)
+
+
+def _quotient(name: str, right: int, wrong: int) -> str:
+    share = f"{right / (right + wrong):.3f}" if right + wrong else "undefined"
+    return f"{name} {right} / ({right} + {wrong}) = {share}"
+
+
+def _label(axes: Axes, columns: Sequence[str], rows: Sequence[str], across: str, down: str) -> None:
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_aspect("equal")
+    axes.set_xticks(range(len(columns)), columns, fontsize=7, parse_math=False)
+    axes.set_yticks(range(len(rows)), rows, fontsize=7, rotation=90, va="center", parse_math=False)
+    axes.tick_params(length=0)
+    axes.set_xlabel(across, fontsize=8)
+    axes.set_ylabel(down, fontsize=8)
+    axes.spines[:].set_visible(False)
+
+
+def _figure12(together: Sequence[Measured], name: str, phantoms: bool) -> Drawing:
+    """The confusion matrices as the paper turns them: true classes side by side, predicted ones below each other."""
+    panels = [(one, *_turned(one)) for one in together]
+    rows = [
+        (*_described(one), classes[j], classes[i], int(counts[i, j]))
+        for one, classes, counts in panels
+        for i in range(len(classes))
+        for j in range(len(classes))
+    ]
+
+    def draw() -> Figure:
+        largest = max(len(classes) for _, classes, _ in panels)
+        width = max((0.9 + 0.78 * largest) * len(panels) + 0.4, 5.0)
+        figure = Figure(figsize=(width, 1.5 + 0.15 * len(panels) + 0.72 * largest))
+        title = f"Figure 12: confusion matrices, {', '.join(together[0].variant)}"
+        _frame(figure, title, together, phantoms)
+        drawn: Any = figure.subplots(1, len(panels), squeeze=False)[0]
+        for letter, axes, (one, classes, counts) in zip("abcdefghijklmnopqrstuvwxyz", drawn, panels, strict=False):
+            _draw_counts(axes, counts, classes)
+            axes.set_title(f"{letter}) {_accuracy(one)}", fontsize=9)
+        return figure
+
+    return Drawing(name, draw, (*_DESCRIPTION, "true", "predicted", "images"), rows)
+
+
+def _accuracy(one: Measured) -> str:
+    value, interval = one.result["accuracy"], one.result["accuracy_ci95"]
+    between = f"\n95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}" if interval else ""
+    return f"{'⚠ ' if one.leaks else ''}{one.system}: accuracy {100 * value:.1f} %{between}"
+
+
+def _turned(one: Measured) -> tuple[list[str], Any]:
+    """Classes in the paper's order where they are the paper's, and counts with predicted classes as rows."""
+    names = one.classes
+    classes = list(_ORDER_OF_FIGURE_12) if set(names) == set(_ORDER_OF_FIGURE_12) else names
+    places = [names.index(name) for name in classes]
+    return classes, np.asarray(one.result["confusion"])[np.ix_(places, places)].T
+
+
+def _draw_counts(axes: Axes, counts: Any, classes: Sequence[str]) -> None:
+    shares = counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i in range(len(classes)):
+        for j in range(len(classes)):
+            ink = "white" if shares[i, j] > 0.55 else "black"
+            axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=10, color=ink)
+    _label(axes, classes, classes, "true (actual)", "predicted")
+
+
+def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawing:
+    """Loss and accuracy over all epochs, the folds end to end."""
+    curves = [(one, _end_to_end(one)) for one in together]
+    rows = [
+        (*_described(one), e.fold, e.epoch, at, e.train_loss, e.test_loss, e.train_accuracy, e.test_accuracy)
+        for one, points in curves
+        for at, e in points
+    ]
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(9.5, 0.8 + 2.1 * len(curves) + 0.15 * len(curves)))
+        title = f"Figure 13: loss and accuracy over all epochs, {', '.join(together[0].variant)}"
+        _frame(figure, title, together, phantoms)
+        drawn: Any = figure.subplots(len(curves), 2, squeeze=False)
+        for axes, (one, points) in zip(drawn, curves, strict=True):
+            _draw_curves(axes[0], points, "loss", one)
+            _draw_curves(axes[1], points, "accuracy", one)
+        return figure
+
+    measures = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    return Drawing(name, draw, (*_DESCRIPTION, "fold", "epoch", "epoch_of_all", *measures), rows)
+
+
+def _end_to_end(one: Measured) -> list[tuple[int, EpochEnded]]:
+    """The epochs of all folds, counted from 1; of one that a resumed run recorded twice, the last."""
+    latest = {(e.fold, e.epoch): e for e in one.run.events() if isinstance(e, EpochEnded)}
+    return list(enumerate((latest[key] for key in sorted(latest)), start=1))
+
+
+def _draw_curves(axes: Axes, points: Sequence[tuple[int, EpochEnded]], quantity: str, one: Measured) -> None:
+    carried = one.result["switches"]["carry_weights"]
+    for part, colour, style in (("train", BLUE, "--"), ("test", ORANGE, "-")):
+        xs, ys = [], []
+        for number, (at, event) in enumerate(points):
+            if number and event.epoch == 1 and not carried:  # a new network begins: nothing connects the two
+                xs.append(float(at))
+                ys.append(float("nan"))
+            xs.append(float(at))
+            ys.append(getattr(event, f"{part}_{quantity}"))
+        marker = "." if len(points) <= len(one.result["folds"]) else None
+        axes.plot(xs, ys, style, color=colour, linewidth=1.1, label=part, marker=marker)
+    for at, event in points[1:]:
+        if event.epoch == 1:
+            axes.axvline(at - 0.5, color="0.8", linewidth=0.6, zorder=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch, folds end to end", fontsize=8)
+    axes.set_ylabel(quantity, fontsize=8)
+    axes.set_title(f"{'⚠ ' if one.leaks else ''}{one.system}: {quantity}", fontsize=9)
+    axes.grid(axis="y", alpha=0.25)
+    axes.tick_params(labelsize=7)
+    if points:
+        axes.legend(fontsize=7)

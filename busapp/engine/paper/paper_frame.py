@@ -1,0 +1,47 @@
+"""What all figures of the paper have in common: their names, their numbers, the title above and what stands at the
+foot. Only jobs import this."""
+
+import csv
+import io
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from busapp.engine.report.figures import ORANGE
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and the numbers that are drawn in it: the heading of their columns, and their rows."""
+
+    name: str
+    """Of the files, without suffix."""
+    draw: Callable[[], Figure]
+    head: tuple[str, ...]
+    rows: Sequence[Row]
+
+    def as_csv(self) -> bytes:
+        """UTF-8; an empty cell where there is no number."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.head)
+        writer.writerows(["" if value is None else value for value in row] for row in self.rows)
+        return text.getvalue().encode()
+
+
+def framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
+    """The title; at the foot `lines`, each with its colour, and that phantoms are no patients."""
+    figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
+    width, height = figure.get_size_inches()
+    if phantoms:
+        lines = [*lines, ("Simulated phantoms: these numbers say nothing about patients.", ORANGE)]
+    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
+    for number, (words, colour) in enumerate(reversed(wrapped)):
+        figure.text(0.01, (0.06 + 0.15 * number) / height, words, fontsize=7.5, color=colour, parse_math=False)
+    below = (0.12 + 0.15 * len(wrapped)) / height
+    figure.set_layout_engine("constrained", rect=(0, below, 1, 1 - below))

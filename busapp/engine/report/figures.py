@@ -1,0 +1,201 @@
+"""The pictures of reports and diagnosis pages, drawn with matplotlib without a screen. Only jobs import this."""
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import cycle, pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from busapp.engine.diagnosis.diagnosis import Diagnosis
+from busapp.engine.events import EpochEnded
+from busapp.engine.images.heat_map import COLOURS, contours, overlay
+from busapp.engine.utils.colours import class_colour
+
+# Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#D55E00"
+Values = npt.NDArray[np.floating[Any]]
+A4: Final = (8.27, 11.69)
+"""Inches."""
+
+
+def to_png(figure: Figure, dpi: int = 150) -> bytes:
+    """A figure as PNG bytes."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
+
+
+def to_svg(figure: Figure) -> bytes:
+    """A figure as SVG: the same bytes for the same figure, and words as words, so that they can be edited."""
+    stream = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "busapp"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def image_to_png(image: Image.Image) -> bytes:
+    """A picture as PNG bytes."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis) -> Figure:
+    """The picture, its heat map with a bar and a line at half of its strongest, and the probabilities of all classes,
+    side by side."""
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
+    picture, heat, bars = (axes[name] for name in ("picture", "heat", "bars"))
+    picture.imshow(image)
+    picture.set_title("image", fontsize=9)
+    shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
+    for line in contours(diagnosis.heat_map, image.size):
+        heat.plot(line[:, 0] - 0.5, line[:, 1] - 0.5, color="white", linewidth=0.9)
+    heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9, parse_math=False)
+    bar = figure.colorbar(shown, ax=[picture, heat], location="bottom", shrink=0.5, aspect=40, ticks=[0, 1])
+    bar.ax.set_xticklabels(["none", "strongest"], fontsize=7)
+    for shown_in in (picture, heat):
+        shown_in.set_axis_off()
+    _draw_probabilities(bars, diagnosis)
+    return figure
+
+
+def _draw_probabilities(axes: Axes, diagnosis: Diagnosis) -> None:
+    names = list(diagnosis.probabilities)
+    values = [diagnosis.probabilities[name] for name in names]
+    colours = [ORANGE if name == diagnosis.predicted and not diagnosis.abstained else "0.6" for name in names]
+    drawn = axes.barh(names, values, color=colours)
+    axes.bar_label(drawn, [f"{100 * value:.1f} %" for value in values], padding=3, fontsize=8)
+    axes.set_xlim(0, 1.25)
+    axes.set_xticks([0, 0.5, 1])
+    axes.invert_yaxis()
+    axes.set_title("no answer" if diagnosis.abstained else f"probability: {diagnosis.predicted}", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+    """Counts, with the share of each true class (row) beneath, coloured by that share."""
+    counts = np.asarray(confusion, dtype=np.int64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(1.4 + 0.9 * len(classes), 1.0 + 0.8 * len(classes)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true in range(len(classes)):
+        for predicted in range(len(classes)):
+            share = float(shares[true, predicted])
+            axes.text(
+                predicted,
+                true,
+                f"{counts[true, predicted]}\n{100 * share:.0f} %",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if share > 0.55 else "black",
+            )
+    axes.set_xticks(range(len(classes)), classes, fontsize=8)
+    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    axes.set_xlabel("predicted", fontsize=9)
+    axes.set_ylabel("true", fontsize=9)
+    return figure
+
+
+def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
+    """Accuracy and loss over the epochs: every fold faint, their mean strong; training dashed, test solid."""
+    latest = {(event.fold, event.epoch): event for event in epochs}  # a resumed run records some epochs twice
+    figure = Figure(figsize=(8.0, 2.8), layout="constrained")
+    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for part, colour, style in (("train", BLUE, "--"), ("test", ORANGE, "-")):
+            _draw_folds(axes, latest, f"{part}_{quantity}", colour, style, part)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.set_ylabel(quantity, fontsize=9)
+        axes.grid(alpha=0.25)
+        axes.tick_params(labelsize=8)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def roc_figure(curves: Mapping[str, tuple[Values, Values]], titles: Mapping[str, str]) -> Figure:
+    """Receiver operating characteristics, one class against the rest: false and true positive rates (k,) by class,
+    with what the legend says of each."""
+    figure = Figure(figsize=(3.6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
+    for (name, (false_rates, true_rates)), style in zip(curves.items(), cycle(("-", "--", "-.", ":")), strict=False):
+        colour = class_colour(name, curves)
+        axes.plot(false_rates, true_rates, style, color=colour, linewidth=1.4, label=titles[name])
+    axes.set_xlabel("1 – specificity", fontsize=9)
+    axes.set_ylabel("sensitivity", fontsize=9)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25)
+    axes.tick_params(labelsize=8)
+    for text in axes.legend(fontsize=7, loc="lower right").get_texts():
+        text.set_parse_math(False)
+    return figure
+
+
+def reliability_figure(bins: Sequence[Mapping[str, float]]) -> Figure:
+    """How often the network is right against how sure it is, as `calibration["bins"]` of a result says; beneath, how
+    many images each bin holds."""
+    figure = Figure(figsize=(3.6, 3.5), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
+    axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-", color=BLUE, markersize=4)
+    axes.set_ylabel("accuracy", fontsize=9)
+    axes.set_ylim(0, 1.03)
+    below.bar([b["low"] for b in bins], [b["n"] for b in bins], [b["high"] - b["low"] for b in bins], align="edge")
+    below.set_ylabel("images", fontsize=9)
+    below.set_xlabel("confidence (largest probability)", fontsize=9)
+    below.set_xlim(0, 1)
+    for each in (axes, below):
+        each.grid(alpha=0.25)
+        each.tick_params(labelsize=8)
+    return figure
+
+
+def waterfall_figure(steps: Sequence[Mapping[str, Any]]) -> Figure:
+    """What each leak is worth: the accuracies from the published protocol down to the strict one, as the `steps` of a
+    `leaks` result say, and between them what closing a leak takes away."""
+    figure = Figure(figsize=(8.0, 0.8 + 0.42 * (len(steps) + 1)), layout="constrained")
+    axes = figure.subplots()
+    values = [100 * step["accuracy"] for step in steps]
+    for place, accuracy, colour in ((0, values[0], ORANGE), (len(steps), values[-1], BLUE)):
+        axes.barh(place, accuracy, color=colour, height=0.6)
+        axes.annotate(f" {accuracy:.1f} %", (accuracy, place), va="center", fontsize=8)
+    for place, (before, after) in enumerate(pairwise(values), start=1):
+        axes.barh(place, after - before, left=before, color="0.75", edgecolor="0.4", linewidth=0.8, height=0.6)
+        change = f"{after - before:+.1f}".replace("-", "\N{MINUS SIGN}")
+        axes.annotate(f" {change}", (max(before, after), place), va="center", fontsize=8)
+    for place, accuracy in enumerate(values):
+        axes.plot([accuracy, accuracy], [place, place + 1], ":", color="0.4", linewidth=0.8)
+    closed = [f"without: {step['label']}" for step in steps[1:]]
+    labels = ["published: everything leaks", *closed, "strict: nothing leaks"]
+    axes.set_yticks(range(len(labels)), labels, fontsize=8, parse_math=False)
+    axes.invert_yaxis()
+    axes.set_xlim(max(0.0, min(values) - 6), min(104.0, max(values) + 4))
+    axes.set_xlabel("test accuracy in %", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_folds(
+    axes: Axes, events: dict[tuple[int, int], EpochEnded], name: str, colour: str, style: str, label: str
+) -> None:
+    folds = sorted({fold for fold, _ in events})
+    for fold in folds:
+        points = sorted((epoch, getattr(event, name)) for (f, epoch), event in events.items() if f == fold)
+        axes.plot(*zip(*points, strict=True), style, color=colour, alpha=0.25, linewidth=0.8)
+    numbers = sorted({epoch for _, epoch in events})
+    means = [np.mean([getattr(e, name) for (_, epoch), e in events.items() if epoch == n]) for n in numbers]
+    axes.plot(numbers, means, style, color=colour, linewidth=1.8, label=label, marker="o" if len(means) == 1 else None)

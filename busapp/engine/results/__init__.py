@@ -1,0 +1,1 @@
+"""What runs have measured, and how they compare."""

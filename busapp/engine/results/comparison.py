@@ -1,0 +1,253 @@
+"""Validation runs side by side: their measures, and how far they differ on the images that both were tested on."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine import metrics
+from busapp.engine.results import statistics
+from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.study.runs import Run
+from busapp.errors import BadInput
+
+_COLUMNS = (
+    "system",
+    "protocol",
+    "recipe",
+    "classes",
+    "epochs",
+    "seed",
+    "n_images",
+    "n_groups",
+    "n_synthetic",
+    "train_accuracy",
+    "accuracy",
+    "accuracy_ci95",
+    "balanced_accuracy",
+    "balanced_accuracy_ci95",
+    "sensitivity",
+    "sensitivity_ci95",
+    "specificity",
+    "specificity_ci95",
+    "class_accuracy",
+    "class_accuracy_ci95",
+    "auc",
+    "auc_ci95",
+    "macro_auc",
+    "macro_auc_ci95",
+    "confusion",
+    "fold_range",
+    "calibration",
+    "operating_points",
+    "picked_epoch",
+    "switches",
+    "leaks",
+)
+_Pair = tuple[Prediction, Prediction]
+
+
+def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
+    """The runs as columns, and paired tests for every two of them, as JSON types.
+
+    Returns:
+        `runs`: one entry each, with `run`, `name`, `dataset` (the fingerprint of the images that it began with),
+        `equalise`, `n_folds`, and of `statistics.of_run` what `_COLUMNS` names. `tests`: `first`, `second`, and what
+        `paired` says of the two.
+
+    Raises:
+        BadInput: fewer than two runs, or one is no finished validation.
+    """
+    if len(runs) < 2:
+        raise BadInput("One run cannot be compared", remedy="Name two or more finished validation runs.")
+    columns = [_column(run) for run in runs]
+    tested = [read_predictions(run) for run in runs]
+    tests = [
+        {"first": runs[a].id, "second": runs[b].id, **paired(tested[a], tested[b])}
+        for a, b in combinations(range(len(runs)), 2)
+    ]
+    return {"runs": columns, "tests": tests}
+
+
+def _column(run: Run) -> dict[str, Any]:
+    finished_validation(run)
+    result = statistics.of_run(run)
+    return {
+        "run": run.id,
+        "name": run.info.name,
+        "dataset": run.info.dataset,
+        "equalise": result.get("equalise", False),  # older results do not speak of it
+        "n_folds": len(result["folds"]),
+        **{key: result[key] for key in _COLUMNS},
+    }
+
+
+def finished_validation(run: Run) -> dict[str, Any]:
+    """The result of a finished validation run. Raises `BadInput` where it is none."""
+    result = run.result() if run.info.kind == "validate" and run.info.state == "finished" else None
+    if result is None:
+        raise BadInput(
+            "This is not a finished validation run", file=run.id, remedy="Finish it first, or name another run."
+        )
+    return result
+
+
+def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
+    """Two runs on the images that both were tested on; differences are second minus first.
+
+    Images are paired if name, content and true class are the same in both runs. What is one group in either run is
+    one here, since near-duplicates are no independent evidence. A group votes for the run that got more of its common
+    images right, or for none, and McNemar's exact test (McNemar 1947) is the two-sided binomial test of these votes.
+    Intervals are percentiles of the paired bootstrap (Efron and Tibshirani 1993): each draw of groups gives both
+    runs the same images. With one interval a measure, one in twenty leaves out zero by chance alone.
+
+    Returns:
+        `n_common` images, `n_groups_common` groups they are in, `same_folds` (see `_same_folds`),
+        `only_first_right` and `only_second_right` images, `groups_first_better` and `groups_second_better`,
+        `difference` of the accuracies with `difference_ci95`, `p_value`; and `differences`, with `difference` and
+        `ci95` under `balanced_accuracy`, `macro_auc`, `sensitivity/<class>`, `specificity/<class>` and
+        `auc/<class>`, of those that are defined in both.
+    """
+    pairs = _pairs(first, second)
+    groups, gains = _joined_groups(pairs), _gains(pairs)
+    votes = _votes(groups, gains)
+    first_better, second_better = int((votes < 0).sum()), int((votes > 0).sum())
+    bootstrap = metrics.Bootstrap.over(groups, seed=seed) if pairs else None
+    return {
+        "n_common": len(pairs),
+        "n_groups_common": len(votes),
+        "same_folds": _same_folds(pairs, len(first), len(second)),
+        "only_first_right": int((gains < 0).sum()),
+        "only_second_right": int((gains > 0).sum()),
+        "groups_first_better": first_better,
+        "groups_second_better": second_better,
+        "difference": float(gains.mean()) if pairs else None,
+        "difference_ci95": _mean_interval(gains, bootstrap) if bootstrap else None,
+        "p_value": _sign_test(first_better, second_better) if pairs else None,
+        "differences": _differences(pairs, bootstrap) if bootstrap else {},
+    }
+
+
+def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float | None:
+    """The p-value of McNemar's exact test on groups as in `paired`, which tests all images, for any part of them: those
+    of one class, for its sensitivity. None where no image is common."""
+    pairs = _pairs(first, second)
+    votes = _votes(_joined_groups(pairs), _gains(pairs))
+    return _sign_test(int((votes < 0).sum()), int((votes > 0).sum())) if pairs else None
+
+
+def _pairs(first: Sequence[Prediction], second: Sequence[Prediction]) -> list[_Pair]:
+    before, after = _by_image(first), _by_image(second)
+    return [(before[image], after[image]) for image in before if image in after]
+
+
+def _gains(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
+    """int (n,): 1 where the second alone is right, −1 where the first alone is."""
+    return np.array([_is_right(later) - _is_right(earlier) for earlier, later in pairs], dtype=np.intp)
+
+
+def _votes(groups: npt.NDArray[np.intp], gains: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """The sum of the gains in each group."""
+    return np.bincount(groups, weights=gains.astype(np.float64))
+
+
+def _by_image(predictions: Sequence[Prediction]) -> dict[tuple[str, str, str], Prediction]:
+    return {(row.file, row.sha256, row.true): row for row in predictions}
+
+
+def _is_right(row: Prediction) -> bool:
+    return row.true == row.predicted
+
+
+def _sign_test(one: int, other: int) -> float:
+    """Two-sided: how probable so uneven a split of so many votes is, if each falls on either side alike."""
+    votes, fewer = one + other, min(one, other)
+    return min(1.0, float(2 * sum(comb(votes, k) for k in range(fewer + 1)) / 2**votes))
+
+
+def _same_folds(pairs: Sequence[_Pair], n_first: int, n_second: int) -> bool:
+    """Whether both runs divided the common images into the same test sets, by whatever numbers.
+
+    Of a hold-out this can be said only if both were tested on the same images and no others.
+    """
+    if not pairs:
+        return False
+    folds = {(earlier.fold, later.fold) for earlier, later in pairs}
+    one_to_one = len(folds) == len({fold for fold, _ in folds}) == len({fold for _, fold in folds})
+    return one_to_one and (len(folds) > 1 or len(pairs) == n_first == n_second)
+
+
+def _mean_interval(gains: npt.NDArray[np.intp], bootstrap: metrics.Bootstrap) -> list[float] | None:
+    sums = bootstrap.sums(np.stack([gains, np.ones(len(gains))], axis=1))
+    return metrics.interval95(sums[:, 0] / sums[:, 1])
+
+
+def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[str, dict[str, Any]]:
+    classes = sorted({name for pair in pairs for row in pair for name in (row.true, row.predicted)})
+    (before, before_drawn), (after, after_drawn) = (
+        _measured([pair[run] for pair in pairs], classes, bootstrap) for run in (0, 1)
+    )
+    return {
+        measure: {
+            "difference": float(after[measure] - before[measure]),
+            "ci95": metrics.interval95(after_drawn[measure] - before_drawn[measure]),
+        }
+        for measure in before
+        if measure in after and np.isfinite(after[measure] - before[measure])
+    }
+
+
+def _measured(
+    rows: Sequence[Prediction], classes: Sequence[str], bootstrap: metrics.Bootstrap
+) -> tuple[dict[str, metrics.Floats], dict[str, metrics.Floats]]:
+    """Measures by name: on the images as they are, a number each, and in every draw, (RESAMPLES,) each."""
+    true, predicted = (
+        np.array([classes.index(name) for name in names], dtype=np.intp)
+        for names in ([row.true for row in rows], [row.predicted for row in rows])
+    )
+    logits = np.array([list(row.logits.values()) for row in rows])
+    areas, drawn_areas = {}, {}
+    for index, name in enumerate(rows[0].logits):
+        is_class, scores = np.array([row.true == name for row in rows]), metrics.softmax(logits)[:, index]
+        areas[name] = metrics.weighted_auc(is_class, scores, np.ones(len(rows)))
+        drawn_areas[name] = bootstrap.auc(is_class, scores)
+    return (
+        _by_name(metrics.confusion(true, predicted, len(classes)), areas, classes),
+        _by_name(bootstrap.confusions(true, predicted, len(classes)), drawn_areas, classes),
+    )
+
+
+def _by_name(
+    matrix: npt.NDArray[Any], areas: dict[str, metrics.Floats], classes: Sequence[str]
+) -> dict[str, metrics.Floats]:
+    """Measures of a confusion matrix (…, classes, classes) and of areas under curves (…,)."""
+    sensitivity, specificity = metrics.sensitivity(matrix), metrics.specificity(matrix)
+    return {
+        "balanced_accuracy": metrics.mean_of_defined(sensitivity),
+        **({"macro_auc": metrics.mean_of_defined(np.stack(list(areas.values()), axis=-1))} if areas else {}),
+        **{f"sensitivity/{name}": sensitivity[..., index] for index, name in enumerate(classes)},
+        **{f"specificity/{name}": specificity[..., index] for index, name in enumerate(classes)},
+        **{f"auc/{name}": area for name, area in areas.items()},
+    }
+
+
+def _joined_groups(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
+    """The group of each pair, int (n,) numbered from 0: pairs that share a group in either run are in one."""
+    if not pairs:
+        return np.zeros(0, dtype=np.intp)
+    # Both runs' groups are nodes, and each image is an edge between its two groups.
+    root: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def find(node: tuple[int, int]) -> tuple[int, int]:
+        while root.setdefault(node, node) != node:
+            root[node] = node = root[root[node]]
+        return node
+
+    for earlier, later in pairs:
+        root[find((0, earlier.group))] = find((1, later.group))
+    roots = [find((0, earlier.group)) for earlier, _ in pairs]
+    number = {node: index for index, node in enumerate(dict.fromkeys(roots))}
+    return np.array([number[node] for node in roots], dtype=np.intp)

@@ -1,0 +1,70 @@
+"""`predictions.csv` of a validation run: one row per tested image, out of fold, with its logits."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from busapp.engine.study.runs import Run
+from busapp.engine.utils.files import write_atomically
+from busapp.errors import BadInput
+
+FILE = "predictions.csv"
+_FIXED = ("image_id", "file", "sha256", "group", "fold", "true", "predicted")
+_LOGIT = "logit:"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the network of a fold made of one of its test images. `true` and `predicted` are class names; `logits`
+    stand by class name, in the order of the run's classes."""
+
+    image_id: int
+    file: str
+    sha256: str
+    group: int
+    fold: int
+    true: str
+    predicted: str
+    logits: dict[str, float]
+
+
+def write_predictions(run: Run, predictions: Iterable[Prediction], classes: Iterable[str]) -> None:
+    """Write the table anew, or leave the old one as it is."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_FIXED, *(f"{_LOGIT}{name}" for name in classes)])
+    for prediction in predictions:
+        fixed = [getattr(prediction, name) for name in _FIXED]
+        # In full: where two images are alike but for the last bit, an AUC depends on it.
+        writer.writerow([*fixed, *(repr(float(logit)) for logit in prediction.logits.values())])
+    write_atomically(run.folder / FILE, text.getvalue().encode())
+
+
+def read_predictions(run: Run) -> list[Prediction]:
+    """The table of a run, also of one that is not finished.
+
+    Raises:
+        BadInput: there is none, or it cannot be read.
+    """
+    path = run.folder / FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return [_from_row(row) for row in csv.DictReader(stream)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            "The run has no readable predictions", file=path, remedy="Choose a validation run with a finished fold."
+        ) from error
+
+
+def _from_row(row: dict[str, str]) -> Prediction:
+    return Prediction(
+        image_id=int(row["image_id"]),
+        file=row["file"],
+        sha256=row["sha256"],
+        group=int(row["group"]),
+        fold=int(row["fold"]),
+        true=row["true"],
+        predicted=row["predicted"],
+        logits={name.removeprefix(_LOGIT): float(v) for name, v in row.items() if name.startswith(_LOGIT)},
+    )

@@ -1,0 +1,75 @@
+"""Checkpoints of any network: named arrays and a JSON header in one safetensors file, with a checksum over both, since
+a changed bit would go unnoticed otherwise. Never a pickle."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from busapp.engine.utils.files import write_atomically
+from busapp.errors import CannotResume
+
+Arrays = dict[str, np.ndarray]
+
+
+def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
+    """Write weights, optimiser and random states (`arrays`) with counters and settings (`header`).
+
+    Raises:
+        NoSpace: the disk is full; the former checkpoint is as it was.
+    """
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    words = json.dumps(header)
+    write_atomically(path, save(contiguous, metadata={"busapp": words, "checksum": _checksum(words, contiguous)}))
+
+
+def load_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays and the header of a checkpoint.
+
+    Raises:
+        CannotResume: there is no file, it is not one of ours, or it is damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            metadata = file.metadata() or {}
+        header = json.loads(metadata["busapp"])
+        expected = metadata.get("checksum")  # those of earlier versions have none
+        if expected is not None and expected != _checksum(metadata["busapp"], arrays):
+            raise ValueError("its checksum is another")
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path) from error
+    return arrays, header
+
+
+def load_header(path: Path) -> dict[str, Any]:
+    """The header of a checkpoint alone, at once; whether the file is damaged behind it is not looked at.
+
+    Raises:
+        CannotResume: there is no file, or it is not one of ours.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {})["busapp"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path) from error
+    return header
+
+
+def _unreadable(path: Path) -> CannotResume:
+    return CannotResume("The checkpoint cannot be read", file=path, remedy="Start the run anew; its results are kept.")
+
+
+def _checksum(words: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """CRC-32 over the header and every array with its name, type and shape, in the order of the names."""
+    found = zlib.crc32(words.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), found)
+        found = zlib.crc32(array.reshape(-1).view(np.uint8).data, found)
+    return f"{found:08x}"

@@ -1,0 +1,100 @@
+"""Patients are known by a keyed hash, so that images of one patient stay together and nobody learns who it is.
+
+A plain hash of a patient number could be turned back by trying all numbers. This one needs a key that lies in the
+user's own folder and never in a study, so that a copy of a study gives nothing away.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from busapp import paths
+from busapp.engine.utils.files import space_is_needed
+from busapp.errors import UserError
+
+KEY_BYTES: Final = 32
+
+
+class DamagedPatientKey(UserError):
+    """The file with the key for patients cannot be read. It is left as it is."""
+
+
+def pseudonym(patient: str) -> str:
+    """The name under which a patient is stored: `<6 hex that name the key>:<20 hex of HMAC-SHA256>`.
+
+    Upper and lower case and the number of blanks make no difference. The same patient has the same pseudonym in
+    every study of this user.
+
+    Raises:
+        DamagedPatientKey: the key cannot be read.
+        NoSpace: the key is not there yet and cannot be written.
+    """
+    key = _key()
+    normalised = " ".join(patient.casefold().split())
+    return f"{_name_of(key)}:{hmac.new(key, normalised.encode(), hashlib.sha256).hexdigest()[:20]}"
+
+
+def made_with_another_key(pseudonyms: Iterable[str]) -> bool:
+    """Whether any of these was made on another machine, where the same patients have other pseudonyms.
+
+    Raises:
+        DamagedPatientKey: the key cannot be read.
+    """
+    names = {pseudonym.partition(":")[0] for pseudonym in pseudonyms}
+    return bool(names) and names != {_name_of(_key())}
+
+
+def _name_of(key: bytes) -> str:
+    return hashlib.sha256(b"busapp names this key\0" + key).hexdigest()[:6]
+
+
+def _key() -> bytes:
+    path = paths.user_data_dir() / "patients.key"
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise DamagedPatientKey(
+            "The key for patients cannot be read or written",
+            file=path,
+            remedy="Check that you may read and write this folder.",
+        ) from error
+    if len(key) != KEY_BYTES:
+        raise DamagedPatientKey(
+            "The key for patients is damaged",
+            file=path,
+            remedy="Put the file back from a backup. If there is none, move it away: a new key is then made, and "
+            "patients that were imported before are not recognised.",
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    """Write a new key that this user alone may read, unless another process was faster."""
+    with space_is_needed(path):
+        aside = path.with_name(f".{path.name}.{uuid4().hex}")
+        try:
+            with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+                stream.write(secrets.token_bytes(KEY_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+            _move_unless_there(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _move_unless_there(aside: Path, path: Path) -> None:
+    """Unlike `replace`, never put a second key in the place of the one that another process has begun to use."""
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links, such as FAT
+        if not path.exists():
+            aside.replace(path)

@@ -1,0 +1,158 @@
+"""A study's images as the pixels of a run: decoded and resized once, and kept in the study's cache.
+
+The cache can be deleted at any time, and gives nothing that was not asked for: an entry says of which bytes, which
+file, which preprocessing and which version of it its pixels are, and holds their checksum. Where one of that differs,
+the image is decoded again. A cache that cannot be written is no error.
+"""
+
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import PIL
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.events import Event, Progress, Skipped
+from busapp.engine.images import preprocessing
+from busapp.engine.images.preprocessing import Pixels, Preprocessing, read_image
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import write_atomically
+from busapp.engine.utils.prefetch import in_order
+from busapp.errors import UnreadableImage, UserError
+
+MAX_BYTES: Final = 2 * 2**30
+"""What the pixels of a study may take in its cache: 14,000 images of 224×224. Beyond it, those go that were used
+longest ago. A run on more images than that decodes them each time."""
+RESERVE: Final = 2 * 2**30
+"""Bytes that are left free on the disk, for what cannot be made again."""
+_REPORT_AFTER: Final = 0.1
+"""Seconds between two events."""
+
+
+def load_pixels(
+    workspace: Workspace, records: Sequence[ImageRecord], preparing: Preprocessing
+) -> Generator[Event, None, tuple[list[ImageRecord], Pixels]]:
+    """The images that can be read, in their order, and their pixels, uint8 (n, size, size, 3), from the cache or
+    decoded in threads; the others are reported as skipped."""
+    cache = _Cache.of(workspace, preparing, len(records))
+    pixels = np.empty((len(records), preparing.size, preparing.size, 3), np.uint8)
+    loaded: list[ImageRecord] = []
+    looked_at, reported = 0, 0.0
+    with closing(in_order(cache.pixels, records, "pixels")) as steps:
+        for done in steps:
+            if done is not None:
+                record, future = done
+                looked_at += 1
+                try:
+                    pixels[len(loaded)] = future.result()
+                    loaded.append(record)
+                except UnreadableImage as error:
+                    yield Skipped(record.file, str(error))
+            if time.monotonic() - reported > _REPORT_AFTER:
+                reported = time.monotonic()
+                yield Progress(looked_at, len(records), f"loading image {min(looked_at + 1, len(records))}")
+    if cache.keeps:
+        cache.bound()
+    return loaded, pixels[: len(loaded)]
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """The kept pixels of a study's images under one preprocessing. Safe to use from several threads."""
+
+    workspace: Workspace
+    preparing: Preprocessing
+    made_by: str
+    keeps: bool
+    """Whether what is decoded is kept."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, preparing: Preprocessing, n_images: int) -> "_Cache":
+        """For a run on so many images."""
+        needed = n_images * preparing.size**2 * 3
+        keeps = needed <= MAX_BYTES and shutil.disk_usage(workspace.root).free - needed >= RESERVE
+        return cls(workspace, preparing, _made_by(preparing), keeps)
+
+    @property
+    def folder(self) -> Path:
+        """Of all kept pixels of the study."""
+        return self.workspace.root / "cache" / "pixels"
+
+    def path(self, record: ImageRecord) -> Path:
+        """Where the pixels of an image are kept; they need not be there yet."""
+        kind = f"{self.preparing.size}{'-equalised' if self.preparing.equalise else ''}"
+        return self.folder / kind / record.sha256[:2] / record.sha256
+
+    def pixels(self, record: ImageRecord) -> Pixels:
+        """uint8 (size, size, 3). Raises `UnreadableImage`, also where the kept pixels could stand in: what a run
+        uses must not depend on its cache."""
+        stored = self.workspace.image_path(record)
+        try:
+            key = self._key(record, stored.stat())
+        except OSError:
+            return self.preparing.pixels(read_image(stored))  # says what is wrong with the file
+        kept = self._kept(record, key)
+        if kept is None:
+            kept = self.preparing.pixels(read_image(stored))
+            self._keep(record, key, kept)
+        return kept
+
+    def _key(self, record: ImageRecord, file: os.stat_result) -> bytes:
+        """What an entry begins with. With size and time of the file, one that was replaced or damaged is noticed."""
+        return f"{record.sha256} {file.st_size} {file.st_mtime_ns} {self.preparing} {self.made_by}\n".encode()
+
+    def _kept(self, record: ImageRecord, key: bytes) -> Pixels | None:
+        path, size = self.path(record), self.preparing.size
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        begin = len(key) + 4
+        if len(content) != begin + size * size * 3 or content[:begin] != _head(key, memoryview(content)[begin:]):
+            return None
+        with suppress(OSError):
+            os.utime(path)  # the time of its last use
+        return np.frombuffer(content, np.uint8, offset=begin).reshape(size, size, 3)
+
+    def _keep(self, record: ImageRecord, key: bytes, pixels: Pixels) -> None:
+        if self.keeps:
+            content = pixels.tobytes()
+            with suppress(UserError, OSError):  # it is decoded again the next time
+                write_atomically(self.path(record), _head(key, content) + content, survives_power_cut=False)
+
+    def bound(self) -> None:
+        """Remove what was used longest ago until the study's pixels take no more than `MAX_BYTES`."""
+        found = []
+        for path in self.folder.rglob("*"):
+            with suppress(OSError):
+                status = path.stat()
+                if path.is_file():
+                    found.append((status.st_mtime_ns, status.st_size, path))
+        excess = sum(size for _, size, _ in found) - MAX_BYTES
+        for _, size, path in sorted(found):
+            if excess <= 0:
+                break
+            with suppress(OSError):
+                path.unlink()
+                excess -= size
+
+
+def _head(key: bytes, pixels: bytes | memoryview) -> bytes:
+    return key + zlib.crc32(pixels).to_bytes(4, "big")
+
+
+def _made_by(preparing: Preprocessing) -> str:
+    """The versions of everything that decides about pixels."""
+    versions = f"{preprocessing.VERSION}, Pillow {PIL.__version__}"
+    if preparing.equalise:
+        import skimage
+
+        versions += f", scikit-image {skimage.__version__}"  # type: ignore[attr-defined]
+    return versions

@@ -1,0 +1,156 @@
+"""Which images a run uses, and how they fall into training and test sets."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.study.workspace import Workspace
+from busapp.errors import NotEnoughImages
+
+Indices = npt.NDArray[np.intp]
+"""Positions of images in a selection, int (n,)."""
+
+HOLD_OUT_PARTS = 5
+"""The hold-out of `existing` is one of five parts: 156 of BUSI's 780 images."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The real images of a run, in the catalog's order, and its fixed list of classes.
+
+    `set_aside` counts images left out because a near-duplicate has another class, `conflicts` the pairs of
+    such near-duplicates that stayed in.
+    """
+
+    records: tuple[ImageRecord, ...]
+    classes: tuple[str, ...]
+    set_aside: int
+    conflicts: int
+
+    def __post_init__(self) -> None:
+        if any(record.kind != "real" for record in self.records):
+            raise ValueError("a synthetic image must never be tested on")
+
+    @property
+    def labels(self) -> Indices:
+        """int (n,), indices into `classes`."""
+        return np.array([self.classes.index(record.class_name) for record in self.records], dtype=np.intp)
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """int (n,): images with the same number must never be split."""
+        return np.array([record.group for record in self.records], dtype=np.int64)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images per class, in the order of `classes`."""
+        found = Counter(record.class_name for record in self.records)
+        return {name: found[name] for name in self.classes}
+
+    def without(self, ids: set[int]) -> "Selection":
+        """The same without some images."""
+        kept = tuple(record for record in self.records if record.id not in ids)
+        return Selection(kept, self.classes, self.set_aside, self.conflicts)
+
+    def fingerprint(self) -> str:
+        """A hash of everything that the folds depend on."""
+        rows = [(r.id, r.sha256, r.class_name, r.group) for r in self.records]
+        return hashlib.sha256(repr((self.classes, rows)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of a selection; both parts are positions in it, in rising order."""
+
+    train: Indices
+    test: Indices
+
+
+def select(workspace: Workspace, settings: ValidateSettings) -> Selection:
+    """The real images that a run with these settings uses: none that is set aside, none that is synthetic."""
+    records = workspace.catalog.images(kind="real", with_excluded=False)
+    used = {record.id for record in records}
+    conflicts = [pair for pair in workspace.catalog.conflicts() if used.issuperset(pair)]
+    keeps = settings.leaks.keep_conflicts
+    contradicted = set() if keeps else {image_id for pair in conflicts for image_id in pair}
+    kept = tuple(record for record in records if record.id not in contradicted)
+    # Not the catalog's classes: one whose images are all set aside takes no part.
+    classes = tuple(sorted({record.class_name for record in kept}))
+    return Selection(kept, classes, set_aside=len(contradicted), conflicts=len(conflicts) if keeps else 0)
+
+
+def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
+    """Divide the images, stratified by class; the same seed gives the same folds.
+
+    `existing` is one hold-out of 80/20, the others are cross-validations. Unless near-duplicates may be split,
+    a group falls on one side as a whole. Paper: sections 3.3 ("20 epochs", replicated system) and 3.4 (10 folds).
+
+    Raises:
+        NotEnoughImages: no images, a single class, or a class with fewer images or groups than parts.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+
+    hold_out = settings.system == "existing"
+    parts = HOLD_OUT_PARTS if hold_out else settings.folds
+    fewer_folds = "" if hold_out or parts == 2 else "Choose fewer folds, or import more images."
+    _check_enough(selection, parts, fewer_folds or "Import more images.", by_group=not settings.leaks.split_duplicates)
+    if not settings.leaks.split_duplicates:
+        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=settings.seed)
+    elif hold_out:
+        splitter = StratifiedShuffleSplit(1, test_size=1 / HOLD_OUT_PARTS, random_state=settings.seed)
+    else:
+        splitter = StratifiedKFold(parts, shuffle=True, random_state=settings.seed)
+    labels = selection.labels
+    groups = None if settings.leaks.split_duplicates else selection.groups
+    divided = splitter.split(np.zeros(len(labels)), labels, groups)
+    folds = [Fold(np.sort(train), np.sort(test)) for train, test in divided]
+    folds = folds[:1] if hold_out else folds
+    for fold in folds:
+        if len(fold.test) == 0 or len(np.unique(labels[fold.train])) < len(selection.classes):
+            raise NotEnoughImages(
+                "The groups are too large to give every fold images of every class to train on and any to test on",
+                remedy="Choose fewer folds.",
+            )
+    return folds
+
+
+def _check_enough(selection: Selection, parts: int, remedy: str, *, by_group: bool) -> None:
+    if not selection.records:
+        raise NotEnoughImages("The study has no images to train on", remedy="Import images first.")
+    if len(selection.classes) < 2:
+        raise NotEnoughImages(
+            f"The study has a single class, {selection.classes[0]}", remedy="Import images of another class."
+        )
+    for name in selection.classes:
+        of_class = [record for record in selection.records if record.class_name == name]
+        n = len({record.group for record in of_class}) if by_group else len(of_class)
+        if n < parts:
+            unit = "groups of images" if by_group else "images"
+            raise NotEnoughImages(
+                f"The class {name} has {n} {unit}, fewer than the {parts} parts of the division",
+                remedy=remedy,
+            )
+
+
+def groups_split(folds: Sequence[Fold], groups: npt.NDArray[np.int64]) -> int:
+    """How many groups have images both in the training and in the test part of one fold or more."""
+    split = [np.intersect1d(groups[fold.train], groups[fold.test]) for fold in folds]
+    return len(np.unique(np.concatenate(split)))
+
+
+def fingerprint_of_groups(everything: Sequence[ImageRecord]) -> str:
+    """A hash of all real images of the study and their groups, also of those that are set aside."""
+    return hashlib.sha256(repr(sorted((r.sha256, r.group) for r in everything)).encode()).hexdigest()
+
+
+def forbidden_hashes(selection: Selection, fold: Fold, everything: Sequence[ImageRecord]) -> frozenset[str]:
+    """Content hashes of a fold's test images and of their group mates among all images of the study, also those
+    that are set aside: what a generator for this fold must not have seen."""
+    tested = {selection.records[position].group for position in fold.test}
+    return frozenset(record.sha256 for record in everything if record.group in tested)

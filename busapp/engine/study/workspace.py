@@ -1,0 +1,180 @@
+"""A workspace: the folder that holds everything of one study. Copy the folder and you copied the study."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from busapp.engine.catalog import Catalog, ImageRecord
+from busapp.engine.study.runs import Run
+from busapp.engine.utils.files import sha256_of, write_atomically, write_json
+from busapp.errors import BadInput, DamagedStudy
+
+DESCRIPTION = "study.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One study on disk: `study.json`, `catalog.sqlite`, `images/`, `masks/`, `runs/`, `models/`, `cache/`."""
+
+    root: Path
+    name: str
+    phantoms: bool = False
+    """All images are simulated phantoms, and every screen and report says so."""
+
+    @classmethod
+    def create(cls, root: Path, *, name: str = "", phantoms: bool = False) -> "Workspace":
+        """Make a new study in an empty or missing folder, or open the one that is there.
+
+        Raises:
+            BadInput: the folder holds other things, or cannot be written to.
+        """
+        root = root.expanduser().resolve()
+        if (root / DESCRIPTION).exists():
+            return cls.open(root)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            if any(root.iterdir()):
+                raise BadInput(
+                    "The folder is not a study and not empty",
+                    file=root,
+                    remedy="Choose an empty or a new folder.",
+                )
+            write_json(root / DESCRIPTION, {"format": 1, "name": name or root.name, "phantoms": phantoms})
+        except OSError as error:
+            raise BadInput(
+                "The folder cannot be made or written to", file=root, remedy="Choose another folder."
+            ) from error
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path) -> "Workspace":
+        """Open a study.
+
+        Raises:
+            BadInput: there is none in this folder.
+            DamagedStudy: its description or catalog cannot be read; both are left as they are.
+        """
+        root = root.expanduser().resolve()
+        try:
+            described = json.loads((root / DESCRIPTION).read_text(encoding="utf-8"))
+            workspace = cls(root, str(described["name"]), bool(described.get("phantoms", False)))
+        except FileNotFoundError as error:
+            raise BadInput(
+                "There is no study in this folder",
+                file=root,
+                remedy="Import images into it first, or open another.",
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamagedStudy(
+                "The description of the study cannot be read",
+                file=root / DESCRIPTION,
+                remedy="Restore it from a copy of the study.",
+            ) from error
+        _ = workspace.catalog
+        return workspace
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The images of the study."""
+        return Catalog(self.root / "catalog.sqlite")
+
+    def close(self) -> None:
+        """Let go of the catalog's file."""
+        self.catalog.close()
+
+    # -- images --------------------------------------------------------------------------------------------
+
+    def _stored(self, folder: str, sha256: str, suffix: str) -> Path:
+        return self.root / folder / sha256[:2] / f"{sha256}{suffix}"
+
+    def image_path(self, image: ImageRecord) -> Path:
+        """Where the bytes of an image are."""
+        return self._stored("images", image.sha256, image.suffix)
+
+    def imported_path(self, image: ImageRecord) -> Path:
+        """Where the bytes of an image are as they were imported, whatever was covered since."""
+        if image.original is None:
+            return self.image_path(image)
+        stored = self._stored("images", image.original, "")
+        return next(stored.parent.glob(f"{image.original}*"), stored)
+
+    def mask_path(self, sha256: str) -> Path:
+        """Where a lesion mask is (PNG, non-zero inside the lesion)."""
+        return self._stored("masks", sha256, ".png")
+
+    def store_image(self, content: bytes, suffix: str) -> str:
+        """Keep the bytes under their hash, which is returned. What is already there is not written again."""
+        return self._store("images", content, suffix)
+
+    def restore_image(self, content: bytes, suffix: str) -> bool:
+        """Keep the bytes of an image that the study has; whether they were missing, or cut short."""
+        path = self._stored("images", sha256_of(content), suffix)
+        is_whole = path.exists() and path.stat().st_size == len(content)
+        if not is_whole:
+            write_atomically(path, content)
+        return not is_whole
+
+    def store_mask(self, content: bytes) -> str:
+        """Keep a mask's PNG bytes under their hash."""
+        return self._store("masks", content, ".png")
+
+    def _store(self, folder: str, content: bytes, suffix: str) -> str:
+        sha256 = sha256_of(content)
+        path = self._stored(folder, sha256, suffix)
+        if not path.exists():
+            write_atomically(path, content)
+        return sha256
+
+    # -- runs and models -----------------------------------------------------------------------------------
+
+    @property
+    def models_dir(self) -> Path:
+        """ONNX files exported from runs, named after them."""
+        return self.root / "models"
+
+    def models(self) -> list[Path]:
+        """The study's models, the newest first."""
+        found = [path for path in self.models_dir.glob("*.onnx") if path.exists()]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+    def new_run(self, kind: str, settings: dict[str, object], name: str = "") -> Run:
+        """A folder for one execution of a job, with its settings and the dataset's fingerprint."""
+        catalog = self.catalog
+        return Run.create(self.root / "runs", kind, settings, catalog.fingerprint(), name, catalog.revision())
+
+    def changed_since(self, run: Run) -> list[str]:
+        """What has changed in the dataset since a run began, in words, the oldest first; nothing where the images,
+        classes and groups are again as they were."""
+        if run.info.dataset == self.catalog.fingerprint():
+            return []
+        changes = [] if run.info.revision is None else self.catalog.changes_since(run.info.revision)
+        return changes or ["The dataset was changed; how is not known"]
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id. Raises `BadInput` where there is none."""
+        return Run.open(self.root / "runs" / run_id)
+
+    def runs(self, kind: str | None = None) -> list[Run]:
+        """The runs, the newest first; folders that cannot be read are left out."""
+        found = []
+        for folder in sorted((self.root / "runs").glob("*"), reverse=True):
+            try:
+                run = Run.open(folder)
+            except BadInput:
+                continue
+            if kind is None or run.info.kind == kind:
+                found.append(run)
+        return found
+
+    def delete_run(self, run: Run) -> None:
+        """Move a run to the study's trash."""
+        trash = self.root / "trash"
+        trash.mkdir(exist_ok=True)
+        shutil.move(run.folder, trash / run.id)
+
+    def restore_run(self, run_id: str) -> Run:
+        """Bring a run back from the trash."""
+        shutil.move(self.root / "trash" / run_id, self.root / "runs" / run_id)
+        return self.run(run_id)

@@ -1,0 +1,172 @@
+"""The job that grows a class: train a DCGAN on its real images, draw new ones, leave out copies, score the rest."""
+
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from busapp.engine import estimates
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.events import Event, Finished, Job, Note, Progress
+from busapp.engine.gan.drawing import Drawn, draw_new, store, write_drawn
+from busapp.engine.gan.generators import GeneratorRecord, load_images
+from busapp.engine.gan.scores import FEWEST, SUBSETS, Scores, as_result, judge, subset_size
+from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.training_data import in_progress
+from busapp.errors import BadInput, NotEnoughImages
+
+FEWEST_IMAGES: Final = 8
+SCORED_IMAGES: Final = 200
+"""So many images are scored at most; and where fewer are wanted, so many are drawn for the score alone."""
+_SCORED_AT_ONCE: Final = 32
+
+
+def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> Job:
+    """Train a DCGAN on the real images of one class, draw from it and add what it drew to the catalog.
+
+    Images that were set aside are not trained on. Drawn images that nearly equal a training image are counted and
+    left out, and kept in the run's folder `copies`; `drawn.csv` names for each image that was drawn the training image
+    that it resembles most (`DrawnImage`). The result is that of `busapp synthesize --json`: of the scores (`Scores`),
+    each with its `_spread`, at most 200 drawn images are the ground; all are None without ImageNet weights. `left_out`
+    counts images that were drawn again after they had been set aside.
+
+    Raises:
+        NotEnoughImages: the class has fewer than 8 such images.
+        BadInput: there is no such class.
+        TrainingDiverged, CannotResume: see `train_generator`.
+    """
+    began = time.monotonic() - run.info.seconds
+    images = _images_to_learn_from(workspace, settings.class_name)
+    yield from _explain(settings, len(images))
+    pixels, hashes = yield from load_images(workspace, images, settings.image_size)
+    yield Progress(0, 1, "starting Keras")
+    from busapp.engine.gan.training import train_generator
+
+    trained = yield from train_generator(pixels, settings, run.folder, trained_on=hashes)
+
+    count = _how_many(workspace, settings, run)
+    to_score = min(len(pixels), SCORED_IMAGES)
+    drawn = yield from draw_new(workspace, trained.record, max(count, to_score), "drawing")
+    added = yield from _add_to_catalog(workspace, trained.record, drawn, count, run)
+    group_of = {image.sha256: image.group for image in images}
+    groups = [group_of[sha256] for sha256 in hashes]
+    scores = yield from _score(pixels, groups, drawn.pixels[:SCORED_IMAGES], settings)
+    if scores and not all(image.checked for image in images):
+        yield Note(
+            "Not all images of the class were checked for near-duplicates. Where there are any, the floors of the "
+            "scores look better than they are: check the images before you judge by them.",
+            "warning",
+        )
+    yield Finished(
+        {
+            "run": run.id,
+            "class": settings.class_name,
+            "preset": settings.preset,
+            "backend": trained.framework,
+            "epochs": settings.epochs,
+            "steps": trained.steps,
+            "seconds": round(time.monotonic() - began, 1),
+            "g_loss": trained.g_loss,
+            "d_loss": trained.d_loss,
+            "images": added,
+            **as_result(scores),
+            "copies": len(drawn.copies),
+            "left_out": drawn.left_out,
+        }
+    )
+
+
+def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRecord]:
+    classes = workspace.catalog.classes()
+    if class_name not in classes:
+        known = f"The classes are {', '.join(classes)}." if classes else "Import images first."
+        raise BadInput(f"The study has no class “{class_name}”", remedy=known)
+    images = workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
+    if len(images) < FEWEST_IMAGES:
+        raise NotEnoughImages(
+            f"The class “{class_name}” has {len(images)} real images; a generator needs at least {FEWEST_IMAGES}",
+            remedy="Import more images of this class, or bring back some that were set aside.",
+        )
+    return images
+
+
+def _explain(settings: SynthesizeSettings, n_images: int) -> Generator[Event, None, None]:
+    """How long it takes, and what becomes of images that do not fill a batch."""
+    units = settings.epochs * n_images
+    expected = estimates.expect(estimates.gan_key(settings), units)
+    yield Note(f"Training on {n_images} images for {settings.epochs} epochs takes {expected.in_words()}.")
+    size, rest = settings.batch_size, n_images % settings.batch_size
+    if n_images < size:
+        yield Note(f"The class is smaller than a batch of {size}: each epoch is one step with all {n_images} images.")
+    elif rest:
+        steps = n_images // size
+        batches = "a batch" if steps == 1 else f"{steps} batches"
+        yield Note(f"An epoch is {batches} of {size} images and a smaller last batch with the rest of {rest}.")
+
+
+def _how_many(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> int:
+    """As many as were asked for, else as the class lacks; what a crash left of this run counts as not yet drawn."""
+    if settings.count is not None:
+        return settings.count
+    counts = workspace.catalog.counts(None)
+    own = len(workspace.catalog.images(class_name=settings.class_name, run=run.id, with_excluded=False))
+    counts[settings.class_name] -= own
+    return estimates.lacking(counts).get(settings.class_name, 0)
+
+
+def _add_to_catalog(
+    workspace: Workspace, record: GeneratorRecord, drawn: Drawn, count: int, run: Run
+) -> Generator[Event, None, int]:
+    """Store the images and add them in one change of the dataset; how many the run has added."""
+    before = workspace.catalog.images(run=run.id)
+    if before:  # a crash came between the change and the end of the run
+        return len(before)
+    new, rows = yield from store(workspace, record, drawn, min(count, len(drawn.kept)))
+    write_drawn(record.folder, rows)
+    what = f"{len(new)} synthetic {record.class_name} images drawn by the run “{run.info.name}”"
+    return workspace.catalog.add(new, what)
+
+
+# -- scoring -------------------------------------------------------------------------------------------------
+
+
+def _score(
+    real: Pixels, groups: Sequence[int], drawn: Pixels, settings: SynthesizeSettings
+) -> Generator[Event, None, Scores | None]:
+    """What drawn images are worth against real ones, on ImageNet features; None without the weights, or where they are
+    too few."""
+    if subset_size(len(drawn), groups) < FEWEST:
+        yield Note(
+            f"The images were not scored: of {len(real)} real images and {len(drawn)} that were drawn, no two sets of "
+            f"{FEWEST} can be made without near-duplicates.",
+            "warning",
+        )
+        return None
+    try:
+        features = []
+        for name, pixels in (("real", real), ("drawn", drawn)):
+            features.append((yield from _embed(pixels, name, settings.weights_file)))
+    except BadInput as error:  # the weights are missing, or are not those of a MobileNetV2
+        yield Note(
+            f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.",
+            "warning",
+        )
+        return None
+    judging = judge(features[0], features[1], groups, seed=settings.seed)
+    return (yield from in_progress(judging, 0, SUBSETS, "scoring: comparing subsets"))
+
+
+def _embed(pixels: Pixels, name: str, weights_file: Path | None) -> Generator[Event, None, npt.NDArray[np.float32]]:
+    from busapp.engine.classifiers.features import embed
+
+    parts = []
+    for start in range(0, len(pixels), _SCORED_AT_ONCE):
+        yield Progress(start, len(pixels), f"scoring: {name} image {start + 1} of {len(pixels)}")
+        parts.append(embed(pixels[start : start + _SCORED_AT_ONCE], weights_file))
+    return np.concatenate(parts)

@@ -1,0 +1,150 @@
+"""Generators for the folds of a cross-validation: which of the study's may serve, and training where none may."""
+
+import hashlib
+import re
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from busapp.engine import estimates
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.estimates import Estimate
+from busapp.engine.events import Event, Note, Progress
+from busapp.engine.gan.drawing import Drawn, draw_new
+from busapp.engine.gan.generators import (
+    OF_VALIDATION,
+    GeneratorRecord,
+    find_generators,
+    load_images,
+    qualifies,
+    real_hashes,
+    same_training,
+)
+from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.errors import NotEnoughImages
+
+_LONGEST_WORDS: Final = 40
+"""Characters of a label in a folder's name; a label begins with its fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldImages:
+    """What a fold gets, and the generator that drew it."""
+
+    drawn: Drawn
+    generator: GeneratorRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many generators a cross-validation still has to train for one class, and how long that takes."""
+
+    to_train: int
+    estimate: Estimate
+
+
+def _able(
+    workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings
+) -> list[GeneratorRecord]:
+    """The study's generators, whoever had them trained, that were trained with these settings and saw nothing but
+    real images of the study as it is now, none of them forbidden. The newest first."""
+    allowed = real_hashes(workspace) - forbidden
+    return [
+        record
+        for record in find_generators(workspace, class_name)
+        if same_training(record.settings, settings) and qualifies(record, allowed)
+    ]
+
+
+def plan(
+    workspace: Workspace,
+    class_name: str,
+    forbidden_per_fold: Sequence[frozenset[str]],
+    settings: SynthesizeSettings,
+    n_training: int,
+) -> Plan:
+    """What `fold_images` will have to train for these folds, each with about `n_training` images of the class."""
+    of_class = real_hashes(workspace, class_name)
+
+    def is_served(forbidden: frozenset[str]) -> bool:
+        n_distinct = min(n_training, len(of_class - forbidden))
+        able = [record.trained_on for record in _able(workspace, class_name, forbidden, settings)]
+        if not forbidden:
+            return any(seen <= of_class and len(seen) == n_distinct for seen in able)
+        # Folds that leave images out differ in size, as groups are kept whole; `n_training` is their mean.
+        return any(len(seen) >= int(0.9 * n_distinct) for seen in able)
+
+    missing = {forbidden for forbidden in forbidden_per_fold if not is_served(forbidden)}
+    units = len(missing) * settings.epochs * n_training
+    return Plan(len(missing), estimates.expect(estimates.gan_key(settings), units))
+
+
+def fold_images(
+    workspace: Workspace,
+    run: Run,
+    class_name: str,
+    training: Sequence[ImageRecord],
+    forbidden: frozenset[str],
+    count: int,
+    settings: SynthesizeSettings,
+    label: str,
+) -> Generator[Event, None, FoldImages]:
+    """Up to `count` images for the training of one fold, from a generator that saw none of the `forbidden` images;
+    without copies and without what was set aside (`draw_new`).
+
+    Uses a generator of the study, also one that the user trained, where it was trained with equal settings
+    (`same_training`): with nothing forbidden on exactly the `training` images; else on no fewer, all of them real
+    images of the study and none forbidden, one trained on exactly these before any other. Where there is none, one is
+    trained on `training`, in a folder of its own in the run; that training is gone on with if it was stopped before.
+    `label` is words: `fold 3, malignant`.
+
+    Raises:
+        NotEnoughImages: none of the `training` images can be read, where one has to be trained.
+        What `train_generator` raises.
+        BadModel: the generator that serves is damaged.
+    """
+    wanted = frozenset(image.sha256 for image in training)
+    able = [
+        record
+        for record in _able(workspace, class_name, forbidden, settings)
+        if record.trained_on == wanted or (forbidden and len(record.trained_on) >= len(wanted))
+    ]
+    record = max(able, key=lambda record: record.trained_on == wanted, default=None)
+    if record is None:
+        record = yield from _train(workspace, run, training, settings, label)
+    drawn = yield from draw_new(workspace, record, count, f"images for {label}")
+    return FoldImages(drawn, record)
+
+
+def _train(
+    workspace: Workspace, run: Run, training: Sequence[ImageRecord], settings: SynthesizeSettings, label: str
+) -> Generator[Event, None, GeneratorRecord]:
+    from busapp.engine.gan.training import train_generator
+
+    folder = run.folder / OF_VALIDATION / _folder_name(label, settings.class_name)
+    pixels, hashes = yield from load_images(workspace, training, settings.image_size)
+    if not hashes:
+        raise NotEnoughImages(
+            f"There is no image that the generator for {label} could learn from",
+            remedy="Import the images of the class again, choose fewer folds, or another system.",
+        )
+    with closing(train_generator(pixels, settings, folder, trained_on=hashes)) as trained:
+        while True:
+            try:
+                event = next(trained)
+            except StopIteration as end:
+                record: GeneratorRecord = end.value.record
+                return record
+            if isinstance(event, Progress):
+                yield Progress(event.done, event.total, f"generator for {label}: {event.what}")
+            elif isinstance(event, Note):
+                yield Note(f"generator for {label}: {event.text}", event.level)
+
+
+def _folder_name(label: str, class_name: str) -> str:
+    """A short name that can be read, and that no other class has: `her2+` and `her2-` differ in their hashes."""
+    words = re.sub(r"[^\w-]+", "-", label)[:_LONGEST_WORDS]
+    return f"{words}-{hashlib.sha256(class_name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,139 @@
+"""The job that measures what synthetic images do for the classifier: the same cross-validation without them, with them,
+and with what can be had without a generator, altered copies of the real images and class weights.
+
+All under `strict`: where a generator has seen the test images, or a network carries its weights on to them, a gain
+tells of what leaked, not of what synthetic images are worth (that is what `leaks` measures).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import isclose
+from typing import Any, Final
+
+from busapp.engine.curation.job import curated_first
+from busapp.engine.estimates import lacking
+from busapp.engine.events import Finished, Job, Progress
+from busapp.engine.results.comparison import mcnemar, paired
+from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.results.statistics import of_run
+from busapp.engine.results.verdict import DIFFERENCES, TRAININGS, verdict
+from busapp.engine.settings import GainSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.series import completed
+from busapp.errors import BadInput
+
+_OF_TRAINING: Final = (
+    "system",
+    "accuracy",
+    "accuracy_ci95",
+    "balanced_accuracy",
+    "balanced_accuracy_ci95",
+    "sensitivity",
+    "sensitivity_ci95",
+    "n_images",
+    "n_groups",
+    "n_synthetic",
+)
+
+
+def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
+    """Do the cross-validations that the study does not have yet, one after another, and compare them image by image.
+
+    Result: `recipe`, `folds`, `epochs`, `seed`, `classes`, `n_images`, `n_groups`; `grown`, by class the synthetic
+    images that every training fold got, and `generators`, what drew them (`GeneratorRecord.summary`); `more_steps`, how
+    much longer an epoch is with them, as a share; `devices`, on which the runs were trained; and
+
+    - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None where `plain` is augmented and
+      weighted as much already), each with `run`, `variants`, `class_weighting`, and what `_OF_TRAINING` names.
+    - `differences`: `synthetic` (against `plain`), `augmented` (against `plain`) and `instead` (`synthetic` against
+      `augmented`), the latter two None where there is no `augmented`. Each has `accuracy`, `balanced_accuracy` and
+      `sensitivity/<class>` of every class, with `difference` in [-1, 1], `ci95` (paired bootstrap over groups; None
+      where all draws agree, which is no certainty) and `p_value` (McNemar's exact test on groups; None for balanced
+      accuracy, which it is not made for).
+    - `verdict`: whether synthetic images help, by the interval of their difference in accuracy (`verdict.verdict`), and
+      `against_augmented`: the same of `instead`, None where there is none.
+
+    Raises what `series.completed` raises, and:
+        BadInput: all classes are equally large, so that nothing is grown; or the runs were not tested on the same
+            images in the same folds.
+    """
+    yield from curated_first(workspace, run)
+    if not lacking(select(workspace, settings.synthetic).counts):
+        raise BadInput(
+            "All classes are equally large, so that system2 adds no synthetic images",
+            file=workspace.root,
+            remedy="There is nothing to measure; it needs a class with fewer images than another.",
+        )
+    done = yield from completed(workspace, settings, run)
+    runs = dict(zip(TRAININGS, done, strict=False))  # where nothing is added, the last is missing
+    tested = {name: read_predictions(each) for name, each in runs.items()}
+    yield Progress(1, 1, "comparing the trainings")
+    differences: dict[str, Any] = {}
+    for name, (first, second) in DIFFERENCES.items():
+        differences[name] = None
+        if first in runs and second in runs:
+            differences[name] = difference(tested[first], tested[second], (runs[first].id, runs[second].id))
+            yield Progress(1, 1, "comparing the trainings")
+    yield Finished(_side_by_side(settings, runs, differences))
+
+
+def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> dict[str, Any]:
+    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of their runs.
+
+    Raises:
+        BadInput: the two were not tested on the same images in the same folds.
+    """
+    test = paired(first, second)
+    if not (test["n_common"] == len(first) == len(second) and test["same_folds"]):
+        raise BadInput(
+            f"{names[0]} and {names[1]} were not tested on the same images in the same folds, so that their difference "
+            "says nothing of synthetic images",
+            remedy="Import the images again that could not be read, delete these two runs, and measure anew.",
+        )
+    found = {"accuracy": _entry(test["difference"], test["difference_ci95"], test["p_value"])}
+    for measure, entry in test["differences"].items():
+        name, _, of_class = measure.partition("/")
+        if name == "sensitivity":
+            before, after = ([row for row in rows if row.true == of_class] for rows in (first, second))
+            found[measure] = _entry(entry["difference"], entry["ci95"], mcnemar(before, after))
+        elif name == "balanced_accuracy":
+            found[measure] = _entry(entry["difference"], entry["ci95"], None)
+    return found
+
+
+def _entry(value: float, interval: Sequence[float] | None, p_value: float | None) -> dict[str, Any]:
+    is_one = interval is not None and isclose(*interval, abs_tol=1e-9)
+    return {"difference": value, "ci95": None if is_one else interval, "p_value": p_value}
+
+
+def _side_by_side(settings: GainSettings, runs: Mapping[str, Run], differences: dict[str, Any]) -> dict[str, Any]:
+    results = {name: of_run(run) for name, run in runs.items()}
+    grown = results["synthetic"]
+    n_train = sum(fold["n_train"] for fold in grown["folds"])
+    instead = differences["instead"]
+    return {
+        "recipe": settings.recipe,
+        "folds": settings.folds,
+        "epochs": settings.epochs,
+        "seed": settings.seed,
+        "classes": grown["classes"],
+        "n_images": grown["n_images"],
+        "n_groups": grown["n_groups"],
+        "grown": grown["synthetic_ranges"],
+        "generators": grown["generators"],
+        "more_steps": sum(fold["n_synthetic"] for fold in grown["folds"]) / n_train,
+        "devices": sorted({result["device"] for result in results.values()}),
+        "trainings": {name: _training(runs[name], results[name]) if name in runs else None for name in TRAININGS},
+        "differences": differences,
+        "verdict": verdict(differences["synthetic"]["accuracy"]["ci95"]),
+        "against_augmented": None if instead is None else verdict(instead["accuracy"]["ci95"]),
+    }
+
+
+def _training(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        **{part: result["training"][part] for part in ("variants", "class_weighting")},
+        **{measure: result[measure] for measure in _OF_TRAINING},
+    }

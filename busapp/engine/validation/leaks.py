@@ -1,0 +1,109 @@
+"""The job that measures what each leak is worth: cross-validations that differ in nothing but what they let through.
+
+What a leak is worth is measured twice: in the waterfall from `published` to `strict`, where the leaks before it are
+closed and those after it are open, and alone on top of `strict`. The two differ where leaks overlap: a network that was
+trained on the test images gains nothing more from their copies.
+"""
+
+from collections.abc import Generator
+from itertools import pairwise
+from typing import Any, Final
+
+from busapp.engine.curation.job import curated_first
+from busapp.engine.events import Event, Finished, Job, Progress
+from busapp.engine.results.comparison import paired
+from busapp.engine.results.predictions import read_predictions
+from busapp.engine.results.statistics import of_run
+from busapp.engine.settings import LeaksSettings, ValidateSettings
+from busapp.engine.settings.systems import LEAK_NAMES, open_leaks, possible_leaks
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.series import completed
+
+
+def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Job:
+    """Do the cross-validations that the study does not have yet, one after another, and set them side by side.
+
+    Result: `system`, `recipe`, `folds`, `epochs`, `seed`; `published` and `strict`, the ids of these runs; `steps`,
+    from published to strict, each with one leak less than the one before; `alone`, strict with one leak each;
+    `picked_epoch`, by run, what its accuracy would gain had each fold reported the epoch that did best on its test
+    images (None where that is not known); `devices`, on which the runs were trained.
+
+    An entry of `steps` or `alone` has `leak`, the switch of `Leaks` that was closed or is open alone (empty in the
+    first step), its name as `label`, `run`, `accuracy` and `accuracy_ci95` in [0, 1], `n_images`, `n_groups`, and
+    against the step before it (in `alone`: against strict), in fractions, None in the first step:
+
+    - `difference` of the two accuracies, each on all images of its run, so that the steps add up to strict minus
+      published. Where a leak was closed it is negative if the number fell.
+    - `paired_difference` on the `n_common` images that both runs tested, in `n_groups_common` groups, with
+      `paired_ci95` (bootstrap over groups), `p_value` and `same_folds` (see `comparison.paired`). It is not the same as
+      `difference` where one run has images that the other sets aside. The interval tells of other images, not of other
+      folds or seeds; where `same_folds` is false, the images were divided anew between the two.
+
+    Raises what `series.completed` raises.
+    """
+    yield from curated_first(workspace, run)
+    done = yield from completed(workspace, settings, run)
+    runs = {_key(needed): each for needed, each in zip(settings.validations, done, strict=True)}
+    yield Finished((yield from _side_by_side(settings, runs)))
+
+
+def _key(settings: ValidateSettings) -> str:
+    """The names of the leaks that a run lets through."""
+    return " ".join(open_leaks(settings.system, settings.leaks))
+
+
+def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Event, None, dict[str, Any]]:
+    """The result; yields between two comparisons."""
+    leaks, results = possible_leaks(settings.system), {run.id: of_run(run) for run in runs.values()}
+    waterfall = [runs[_key(each)] for each in settings.waterfall]
+    published, strict = waterfall[0], waterfall[-1]
+    alone = [(strict, runs[_key(each)]) for each in settings.alone]
+    pairs = [*pairwise(waterfall), *alone]
+    compared = []
+    for number, (before, after) in enumerate(pairs, start=1):
+        yield Progress(1, 1, f"comparing pair {number} of {len(pairs)}")
+        compared.append({**_measured(after, results), **_against(before, after, results)})
+    named = [{"leak": leak, "label": LEAK_NAMES[leak]} for leak in leaks]
+    picked = {run: (result["picked_epoch"], result["accuracy"]) for run, result in results.items()}
+    return {
+        "system": settings.system,
+        "recipe": settings.recipe,
+        "folds": 1 if settings.system == "existing" else settings.folds,
+        "epochs": settings.epochs,
+        "seed": settings.seed,
+        "published": published.id,
+        "strict": strict.id,
+        "steps": [
+            {"leak": "", "label": "published", **_measured(published, results), **_AGAINST_NOTHING},
+            *(name | entry for name, entry in zip(named, compared[: len(leaks)], strict=True)),
+        ],
+        "alone": [name | entry for name, entry in zip(named, compared[len(leaks) :], strict=True)],
+        "picked_epoch": {run: None if best is None else best - last for run, (best, last) in picked.items()},
+        "devices": sorted({result["device"] for result in results.values()}),
+    }
+
+
+def _measured(run: Run, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    kept = ("accuracy", "accuracy_ci95", "n_images", "n_groups")
+    return {"run": run.id, **{name: results[run.id][name] for name in kept}}
+
+
+_TESTS: Final = {
+    "paired_difference": "difference",
+    "paired_ci95": "difference_ci95",
+    "p_value": "p_value",
+    "n_common": "n_common",
+    "n_groups_common": "n_groups_common",
+    "same_folds": "same_folds",
+}
+"""What an entry takes from `comparison.paired`, and what it is called there."""
+_AGAINST_NOTHING: Final = dict.fromkeys(["difference", *_TESTS])
+
+
+def _against(before: Run, after: Run, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    test = paired(read_predictions(before), read_predictions(after))
+    return {
+        "difference": results[after.id]["accuracy"] - results[before.id]["accuracy"],
+        **{name: test[origin] for name, origin in _TESTS.items()},
+    }

@@ -1,0 +1,94 @@
+"""Cross-validations that a study has already, so that the same one is not trained twice."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+import busapp
+from busapp.engine.settings import ValidateSettings
+from busapp.engine.settings.recipes import Recipe
+from busapp.engine.settings.systems import Leaks, open_leaks
+from busapp.engine.study.checkpoints import load_header
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.errors import CannotResume
+
+_FOR_GENERATORS = frozenset({"generator_preset", "generator_epochs"})
+_NOT_AS_SPELT = frozenset({"weights_file", "protocol", "recipe", *Leaks.model_fields, *Recipe.model_fields})
+
+
+def is_done(run: Run | None) -> bool:
+    """Whether there is such a run, and it is finished."""
+    return run is not None and run.info.state == "finished"
+
+
+def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: int | None = None) -> list[Run | None]:
+    """For each of the settings a run of the study that has done the same work, the newest that is finished, else the
+    newest that can be gone on with; None where there is none.
+
+    The same work means: this version of the program; settings that come to the same system, folds, training and open
+    leaks, however they were spelt, wherever the weights were read from, by a recipe that was then what it is now; the
+    same images in the same classes and groups and, for `system2`, whose generators depend on those that are set aside
+    too, the same dataset as a whole. Where the settings leave the frozen stages to the machine, `stages` says how many
+    this one freezes (None: not known yet).
+    """
+    runs = [run for run in workspace.runs("validate") if run.info.busapp == busapp.__version__]
+    return [_find(workspace, settings, runs, stages) for settings in wanted]
+
+
+def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run], stages: int | None) -> Run | None:
+    work = _work(settings)
+    alike = [run for run in runs if _work_of(run) == work]
+    if not alike:
+        return None
+    dataset, images = workspace.catalog.fingerprint(), select(workspace, settings).fingerprint()
+    training = settings.training.model_dump()
+    for run in alike:
+        result = run.result() if run.info.state == "finished" else None
+        if (
+            result is not None
+            and result.get("images_fingerprint") == images
+            and (settings.system != "system2" or (run.info.dataset == dataset and _draws_as_now(result)))
+            and (stages is None or result.get("frozen_stages") == stages)
+            and result.get("training", training) == training
+        ):
+            return run
+    begun = (run for run in alike if run.can_resume and run.info.dataset == dataset)
+    return next((run for run in begun if _trains_so(run, training, stages)), None)
+
+
+def _draws_as_now(result: dict[str, Any]) -> bool:
+    """Whether a run of `system2` left out copies of training images and what was set aside; earlier ones did not."""
+    return "synthetic_ranges" in result
+
+
+def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
+    """Whether a run that can be gone on with has begun by this recipe, with so many frozen stages."""
+    try:
+        header = load_header(run.checkpoint)
+    except CannotResume:
+        return False
+    return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
+
+
+def _work_of(run: Run) -> dict[str, Any] | None:
+    try:
+        return _work(ValidateSettings.model_validate(run.info.settings))
+    except ValidationError:
+        return None
+
+
+def _work(settings: ValidateSettings) -> dict[str, Any]:
+    """What the numbers of a run depend on beside the images and the machine."""
+    without = set(_NOT_AS_SPELT)
+    if settings.system == "existing":
+        without.add("folds")
+    if settings.system != "system2":
+        without |= _FOR_GENERATORS
+    return {
+        **settings.model_dump(exclude=without),
+        "training": settings.training,
+        "leaking": open_leaks(settings.system, settings.leaks),
+    }

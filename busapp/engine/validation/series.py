@@ -1,0 +1,126 @@
+"""Jobs that need several cross-validations: those that the study has are taken, the others are begun or gone on with,
+each as a part of the job and as a run of its own, as `busapp validate` makes it."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from busapp.engine.estimates import estimate
+from busapp.engine.events import CheckpointSaved, Event, Note, Progress, RunStarted
+from busapp.engine.jobs import as_part, resume, start
+from busapp.engine.settings import SeriesSettings, ValidateSettings
+from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.runs import Run
+from busapp.engine.study.splits import fingerprint_of_groups, make_folds, select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
+from busapp.engine.validation.reuse import find_runs, is_done
+from busapp.errors import BadInput, CannotResume
+
+
+def completed(workspace: Workspace, settings: SeriesSettings, run: Run) -> Generator[Event, None, list[Run]]:
+    """Every cross-validation that the job `run` needs, finished, in the order of `settings.validations`. The study must
+    have been curated.
+
+    Raises:
+        NotEnoughImages: one of the divisions cannot be made; said before anything is trained.
+        CannotResume: the dataset is not the one that the job began with.
+        UserError: what `validate` raises. The runs that are finished are kept and need not be repeated.
+    """
+    for needed in settings.validations:
+        make_folds(select(workspace, needed), needed)
+    yield Progress(0, 1, "looking for runs that the study has already")
+    begun = _Begun.of(workspace, settings, run)
+    needed_runs = settings.validations
+    to_train = [each for place, each in enumerate(needed_runs) if not is_done(begun.run_at(place))]
+    yield Note(_plan_in_words(begun, len(needed_runs), len(to_train)))
+    shares = [max(1, round(10 * _seconds(workspace, each))) for each in to_train]
+    done: list[Run] = []
+    number = 0
+    for place, each in enumerate(needed_runs):
+        found = begun.run_at(place)
+        if found is not None and is_done(found):
+            yield Note(f"{each.subject}: {found.id}, which the study has already.")
+        else:
+            title = f"run {number + 1} of {len(to_train)}"
+            job = resume(workspace, found.id) if found else start(workspace, each)
+            for event in as_part(job, title, sum(shares[:number]), shares[number], sum(shares)):
+                if isinstance(event, RunStarted):
+                    yield begun.save(place, event.run)
+                    yield Note(f"{each.subject}: {event.run}, {title}.")
+                else:
+                    yield event
+            number += 1
+            found = begun.run_at(place)
+            assert found is not None
+        done.append(found)
+    return done
+
+
+@dataclass
+class _Begun:
+    """Which runs belong to the job; kept in its checkpoint, so that they are gone on with when it is."""
+
+    workspace: Workspace
+    settings: SeriesSettings
+    run: Run
+    images: str
+    """A hash of all that the runs depend on in the study."""
+    ids: dict[str, str]
+    """The ids of the runs, by their places in `settings.validations`."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, settings: SeriesSettings, run: Run) -> "_Begun":
+        """As the checkpoint tells, else with the runs that the study has. Raises `CannotResume`: see above."""
+        needed = settings.validations
+        selections = dict.fromkeys(select(workspace, each).fingerprint() for each in needed)
+        everything = fingerprint_of_groups(workspace.catalog.images(kind="real"))
+        begun = cls(workspace, settings, run, " ".join([*selections, everything]), {})
+        if run.checkpoint.exists():
+            header = load_checkpoint(run.checkpoint)[1]
+            if header["images"] != begun.images:
+                raise CannotResume(
+                    "The dataset has changed since the run was started",
+                    file=run.id,
+                    remedy="Undo the changes, or start a new run.",
+                )
+            begun.ids.update(header["runs"])
+        missing = [place for place in range(len(needed)) if begun.run_at(place) is None]
+        found_runs = find_runs(workspace, [needed[place] for place in missing], _frozen_stages(needed[0]))
+        for place, found in zip(missing, found_runs, strict=True):
+            if found is not None:
+                begun.ids[str(place)] = found.id
+        return begun
+
+    def run_at(self, place: int) -> Run | None:
+        """The run at this place, if it is finished or can be gone on with."""
+        try:
+            run = self.workspace.run(self.ids.get(str(place), "none"))
+        except BadInput:
+            return None
+        return run if is_done(run) or run.can_resume else None
+
+    def save(self, place: int, run_id: str) -> CheckpointSaved:
+        """Remember that this run belongs to the job."""
+        self.ids[str(place)] = run_id
+        save_checkpoint(self.run.checkpoint, {}, {"images": self.images, "runs": self.ids})
+        return CheckpointSaved(epoch=0)
+
+
+def _frozen_stages(settings: ValidateSettings) -> int:
+    from busapp.engine.classifiers.mobilenet import frozen_stages
+    from busapp.engine.utils.devices import find_device
+
+    return frozen_stages(settings, find_device())
+
+
+def _seconds(workspace: Workspace, settings: ValidateSettings) -> float:
+    expected = estimate(settings, workspace)
+    return expected.seconds if expected else 0.0
+
+
+def _plan_in_words(begun: _Begun, n_needed: int, n_to_train: int) -> str:
+    expected = estimate(begun.settings, begun.workspace)
+    if not n_to_train or expected is None:
+        return f"The study has all {n_needed} cross-validations that are needed."
+    has = f", of which the study has {n_needed - n_to_train}" if n_to_train < n_needed else ""
+    return f"{many(n_needed, 'cross-validation')} are needed{has}. To be trained: {n_to_train}, {expected.in_words()}."

@@ -1,0 +1,1 @@
+"""The Dataset tab: the grid, the review of near-duplicates, the import preview, the history."""

@@ -1,0 +1,397 @@
+"""The review of near-duplicates: pair by pair over the whole tab, decided by single keys."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedLayout,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.catalog import ImageRecord, Pair, Verdict
+from busapp.engine.curation.duplicate_review import Review
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.dataset.choice_bar import ChoiceBar, Which
+from busapp.gui.dataset.decisions import Decisions
+from busapp.gui.dataset.group_strip import GroupStrip
+from busapp.gui.dataset.review_head import ReviewHead
+from busapp.gui.images.pair_pictures import PairKey, PairLoader
+from busapp.gui.images.pair_view import Facts, PairView
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.empty_state import EmptyState
+
+NEAR_DUPLICATE: Final = "near-duplicate"
+CONTRADICTING: Final = "contradicting labels"
+_OTHERS: Final = "the class of the other one"
+_AHEAD: Final = 4
+"""Pairs that are loaded before they are looked at."""
+
+
+class DuplicateReview(QWidget):
+    """Near-duplicates side by side, in the place of the grid.
+
+    Signals:
+        changed: the catalog was changed here; sent when the review is left or hidden, not at every decision, so that
+            tabs which nobody sees do not hold up the next pair.
+        left: the user wants to see the grid again.
+    """
+
+    changed = Signal()
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.workspace: Workspace | None = None
+        self._review = Review([], [], {})
+        self._classes: list[str] = []
+        self._shown: list[Pair] = []
+        self._at = 0
+        self._decisions: Decisions | None = None
+        self._loader = PairLoader(self)
+        self._loader.loaded.connect(self._on_loaded)
+        self._answer: Callable[[list[ImageRecord], str], None] = lambda _images, _value: None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Review of near-duplicates")
+        self._make_actions()
+        self._lay_out()
+        self._show_pair()
+
+    # -- layout --------------------------------------------------------------------------------------------
+
+    def _make_actions(self) -> None:
+        self.same_action = self._action("Same picture", "1", lambda: self._judge("same"))
+        self.different_action = self._action("Different pictures", "2", lambda: self._judge("different"))
+        self.aside_action = self._action("Set aside…", "3", self._ask_aside)
+        self.class_action = self._action("Change class…", "C", self._ask_class)
+        self.reopen_action = self._action("Not decided", "U", self._reopen)
+        self.undo_action = self._action("Undo", "Backspace", self._undo)
+        self.third_action = self._action("Difference", "D", self._next_mode)
+        self.all_same_action = self._action("All the same", "A", self._all_same)
+        self.take_out_action = self._action("Take out of the group", "T", lambda: self.strip.split())
+        self.leave_action = self._action("Back to the images", "Esc", self._leave)
+
+    def _action(self, text: str, keys: str, slot: Callable[[], object]) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(lambda _checked=False: slot())
+        self.addAction(action)
+        return action
+
+    def _lay_out(self) -> None:
+        self.head = ReviewHead(self._button(self.leave_action))
+        self.head.decided_too_wanted.connect(lambda _wanted: self._list_again(self.pair))
+        self.view = PairView()
+        self.bar = ChoiceBar(self)
+        self.bar.chosen.connect(self._on_chosen)
+        self.bar.closed.connect(self._on_question_closed)
+        self.strip = GroupStrip()
+        self.strip.same_wanted.connect(self._all_same)
+        self.strip.split_wanted.connect(self._take_out)
+        self.told = QLabel()
+        self.told.setProperty("role", "muted")
+        self.told.setAccessibleName("What was done last")
+        self.empty = EmptyState("", "Back to the images", "Look at what was decided")
+        self.empty.clicked.connect(self._leave)
+        self.empty.second_clicked.connect(lambda: self.head.decided_box.setChecked(True))
+
+        pairs = QWidget()
+        column = QVBoxLayout(pairs)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        self._controls = QStackedWidget()  # a question stands where the buttons were, and moves nothing
+        self._controls.addWidget(self._button_row())
+        self._controls.addWidget(self.bar)
+        self._controls.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        column.addWidget(self._controls)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.strip)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(pairs)
+        self._stack.addWidget(self.empty)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        whole.setSpacing(SPACE)
+        whole.addWidget(self.head)
+        whole.addLayout(self._stack, 1)
+        whole.addWidget(self.told)
+
+    def _button_row(self) -> QWidget:
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE)
+        for action in (self.same_action, self.different_action, self.aside_action, self.class_action):
+            row.addWidget(self._button(action))
+        self.reopen_button = self._button(self.reopen_action)
+        row.addWidget(self.reopen_button)
+        row.addWidget(self._button(self.undo_action))
+        row.addStretch()
+        self.third_button = self._button(self.third_action)
+        row.addWidget(self.third_button)
+        self.previous_button = QPushButton("← Previous")
+        self.previous_button.clicked.connect(lambda: self.walk(-1))
+        self.next_button = QPushButton("Next →")
+        self.next_button.clicked.connect(lambda: self.walk(1))
+        row.addWidget(self.previous_button)
+        row.addWidget(self.next_button)
+        self._name_third()
+        return buttons
+
+    def _button(self, action: QAction) -> QPushButton:
+        """A button that does what the action does; the action keeps the key."""
+        button = QPushButton(f"{action.text()} ({action.shortcut().toString()})")
+        button.clicked.connect(action.trigger)
+        action.enabledChanged.connect(button.setEnabled)
+        return button
+
+    # -- content -------------------------------------------------------------------------------------------
+
+    @property
+    def pair(self) -> Pair | None:
+        """The pair that is shown."""
+        return self._shown[self._at] if self._shown else None
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Review another study, from its first pair."""
+        self.workspace = workspace
+        self._review, self._shown, self._at = Review([], [], {}), [], 0
+        self._decisions = Decisions(workspace.catalog)
+        self.told.clear()
+        self._loader.open_study(workspace)
+        self.strip.thumbnails.open_study(workspace)
+        self.head.decided_box.setChecked(False)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the catalog again. The pair that is shown stays; one that was decided and waits again is shown."""
+        self._look_again()
+        self._list_again(self.pair)
+
+    def stop(self) -> None:
+        """Stop loading, and wait for what is being loaded."""
+        self._loader.stop()
+        self.strip.thumbnails.stop()
+
+    def _look_again(self) -> None:
+        if self.workspace is None:
+            return
+        catalog = self.workspace.catalog
+        before = {(pair.first, pair.second): self._review.waits(pair) for pair in self._review.pairs}
+        pairs = catalog.pairs()
+        # Those in pairs are read again at every decision; all others only tell whether anything was looked at.
+        self._review = Review(pairs, catalog.images(in_pairs=bool(pairs)), catalog.flags())
+        self._classes = catalog.classes()
+        reopened = [pair for pair in self._review.waiting if before.get((pair.first, pair.second)) is False]
+        if reopened:
+            self._shown, self._at = reopened, 0
+
+    def _list_again(self, *wanted: Pair | None) -> None:
+        """List the pairs, and show the first of the wanted ones that is among them, or the first of all."""
+        self._shown = self._review.pairs if self.head.decided_box.isChecked() else self._review.waiting
+        places = {(pair.first, pair.second): place for place, pair in enumerate(self._shown)}
+        found = (places.get((pair.first, pair.second)) for pair in wanted if pair is not None)
+        self._at = next((place for place in found if place is not None), 0)
+        self._show_pair()
+
+    def _show_pair(self) -> None:
+        self.bar.close_question()
+        pair = self.pair
+        self.head.show_progress(self._review)
+        self.head.show_pair(self._review, pair, self._at, len(self._shown))
+        self._stack.setCurrentIndex(0 if pair else 1)
+        for action in (self.same_action, self.different_action, self.aside_action, self.class_action):
+            action.setEnabled(pair is not None)
+        self.third_action.setEnabled(pair is not None)
+        self.previous_button.setEnabled(self._at > 0)
+        self.next_button.setEnabled(self._at < len(self._shown) - 1)
+        if pair is None:
+            self.reopen_action.setEnabled(False)
+            self.strip.show_members([], (0, 0), [], {})
+            self.empty.set_sentence(self._review.outcome_in_words())
+            self.empty.second_button.setVisible(bool(self._review.pairs))
+        else:
+            self._show_facts(pair)
+            self._show_pictures(pair)
+            members = self._review.members(pair)
+            self.strip.show_members(members, (pair.first, pair.second), self._classes, self._review.flags)
+        has_group = pair is not None and not self.strip.isHidden()
+        self.all_same_action.setEnabled(has_group)
+        self.take_out_action.setEnabled(has_group)
+
+    def _show_facts(self, pair: Pair) -> None:
+        first, second = self._images(pair)
+        is_same_patient = first.patient is not None and first.patient == second.patient
+        notes = [[f"group {image.group}", *(["same patient"] if is_same_patient else [])] for image in (first, second)]
+        flags = self._review.flags
+        self.view.show_facts(
+            Facts(first, self._classes, flags.get(first.id, []), notes[0]),
+            Facts(second, self._classes, flags.get(second.id, []), notes[1]),
+        )
+        has_excluded = not self._review.is_in_use(pair)
+        self.reopen_action.setText("Bring back" if has_excluded and pair.verdict is None else "Not decided")
+        self.reopen_button.setText(f"{self.reopen_action.text()} (U)")
+        self.reopen_action.setEnabled(has_excluded or pair.verdict is not None)
+        self.reopen_button.setVisible(self.head.decided_box.isChecked())
+
+    def _show_pictures(self, pair: Pair) -> None:
+        ahead = [*self._shown[self._at : self._at + 1 + _AHEAD], *self._shown[max(0, self._at - 1) : self._at]]
+        self._loader.want([self._key(other) for other in ahead])
+        self.view.show_pictures(self._loader.get(self._key(pair)))
+
+    def _on_loaded(self, key: PairKey) -> None:
+        if self.pair is not None and self._key(self.pair).contents == key.contents:
+            self.view.show_pictures(self._loader.get(key))
+
+    def _images(self, pair: Pair) -> tuple[ImageRecord, ImageRecord]:
+        return self._review.images[pair.first], self._review.images[pair.second]
+
+    def _key(self, pair: Pair) -> PairKey:
+        return PairKey(*self._images(pair), pair.how)
+
+    # -- what the user does --------------------------------------------------------------------------------
+
+    def walk(self, steps: int) -> None:
+        """Show a pair further on or back, without deciding; stays at the ends."""
+        at = max(0, min(len(self._shown) - 1, self._at + steps))
+        if at != self._at:
+            self._at = at
+            self._show_pair()
+
+    def _decide(self, decision: Callable[[Decisions], str], *, stays: bool = False) -> None:
+        """Take a decision, and show the next pair, or this one again."""
+        assert self._decisions is not None
+        after = self._shown[self._at + 1 :]
+        wanted = [self.pair, *after] if stays else [*after, self.pair] if self.head.decided_box.isChecked() else after
+        told = decision(self._decisions)
+        self._look_again()
+        self._list_again(*wanted)
+        self.told.setText(told)
+
+    def _judge(self, verdict: Verdict) -> None:
+        pair = self.pair
+        if pair is None:
+            return
+        self._decide(lambda decisions: decisions.judge([pair], verdict))
+        if verdict == "same" and self._review.contradicts(pair):
+            self.told.setText(f"{self.told.text()} Both classes stand: strict leaves the images out until one changes.")
+
+    def _reopen(self) -> None:
+        """Take back what was said of the pair; where nothing was said, bring back what was set aside."""
+        pair = self.pair
+        if pair is None:
+            return
+        if pair.verdict is not None:
+            self._decide(lambda decisions: decisions.judge([pair], None), stays=True)
+        else:
+            aside = [image for image in self._images(pair) if image.excluded is not None]
+            self._decide(lambda decisions: decisions.bring_back(aside), stays=True)
+
+    def _all_same(self) -> None:
+        pairs = [pair for pair in self._review.pairs_within(self.strip.images) if pair.verdict is None]
+        if pairs:
+            self._decide(lambda decisions: decisions.judge(pairs, "same"))
+        else:
+            self.told.setText("All of them were said to be the same picture before.")
+
+    def _take_out(self, images: list[ImageRecord]) -> None:
+        self._decide(lambda decisions: decisions.split(images), stays=True)
+
+    def _ask_aside(self) -> None:
+        if self.pair is None:
+            return
+        reasons = [NEAR_DUPLICATE, CONTRADICTING]
+        if self._review.contradicts(self.pair):
+            reasons.reverse()
+        suggested: Which = "left" if self._review.is_worth_less(*self._images(self.pair)) else "right"
+        self._answer = lambda images, reason: self._decide(lambda decisions: decisions.set_aside(images, reason))
+        self._ask("Set aside which one, and why?", reasons, ("left", "right", "both"), suggested, editable=True)
+
+    def _ask_class(self) -> None:
+        if self.pair is None:
+            return
+        own = {image.class_name for image in self._images(self.pair)}
+        others = [name for name in self._classes if name not in own]
+        values = [_OTHERS, *others] if len(own) > 1 else others
+        if values:
+            self._answer = self._reclassify
+            self._ask("Change the class of which one, and to what?", values, ("left", "right"), "left", editable=False)
+        else:
+            self.told.setText("All images of the study are of one class. Give another one in the grid.")
+
+    def _reclassify(self, images: list[ImageRecord], name: str) -> None:
+        assert self.pair is not None
+        image = images[0]
+        other = next(other for other in self._images(self.pair) if other.id != image.id)
+        class_name = other.class_name if name == _OTHERS else name
+        self._decide(lambda decisions: decisions.reclassify(image, class_name), stays=True)
+
+    def _ask(
+        self, question: str, values: Sequence[str], sides: Sequence[Which], suggested: Which, *, editable: bool
+    ) -> None:
+        self._controls.setCurrentIndex(1)
+        self.bar.ask(question, values, sides, suggested, editable=editable)
+
+    def _on_chosen(self, which: str, value: str) -> None:
+        if self.pair is not None:
+            first, second = self._images(self.pair)
+            self._answer({"left": [first], "right": [second], "both": [first, second]}[which], value)
+
+    def _on_question_closed(self) -> None:
+        self._controls.setCurrentIndex(0)
+        self.setFocus()
+
+    def _undo(self) -> None:
+        if self._decisions is not None:
+            told = self._decisions.undo()
+            self.refresh()
+            self.told.setText(told)
+
+    def _next_mode(self) -> None:
+        self.view.next_mode()
+        self._name_third()
+
+    def _name_third(self) -> None:
+        following = {"difference": "Blink", "blink": "Side by side only", "off": "Difference"}[self.view.mode]
+        self.third_button.setText(f"{following} (D)")
+
+    def _leave(self) -> None:
+        if self.bar.is_open:
+            self.bar.close_question()
+        else:
+            self._tell_news()
+            self.left.emit()
+
+    def _tell_news(self) -> None:
+        if self._decisions is not None and self._decisions.has_news:
+            self._decisions.has_news = False
+            self.changed.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.setFocus()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._tell_news()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        walks = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
+        walks |= {Qt.Key.Key_Home: -len(self._shown), Qt.Key.Key_End: len(self._shown)}
+        zooms = (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus, Qt.Key.Key_0)
+        if event.key() in walks:
+            self.walk(walks[Qt.Key(event.key())])
+        elif event.key() in zooms:
+            self.view.zoom_by_key(event)
+        elif event.matches(QKeySequence.StandardKey.Undo):
+            self._undo()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,67 @@
+"""The way back and forth through the changes to the dataset: Undo, Redo and History of the Edit menu."""
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from busapp.engine.catalog import Catalog
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.dataset.history_list import HistoryList
+
+
+class DatasetHistory(QObject):
+    """Three actions that are there while a study is open.
+
+    Signals:
+        changed: the dataset was changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, window: QMainWindow) -> None:
+        """What was done is said in the window's status line."""
+        super().__init__(window)
+        self._window = window
+        self._catalog: Catalog | None = None
+        self.undo_action = self._action("&Undo dataset change", self._undo, "Ctrl+Z")
+        self.redo_action = self._action("&Redo dataset change", self._redo, "Ctrl+Shift+Z", "Ctrl+Y")
+        self.list_action = self._action("&History…", self._show)
+
+    def _action(self, text: str, slot: object, *keys: str) -> QAction:
+        action = QAction(text, self)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setEnabled(False)
+        action.triggered.connect(slot)
+        return action
+
+    def fill(self, menu: QMenu) -> None:
+        """Put the actions into a menu."""
+        menu.addActions([self.undo_action, self.redo_action, self.list_action])
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Go through the changes of another study."""
+        self._catalog = workspace.catalog
+        for action in (self.undo_action, self.redo_action, self.list_action):
+            action.setEnabled(True)
+
+    def _undo(self) -> None:
+        assert self._catalog is not None
+        undone = self._catalog.undo()
+        self._say(f"Undone: {undone}" if undone else "There is nothing to undo.", undone)
+
+    def _redo(self) -> None:
+        assert self._catalog is not None
+        redone = self._catalog.redo()
+        self._say(f"Done again: {redone}" if redone else "There is nothing to redo.", redone)
+
+    def _say(self, words: str, change: str | None) -> None:
+        self._window.statusBar().showMessage(words, 8000)
+        if change is not None:
+            self.changed.emit()
+
+    def _show(self) -> None:
+        assert self._catalog is not None
+        dialog = HistoryList(self._catalog, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self.changed)
+        dialog.open()

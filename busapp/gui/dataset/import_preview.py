@@ -1,0 +1,332 @@
+"""Before an import: what will come in per class, what will be skipped and why, where masks are joined."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QThread, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.imports.names import is_table
+from busapp.engine.imports.preview import Preview, preview
+from busapp.engine.imports.sorting import ClassUnknown
+from busapp.engine.settings import ImportSettings
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
+from busapp.errors import UserError
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.editors import Editor, editor_for
+
+_BY_SOURCE: Final = "as the folders or names say"
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _Look(QThread):
+    """Looks at the sources off the window's thread.
+
+    Signals:
+        seen: the `Preview`, or the error that says why there is none.
+    """
+
+    seen = Signal(object)
+
+    def __init__(self, workspace: Workspace, settings: ImportSettings, parent: QDialog) -> None:
+        super().__init__(parent)
+        self._workspace, self._settings = workspace, settings
+
+    def run(self) -> None:
+        seen: Preview | UserError | None
+        try:
+            seen = preview(self._settings, self._workspace.catalog.known(), self.isInterruptionRequested)
+        except UserError as error:
+            seen = error
+        if seen is not None and not self.isInterruptionRequested():
+            self.seen.emit(seen)
+
+
+class ImportPreview(QDialog):
+    """Asks whether to import what was found; where nothing says of which class the images are, it asks for that first.
+
+    How DICOM loops are taken in is only asked where there are any.
+    """
+
+    def __init__(self, workspace: Workspace, sources: Sequence[Path], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Import images")
+        self._workspace = workspace
+        self._sources = tuple(sources)
+        self._look: _Look | None = None
+        self._look_again = False
+        self._make_fields()
+        self.summary = QLabel()
+        self.notes = QLabel()
+        self.notes.setProperty("role", "muted")
+        self.warning = QLabel()
+        self.warning.setProperty("role", "warning")
+        self.reasons = QLabel()
+        self.reasons.setProperty("role", "muted")
+        for label in (self.summary, self.notes, self.warning, self.reasons):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.found = _Table("What will come in", ("Class", "New images"))
+        self.skipped = _Table("What will be skipped", ("File", "Why it is skipped"))
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(SPACE)
+        column.addLayout(self.form)
+        column.addWidget(self.summary)
+        column.addWidget(self.notes)
+        column.addWidget(self.warning)
+        column.addWidget(self.found, 2)
+        column.addWidget(self.reasons)
+        column.addWidget(self.skipped, 3)
+        column.addWidget(self.buttons)
+        self.resize(680, 600)
+        self._start_looking()
+
+    def _make_fields(self) -> None:
+        self.from_where = QLabel()
+        self.from_where.setWordWrap(True)
+        self.from_where.setTextFormat(Qt.TextFormat.PlainText)
+        self.from_where.setToolTip("\n".join(str(source) for source in self._sources[:20]))
+        self._name_sources([source.name for source in self._sources])
+        self.class_box = QComboBox()
+        self.class_box.setEditable(True)
+        self.class_box.setAccessibleName("Class of the images")
+        self.class_box.addItems([_BY_SOURCE, *self._workspace.catalog.classes()])
+        self.class_box.setToolTip(ImportSettings.model_fields["class_name"].description or "")
+        self.class_box.currentTextChanged.connect(self._start_looking)
+        self.frames = self._editor("frames")
+        self.frames.changed.connect(self._start_looking)
+        self.crop = self._editor("crop_to_regions")
+        self.form = QFormLayout()
+        self.form.addRow("From", self.from_where)
+        self.form.addRow("Class", self.class_box)
+        self.form.addRow(_title("frames"), self.frames)
+        self.form.addRow(_title("crop_to_regions"), self.crop)
+        self.form.setRowVisible(self.class_box, not all(is_table(source.name) for source in self._sources))
+        self.form.setRowVisible(self.frames, False)
+        self.form.setRowVisible(self.crop, False)
+
+    def _editor(self, name: str) -> Editor:
+        field = ImportSettings.model_fields[name]
+        editor = editor_for(field)
+        assert editor is not None
+        editor.set_value(field.default)
+        editor.setToolTip(field.description or "")
+        (editor.focusProxy() or editor).setAccessibleName(field.title or name)
+        return editor
+
+    @property
+    def class_name(self) -> str | None:
+        """The class of all images; None where their source says it."""
+        text = self.class_box.currentText().strip()
+        return None if not text or text == _BY_SOURCE else text
+
+    def settings(self) -> ImportSettings:
+        """What to import, as the user agreed to.
+
+        Raises:
+            ValidationError: a number is out of its range.
+        """
+        given: dict[str, Any] = {"frames": self.frames.value(), "crop_to_regions": self.crop.value()}
+        return ImportSettings(sources=self._sources, class_name=self.class_name, **given)
+
+    def done(self, result: int) -> None:
+        """Close; a look at the files ends with the file at hand."""
+        self.hide()
+        self._look_again = False
+        if self._look is not None:
+            self._look.requestInterruption()
+            self._look.wait()
+        super().done(result)
+
+    def _start_looking(self) -> None:
+        self.import_button.setEnabled(False)
+        if self._look is not None:
+            self._look_again = True
+            self._look.requestInterruption()
+            return
+        try:
+            settings = self.settings()
+        except ValidationError as error:
+            problem = error.errors()[0]
+            said = problem["msg"].removeprefix("Value error, ")
+            self._show_nothing(f"{_title(str(problem['loc'][0]))}: {said}.")
+            return
+        self.summary.setText("Looking at the files …")
+        self._look = _Look(self._workspace, settings, self)
+        self._look.seen.connect(self._on_seen)
+        self._look.finished.connect(self._on_looked)
+        self._look.start()
+
+    def _on_looked(self) -> None:
+        self._look = None
+        if self._look_again:
+            self._look_again = False
+            self._start_looking()
+
+    def _on_seen(self, seen: Preview | UserError) -> None:
+        if self._look_again:
+            return
+        if isinstance(seen, ClassUnknown):
+            self._show_nothing("Which class are these images? Choose one, or type a new one.")
+            self._ask_for_class()
+        elif isinstance(seen, UserError):
+            self._show_nothing(str(seen))
+        else:
+            self._show(seen)
+
+    def _ask_for_class(self) -> None:
+        at = self.class_box.findText(_BY_SOURCE)
+        if at >= 0:
+            self.class_box.blockSignals(True)
+            self.class_box.removeItem(at)
+            self.class_box.setCurrentIndex(-1)
+            self.class_box.blockSignals(False)
+            self.class_box.setPlaceholderText("the class of these images")
+        self.class_box.setFocus()
+
+    def _show(self, seen: Preview) -> None:
+        new = sum(seen.counts.values())
+        self._name_sources(seen.kinds)
+        self.form.setRowVisible(self.frames, seen.loops > 0)
+        self.form.setRowVisible(self.crop, seen.dicom_files > 0)
+        self.summary.setText(_in_words(seen, new))
+        self._tell(seen.notes, _warning(seen))
+        self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
+        self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
+        self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
+        self.import_button.setEnabled(bool(new or seen.already_present))
+        if not self.form.isRowVisible(self.frames):  # nor does the focus leave a number that is being typed
+            self.import_button.setFocus()
+
+    def _named(self, name: str) -> str:
+        """A class, and that it is a new one: a folder of loose files would else become a class unnoticed."""
+        known = self._workspace.catalog.classes()
+        return name if name in known or not known else f"{name} (a new class)"
+
+    def _show_nothing(self, sentence: str) -> None:
+        self.summary.setText(sentence)
+        self._tell([], "")
+        self.found.show_rows([])
+        self._show_skipped([])
+        self.import_button.setText("Import")
+
+    def _tell(self, notes: Sequence[str], warning: str) -> None:
+        self.notes.setText("\n".join(notes))
+        self.warning.setText(warning)
+        for label in (self.notes, self.warning):
+            label.setVisible(bool(label.text()))
+
+    def _show_skipped(self, rows: list[tuple[str, str]]) -> None:
+        reasons = Counter(reason for _, reason in rows).most_common(3)
+        self.reasons.setText("Skipped: " + "; ".join(f"{count:,} × {reason}" for reason, count in reasons))
+        self.skipped.show_rows(rows)
+        for widget in (self.reasons, self.skipped):
+            widget.setVisible(bool(rows))
+
+    def _name_sources(self, names: Sequence[str]) -> None:
+        more = [f"and {len(names) - 4} more"] if len(names) > 4 else []
+        self.from_where.setText("\n".join([*names[:4], *more]))
+
+
+def _title(name: str) -> str:
+    return ImportSettings.model_fields[name].title or name
+
+
+def _in_words(seen: Preview, new: int) -> str:
+    of_patients = f" of {many(seen.patients, 'patient')}" if seen.patients else ""
+    parts = [f"{many(new, 'new image')}{of_patients}"]
+    if seen.already_present:
+        parts.append(f"{seen.already_present:,} are in the study already")
+    if seen.dicom_files:
+        loops = f", with {many(seen.loops, 'loop')} of {seen.loop_frames:,} frames in all" if seen.loops else ""
+        parts.append(f"{many(seen.dicom_files, 'DICOM file')}{loops}")
+    if seen.masks:
+        joined = "is joined to its image" if seen.masks == 1 else "are joined to their images"
+        parts.append(f"{many(seen.masks, 'lesion mask')} {joined}")
+    if seen.skipped:
+        parts.append(f"{many(len(seen.skipped), 'file')} {'is' if len(seen.skipped) == 1 else 'are'} skipped")
+    return "; ".join(parts) + "."
+
+
+def _warning(seen: Preview) -> str:
+    if not seen.burned_in:
+        return ""
+    say = "says" if seen.burned_in == 1 else "say"
+    return (
+        f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Look "
+        "at it after the import, and cover what names anybody."
+    )
+
+
+class _Rows(QAbstractTableModel):
+    """Rows of two texts. Only those on the screen cost anything, so that ten thousand come at once."""
+
+    def __init__(self, columns: tuple[str, str]) -> None:
+        super().__init__()
+        self._columns = columns
+        self._rows: list[tuple[str, str]] = []
+
+    def set_rows(self, rows: list[tuple[str, str]]) -> None:
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
+        return len(self._columns)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        text = self._rows[index.row()][index.column()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return text
+        if role == Qt.ItemDataRole.TextAlignmentRole and text.replace(",", "").isdigit() and index.column():
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> str | None:
+        is_title = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return self._columns[section] if is_title else None
+
+
+class _Table(QTableView):
+    def __init__(self, name: str, columns: tuple[str, str]) -> None:
+        super().__init__()
+        self.rows = _Rows(columns)
+        self.setModel(self.rows)
+        self.setAccessibleName(name)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setColumnWidth(0, 300)
+
+    def show_rows(self, rows: list[tuple[str, str]]) -> None:
+        """Show these in place of what was there."""
+        self.rows.set_rows(rows)

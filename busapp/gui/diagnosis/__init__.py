@@ -1,0 +1,1 @@
+"""The Diagnosis tab: one image or many, models, reports."""

@@ -1,0 +1,220 @@
+"""One image, its heat map and what the model says of it; asked anew for another frame, crop or model."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QSplitter, QWidget
+
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis, Model
+from busapp.engine.events import Event, Job
+from busapp.engine.images.marks import Box
+from busapp.engine.images.pictures import Picture, open_picture
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.diagnosis.diagnosis_result import DiagnosisResult
+from busapp.gui.images.heat_map_view import HeatMapView
+from busapp.gui.images.image_canvas import to_qimage
+from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.runs.run_tab import SIDE_WIDTH, scrolling
+
+PASTED: Final = "pasted image"
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """An image from the clipboard, as PNG bytes."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One image to be diagnosed with one model. `frame` counts from 1, None is the middle one of a loop; `crop` is in
+    the pixels of the whole frame."""
+
+    model: Path
+    source: Path | Pasted
+    frame: int | None = None
+    crop: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """`image` is what the model saw: frame `frame` of `picture`, cropped where the question says so; `drawn` is that
+    for the screen."""
+
+    question: Question
+    model: Model
+    picture: Picture
+    frame: int
+    image: Image.Image
+    drawn: QImage
+    diagnosis: Diagnosis
+
+    @property
+    def is_the_file(self) -> bool:
+        """Whether the file by itself would be diagnosed alike."""
+        asked = self.question
+        return isinstance(asked.source, Path) and asked.crop is None and self.frame == self.picture.middle
+
+    @property
+    def name(self) -> str:
+        """What was diagnosed, in words."""
+        parts = [_name(self.question.source)]
+        if self.picture.frames > 1:
+            parts.append(f"frame {self.frame} of {self.picture.frames}")
+        if self.question.crop is not None:
+            parts.append("cropped")
+        return ", ".join(parts)
+
+
+def _name(source: Path | Pasted) -> str:
+    return PASTED if isinstance(source, Pasted) else source.name
+
+
+def _answer(question: Question, model: Model | None, picture: Picture | None) -> Job:
+    """Job of a single image; `model` and `picture` are what was opened for the question before."""
+    model = model or Model.load(question.model)
+    source, name = question.source, _name(question.source)
+    if picture is None:
+        picture = open_picture(source.content if isinstance(source, Pasted) else source, name)
+    frame = question.frame or picture.middle
+    image = picture.frame(frame)
+    if question.crop is not None:
+        image = image.crop(question.crop)
+    file = name if isinstance(source, Pasted) else str(source)
+    diagnosis = Diagnoser(model).diagnose(image, file)
+    yield Answered(question, model, picture, frame, image, to_qimage(image), diagnosis)
+
+
+class SingleDiagnosis(QSplitter):
+    """The image on the left, the answer on the right. Answers come from a thread, and of hasty questions only the
+    newest is answered.
+
+    Signals:
+        answered: an image is shown with its answer (`Answered`).
+        problem: a sentence, and the details of a defect.
+    """
+
+    answered = Signal(object)
+    problem = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.shown: Answered | None = None
+        self._thread: JobThread | None = None
+        self._asked: Question | None = None
+        self._waiting: Question | None = None
+        self.view = HeatMapView()
+        self.view.frame_wanted.connect(self._ask_frame)
+        self.view.crop_drawn.connect(self._ask_crop)
+        self.view.whole_wanted.connect(self._ask_whole)
+        self.result = DiagnosisResult()
+        self.result.evidence_changed.connect(self._show_evidence)
+        self.setObjectName("diagnosis-panels")
+        self.addWidget(self.view)
+        self.addWidget(scrolling(self.result))
+        self.setStretchFactor(0, 1)
+        self.setSizes([10_000, SIDE_WIDTH])
+        self.setChildrenCollapsible(False)
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Forget the image."""
+        self.shown = self._asked = self._waiting = None
+        self.result.open_study(workspace)
+
+    # -- questions -----------------------------------------------------------------------------------------
+
+    def ask(self, model: Path, source: Path | Pasted) -> None:
+        """Diagnose an image; of a loop its middle frame."""
+        self._ask(Question(model, source))
+
+    def ask_again(self, model: Path) -> None:
+        """Diagnose what is shown, or is about to be, with another model."""
+        if self._asked is not None:
+            self._ask(replace(self._asked, model=model))
+
+    def _about_shown(self) -> Question | None:
+        """The newest question about the file that is shown, answered or not."""
+        shown = self.shown.question if self.shown is not None else None
+        is_newer = shown is not None and self._asked is not None and self._asked.source is shown.source
+        return self._asked if is_newer else shown
+
+    def _ask_frame(self, frame: int) -> None:
+        if (asked := self._about_shown()) is not None:
+            self._ask(replace(asked, frame=frame))
+
+    def _ask_whole(self) -> None:
+        if (asked := self._about_shown()) is not None:
+            self._ask(replace(asked, crop=None))
+
+    def _ask_crop(self, drawn: Box) -> None:
+        """`drawn` is in the pixels of what is shown, which may be cropped already."""
+        asked = self._about_shown()
+        if asked is None or self.shown is None:
+            return
+        left, top, *_ = self.shown.question.crop or (0, 0)
+        self._ask(replace(asked, crop=(drawn[0] + left, drawn[1] + top, drawn[2] + left, drawn[3] + top)))
+
+    def _ask(self, question: Question) -> None:
+        self._asked = question
+        if self._thread is not None:
+            self._waiting = question  # only the newest question still matters
+            return
+        shown = self.shown
+        model = shown.model if shown and shown.question.model == question.model else None
+        picture = shown.picture if shown and shown.question.source is question.source else None
+        self._thread = JobThread(lambda: _answer(question, model, picture))
+        self._thread.event_arrived.connect(self._show_answer)
+        self._thread.ended.connect(self._on_answered)
+        self._thread.start()
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def _show_answer(self, event: Answered) -> None:
+        before, self.shown = self.shown, event
+        is_same = before is not None and before.picture is event.picture
+        is_cropped = event.question.crop is not None
+        self.view.set_image(event.image, event.drawn, is_cropped=is_cropped, is_same=is_same)
+        self.view.set_heat_map(event.diagnosis.heat_map)
+        if self._waiting is None:  # a hand that drags the slider is further on than the answer
+            self.view.frames.show_frame(event.frame, event.picture.frames)
+        self.result.show_diagnosis(event.diagnosis, event.model, event.name)
+        self.answered.emit(event)
+
+    def _show_evidence(self, class_name: str) -> None:
+        if self.shown is not None:
+            self.view.set_heat_map(self.shown.diagnosis.heat_maps[class_name])
+
+    def _on_answered(self, outcome: Outcome) -> None:
+        self._join_thread()
+        waiting, self._waiting = self._waiting, None
+        if outcome.state == "failed":
+            if waiting is None:
+                self._go_back()
+            self.problem.emit(outcome.error, outcome.details)
+        if waiting is not None:
+            self._ask(waiting)
+
+    def _go_back(self) -> None:
+        """What could not be shown was not asked for."""
+        shown = self.shown
+        self._asked = shown.question if shown is not None else None
+        if shown is not None:
+            self.view.frames.show_frame(shown.frame, shown.picture.frames)
+
+    def _join_thread(self) -> None:
+        if self._thread is not None:
+            self._thread.wait()
+            self._thread = None
+
+    def shut_down(self) -> None:
+        """Wait for the image at hand, which takes less than a second."""
+        self._waiting = None
+        if self._thread is not None:
+            self._thread.cancel()
+        self._join_thread()
+        self.result.similar.stop()

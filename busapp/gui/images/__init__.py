@@ -1,0 +1,1 @@
+"""Images on the screen: cards, canvas, viewer, heat maps, pairs."""

@@ -1,0 +1,20 @@
+"""Adaptive equalisation for the eye."""
+
+from typing import Final
+
+from PIL import Image, ImageOps
+from PySide6.QtGui import QImage
+
+from busapp.engine.images.preprocessing import equalise
+from busapp.gui.images.image_canvas import to_qimage
+
+LONGEST_SIDE: Final = 2048
+"""Pixels; a larger image is equalised at this size and enlarged again, or it would take seconds and gigabytes."""
+
+
+def equalised(image: Image.Image) -> QImage:
+    """The image as large as it is, equalised."""
+    if max(image.size) <= LONGEST_SIDE:
+        return to_qimage(equalise(image))
+    small = ImageOps.contain(image, (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
+    return to_qimage(equalise(small).resize(image.size, Image.Resampling.BILINEAR))

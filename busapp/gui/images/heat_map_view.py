@@ -1,0 +1,347 @@
+"""An image to look at closely, with a heat map over it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from PIL import Image
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QGraphicsItem,
+    QGraphicsPathItem,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.images.heat_map import COLOURS, HeatMap, colour_heat_map, contours
+from busapp.engine.images.marks import Box
+from busapp.engine.images.pictures import SMALLEST_SIDE
+from busapp.gui.images.crop_band import CropBand
+from busapp.gui.images.frame_slider import PAGES, FrameSlider
+from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, to_qimage
+from busapp.gui.images.window_level import ONLY_SHOWN, Window, WindowMenu
+from busapp.gui.theme import colours
+from busapp.gui.widgets.background import Background
+
+CROP_HINT: Final = "Drag a rectangle. By keys: arrows move it, Shift and arrows resize it, Enter crops. Esc leaves."
+_FINE: Final = 512
+"""Pixels on the longer side of a map that is laid over an image; Qt enlarges it further."""
+_KEPT_ASPECT: Final = Qt.AspectRatioMode.KeepAspectRatio
+_FAR: Final = 10
+"""Pixels of the image that Ctrl and an arrow move the rectangle."""
+_LINE, _SHADE = "#ffffff", "#0b0c0d"
+
+
+def to_pixmap(image: Image.Image) -> QPixmap:
+    """A picture for the screen."""
+    return QPixmap.fromImage(to_qimage(image))
+
+
+class ColourBar(QWidget):
+    """What the colours of a heat map mean."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Colours of the heat map, from none to strongest evidence")
+        self.setMinimumWidth(120)
+        self.setFixedHeight(15 + self.fontMetrics().height())
+        self._strip = to_pixmap(Image.fromarray(COLOURS[None]))
+
+    def sizeHint(self) -> QSize:
+        return QSize(160, 15 + self.fontMetrics().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        bar = QRectF(0.5, 0.5, self.width() - 1, 11)
+        painter.drawPixmap(bar.toRect(), self._strip)
+        painter.setPen(QColor(colours().border))
+        painter.drawRect(bar)
+        painter.setPen(QColor(colours().muted))
+        words = QRectF(0, 13, self.width(), self.height() - 13)
+        painter.drawText(words, Qt.AlignmentFlag.AlignLeft, "none")
+        painter.drawText(words, Qt.AlignmentFlag.AlignRight, "strongest")
+
+
+class Contour(QGraphicsPathItem):
+    """The line at half of the strongest evidence, bright over a dark one, so that it is seen on every ground."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shade = QGraphicsPathItem(self)
+        self._shade.setFlag(QGraphicsItem.GraphicsItemFlag.ItemStacksBehindParent)
+        for item, colour, width in ((self._shade, _SHADE, 4), (self, _LINE, 1.6)):
+            pen = QPen(QColor(colour), width)
+            pen.setCosmetic(True)
+            item.setPen(pen)
+
+    def show_map(self, heat_map: HeatMap | None, size: tuple[int, int]) -> None:
+        """Draw the line over an image of (width, height); None takes it away."""
+        path = QPainterPath()
+        for line in contours(heat_map, size) if heat_map is not None else ():
+            path.addPolygon(QPolygonF([QPointF(x, y) for x, y in line]))
+        self.setPath(path)
+        self._shade.setPath(path)
+
+
+class HeatMapView(QWidget):
+    """An image, its heat map over it with an opacity, and the colours' meaning; below it what is done to the image.
+
+    Hold H to hide the map. C crops, Esc leaves that. Page Up and Down walk through the frames of a loop, and so do the
+    arrow keys as long as the whole image is seen. Dragging with the right button changes window and level.
+
+    Signals:
+        frame_wanted: the number of the frame that was chosen.
+        crop_drawn: the `Box`, in the pixels of the image that is shown, that it is to be cropped to.
+        whole_wanted: the crop is to be undone.
+    """
+
+    frame_wanted = Signal(int)
+    crop_drawn = Signal(object)
+    whole_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._image: Image.Image | None = None
+        self._drawn = QImage()
+        self._heat_map: HeatMap | None = None
+        self._dragged_from: QPoint | None = None
+        self.window_shown = Window()
+        self.band: CropBand | None = None
+        self.view = ImageCanvas()
+        self.view.setAccessibleDescription(f"{self.view.accessibleDescription()} Hold H to hide the heat map.")
+        self.view.installEventFilter(self)
+        self.view.viewport().installEventFilter(self)
+        self.contour = Contour()
+        self.view.scene().addItem(self.contour)
+        self._windowing = Background(self)
+        self._windowing.made.connect(self._show)
+        self.frames = FrameSlider()
+        self.frames.frame_wanted.connect(self.frame_wanted)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(self.frames)
+        layout.addLayout(self._make_controls())
+        self._crop_key = self._shortcut("C", self.begin_crop)
+        self._leave_key = self._shortcut("Esc", self.leave_crop)
+        self._tell_crop()
+
+    def _shortcut(self, key: str, on_pressed: Callable[[], None]) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(key), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(on_pressed)
+        return shortcut
+
+    def _make_controls(self) -> QHBoxLayout:
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setValue(40)
+        self.opacity.setMinimumWidth(80)
+        self.opacity.setAccessibleName("Opacity of the heat map, in per cent")
+        self.opacity.setToolTip("Opacity of the heat map. Hold H to hide it.")
+        self.opacity.valueChanged.connect(lambda value: self.view.set_overlay_opacity(value / 100))
+        self.view.set_overlay_opacity(self.opacity.value() / 100)
+        label = QLabel("&Heat map (hold H to hide)")
+        label.setBuddy(self.opacity)
+        self.colour_bar = ColourBar()
+        self.contour_box = QCheckBox("C&ontour")
+        self.contour_box.setToolTip("Outline where the evidence is at least half of the strongest")
+        self.contour_box.toggled.connect(self._show_contour)
+        self.crop_button = _button("Crop (C)", "Diagnose a part of the image: drag a rectangle", self._toggle_crop)
+        self.crop_button.setCheckable(True)
+        self.whole_button = _button("Whole image", "Undo the crop", self.whole_wanted.emit)
+        self.window_menu = WindowMenu(self)
+        self.window_menu.changed.connect(self.set_window)
+        self.window_button = QPushButton("Window")
+        self.window_button.setToolTip(f"Brightness and contrast (drag with the right button). {ONLY_SHOWN}")
+        self.window_button.setMenu(self.window_menu)
+        fit = _button("Fit", "Show the whole image (0, or double-click)", self.view.fit)
+        controls = QHBoxLayout()
+        for widget in (label, self.opacity, self.colour_bar, self.contour_box):
+            controls.addWidget(widget, 1 if widget is self.opacity else 0)
+        for button in (self.crop_button, self.whole_button, self.window_button, fit):
+            controls.addWidget(button)
+        return controls
+
+    # -- what is shown -------------------------------------------------------------------------------------
+
+    @property
+    def heat_map_is_visible(self) -> bool:
+        return self.view.overlay_is_visible
+
+    def set_image(
+        self, image: Image.Image, drawn: QImage | None = None, *, is_cropped: bool = False, is_same: bool = False
+    ) -> None:
+        """Show an image without a heat map: fitted, unless it `is_same` as before but for the frame. `drawn` is the
+        image as Qt takes it, for which a large one takes long."""
+        self.leave_crop()
+        size_before = self._image.size if self._image is not None else None
+        self._image, self._drawn = image, drawn if drawn is not None else to_qimage(image)
+        self.whole_button.setVisible(is_cropped)
+        window = self.window_shown if is_same else Window()
+        self.set_window(window)
+        self._show(self._drawn if window.is_plain else to_qimage(window.applied(image)))
+        self.set_heat_map(None)
+        if not is_same or image.size != size_before:
+            self.view.fit()
+        self._tell_crop()
+
+    def _show(self, drawn: QImage) -> None:
+        self.view.show_picture(drawn, self._caption())
+
+    def _caption(self) -> str:
+        if self.band is not None:
+            return CROP_HINT
+        window = self.window_shown
+        return (
+            "" if window.is_plain else f"window {window.width}, level {window.level}; the model sees the image as it is"
+        )
+
+    def set_window(self, window: Window) -> None:
+        """Show the image through another window; the model sees what it saw before."""
+        self.window_shown = window
+        self.window_menu.show_window(window)
+        image = self._image
+        if image is None or window.is_plain:
+            self._windowing.ask(None)
+            self._show(self._drawn)
+        else:
+            self._windowing.ask(lambda: to_qimage(window.applied(image)))
+
+    def set_heat_map(self, heat_map: HeatMap | None) -> None:
+        """Lay a map over the image; None takes it away."""
+        self._heat_map = heat_map
+        size = self.view.picture.size().boundedTo(self.view.picture.size().scaled(_FINE, _FINE, _KEPT_ASPECT))
+        fine = max(1, size.width()), max(1, size.height())
+        self.view.show_overlay(QImage() if heat_map is None else to_qimage(colour_heat_map(heat_map, fine)))
+        self._show_contour()
+
+    def _show_contour(self) -> None:
+        is_wanted = self.contour_box.isChecked()
+        size = self.view.picture.width(), self.view.picture.height()
+        self.contour.show_map(self._heat_map if is_wanted else None, size)
+
+    def show_heat_map(self, visible: bool) -> None:
+        """Hide the map for a moment, or show it again."""
+        self.view.set_overlay_visible(visible)
+        self.contour.setVisible(visible)
+
+    # -- cropping ------------------------------------------------------------------------------------------
+
+    def begin_crop(self) -> None:
+        """Let a rectangle be drawn."""
+        if self._image is None or self.band is not None:
+            return
+        self.band = CropBand(*self._image.size)
+        self.band.taken.connect(self._take_crop)
+        self.band.too_small.connect(self._on_too_small)
+        self.view.scene().addItem(self.band)
+        self.show_heat_map(False)
+        self._tell_crop()
+        self.view.setFocus()
+
+    def leave_crop(self) -> None:
+        """Crop nothing."""
+        if self.band is not None:
+            self.view.scene().removeItem(self.band)
+            self.band.deleteLater()
+            self.band = None
+            self.show_heat_map(True)
+            self._tell_crop()
+
+    def _toggle_crop(self) -> None:
+        if self.band is None:
+            self.begin_crop()
+        else:
+            self.leave_crop()
+
+    def _take_crop(self, box: Box) -> None:
+        self.leave_crop()
+        self.crop_drawn.emit(box)
+
+    def _on_too_small(self) -> None:
+        self.view.caption = f"That is too small: {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels at least. {CROP_HINT}"
+        self.view.viewport().update()
+
+    def _tell_crop(self) -> None:
+        is_cropping = self.band is not None
+        self.crop_button.setChecked(is_cropping)
+        self.crop_button.setEnabled(self._image is not None)
+        self._leave_key.setEnabled(is_cropping)
+        self.view.caption = self._caption()
+        self.view.viewport().update()
+
+    # -- keys and the right button -------------------------------------------------------------------------
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and watched is self.view:
+            return self._on_key(event)
+        if isinstance(event, QMouseEvent) and watched is self.view.viewport():
+            return self._on_mouse(event)
+        return False
+
+    def _on_key(self, event: QKeyEvent) -> bool:
+        is_pressed, key = event.type() == QEvent.Type.KeyPress, Qt.Key(event.key())
+        if key == Qt.Key.Key_H and not event.isAutoRepeat() and self.band is None:
+            self.show_heat_map(not is_pressed)
+            return False
+        if not is_pressed:
+            return False
+        if self.band is not None:
+            return self._on_crop_key(self.band, event)
+        if key in PAGES:
+            return self.frames.walk(PAGES[key])
+        if key in ARROWS and self.view.is_fitted:
+            return self.frames.walk(sum(ARROWS[key]))
+        return False
+
+    @staticmethod
+    def _on_crop_key(band: CropBand, event: QKeyEvent) -> bool:
+        key = Qt.Key(event.key())
+        if key in ARROWS:
+            step = _FAR if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
+            act = band.stretch if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else band.nudge
+            act(*(step * way for way in ARROWS[key]))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            band.take()
+        else:
+            return False
+        return True
+
+    def _on_mouse(self, event: QMouseEvent) -> bool:
+        right, place = Qt.MouseButton.RightButton, event.position().toPoint()
+        if event.type() == QEvent.Type.MouseButtonPress and event.button() == right:
+            self._dragged_from = place
+        elif event.type() == QEvent.Type.MouseMove and self._dragged_from is not None:
+            way, self._dragged_from = place - self._dragged_from, place
+            self.set_window(self.window_shown.moved(way.x(), way.y()))
+        elif event.type() == QEvent.Type.MouseButtonRelease and event.button() == right:
+            self._dragged_from = None
+        else:
+            return False
+        return True
+
+
+def _button(text: str, what: str, on_clicked: Callable[[], object]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(what)
+    button.clicked.connect(lambda: on_clicked())
+    return button

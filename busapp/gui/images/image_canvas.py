@@ -1,0 +1,213 @@
+"""A picture to look at closely, with a layer over it."""
+
+from typing import Final
+
+from PIL import Image
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
+
+from busapp.gui.images.image_card import mark_synthetic
+from busapp.gui.theme import SPACE
+
+_GROUND = "#0b0c0d"
+_WORDS = "#e4e7ea"
+ARROWS: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+"""To the right and down, for whoever moves something over a canvas by keys."""
+_LARGEST_SCALE = 40.0
+"""Screen pixels for one of the image's; more only where a tiny image needs it to fill the canvas."""
+
+
+def to_qimage(image: Image.Image) -> QImage:
+    """A Pillow image as Qt's, with its own copy of the bytes."""
+    rgb = image.convert("RGB")
+    return QImage(rgb.tobytes(), rgb.width, rgb.height, 3 * rgb.width, QImage.Format.Format_RGB888).copy()
+
+
+class ImageCanvas(QGraphicsView):
+    """Wheel and + − zoom, dragging and arrow keys pan, double-click and 0 fit. The scene is in the image's pixels.
+
+    What takes the mouse on a layer of the scene has it first; the middle button pans all the same.
+
+    Signals:
+        moved: another part is seen, or it is seen at another size.
+    """
+
+    moved = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._picture, self._overlay = QGraphicsPixmapItem(), QGraphicsPixmapItem()
+        scene = QGraphicsScene(self)
+        for item in (self._picture, self._overlay):
+            item.setTransformationMode(Qt.TransformationMode.SmoothTransformation)
+            scene.addItem(item)
+        self.setScene(scene)
+        self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self.setDragMode(QGraphicsView.DragMode.ScrollHandDrag)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)  # the words must not scroll
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setBackgroundBrush(QColor(_GROUND))
+        self.setAccessibleName("Image")
+        self.setAccessibleDescription("Plus and minus zoom, 0 fits, arrow keys move.")
+        self._panned_from: QPoint | None = None
+        self.is_fitted = True
+        self.sentence = ""
+        """Why there is no picture; shown in its place."""
+        self.caption = ""
+        """What the picture is, in a corner."""
+        self.is_synthetic = False
+        """Whether the picture wears the marks of synthetic ones."""
+
+    @property
+    def picture(self) -> QPixmap:
+        return self._picture.pixmap()
+
+    @property
+    def overlay(self) -> QPixmap:
+        return self._overlay.pixmap()
+
+    def show_picture(self, picture: QImage, caption: str = "") -> None:
+        """Put a picture in the place of the one before, and leave the part that is seen as it is."""
+        self._picture.setPixmap(QPixmap.fromImage(picture))
+        self.caption = caption
+        self.setSceneRect(QRectF(picture.rect()))
+        if self.is_fitted:
+            self.fit()
+        self.viewport().update()
+
+    def show_overlay(self, overlay: QImage) -> None:
+        """Lay another picture over all of it, smoothly enlarged where it is smaller; a null one takes it away."""
+        if not overlay.isNull():
+            across, down = self.picture.width() / overlay.width(), self.picture.height() / overlay.height()
+            self._overlay.setTransform(QTransform.fromScale(across, down))
+        self._overlay.setPixmap(QPixmap.fromImage(overlay))
+
+    def set_overlay_opacity(self, opacity: float) -> None:
+        """From 0, not to be seen, to 1."""
+        self._overlay.setOpacity(opacity)
+
+    def set_overlay_visible(self, visible: bool) -> None:
+        """Hide what lies over the picture for a moment, or show it again."""
+        self._overlay.setVisible(visible)
+
+    @property
+    def overlay_is_visible(self) -> bool:
+        return self._overlay.isVisible() and not self.overlay.isNull()
+
+    # -- which part is seen --------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show the whole picture, as large as there is room."""
+        self.is_fitted = True
+        self.fitInView(self.sceneRect(), Qt.AspectRatioMode.KeepAspectRatio)
+        self.moved.emit()
+
+    def zoom(self, factor: float, around: QGraphicsView.ViewportAnchor) -> None:
+        """Show a smaller part larger, or a larger one smaller until all of it is seen; what `around` names stays."""
+        if self.picture.isNull():
+            return
+        room, picture = self.viewport().rect(), self.sceneRect()
+        fitted = min(room.width() / picture.width(), room.height() / picture.height())
+        scale = self.transform().m11() * factor
+        if scale <= fitted:
+            self.fit()
+        elif scale <= max(_LARGEST_SCALE, 4 * fitted):
+            self.is_fitted = False
+            self.setTransformationAnchor(around)
+            self.scale(factor, factor)
+            self.moved.emit()
+
+    def look_like(self, other: "ImageCanvas") -> None:
+        """Show the part that another canvas of this size shows."""
+        was_silent = self.blockSignals(True)
+        self.is_fitted = other.is_fitted
+        self.setTransform(other.transform())
+        self.horizontalScrollBar().setValue(other.horizontalScrollBar().value())
+        self.verticalScrollBar().setValue(other.verticalScrollBar().value())
+        self.blockSignals(was_silent)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        super().scrollContentsBy(dx, dy)
+        self.moved.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.zoom(1.0015 ** event.angleDelta().y(), QGraphicsView.ViewportAnchor.AnchorUnderMouse)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = event.position().toPoint()
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._panned_from is None:
+            super().mouseMoveEvent(event)
+            return
+        place = event.position().toPoint()
+        way, self._panned_from = place - self._panned_from, place
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - way.x())
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() - way.y())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = None
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        event.ignore()
+        super().mouseDoubleClickEvent(event)
+        if not event.isAccepted():
+            self.fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom(1.25, QGraphicsView.ViewportAnchor.AnchorViewCenter)
+        elif event.key() == Qt.Key.Key_Minus:
+            self.zoom(0.8, QGraphicsView.ViewportAnchor.AnchorViewCenter)
+        elif event.key() == Qt.Key.Key_0:
+            self.fit()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.is_fitted:
+            self.fit()
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        painter.resetTransform()
+        painter.setPen(QColor(_WORDS))
+        room = self.viewport().rect().adjusted(SPACE, SPACE, -SPACE, -SPACE)
+        if self.picture.isNull():
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self.sentence)
+            return
+        if self.is_synthetic:
+            seen = self.mapFromScene(self.sceneRect()).boundingRect().intersected(self.viewport().rect())
+            mark_synthetic(painter, seen)
+            painter.setPen(QColor(_WORDS))
+        if self.caption:
+            words = painter.boundingRect(room, Qt.AlignmentFlag.AlignLeft, self.caption)
+            ground = QColor(_GROUND)
+            ground.setAlphaF(0.75)
+            painter.fillRect(words.adjusted(-SPACE // 2, -SPACE // 4, SPACE // 2, SPACE // 4), ground)
+            painter.drawText(words, Qt.AlignmentFlag.AlignLeft, self.caption)

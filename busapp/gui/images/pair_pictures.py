@@ -1,0 +1,167 @@
+"""Gives the duplicate review its pictures: read, laid over each other and coloured off the window's thread."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtGui import QImage
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.images.heat_map import COLOURS
+from busapp.engine.images.preprocessing import read_image
+from busapp.engine.study.workspace import Workspace
+from busapp.errors import UnreadableImage
+from busapp.gui.images.image_canvas import to_qimage
+
+log = logging.getLogger(__name__)
+
+STRONGEST: Final = 96
+"""Grey levels; a difference of so many and more has the brightest colour."""
+_KEPT: Final = 16
+_LEVELS: Final = COLOURS[np.minimum(np.arange(256) * 255 // STRONGEST, 255)]
+
+
+@dataclass(frozen=True, slots=True)
+class PairKey:
+    """Which pictures: two content hashes, and how the second one came from the first, in the engine's words."""
+
+    first: ImageRecord
+    second: ImageRecord
+    how: str
+
+    @property
+    def contents(self) -> tuple[str, str, str]:
+        """What the pictures depend on."""
+        return self.first.sha256, self.second.sha256, self.how
+
+
+@dataclass(frozen=True, slots=True)
+class PairPictures:
+    """Both pictures at one scale, the second one brought onto the first, and their difference in colours; null where
+    they cannot be made, for the reasons in `problems`, one for each image. `mean` is the mean difference in grey
+    levels."""
+
+    first: QImage
+    second: QImage
+    brought: QImage
+    difference: QImage
+    mean: float = 0.0
+    problems: tuple[str, str] = ("", "")
+
+
+def make_pictures(workspace: Workspace, key: PairKey) -> PairPictures:
+    """Read and compare two images of the study; one that cannot be read leaves the other alone."""
+    from busapp.engine.curation.side_by_side import side_by_side
+
+    read: list[Image.Image | None] = []
+    problems = []
+    for image in (key.first, key.second):
+        try:
+            read.append(read_image(workspace.image_path(image)))
+            problems.append("")
+        except UnreadableImage as error:
+            read.append(None)
+            problems.append(f"{error.what}.")  # where the study keeps it tells nobody anything
+    first, second = read
+    if first is None or second is None:
+        alone = [QImage() if picture is None else to_qimage(_small(picture)) for picture in read]
+        return PairPictures(alone[0], alone[1], QImage(), QImage(), problems=(problems[0], problems[1]))
+    both = side_by_side(first, second, mirrored="mirrored" in key.how, cropped="cropped" in key.how)
+    return PairPictures(
+        to_qimage(both.first),
+        to_qimage(both.second),
+        to_qimage(both.brought),
+        to_qimage(Image.fromarray(_LEVELS[both.difference])),
+        both.mean,
+    )
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((1024, 1024))
+    return small
+
+
+class PairLoader(QObject):
+    """Gives pictures of pairs: at once where they are in memory, else by `loaded` a little later.
+
+    Signals:
+        loaded: the pictures of a `PairKey` are now there.
+    """
+
+    loaded = Signal(object)
+    _made = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace: Workspace | None = None
+        self._memory: OrderedDict[tuple[str, str, str], PairPictures] = OrderedDict()
+        self._wanted: list[PairKey] = []
+        self._lock = threading.Lock()
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._made.connect(self._keep)
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Load from another study."""
+        self.want([])
+        self._memory.clear()
+        self._workspace = workspace
+
+    def get(self, key: PairKey) -> PairPictures | None:
+        """The pictures, if they are there."""
+        return self._memory.get(key.contents)
+
+    def want(self, keys: Sequence[PairKey]) -> None:
+        """Load these, the first one first; what was wanted before and is not among them is forgotten."""
+        missing = [key for key in keys if key.contents not in self._memory]
+        with self._lock:
+            self._wanted = missing
+        if self._workspace is not None:
+            for _ in missing:
+                self._pool.start(_Load(self, self._workspace))
+
+    def stop(self) -> None:
+        """Forget what waits, and wait for what is being loaded."""
+        self.want([])
+        self._pool.waitForDone()
+
+    def load_next(self, workspace: Workspace) -> None:
+        """Load what is wanted most. Called in the pool's thread."""
+        with self._lock:
+            if not self._wanted or workspace is not self._workspace:
+                return
+            key = self._wanted.pop(0)
+        try:
+            pictures = make_pictures(workspace, key)
+        except Exception as error:  # a defect must not leave the user before "Loading…"
+            log.exception("a pair cannot be shown")
+            nothing = QImage()
+            words = f"The pair cannot be shown ({type(error).__name__}). The log has the details."
+            pictures = PairPictures(nothing, nothing, nothing, nothing, problems=(words, words))
+        self._made.emit(workspace, key, pictures)
+
+    def _keep(self, workspace: Workspace, key: PairKey, pictures: PairPictures) -> None:
+        if workspace is not self._workspace:
+            return
+        self._memory[key.contents] = pictures
+        self._memory.move_to_end(key.contents)
+        while len(self._memory) > _KEPT:
+            self._memory.popitem(last=False)
+        self.loaded.emit(key)
+
+
+class _Load(QRunnable):
+    def __init__(self, owner: PairLoader, workspace: Workspace) -> None:
+        super().__init__()
+        self._owner = owner
+        self._workspace = workspace
+
+    def run(self) -> None:
+        self._owner.load_next(self._workspace)

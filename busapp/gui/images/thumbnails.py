@@ -1,0 +1,188 @@
+"""Gives the grid its small pictures: loaded, scaled and tinted by their masks off the window's thread."""
+
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
+from PySide6.QtGui import QImage, QPainter
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.images.preprocessing import decode, read_image
+from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import write_atomically
+from busapp.errors import UserError
+from busapp.gui.images.image_viewer import mask_overlay
+
+_KEPT_BYTES: Final = 128 * 2**20
+_MOST_WAITING: Final = 400
+"""Whoever scrolls past more than these does not wait for the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How pictures are wanted: `side` pixels at most, and with the lesion tinted where there is a mask."""
+
+    side: int
+    with_mask: bool
+
+
+def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
+    """The small picture, from the cache or made now; a null picture where the image cannot be read."""
+    cached = thumbnail_path(workspace, image.sha256)
+    small = QImage(str(cached)) if cached.exists() else QImage()
+    if not small.isNull():
+        return small
+    try:
+        content = make_thumbnail(read_image(workspace.image_path(image)))
+    except UserError:
+        return QImage()
+    _keep(cached, content)
+    return QImage.fromData(content)
+
+
+def _keep(cached: Path, content: bytes) -> None:
+    with suppress(UserError, OSError):  # where the disk is full it is made again each time
+        write_atomically(cached, content, survives_power_cut=False)
+
+
+def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
+    """The small mask, from the cache or made now; None where it cannot be read."""
+    cached = mask_thumbnail_path(workspace, sha256)
+    try:
+        if cached.exists():
+            return read_image(cached)
+        content = make_mask_thumbnail(read_image(workspace.mask_path(sha256)))
+    except UserError:
+        return None
+    _keep(cached, content)
+    return decode(content, file=cached)
+
+
+def picture(workspace: Workspace, image: ImageRecord, look: Look) -> QImage:
+    """The small picture as it is wanted; null where the image cannot be read."""
+    small = thumbnail(workspace, image)
+    if small.isNull():
+        return small
+    scaled = fitted(small, QSize(look.side, look.side))
+    if look.with_mask and image.mask is not None:
+        mask = mask_thumbnail(workspace, image.mask)
+        if mask is not None:
+            scaled = _tinted(scaled, mask)
+    return scaled
+
+
+def _tinted(scaled: QImage, mask: Image.Image) -> QImage:
+    fitting = mask.convert("L").resize((scaled.width(), scaled.height()), Image.Resampling.BILINEAR)
+    tinted = scaled.convertToFormat(QImage.Format.Format_RGB32)
+    painter = QPainter(tinted)
+    painter.drawImage(0, 0, mask_overlay(fitting.point(lambda value: 255 if value >= 128 else 0)))
+    painter.end()
+    return tinted
+
+
+_Key = tuple[str, str | None]
+"""Content hashes of an image and its mask: the same picture may have been outlined twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    look: Look
+    picture: QImage
+
+
+class Thumbnails(QObject):
+    """Gives small pictures: at once where they are in memory, else by `loaded` a little later.
+
+    Signals:
+        loaded: the content hash of an image whose small picture is now there.
+    """
+
+    loaded = Signal(str)
+    _made = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace: Workspace | None = None
+        self._memory: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._bytes = 0
+        self._waiting: OrderedDict[_Key, tuple[ImageRecord, Look]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._pool = QThreadPool(self)
+        # A second thread fills a page no sooner, and doubles the time of the window's frames on two cores.
+        self._pool.setMaxThreadCount(1)
+        self._made.connect(self._keep)
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Load from another study."""
+        with self._lock:
+            self._waiting.clear()
+        self._memory.clear()
+        self._bytes = 0
+        self._workspace = workspace
+
+    def get(self, image: ImageRecord, look: Look) -> tuple[QImage | None, bool]:
+        """The small picture and whether it looks as wanted.
+
+        It is null where the image cannot be read, None while it is being loaded, and of another look while it is
+        being made anew.
+        """
+        key = image.sha256, image.mask
+        found = self._memory.get(key)
+        if found is not None:
+            self._memory.move_to_end(key)
+            if found.look == look:
+                return found.picture, True
+        with self._lock:
+            is_new = key not in self._waiting
+            self._waiting[key] = image, look
+            self._waiting.move_to_end(key)
+            if len(self._waiting) > _MOST_WAITING:
+                self._waiting.popitem(last=False)
+        if is_new and self._workspace is not None:
+            self._pool.start(_Load(self, self._workspace))
+        return found.picture if found is not None else None, False
+
+    def stop(self) -> None:
+        """Forget what waits, and wait for what is being loaded."""
+        with self._lock:
+            self._waiting.clear()
+        self._pool.waitForDone()
+
+    def load_newest(self, workspace: Workspace) -> None:
+        """Load what was asked for last: that is what the user looks at. Called in the pool's thread."""
+        with self._lock:
+            if not self._waiting or workspace is not self._workspace:
+                return
+            key, (image, look) = self._waiting.popitem()
+        self._made.emit(workspace, key, _Kept(look, picture(workspace, image, look)))
+
+    def _keep(self, workspace: Workspace, key: _Key, made: _Kept) -> None:
+        if workspace is not self._workspace:
+            return
+        before = self._memory.pop(key, None)
+        self._memory[key] = made
+        self._bytes += made.picture.sizeInBytes() - (before.picture.sizeInBytes() if before else 0)
+        while self._bytes > _KEPT_BYTES:
+            self._bytes -= self._memory.popitem(last=False)[1].picture.sizeInBytes()
+        self.loaded.emit(key[0])
+
+
+class _Load(QRunnable):
+    def __init__(self, owner: Thumbnails, workspace: Workspace) -> None:
+        super().__init__()
+        self._owner = owner
+        self._workspace = workspace
+
+    def run(self) -> None:
+        self._owner.load_newest(self._workspace)
+
+
+def fitted(small: QImage, size: QSize) -> QImage:
+    """Scaled into `size`, its aspect kept."""
+    return small.scaled(size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)

@@ -1,0 +1,1 @@
+"""Jobs in threads of their own: the thread, the queue, the bar at the bottom of the window."""

@@ -1,0 +1,1 @@
+"""Runs on the screen: the list of them, and the tab that shows one."""

@@ -1,0 +1,270 @@
+"""What the Synthesis and the Validation tab have in common: a run, live or opened again, drawn by the same code."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+
+from busapp.engine.events import Event, RunStarted
+from busapp.engine.settings import SynthesizeSettings, ValidateSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.errors import UserError
+from busapp.gui import user_settings
+from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.runs.changed_since import ChangedSince
+from busapp.gui.runs.run_view import RunView
+from busapp.gui.runs.runs_list import RunsList
+from busapp.gui.runs.study_tab import StudyTab
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.settings_form import SettingsForm
+
+SIDE_WIDTH = 300
+"""Pixels of the left and the right panel."""
+
+
+class RunTab(StudyTab):
+    """A tab that shows one run of its kind. Events of the job at work and those read from an old run's file go
+    through `draw_event`; a run that is opened while another is at work does not disturb it.
+
+    Views (`add_view`) can stand in the place of the run. Esc, a run that is opened or one that is started leads back;
+    a run that begins or ends by itself does not disturb them."""
+
+    kind: ClassVar[str]
+    result_width: ClassVar[int] = SIDE_WIDTH
+    form: SettingsForm
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run: Run | None = None
+        self._run_at_work: str | None = None
+        self.runs_list = RunsList(self.kind)
+        self.runs_list.opened.connect(self.open_run)
+        self.runs_list.resume_requested.connect(self.resume_requested)
+        self.runs_list.changed.connect(self.study_changed)
+        self.changed_since = ChangedSince()
+        self.empty = EmptyState("")
+        self.shown_instead: RunView | None = None
+        self._views: list[RunView] = []
+        self._page = 0
+        self._leave_action = QAction("Back to the run", self)
+        self._leave_action.setShortcut(QKeySequence("Esc"))
+        self._leave_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._leave_action.setEnabled(False)
+        self._leave_action.triggered.connect(self.leave_view)
+        self.addAction(self._leave_action)
+
+    # -- for the subclass ----------------------------------------------------------------------------------
+
+    def clear_run(self) -> None:
+        """Show no run."""
+        raise NotImplementedError
+
+    def draw_event(self, event: Event) -> None:
+        """Draw one event of `self.run`. An event that was drawn before replaces itself."""
+        raise NotImplementedError
+
+    def arrange(
+        self,
+        settings: QWidget,
+        start: Sequence[QWidget],
+        pictures: Sequence[tuple[QWidget, int]],
+        result: QWidget,
+    ) -> None:
+        """Settings over what starts a run and the past runs on the left; pictures, each with its share of the height,
+        in the middle, or what to do where there is no run; the result on the right. The window remembers the sizes."""
+        upper = QWidget()
+        column = QVBoxLayout(upper)
+        column.setContentsMargins(0, 0, 0, SPACE)
+        column.setSpacing(SPACE)
+        column.addWidget(scrolling(settings), 1)
+        for widget in start:  # in sight however much the settings have to say
+            column.addWidget(widget)
+        left = _vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
+        middle = QWidget()
+        self._middle = QStackedLayout(middle)
+        self._middle.addWidget(self.empty)
+        self._middle.addWidget(_vertical(f"{self.kind}-pictures", pictures))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.changed_since)
+        column.addWidget(result, 1)
+        self._right = scrolling(right)
+        layout.addWidget(three_panels(self.kind, left, middle, self._right, self.result_width))
+
+    def show_pictures(self, shown: bool) -> None:
+        """Show the pictures, or the sentence that says what to do."""
+        self._page = int(shown)
+        if self.shown_instead is None:
+            self._middle.setCurrentIndex(self._page)
+
+    def offer_weights(self) -> None:
+        """Put the file of ImageNet weights that the user pointed to last into the form."""
+        self.form.set_values({"weights_file": user_settings.weights_file()})
+
+    def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
+        """Ask for a new run with these settings."""
+        if settings.weights_file is not None:
+            user_settings.remember_weights(settings.weights_file)
+        self.leave_view()
+        self.start_requested.emit(settings)
+
+    # -- views ---------------------------------------------------------------------------------------------
+
+    def add_view(self, view: RunView) -> None:
+        """Let a view be shown in the place of the run."""
+        self._views.append(view)
+        view.left.connect(self.leave_view)
+
+    def show_instead(self, view: RunView | None) -> None:
+        """Show a view in the place of the pictures and the result; None shows these again."""
+        before, self.shown_instead = self.shown_instead, view
+        self._right.setVisible(view is None)
+        self._leave_action.setEnabled(view is not None)
+        if view is None:
+            self._middle.setCurrentIndex(self._page)
+        else:
+            if self._middle.indexOf(view) < 0:
+                self._middle.addWidget(view)
+            self._middle.setCurrentWidget(view)
+        if before is not None and before is not view:
+            before.close_view()
+
+    def leave_view(self) -> None:
+        """Show the run again."""
+        if self.shown_instead is not None:
+            self.show_instead(None)
+            self.runs_list.tree.setFocus()
+
+    # -- the study and its runs ----------------------------------------------------------------------------
+
+    def open_study(self, workspace: Workspace) -> None:
+        self.leave_view()
+        self.run, self._run_at_work = None, None
+        self.changed_since.clear()
+        self.clear_run()
+        self.runs_list.open_study(workspace)
+        self.offer_weights()
+        super().open_study(workspace)
+        self._open_newest()
+
+    def refresh(self) -> None:
+        self.runs_list.refresh()
+        if self.run is not None and not self.run.folder.exists():
+            self.run = None
+            self.changed_since.clear()
+            self.clear_run()
+            self._open_newest()
+        elif self.run is not None and self.workspace is not None:
+            self.changed_since.look(self.workspace, self.run)
+        if self.shown_instead is not None and self.workspace is not None:
+            self.shown_instead.refresh(self.workspace)
+
+    def open_run(self, run_id: str) -> None:
+        self.show_instead(None)
+        self.load_run(run_id)
+
+    def load_run(self, run_id: str) -> None:
+        """Draw a run from its recorded events; a view that is shown in its place stays."""
+        assert self.workspace is not None
+        try:
+            self.run = self.workspace.run(run_id)
+        except UserError as error:
+            self.problem.emit(str(error), "")
+            return
+        self.clear_run()
+        for event in self.run.events():
+            self.draw_event(event)
+        self.runs_list.select(run_id)
+        self.changed_since.look(self.workspace, self.run)
+
+    def shut_down(self) -> None:
+        self.changed_since.stop()
+        for view in self._views:
+            view.stop()
+
+    def _open_newest(self) -> None:
+        assert self.workspace is not None
+        for run in self.workspace.runs(self.kind)[:1]:
+            self.load_run(run.id)
+
+    # -- the job at work -----------------------------------------------------------------------------------
+
+    def follow_run(self, run_id: str) -> None:
+        """Show a run that is being executed, from its beginning, and go on with its events as they arrive."""
+        self._run_at_work = run_id
+        self.runs_list.refresh()
+        self.load_run(run_id)
+
+    def job_event(self, kind: str, event: Event) -> None:
+        if kind != self.kind:
+            return
+        if isinstance(event, RunStarted):
+            self.follow_run(event.run)
+        elif self.run is not None and self.run.id == self._run_at_work:
+            self.draw_event(event)
+
+    def job_ended(self, kind: str, outcome: Outcome) -> None:
+        if kind != self.kind:
+            return
+        ended, self._run_at_work = self._run_at_work, None
+        if self.run is not None and self.run.id == ended and outcome.state != "finished":
+            self.load_run(self.run.id)  # it says now that it failed or was cancelled
+
+
+def settings_column(*parts: QWidget | QLayout) -> QWidget:
+    """The parts of a settings panel, one below the other."""
+    panel = QWidget()
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, SPACE, 0)
+    column.setSpacing(SPACE)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        else:
+            column.addWidget(part)
+    column.addStretch()
+    return panel
+
+
+def _vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
+    """Parts that share the height as their numbers say, until the user moves the handles."""
+    splitter = QSplitter(Qt.Orientation.Vertical)
+    splitter.setObjectName(name)
+    splitter.setChildrenCollapsible(False)
+    for index, (part, share) in enumerate(parts):
+        splitter.addWidget(part)
+        splitter.setStretchFactor(index, share)
+    splitter.setSizes([100 * share for _, share in parts])
+    return splitter
+
+
+def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, right_width: int = SIDE_WIDTH) -> QSplitter:
+    """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
+    splitter = QSplitter(Qt.Orientation.Horizontal)
+    splitter.setObjectName(f"{name}-panels")
+    for panel in (left, middle, right):
+        splitter.addWidget(panel)
+    for index, stretch in enumerate((0, 1, 0)):
+        splitter.setStretchFactor(index, stretch)
+        splitter.setCollapsible(index, index != 1)
+    splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
+    left.setMinimumWidth(SIDE_WIDTH - 40)
+    right.setMinimumWidth(right_width)  # narrower, the intervals in its tables would be cut off
+    return splitter
+
+
+def scrolling(panel: QWidget) -> QScrollArea:
+    """A panel that scrolls up and down where the window is too low for it."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area

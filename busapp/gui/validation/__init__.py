@@ -1,0 +1,1 @@
+"""The Validation tab: curves, confusion matrices, comparisons, what leaks are worth."""

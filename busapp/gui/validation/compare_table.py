@@ -1,0 +1,204 @@
+"""Validation runs as columns: what each was and what came out, with its interval; the paper's own where asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtWidgets import QWidget
+
+from busapp.engine.paper.published import PUBLISHED, SOURCE, Published
+from busapp.engine.settings.systems import counted_leaks
+from busapp.engine.study.runs import Run
+from busapp.engine.utils.words import many
+from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.words import when_in_words
+from busapp.summaries import equalised, leaks
+
+_NOT_PUBLISHED: Final = Cell("–", tip="The paper does not say")
+_BY_ITS_PROTOCOL: Final = text("by its protocol", warns=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """A finished run in a comparison: the letter that it goes by there, and what is known of it (an entry of
+    `comparison.compare_runs`)."""
+
+    letter: str
+    run: Run
+    result: Mapping[str, Any]
+
+    @property
+    def leaks(self) -> bool:
+        """Whether its numbers have to be read as leaking."""
+        return leaks(dict(self.result))
+
+    @property
+    def n_tested(self) -> int:
+        """Images that it was tested on: of a hold-out fewer than it has."""
+        return sum(map(sum, self.result["confusion"]))
+
+    @property
+    def training(self) -> str:
+        """`10 folds, 20 epochs, seed 0`"""
+        folds = "one hold-out" if self.result["n_folds"] == 1 else f"{self.result['n_folds']} folds"
+        return f"{folds}, {many(self.result['epochs'], 'epoch')}, seed {self.result['seed']}"
+
+    @property
+    def in_words(self) -> str:
+        """`B (system2, strict)`, or the name that the user gave it."""
+        return f"{self.letter} ({self.run.info.name})"
+
+    @property
+    def heading(self) -> str:
+        """Its letter, its name and its time; with a mark where it leaks."""
+        return f"{_mark(self)}{self.letter} · {self.run.info.name}\n{when_in_words(self.run.info.created)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    of_run: Callable[[ComparedRun], Cell]
+    of_paper: Callable[[Published], Cell] = lambda _paper: _NOT_PUBLISHED
+
+
+class CompareTable(NumbersTable):
+    """Measures as rows, in the order in which they are read; so it is not sorted."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Runs side by side", sortable=False, parent=parent)
+
+    def show_runs(self, runs: Sequence[ComparedRun], *, with_paper: bool) -> None:
+        """Show these runs; `with_paper`: and what the paper published of their systems."""
+        classes = list(dict.fromkeys(name for run in runs for name in run.result["classes"]))
+        systems = list(dict.fromkeys(run.result["system"] for run in runs)) if with_paper else []
+        headings = ["Measure\n(95 % interval)", *(run.heading for run in runs)]
+        headings += [f"⚠ Paper · {system}\n{SOURCE}" for system in systems]
+        cells = [
+            [text(row.label), *map(row.of_run, runs), *(row.of_paper(PUBLISHED[system]) for system in systems)]
+            for row in _rows(classes, synthetic=any(run.result["n_synthetic"] for run in runs))
+        ]
+        self.show_cells(headings, cells)
+
+
+def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:
+    return [
+        _Row("System", lambda run: text(run.result["system"]), _system_of),
+        _Row("Protocol", _protocol, lambda _paper: text("⚠ published (leaks)", warns=True)),
+        _Row("Recipe", _recipe, lambda _paper: text("paper")),
+        _Row("Training", lambda run: text(run.training), lambda _paper: text("–", _NOT_PUBLISHED.tip)),
+        _Row("Images tested", _images),
+        *([_Row("Synthetic images in training", _synthetic)] if synthetic else []),
+        _Row("Groups", lambda run: Cell(f"{run.result['n_groups']:,}", run.result["n_groups"])),
+        _Row("Accuracy (%)", _per_cent("accuracy"), lambda paper: _published(paper.accuracy, "%")),
+        _Row("Lowest and highest fold (%)", _fold_range),
+        _Row("Balanced accuracy (%)", _per_cent("balanced_accuracy")),
+        *(_of_class("sensitivity", "Sensitivity", name) for name in classes),
+        *(_of_class("specificity", "Specificity", name) for name in classes),
+        *(_Row(f"AUC, {name}", _share("auc", name)) for name in classes),
+        _Row("Calibration error (ECE)", _calibration),
+        _Row("Train accuracy (%)", _train_accuracy, lambda paper: _published(paper.train_accuracy, "%")),
+        _Row("Leaks", _leaks, lambda _paper: _BY_ITS_PROTOCOL),
+    ]
+
+
+def _of_class(measure: str, title: str, name: str) -> _Row:
+    return _Row(
+        f"{title}, {name}",
+        _share(measure, name),
+        lambda paper: _published(getattr(paper, measure).get(name), ""),
+    )
+
+
+# -- a run ---------------------------------------------------------------------------------------------------
+
+
+def _mark(run: ComparedRun) -> str:
+    return "⚠ " if run.leaks else ""
+
+
+def _protocol(run: ComparedRun) -> Cell:
+    protocol = run.result["protocol"]
+    return text(f"{_mark(run)}{protocol} ({'leaks' if run.leaks else 'leaks nothing'})", warns=run.leaks)
+
+
+def _recipe(run: ComparedRun) -> Cell:
+    return text(f"{run.result['recipe']}{equalised(dict(run.result))}")
+
+
+def _images(run: ComparedRun) -> Cell:
+    return Cell(f"{run.n_tested:,}", run.n_tested, tip=f"Of {run.result['n_images']:,} real images in the run")
+
+
+def _synthetic(run: ComparedRun) -> Cell:
+    return Cell(f"{run.result['n_synthetic']:,}", run.result["n_synthetic"])
+
+
+def _per_cent(measure: str) -> Callable[[ComparedRun], Cell]:
+    def cell(run: ComparedRun) -> Cell:
+        return _number(run.result[measure], run.result[f"{measure}_ci95"], run, scale=100, decimals=1)
+
+    return cell
+
+
+def _share(measure: str, name: str) -> Callable[[ComparedRun], Cell]:
+    def cell(run: ComparedRun) -> Cell:
+        interval = run.result[f"{measure}_ci95"].get(name)
+        return _number(run.result[measure].get(name), interval, run, scale=1, decimals=3)
+
+    return cell
+
+
+def _fold_range(run: ComparedRun) -> Cell:
+    found = run.result["fold_range"]["accuracy"]
+    if found is None:
+        return Cell("–")
+    low, high = (100 * value for value in found)
+    words = f"{_mark(run)}{low:.1f} to {high:.1f}"
+    return Cell(words, low=low, high=high, tip="Of the test accuracies of single folds", warns=run.leaks)
+
+
+def _calibration(run: ComparedRun) -> Cell:
+    found = run.result["calibration"]
+    return _number(found["ece"], found["ece_ci95"], run, scale=1, decimals=3)
+
+
+def _train_accuracy(run: ComparedRun) -> Cell:
+    value = run.result["train_accuracy"]
+    tip = "On the images that it was trained on; it says nothing of new ones"
+    return Cell("–" if value is None else f"{100 * value:.1f}", None if value is None else 100 * value, tip=tip)
+
+
+def _leaks(run: ComparedRun) -> Cell:
+    counted = counted_leaks(run.result["leaks"])
+    if not run.leaks:
+        return text("none")
+    return text("\n".join(counted), warns=True) if counted else _BY_ITS_PROTOCOL
+
+
+def _number(
+    value: float | None, interval: Sequence[float] | None, run: ComparedRun, *, scale: float, decimals: int
+) -> Cell:
+    if value is None:
+        return Cell("–", tip="Not defined: no image of one side was tested")
+    words = f"{_mark(run)}{scale * value:.{decimals}f}"
+    low, high = (scale * interval[0], scale * interval[1]) if interval else (None, None)
+    if low is not None:
+        words += f" ({low:.{decimals}f} to {high:.{decimals}f})"
+    leaking = "This number leaks. " if run.leaks else ""
+    tip = f"{leaking}In brackets the 95 % interval, by bootstrap over {run.result['n_groups']:,} groups."
+    return Cell(words, scale * value, low, high, tip, warns=run.leaks)
+
+
+# -- the paper -----------------------------------------------------------------------------------------------
+
+
+def _system_of(paper: Published) -> Cell:
+    return text(next(system for system, known in PUBLISHED.items() if known is paper))
+
+
+def _published(value: float | None, unit: str) -> Cell:
+    """With the decimals that were published, and no interval, as none was."""
+    if value is None:
+        return _NOT_PUBLISHED
+    words, shown = (f"{100 * value:.1f}", 100 * value) if unit == "%" else (f"{value:.2f}", value)
+    return Cell(f"⚠ {words}", shown, tip="Published without an interval, by a protocol that leaks", warns=True)

@@ -1,0 +1,133 @@
+"""What synthetic images are worth to the classifier on this study."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from busapp.engine.estimates import lacking
+from busapp.engine.results import verdict
+from busapp.engine.settings import GainSettings, SeriesSettings
+from busapp.engine.study.splits import select
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
+from busapp.gui.theme import SPACE
+from busapp.gui.validation.difference_plot import DifferencePlot, DifferenceRow
+from busapp.gui.validation.differences import Difference
+from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
+from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.warning_frame import WarningFrame, words_label
+
+
+class GainView(MeasurementView["GainResult"]):
+    """The verdict, the trainings side by side, and their differences."""
+
+    settings_type = GainSettings
+    heading = "What synthetic images are worth"
+    what = (
+        "A generator is worth its time if the classifier gets better by its images. This measures it on yours: the "
+        "same strict cross-validation without synthetic images, with them, and without them but with altered copies "
+        "and class weights, which need no generator; all on the same folds, compared image by image."
+    )
+    measure = "&Measure their worth"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(GainResult(), parent)
+
+    def settings_in_words(self, settings: SeriesSettings) -> str:
+        epochs = "" if settings.generator_epochs is None else f" of {many(settings.generator_epochs, 'epoch')}"
+        return (
+            f"{settings.recipe} recipe, {settings.folds} folds, {many(settings.epochs, 'epoch')}, seed "
+            f"{settings.seed}, {settings.generator_preset} generators{epochs}; system and protocol do not matter"
+        )
+
+    def obstacle(self, workspace: Workspace, settings: SeriesSettings) -> str:
+        assert isinstance(settings, GainSettings)
+        if lacking(select(workspace, settings.synthetic).counts):
+            return ""
+        return "All classes are equally large, so that no synthetic images are added: there is nothing to measure."
+
+
+class GainResult(MeasurementResult):
+    """The sentence, a table of the trainings, and a plot of each difference."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sentence = words_label("heading")
+        self.circumstances = words_label("muted")
+        self.trainings = NumbersTable("The trainings", sortable=False)
+        self.headings = {name: words_label("heading") for name in verdict.DIFFERENCES}
+        self.plots = {name: DifferencePlot("Differences") for name in verdict.DIFFERENCES}
+        self.notes = WarningFrame()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        for widget in (self.sentence, self.circumstances, self.trainings):
+            column.addWidget(widget)
+        for name in verdict.DIFFERENCES:
+            column.addWidget(self.headings[name])
+            column.addWidget(self.plots[name])
+        column.addWidget(self.notes)
+        column.addStretch()
+
+    def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
+        """Show the result of a `gain` run (`engine.gain.measure_gain`). `phantoms`: its images are simulated."""
+        self.sentence.setText(verdict.sentences(result))
+        simulated = " All images are simulated phantoms." if phantoms else ""
+        self.circumstances.setText(f"{verdict.circumstances(result)} In brackets 95 % intervals.{simulated}")
+        self._show_trainings(result)
+        rows = {name: _rows(result, name) for name in verdict.DIFFERENCES}
+        everything = [row for each in rows.values() for row in each]
+        for name, plot in self.plots.items():
+            for widget in (plot, self.headings[name]):
+                widget.setVisible(bool(rows[name]))
+            title = verdict.difference_in_words(result, name)
+            self.headings[name].setText(title)
+            plot.set_title(title)
+            plot.show_rows(rows[name], beside=everything)
+        self.notes.show_list("Read with care:", verdict.cautions(result))
+
+    def _show_trainings(self, result: Mapping[str, Any]) -> None:
+        headings = ["Training", "Accuracy (%)", "Balanced accuracy (%)"]
+        headings += [f"{verdict.measure_in_words(result, f'sensitivity/{name}')} (%)" for name in result["classes"]]
+        rows = []
+        for name, entry in result["trainings"].items():
+            if entry is None:
+                continue
+            shares = [(entry[key], entry[f"{key}_ci95"]) for key in ("accuracy", "balanced_accuracy")]
+            shares += [(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]]
+            title = "\n".join(filter(None, (verdict.TRAININGS[name], verdict.training_in_words(entry))))
+            rows.append(
+                [
+                    text(title, f"Run {entry['run']}"),
+                    *(_per_cent(value, interval) for value, interval in shares),
+                    Cell(f"{entry['n_images']:,}", entry["n_images"]),
+                    Cell(f"{entry['n_synthetic']:,}", entry["n_synthetic"], tip="In the training part of every fold"),
+                ]
+            )
+        self.trainings.show_cells([*(_broken(words) for words in headings), "Images", "Synthetic"], rows)
+        bar = self.trainings.horizontalScrollBar().sizeHint().height()  # in a narrow window it must not hide a row
+        self.trainings.setFixedHeight(self.trainings.sizeHint().height() + bar)
+
+
+def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
+    """One for each measure of a difference; none where that was not measured."""
+    return [
+        DifferenceRow(
+            verdict.measure_in_words(result, measure),
+            Difference.of(found["difference"], found["ci95"], turned=False),
+            found["p_value"],
+        )
+        for measure, found in (result["differences"][name] or {}).items()
+    ]
+
+
+def _per_cent(value: float, interval: tuple[float, float] | None) -> Cell:
+    low, high = (100 * interval[0], 100 * interval[1]) if interval else (None, None)
+    within = f"\n{low:.1f} to {high:.1f}" if interval else ""
+    return Cell(f"{100 * value:.1f}{within}", 100 * value, low, high)
+
+
+def _broken(words: str) -> str:
+    """A heading in two lines."""
+    return words.replace(", ", "\n").replace(" accuracy", "\naccuracy")

@@ -1,0 +1,219 @@
+"""The images of one cell of a confusion matrix in a row, and where a model sees evidence in them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QKeySequence, QPixmap, QShortcut
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.images.heat_maps import HeatMaps, laid_over
+from busapp.gui.images.thumbnails import Look, Thumbnails
+from busapp.gui.theme import SPACE
+from busapp.gui.validation.run_numbers import Tested
+from busapp.gui.widgets.warning_frame import words_label
+
+SIDE = 80
+_ID = Qt.ItemDataRole.UserRole
+NO_MODEL = (
+    "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, and "
+    "keeps it."
+)
+BY_MODEL = (
+    "Evidence for “{}”, by the model that was trained on all images of the run, these included; not by the network of "
+    "the fold that called them so."
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tested image that the study still has."""
+
+    image: ImageRecord
+    tested: Tested
+
+    def in_words(self) -> list[str]:
+        """What it is, what it was called and how sure the network was, a line each."""
+        prediction = self.tested.prediction
+        shares = sorted(self.tested.probabilities.items(), key=lambda pair: -pair[1])
+        return [
+            prediction.file,
+            f"True: {prediction.true}",
+            f"Called: {prediction.predicted} (fold {prediction.fold})",
+            "Probabilities: " + ", ".join(f"{name} {share:.2f}" for name, share in shares),
+        ]
+
+
+class _WithPicture(QStyledItemDelegate):
+    """Asks for a picture when it is painted: of a thousand images only those that are seen are loaded."""
+
+    def __init__(self, strip: "ImageStrip") -> None:
+        super().__init__(strip)
+        self._strip = strip
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        picture = self._strip.picture(index.row())
+        shown = QPixmap(SIDE, SIDE) if picture is None or picture.isNull() else QPixmap.fromImage(picture)
+        if picture is None or picture.isNull():
+            shown.fill(Qt.GlobalColor.transparent)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        option.icon = QIcon(shown)
+        option.icon.addPixmap(shown, QIcon.Mode.Selected)  # Qt would tint it
+        option.decorationSize = QSize(SIDE, SIDE)
+
+
+class ImageStrip(QWidget):
+    """Pictures side by side under a heading. Arrow keys walk, Enter or a double-click opens one large, H lays the heat
+    maps over them, Esc closes the strip.
+
+    Signals:
+        opened: the row of the image to show large.
+    """
+
+    opened = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.cases: list[Case] = []
+        self._evidence_for = ""
+        self.thumbnails = Thumbnails(self)
+        self.thumbnails.loaded.connect(self._draw)
+        self.heat_maps = HeatMaps(self)
+        self.heat_maps.made.connect(self._draw)
+        self.heat_maps.failed.connect(self._on_no_map)
+        self.heading = words_label("heading")
+        self.maps_box = QCheckBox("&Heat maps (H)")
+        self.maps_box.toggled.connect(self._on_maps_toggled)
+        close = QToolButton()
+        close.setText("✕")
+        close.setAutoRaise(True)
+        close.setToolTip("Close the strip (Esc)")
+        close.setAccessibleName("Close the strip")
+        close.clicked.connect(self.hide)
+        self.about_maps = words_label("muted")
+        self._make_list()
+        self._shortcut("H", self.maps_box.click)
+        self._shortcut("Esc", self.hide)
+        top = QHBoxLayout()
+        top.setSpacing(SPACE)
+        top.addWidget(self.heading, 1)
+        top.addWidget(self.maps_box)
+        top.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.about_maps)
+        layout.addWidget(self.list)
+
+    def _make_list(self) -> None:
+        self.list = QListWidget()
+        self.list.setAccessibleName("Images of the chosen cell")
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setFlow(QListView.Flow.LeftToRight)
+        self.list.setWrapping(False)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(SIDE, SIDE))
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideLeft)
+        line = self.list.fontMetrics().height()
+        self.list.setGridSize(QSize(SIDE + 24, SIDE + line + 8))
+        self.list.setFixedHeight(SIDE + line + 32)
+        self.list.setItemDelegate(_WithPicture(self))
+        self.list.itemActivated.connect(lambda item: self.opened.emit(self.list.row(item)))
+
+    def _shortcut(self, keys: str, slot: Callable[[], object]) -> None:
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(slot)
+
+    def open_study(self, workspace: Workspace) -> None:
+        """Show images of another study."""
+        self.thumbnails.open_study(workspace)
+        self.show_cases("", [], "")
+
+    def use_model(self, workspace: Workspace, model: Path | None) -> None:
+        """The model whose heat maps can be shown; None: there is none yet."""
+        self.heat_maps.use(workspace, model)
+        self.maps_box.setEnabled(self.heat_maps.is_possible)
+        if not self.heat_maps.is_possible:
+            self.maps_box.setChecked(False)
+        self._say_whose_maps()
+
+    def show_cases(self, heading: str, cases: Sequence[Case], evidence_for: str) -> None:
+        """Show these images under these words, and no others; heat maps show the evidence for a class."""
+        self.heading.setText(heading)
+        if self.cases == list(cases) and self._evidence_for == evidence_for:
+            return
+        self.cases, self._evidence_for = list(cases), evidence_for
+        self.heat_maps.forget_wanted()
+        current = self.list.currentItem()
+        current_id = current.data(_ID) if current is not None else None
+        self.list.clear()
+        for case in self.cases:
+            item = QListWidgetItem(f"{Path(case.image.file).stem} · {case.tested.certainty:.2f}")
+            item.setToolTip("\n".join(case.in_words()))
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, ". ".join(case.in_words()))
+            item.setData(_ID, case.image.id)
+            self.list.addItem(item)
+            if case.image.id == current_id:  # a fold that is finished meanwhile does not lead away from it
+                self.list.setCurrentItem(item)
+        self._say_whose_maps()
+
+    def select(self, row: int) -> None:
+        """Go to an image."""
+        self.list.setCurrentRow(row)
+
+    def stop(self) -> None:
+        """Wait for what is being loaded."""
+        self.thumbnails.stop()
+        self.heat_maps.stop()
+
+    # -- pictures ------------------------------------------------------------------------------------------
+
+    def _on_maps_toggled(self, wanted: bool) -> None:
+        self._say_whose_maps()
+        if not wanted:
+            self.heat_maps.forget_wanted()
+        self._draw()
+
+    def _draw(self) -> None:
+        self.list.viewport().update()
+
+    def _say_whose_maps(self) -> None:
+        words = NO_MODEL if not self.heat_maps.is_possible else ""
+        if self.maps_box.isChecked():
+            words = BY_MODEL.format(self._evidence_for)
+        self.about_maps.setText(words)
+        self.about_maps.setVisible(bool(words))
+
+    def _on_no_map(self, sentence: str) -> None:
+        self.maps_box.setChecked(False)
+        self.about_maps.setText(f"No heat maps. {sentence}")
+        self.about_maps.show()
+
+    def picture(self, row: int) -> QImage | None:
+        """The small picture of a row as it is to be seen now; None until it is there."""
+        image = self.cases[row].image
+        picture, _ = self.thumbnails.get(image, Look(SIDE, with_mask=False))
+        if picture is None or picture.isNull() or not self.maps_box.isChecked():
+            return picture
+        maps = self.heat_maps.get(image)
+        if maps is None:
+            self.heat_maps.want(image)
+        return laid_over(picture, maps[self._evidence_for]) if maps and self._evidence_for in maps else picture

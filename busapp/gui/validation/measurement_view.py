@@ -1,0 +1,217 @@
+"""What a job of several cross-validations has measured (see `engine.series`): the newest, and the way to a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from busapp.engine.estimates import Estimate, estimate
+from busapp.engine.settings import SeriesSettings
+from busapp.engine.study.runs import Run
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.reuse import find_runs, is_done
+from busapp.gui.runs.run_view import RunView
+from busapp.gui.theme import SPACE
+from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.warning_frame import words_label
+from busapp.gui.words import when_in_words
+
+NO_IMAGES = "No images yet. Import a folder in the Dataset tab (Ctrl+1) first."
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What measuring would take."""
+
+    needed: int
+    present: int
+    expected: Estimate | None
+
+    def in_words(self, settings_in_words: str) -> str:
+        words = f"With the settings on the left ({settings_in_words})"
+        if self.present == self.needed:
+            return f"{words} the study has all {self.needed} cross-validations: they are only set side by side."
+        has = f", of which the study has {self.present}" if self.present else ""
+        takes = f"; {self.expected.in_words()}" if self.expected else ""
+        return f"{words}: {self.needed} cross-validations{has}{takes}."
+
+
+def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
+    found = find_runs(workspace, settings.validations)
+    return _Plan(len(found), sum(map(is_done, found)), estimate(settings, workspace))
+
+
+class MeasurementResult(QWidget):
+    """A finished measurement."""
+
+    def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
+        """Show the result of a run. `phantoms`: its images are simulated."""
+        raise NotImplementedError
+
+
+ResultWidget = TypeVar("ResultWidget", bound=MeasurementResult)
+
+
+class MeasurementView(RunView, Generic[ResultWidget]):
+    """The newest measurement, or how to measure.
+
+    Signals:
+        start_requested: `SeriesSettings`: measure with these.
+        resume_requested: the id of a measurement to go on with.
+    """
+
+    start_requested = Signal(object)
+    resume_requested = Signal(str)
+
+    settings_type: ClassVar[type[SeriesSettings]]
+    heading: ClassVar[str]
+    what: ClassVar[str]
+    """What is measured and how, for whoever has not measured it yet."""
+    measure: ClassVar[str]
+    """On the button: `&Measure leaks`."""
+
+    def __init__(self, result: ResultWidget, parent: QWidget | None = None) -> None:
+        super().__init__(self.heading, parent)
+        self._settings: SeriesSettings | None = None
+        self._runs: dict[str, Run] = {}
+        self._stopped_id = ""
+        self._phantoms = False
+        self._work = Background(self)
+        self._work.made.connect(self._on_plan)
+        self._work.failed.connect(lambda sentence: self.plan.setText(sentence))
+        self.result = result
+        self._lay_out()
+
+    # -- for the subclass ----------------------------------------------------------------------------------
+
+    def settings_in_words(self, settings: SeriesSettings) -> str:
+        """Those that matter here, for the plan."""
+        raise NotImplementedError
+
+    def obstacle(self, workspace: Workspace, settings: SeriesSettings) -> str:
+        """Why nothing can be measured on this study, a sentence; empty where it can. Asked in the background."""
+        return ""
+
+    # -- layout --------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        heading = QLabel(self.heading)
+        heading.setProperty("role", "heading")
+        self.run_box = QComboBox()
+        self.run_box.setAccessibleName("Measurement that is shown")
+        self.run_box.currentIndexChanged.connect(lambda _index: self._show_chosen())
+        head = QHBoxLayout()
+        head.setSpacing(SPACE)
+        head.addWidget(self.back_button)
+        head.addWidget(heading, 1)
+        head.addWidget(self.run_box)
+        self.empty = words_label()
+        self.empty.setText(self.what)
+        self.result_area = QScrollArea()
+        self.result_area.setWidget(self.result)
+        self.result_area.setWidgetResizable(True)
+        self.result_area.setFrameShape(QScrollArea.Shape.NoFrame)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SPACE, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addLayout(head)
+        column.addWidget(self.empty)
+        column.addWidget(self.result_area, 1)
+        column.addLayout(self._make_foot())
+        column.addStretch(0)
+
+    def _make_foot(self) -> QVBoxLayout:
+        self.state = words_label("warning")
+        self.resume_button = QPushButton("&Resume")
+        self.resume_button.clicked.connect(lambda: self.resume_requested.emit(self._stopped_id))
+        stopped = QHBoxLayout()
+        stopped.setSpacing(SPACE)
+        stopped.addWidget(self.state, 1)
+        stopped.addWidget(self.resume_button)
+        self.plan = words_label("muted")
+        self.start_button = QPushButton(self.measure)
+        self.start_button.clicked.connect(self._start)
+        start = QHBoxLayout()
+        start.setSpacing(SPACE)
+        start.addWidget(self.plan, 1)
+        start.addWidget(self.start_button)
+        foot = QVBoxLayout()
+        foot.setSpacing(SPACE)
+        foot.addLayout(stopped)
+        foot.addLayout(start)
+        return foot
+
+    # -- content -------------------------------------------------------------------------------------------
+
+    def look(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
+        """Look at the study's measurements again, and at what a new one would take with these settings (None: those
+        in the form are not valid)."""
+        self._phantoms = workspace.phantoms
+        runs = workspace.runs(self.settings_type.kind)
+        chosen = self.run_box.currentData()
+        self._runs = {run.id: run for run in runs if run.info.state == "finished" and run.result() is not None}
+        self.run_box.blockSignals(True)
+        self.run_box.clear()
+        for run in self._runs.values():
+            self.run_box.addItem(f"{run.info.name}, {when_in_words(run.info.created)}", run.id)
+        self.run_box.setCurrentIndex(max(0, self.run_box.findData(chosen)) if self._runs else -1)
+        self.run_box.blockSignals(False)
+        self.run_box.setVisible(bool(self._runs))
+        self._show_chosen()
+        self._tell_state(runs[0] if runs else None)
+        self.plan_for(workspace, settings)
+
+    def plan_for(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
+        """Say what a measurement with these settings would take."""
+        self._settings = settings
+        has_images = bool(workspace.catalog.counts())
+        self.start_button.setEnabled(settings is not None and has_images)
+        if settings is None or not has_images:
+            self._work.ask(None)
+            self.plan.setText("Estimate: after the marked field is mended." if has_images else NO_IMAGES)
+        else:
+            self.plan.setText("Estimating…")
+            self._work.ask(lambda: self.obstacle(workspace, settings) or _plan(workspace, settings))
+
+    def show_run(self, run_id: str) -> None:
+        """Show one of the measurements."""
+        self.run_box.setCurrentIndex(max(0, self.run_box.findData(run_id)))
+
+    def stop(self) -> None:
+        """Wait for what is being estimated."""
+        self._work.stop()
+
+    def _on_plan(self, found: object) -> None:
+        if isinstance(found, _Plan) and self._settings is not None:  # what was asked for before is forgotten
+            self.plan.setText(found.in_words(self.settings_in_words(self._settings)))
+        else:
+            self.plan.setText(str(found))
+            self.start_button.setEnabled(False)
+
+    def _show_chosen(self) -> None:
+        run = self._runs.get(self.run_box.currentData() or "")
+        self.empty.setVisible(run is None)
+        self.result_area.setVisible(run is not None)
+        self.start_button.setText(self.measure if run is None else "&Measure again")
+        if run is not None:
+            self.result.show_result(run.result() or {}, phantoms=self._phantoms)
+
+    def _tell_state(self, newest: Run | None) -> None:
+        """What became of a measurement that has no result."""
+        info = newest.info if newest else None
+        words = ""
+        if info is not None and info.state == "running":
+            words = "A measurement is at work: the bar at the bottom of the window says how far it is."
+        elif info is not None and info.state != "finished":
+            words = f"The measurement of {when_in_words(info.created)} did not come to its end"
+            words += f": {info.error}" if info.error else ". The runs that it finished are kept."
+        self._stopped_id = newest.id if newest is not None and newest.can_resume else ""
+        self.state.setText(words)
+        self.state.setVisible(bool(words))
+        self.resume_button.setVisible(bool(self._stopped_id))
+
+    def _start(self) -> None:
+        if self._settings is not None:
+            self.start_requested.emit(self._settings)

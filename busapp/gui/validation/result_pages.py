@@ -1,0 +1,81 @@
+"""What came out of a validation, a page each: confusion matrix, ROC, reliability, fold by fold."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QBoxLayout, QLabel, QSizePolicy, QTabWidget, QWidget
+
+from busapp.gui.theme import SPACE
+from busapp.gui.validation.reliability_plot import ReliabilityPlot
+from busapp.gui.validation.roc_plot import RocCurve, RocPlot
+from busapp.gui.validation.validation_result import CHOSEN_ELSEWHERE, operating_point
+from busapp.gui.widgets.confusion_matrix import ConfusionTabs
+from busapp.gui.widgets.metrics_table import FoldTable
+from busapp.gui.widgets.warning_frame import words_label
+
+_WORDS_WIDTH = 200
+_LATER = "It is drawn when the first fold is finished."
+_READING = (
+    "Bars: of the images whose called class had this probability, the share that was right. On the dashed line a "
+    "network is as sure as it is right; under it, it is too sure."
+)
+_NO_POINTS = "Operating points need a second fold with every class, to choose the thresholds on."
+_FOLDS = "▼ lowest, ▲ highest of the folds. Right click exports; Ctrl+C copies."
+
+
+class ResultPages(QTabWidget):
+    """The pages fill when the first fold is finished."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setDocumentMode(True)
+        for widget in (self, self.tabBar()):
+            widget.setAccessibleName("Results: confusion matrix, ROC, reliability, by fold")
+        self.confusion = ConfusionTabs()
+        self.roc = RocPlot()
+        self.about_roc = words_label("muted")
+        self.reliability = ReliabilityPlot()
+        self.about_reliability = words_label("muted")
+        self.folds = FoldTable()
+        self.about_folds = words_label("muted")
+        self.addTab(self.confusion, "Confusion matrix")
+        self.addTab(_page(self.roc, self.about_roc, beside=True), "ROC")
+        self.addTab(_page(self.reliability, self.about_reliability), "Reliability")
+        self.addTab(_page(self.folds, self.about_folds), "By fold")
+        self.start([])
+
+    def start(self, classes: Sequence[str]) -> None:
+        """Begin a new run: no fold is there yet."""
+        self.confusion.start(classes)
+        self.roc.show_curves({})
+        self.reliability.show_calibration(None)
+        self.folds.show_folds(classes, [])
+        for label in (self.about_roc, self.about_reliability, self.about_folds):
+            label.setText(_LATER)
+
+    def show_numbers(self, statistics: Mapping[str, Any], curves: Mapping[str, RocCurve]) -> None:
+        """Draw what is known of the folds that are finished."""
+        self.roc.show_curves(curves)
+        points = statistics.get("operating_points") or {}
+        said = [operating_point(name, point) for name, point in points.items() if point is not None]
+        self.about_roc.setText("\n\n".join([*said, CHOSEN_ELSEWHERE]) if said else _NO_POINTS)
+        self.reliability.show_calibration(statistics.get("calibration"))
+        self.about_reliability.setText(_READING)
+        self.folds.show_folds(statistics["classes"], statistics["folds"])
+        self.about_folds.setText(_FOLDS)
+
+
+def _page(picture: QWidget, words: QLabel, *, beside: bool = False) -> QWidget:
+    """A picture with words below it, or beside it where the picture is to be nearly square."""
+    page = QWidget()
+    row = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom, page)
+    row.setContentsMargins(0, 4, 0, 0)
+    row.setSpacing(SPACE if beside else 4)
+    row.addWidget(picture, 1)
+    row.addWidget(words)
+    if beside:
+        words.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        words.setFixedWidth(_WORDS_WIDTH)
+        words.setAlignment(Qt.AlignmentFlag.AlignTop)
+    return page

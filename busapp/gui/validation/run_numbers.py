@@ -1,0 +1,70 @@
+"""The numbers of a validation run, computed off the window's thread: a large study's take seconds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from busapp.engine import metrics
+from busapp.engine.results import statistics
+from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.validation.roc_plot import RocCurve
+
+
+@dataclass(frozen=True)
+class Tested:
+    """An image that a fold's network was tested on, with the probability of every class, not scaled."""
+
+    prediction: Prediction
+    probabilities: dict[str, float]
+
+    @property
+    def certainty(self) -> float:
+        """The probability of the class that it was called."""
+        return self.probabilities[self.prediction.predicted]
+
+
+@dataclass(frozen=True)
+class RunNumbers:
+    """What is told of a run: `statistics` by `statistics.of_run`, the ROC curve of every class, and what was tested."""
+
+    statistics: dict[str, Any]
+    curves: dict[str, RocCurve]
+    tested: list[Tested]
+
+
+def numbers_of(workspace: Workspace, run_id: str) -> RunNumbers:
+    """Read and compute them.
+
+    Raises:
+        UserError: there is no such run, or it has no readable predictions of a finished fold.
+    """
+    run = workspace.run(run_id)
+    found = statistics.of_run(run)
+    rows = read_predictions(run)
+    classes = list(rows[0].logits)
+    probabilities = metrics.softmax(np.array([list(row.logits.values()) for row in rows]))
+    tested = [
+        Tested(row, dict(zip(classes, of_row, strict=True)))
+        for row, of_row in zip(rows, probabilities.tolist(), strict=True)
+    ]
+    true = np.array([row.true for row in rows])
+    curves = {}
+    for index, name in enumerate(classes):
+        false_positive_rates, sensitivities, thresholds = metrics.roc(true == name, probabilities[:, index])
+        curves[name] = RocCurve(
+            false_positive_rates.astype(float),
+            sensitivities.astype(float),
+            thresholds.astype(float),
+            found["auc"].get(name),
+            (found.get("auc_ci95") or {}).get(name),
+            _point((found.get("operating_points") or {}).get(name)),
+        )
+    return RunNumbers(found, curves, tested)
+
+
+def _point(measured: dict[str, Any] | None) -> tuple[float, float] | None:
+    if measured is None or measured["specificity"] is None:
+        return None
+    return 1 - measured["specificity"], measured["sensitivity"]

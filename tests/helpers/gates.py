@@ -1,0 +1,22 @@
+"""A job that the test lets through."""
+
+import threading
+
+from busapp.engine.events import Finished, Job, Note
+from busapp.gui.jobs.job_queue import QueuedJob
+
+
+class Gate:
+    """A job that works until it is let through, and remembers that it was closed."""
+
+    def __init__(self, name: str) -> None:
+        self.opened, self.closed = threading.Event(), threading.Event()
+        self.queued = QueuedJob("test", name, self.job)
+
+    def job(self) -> Job:
+        try:
+            while not self.opened.wait(0.005):
+                yield Note(self.queued.title)
+            yield Finished({"name": self.queued.title})
+        finally:
+            self.closed.set()
