@@ -25,8 +25,9 @@ import sklearn
 from PIL import Image
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES, read_image
+from busapp.engine.models.model import Model
 
 _IN_SKIMAGE = (
     "astronaut",

@@ -34,10 +34,11 @@ from PIL import Image
 
 from busapp import paths
 from busapp.engine import jobs
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.diagnosis.job import find_images
 from busapp.engine.events import ImageDiagnosed
 from busapp.engine.images.preprocessing import read_image
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
 

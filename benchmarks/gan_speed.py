@@ -71,13 +71,14 @@ def as_reference_wants(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 def compare_steps(settings: SynthesizeSettings, pixels: Pixels, turns: int) -> dict[str, Any]:
     """Both sides by turns, a step each; milliseconds and ratios."""
-    from busapp.engine.gan.pair import Pair
+    from busapp.engine.gan.networks import Networks
+    from busapp.engine.gan.trainer import Trainer
 
-    pair, reference = Pair(settings, "tensorflow"), make_reference(settings)
+    trainer, reference = Trainer(Networks(settings, "tensorflow")), make_reference(settings)
     prepared, order = as_reference_wants(pixels), np.arange(BATCH)
 
     def ours(number: int) -> None:
-        pair.step(pixels[order], 1, number)
+        trainer.step(pixels[order], 1, number)
 
     def plain(_number: int) -> None:
         reference(prepared[order])

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.results import verdict
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
-from busapp.engine.utils.words import many, with_spread
+from busapp.engine.utils.words import RESEARCH_USE, many, with_spread
 
 Result = dict[str, Any]
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Job, Note, Progress, RunStarted
 from busapp.engine.images.phantoms import each_phantom
+from busapp.engine.progress import as_part
 from busapp.engine.settings import (
     CurateSettings,
     DiagnoseSettings,
@@ -164,7 +165,7 @@ class _Demo:
         begun = self._begun(settings)
         if begun is None or begun.info.state != "finished":
             job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings)
-            for event in jobs.as_part(job, title, self.done, share, _PARTS):
+            for event in as_part(job, title, self.done, share, _PARTS):
                 if not isinstance(event, RunStarted):
                     yield event
         self.done += share

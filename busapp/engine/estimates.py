@@ -1,198 +1,24 @@
-"""How long a job will take on this machine: as measured in earlier runs here, else by rough reference values.
+"""How long a job will take on this study and this machine."""
 
-Work is counted in units, and the seconds that one unit took are remembered per kind of work:
-`gan-224` counts images × epochs of a DCGAN at 224×224 pixels, with what is done beside
-behind it (`gan-64-altered-spectral-averaged`); `mobilenet-7-224-1` counts images × epochs of a
-MobileNetV2 with 7 frozen stages (`auto` where the machine chooses), 224×224 pixels and width 1.
-"""
-
-import json
-import logging
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-from busapp import paths
 from busapp.engine.settings import BalanceSettings, JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.speeds import Estimate, expect, gan_key
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.files import write_json
-from busapp.engine.validation.reuse import find_runs, is_done
-from busapp.errors import UserError
-
-log = logging.getLogger(__name__)
-
-# Seconds per image and epoch at 224×224, measured on two cores without a GPU; the keys are frozen stages.
-_CLASSIFIER_SECONDS = {0: 0.080, 4: 0.028, 7: 0.020, 11: 0.0135, 14: 0.0075}
-_STAGES_WITHOUT_GPU = 7
-_GAN_SECONDS = 0.16
-_TEST_SHARE = 0.35
-"""What testing an image costs, as a share of training on it: there is no backward pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Seconds a job will take; `measured` where this machine has done such work before."""
-
-    seconds: float
-    measured: bool
-
-    def __add__(self, other: "Estimate") -> "Estimate":
-        return Estimate(self.seconds + other.seconds, self.measured and other.measured)
-
-    def in_words(self) -> str:
-        """`24 min on this machine`, or `roughly 24 min` where nothing was measured yet."""
-        return f"{in_words(self.seconds)} on this machine" if self.measured else f"roughly {in_words(self.seconds)}"
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people: `40 s`, `24 min`, `3 h 10 min`, `1 day 14 h`."""
-    if seconds < 1:
-        return "under a second"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(round(seconds / 3600), 24)
-    name = "day" if days == 1 else "days"
-    return f"{days} {name} {hours} h" if hours else f"{days} {name}"
-
-
-def gan_key(settings: SynthesizeSettings) -> str:
-    """The kind of work of a DCGAN; a unit is one image in one epoch."""
-    extras = {"altered": settings.alterations, "spectral": settings.spectral, "averaged": settings.weight_averaging > 0}
-    extras |= {settings.backend: settings.backend != "auto"}
-    return "-".join(["gan", str(settings.image_size), *(name for name, is_on in extras.items() if is_on)])
-
-
-def classifier_key(settings: ValidateSettings) -> str:
-    """The kind of work of a classifier; a unit is one image trained on in one epoch."""
-    stages: int | str | None = settings.frozen_stages
-    if stages is None:
-        stages = settings.training.frozen_stages if settings.pretrained else 0
-    if stages is None:
-        stages = "auto"
-    return f"mobilenet-{stages}-{settings.image_size}-{settings.width:g}"
-
-
-def classifier_units(n_train: int, n_test: int, epochs: int) -> float:
-    """The work of training for `epochs` and testing after each of them, in images trained on."""
-    return epochs * (n_train + _TEST_SHARE * n_test)
-
-
-def _speeds_file() -> Path:
-    return paths.user_data_dir() / "speeds.json"
-
-
-def _speeds() -> dict[str, float]:
-    """Seconds per unit by kind of work; what is damaged counts as never measured."""
-    try:
-        stored = json.loads(_speeds_file().read_text(encoding="utf-8"))
-        return {str(key): float(value) for key, value in stored.items() if math.isfinite(value) and value > 0}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def remember(key: str, seconds_per_unit: float) -> None:
-    """Keep how long one unit of this kind of work took here. A memory that cannot be written is no error."""
-    if not (math.isfinite(seconds_per_unit) and seconds_per_unit > 0):
-        return
-    try:
-        write_json(_speeds_file(), {**_speeds(), key: seconds_per_unit})
-    except (OSError, UserError) as error:  # what was measured must not fail for it
-        log.warning("The speed of %s was not kept: %s", key, error)
-
-
-def expect(key: str, units: float) -> Estimate:
-    """How long so many units of this kind of work will take.
-
-    Raises:
-        KeyError: an unknown kind of work.
-    """
-    measured = _speeds().get(key)
-    return Estimate(units * (measured or _reference(key)), measured is not None)
-
-
-def _reference(key: str) -> float:
-    kind, *numbers = key.split("-")
-    if kind == "gan":
-        return _GAN_SECONDS * (int(numbers[0]) / 224) ** 2
-    if kind == "mobilenet":
-        stages = _STAGES_WITHOUT_GPU if numbers[0] == "auto" else int(numbers[0])
-        seconds = _CLASSIFIER_SECONDS[max(known for known in _CLASSIFIER_SECONDS if known <= stages)]
-        return seconds * (int(numbers[1]) / 224) ** 2 * float(numbers[2])
-    raise KeyError(key)
-
-
-def lacking(counts: dict[str, int]) -> dict[str, int]:
-    """How many images each class lacks to equal the largest; classes that lack none are absent."""
-    largest = max(counts.values(), default=0)
-    return {name: largest - count for name, count in counts.items() if count < largest}
+from busapp.engine.synthesis.balancing import plan
+from busapp.engine.validation.estimates import estimate_series, estimate_validations
 
 
 def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
     """How long a run with these settings will take on this study; None for jobs that are not estimated.
 
-    For `system2` every generator is counted as still to be trained; the run itself says how many it found. Of the runs
-    that a series needs, those that the study has take no time.
+    For `system2` every generator is counted as still to be trained; the run itself says how many it found.
     """
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):
         return expect(gan_key(settings), settings.epochs * counts.get(settings.class_name, 0))
     if isinstance(settings, BalanceSettings):
-        from busapp.engine.synthesis.balancing import (
-            plan,  # which knows generators, and they know how long theirs will take
-        )
-
         return sum((share.estimate for share in plan(workspace, settings)), Estimate(0.0, measured=True))
     if isinstance(settings, ValidateSettings):
-        return _estimate_validations([settings], counts)
+        return estimate_validations([settings], counts)
     if isinstance(settings, SeriesSettings):
-        needed = settings.validations
-        found = find_runs(workspace, needed)
-        return _estimate_validations(
-            [each for each, run in zip(needed, found, strict=True) if not is_done(run)], counts
-        )
+        return estimate_series(workspace, settings)
     return None
-
-
-def _estimate_validations(validations: Sequence[ValidateSettings], counts: dict[str, int]) -> Estimate:
-    """Of validations one after another: what a later one needs of the generators of an earlier one, it has."""
-    total = Estimate(0.0, measured=True)
-    for settings in validations:
-        total += _estimate_training(settings, counts)
-    # Generators depend on the images and, unless they saw them all, on how these are divided.
-    distinct = {
-        (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
-        for settings in validations
-        if settings.system == "system2"
-        for leaks in [settings.leaks]
-    }
-    for settings in distinct.values():
-        total += _estimate_generators(settings, counts)
-    return total
-
-
-def _estimate_training(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
-    n_images = sum(counts.values())
-    folds = 1 if settings.system == "existing" else settings.folds
-    n_test = n_images / (5 if settings.system == "existing" else folds)
-    n_train = n_images - n_test + sum(_lacks(settings, counts).values())
-    return expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.epochs))
-
-
-def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
-    total = Estimate(0.0, measured=True)
-    for class_name in _lacks(settings, counts):
-        generator = settings.generator(class_name)
-        passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each sees all folds but one
-        total += expect(gan_key(generator), generator.epochs * counts[class_name] * passes)
-    return total
-
-
-def _lacks(settings: ValidateSettings, counts: dict[str, int]) -> dict[str, int]:
-    return lacking(counts) if settings.system == "system2" else {}

@@ -4,12 +4,11 @@ Jobs are named, not imported, so that neither the window nor the command line lo
 before the job itself does, in its own thread.
 """
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
 from importlib import import_module
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from busapp.engine.events import EpochEnded, Event, Finished, GanEpochEnded, Job, Progress, RunStarted
+from busapp.engine.events import Job
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
@@ -31,8 +30,6 @@ _JOBS: dict[str, str] = {
     "export": "busapp.engine.export.job:export_model",
     "share": "busapp.engine.sharing:share",
 }
-_IN_EPOCHS: Final = frozenset({"synthesize", "validate"})
-"""Jobs whose stages are loading, generators and epochs, of which the epochs take the time."""
 
 
 def _function(kind: str) -> JobFunction:
@@ -62,39 +59,3 @@ def resume(workspace: Workspace, run_id: str) -> Job:
         raise CannotResume(why, file=run_id, remedy="Start a new run with the same settings.")
     settings = SETTINGS[run.info.kind].model_validate(run.info.settings)
     yield from record(run, _function(run.info.kind)(workspace, settings, run))
-
-
-def as_part(
-    job: Generator[Event, None, T], title: str, before: int, share: int, total: int
-) -> Generator[Event, None, T]:
-    """A job as a part of a longer one, `share` of whose `total` equal parts of work it is, after the first `before`.
-
-    Its progress becomes progress of the whole, with its `title` in front. Its result is no event of the whole: it is
-    with its run, which the first event, `RunStarted`, names. What a generator of events that is no job returns, this
-    returns.
-    """
-    reached, in_epochs = 0, False
-    with closing(job):
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as ended:
-                returned: T = ended.value
-                return returned
-            match event:
-                case Progress():
-                    # Some jobs count anew for each of their stages; the progress of the whole must not go back.
-                    if not in_epochs:
-                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
-                    yield Progress(before + reached, total, f"{title} · {event.what}")
-                case Finished():
-                    pass
-                case _:
-                    if isinstance(event, RunStarted):
-                        in_epochs = event.kind in _IN_EPOCHS
-                    elif isinstance(event, EpochEnded):
-                        epochs = (event.fold - 1) * event.epochs + event.epoch
-                        reached = share * epochs // (event.folds * event.epochs)
-                    elif isinstance(event, GanEpochEnded):
-                        reached = share * event.epoch // event.epochs
-                    yield event

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTextBrowser, Q
 
 import busapp
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.events import Finished, Job, Note, Progress
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UserError
 from busapp.gui.machine import graphics, processor
 from busapp.gui.theme import SPACE

@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.events import Event, Job
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UserError
 from busapp.gui import user_settings
 from busapp.gui.dataset.history import DatasetHistory

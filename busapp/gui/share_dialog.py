@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
-from busapp.engine.sharing.names import safe_name
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import safe_name
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 from busapp.gui.theme import SPACE

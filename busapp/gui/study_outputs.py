@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QMessageBox
 
 from busapp.engine.events import Job
 from busapp.engine.settings import ExportSettings
-from busapp.engine.sharing.names import safe_name
 from busapp.engine.study.copying import copy_study
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import safe_name
 from busapp.gui import user_settings
 from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
 

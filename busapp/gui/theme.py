@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
@@ -15,6 +15,9 @@ Choice = Literal["light", "dark", "system"]
 
 SPACE = 8
 """Pixels of the window's rhythm: every margin and gap is one, a half or a few of them."""
+TRAIN: Final = "#56B4E9"
+TEST: Final = "#E69F00"
+"""Curves and points of training and of test images."""
 
 
 def class_colour(name: str, classes: Sequence[str]) -> QColor:

@@ -3,7 +3,7 @@
 import pytest
 
 from busapp import paths
-from busapp.engine import estimates
+from busapp.engine import estimates, speeds
 from busapp.engine.settings import ImportSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 
@@ -23,29 +23,29 @@ from busapp.engine.study.workspace import Workspace
     ],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert estimates.in_words(seconds) == words
+    assert speeds.in_words(seconds) == words
 
 
 def test_what_was_measured_here_replaces_the_reference() -> None:
-    assert estimates.expect("gan-224", 10) == estimates.Estimate(1.6, measured=False)
-    estimates.remember("gan-224", 0.5)
-    assert estimates.expect("gan-224", 10) == estimates.Estimate(5.0, measured=True)
-    assert not estimates.expect("gan-64", 10).measured
-    estimates.remember("gan-224", float("nan"))
-    assert estimates.expect("gan-224", 10).seconds == 5.0
+    assert speeds.expect("gan-224", 10) == speeds.Estimate(1.6, measured=False)
+    speeds.remember("gan-224", 0.5)
+    assert speeds.expect("gan-224", 10) == speeds.Estimate(5.0, measured=True)
+    assert not speeds.expect("gan-64", 10).measured
+    speeds.remember("gan-224", float("nan"))
+    assert speeds.expect("gan-224", 10).seconds == 5.0
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"gan-224": "fast"}', '{"gan-224": -1}'])
 def test_a_damaged_memory_is_ignored_and_written_anew(content: str) -> None:
     (paths.user_data_dir() / "speeds.json").write_text(content)
-    assert not estimates.expect("gan-224", 1).measured
-    estimates.remember("gan-224", 0.5)
-    assert estimates.expect("gan-224", 1).measured
+    assert not speeds.expect("gan-224", 1).measured
+    speeds.remember("gan-224", 0.5)
+    assert speeds.expect("gan-224", 1).measured
 
 
 def test_a_memory_that_cannot_be_written_is_no_error() -> None:
     (paths.user_data_dir() / "speeds.json").mkdir()
-    estimates.remember("gan-224", 0.5)
+    speeds.remember("gan-224", 0.5)
 
 
 def test_estimates_of_runs(phantom_study: Workspace) -> None:
@@ -62,5 +62,5 @@ def test_estimates_of_runs(phantom_study: Workspace) -> None:
     phantom_study.catalog.exclude([image.id for image in malignant[:4]], "test")
     assert seconds(system="system2", protocol="strict") > seconds(system="system2", protocol="published")
     gan = estimates.estimate(SynthesizeSettings(class_name="malignant", epochs=10, image_size=224), phantom_study)
-    assert gan == estimates.Estimate(0.16 * 10 * 4, measured=False)
+    assert gan == speeds.Estimate(0.16 * 10 * 4, measured=False)
     assert estimates.estimate(ImportSettings(sources=("x",)), phantom_study) is None  # type: ignore[arg-type]

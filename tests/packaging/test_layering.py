@@ -56,7 +56,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 
 def test_a_diagnosis_never_loads_torch(tmp_path: Path) -> None:
     statement = (
-        "from pathlib import Path\nfrom busapp.engine.diagnosis.diagnosis import Model\n"
+        "from pathlib import Path\nfrom busapp.engine.models.model import Model\n"
         "from busapp.errors import BadModel\n"
         f"try: Model.load(Path({str(tmp_path / 'none.onnx')!r}))\nexcept BadModel: pass\n"
         "import onnxruntime, busapp.engine.report.figures"

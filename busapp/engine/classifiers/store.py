@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from busapp.engine.classifiers.augmentation import view
 from busapp.engine.images.preprocessing import MEAN, STD, Pixels
-from busapp.engine.study.splits import Indices
+from busapp.engine.utils.arrays import Indices
 
 MAX_BYTES = 1_500_000_000
 """What all kept views of a store may take; synthetic images have a store of their own. BUSI's with 8 altered copies

@@ -20,7 +20,7 @@ from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import Arrays
-from busapp.engine.study.splits import Indices
+from busapp.engine.utils.arrays import Indices
 from busapp.engine.utils.devices import find_device, mixed_precision
 from busapp.errors import TrainingDiverged
 

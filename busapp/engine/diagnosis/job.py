@@ -11,8 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from busapp import paths
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Diagnosis, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
 from busapp.engine.images.dicom import is_dicom
@@ -20,27 +19,15 @@ from busapp.engine.images.heat_map import overlay
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import read_content
 from busapp.engine.imports import names
+from busapp.engine.models.library import default_model
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils import prefetch
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, UnreadableImage
-
-
-def default_model(workspace: Workspace) -> Path:
-    """The newest model of the study, else the one that ships.
-
-    Raises:
-        BadInput: there is neither.
-    """
-    shipped = sorted(paths.models_dir().glob("*.onnx"))
-    for path in (*workspace.models(), *shipped):
-        return path
-    raise BadInput(
-        "There is no model to diagnose with",
-        remedy="Cross-validate a system and export the run (`busapp export RUN`), or name a model file.",
-    )
 
 
 def find_images(given: Iterable[Path]) -> Iterator[Path]:

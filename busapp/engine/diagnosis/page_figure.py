@@ -18,10 +18,12 @@ from matplotlib.textpath import text_to_path
 from PIL import Image
 
 import busapp
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnosis, Model
+from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.images.heat_map import COLOURS, contours, overlay
 from busapp.engine.models.abstention import in_words
+from busapp.engine.models.model import Model
 from busapp.engine.utils.colours import class_colour
+from busapp.engine.utils.words import RESEARCH_USE
 
 WIDTH: Final = 595.0
 HEIGHT: Final = 842.0

@@ -13,10 +13,11 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
-from busapp.engine.diagnosis.diagnosis import Diagnosis, Model
+from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.diagnosis.page_figure import answer, page_figure
-from busapp.engine.report.figures import to_png
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
+from busapp.engine.utils.figures import to_png
 from busapp.engine.utils.files import replacing, write_atomically, writing_is_needed
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage

@@ -9,9 +9,10 @@ import numpy as np
 import busapp
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.classifiers.novelty import Familiar, usual_distance
-from busapp.engine.diagnosis.diagnosis import KnownImage, ModelDescription, Provenance
 from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
+from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
+from busapp.engine.progress import in_progress
 from busapp.engine.results.comparison import finished_validation
 from busapp.engine.results.measured import as_trained
 from busapp.engine.results.predictions import read_predictions
@@ -20,7 +21,6 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.evidence import read_evidence
-from busapp.engine.validation.training_data import in_progress
 from busapp.errors import BadInput
 
 if TYPE_CHECKING:

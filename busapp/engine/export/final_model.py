@@ -8,13 +8,14 @@ from torch import nn
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.training import Learner, load_network
 from busapp.engine.events import Event
+from busapp.engine.progress import in_progress
 from busapp.engine.results.measured import as_trained
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.validation.training_data import balance, in_progress, load_selection
+from busapp.engine.validation.training_data import balance, load_selection
 from busapp.errors import BadInput, CannotResume
 
 FILE = "final.safetensors"

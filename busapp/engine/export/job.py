@@ -10,12 +10,12 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model, ModelDescription
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.export.description import describe_model, images_known, what_it_knows
 from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
+from busapp.engine.models.model import Model, ModelDescription
 from busapp.engine.results.comparison import finished_validation
 from busapp.engine.results.measured import as_trained
 from busapp.engine.settings import ExportSettings
@@ -149,15 +149,15 @@ def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known",
         write_onnx(
             network, aside, description.image_size, description.model_dump(mode="json"), known, mirrored=mirrored
         )
-        diagnoser, content = Diagnoser(Model.load(aside)), aside.read_bytes()
+        model, content = Model.load(aside), aside.read_bytes()
     finally:
         aside.unlink(missing_ok=True)
 
     def ask(pixels: Pixels) -> Answers:
-        found = diagnoser.run(pixels)
+        found = model.run(pixels)
         return {"logits": found.logits, "maps": found.maps}
 
-    places = {node.name: place for place, node in enumerate(diagnoser.model.session.get_outputs())}
+    places = {node.name: place for place, node in enumerate(model.session.get_outputs())}
     return ModelFile("model.onnx", content, ask, places)
 
 

@@ -9,22 +9,22 @@ import numpy.typing as npt
 
 from busapp.engine.gan.alterations import Alterations, alter
 from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
-from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.networks import Networks
 
 
 class TensorFlowStep:
-    """`pair` is trained. Called with a batch it updates both networks: see `pair.Step`.
+    """Trains `networks`. Called with a batch it updates both of them: see `networks.TrainingStep`.
 
     XLA was measured and is not used: on two cores it took 1.2 to 1.4 times as long (`benchmarks/RESULTS.md`).
     """
 
-    def __init__(self, pair: Pair) -> None:
-        self._pair = pair
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
         tf = tensorflow()
-        size = pair.settings.image_size
+        size = networks.settings.image_size
         # A free batch dimension: the smaller last batch of an epoch runs through the same graph.
-        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, pair.settings.noise))]
-        for _ in range(2 if pair.settings.alterations else 0):
+        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, networks.settings.noise))]
+        for _ in range(2 if networks.settings.alterations else 0):
             signature += [tf.TensorSpec((None, size), tf.int32)] * 2 + [tf.TensorSpec((None,))] * 2
         # Traced here and once: called by way of `tf.function`, the fifth training of a process would be warned of as a
         # fifth tracing of one function.
@@ -47,10 +47,10 @@ class TensorFlowStep:
         return losses
 
     def _step(self, pixels: Any, vectors: Any, *flat: Any) -> Any:
-        tf, pair = tensorflow(), self._pair
+        tf, networks = tensorflow(), self._networks
         of_real, of_drawn = Alterations(*flat[:4]) if flat else None, Alterations(*flat[4:]) if flat else None
-        g_weights = [variable.value for variable in pair.generator.trainable_variables]
-        d_weights = [variable.value for variable in pair.discriminator.trainable_variables]
+        g_weights = [variable.value for variable in networks.generator.trainable_variables]
+        d_weights = [variable.value for variable in networks.discriminator.trainable_variables]
         real = tf.cast(pixels, tf.float32) / 127.5 - 1.0
         # Each tape watches one network alone: the generator's loss gets no gradient for the discriminator's weights,
         # and the discriminator's none for the generator.
@@ -60,16 +60,16 @@ class TensorFlowStep:
         ):
             g_tape.watch(g_weights)
             d_tape.watch(d_weights)
-            drawn = pair.generator(vectors, training=True)
+            drawn = networks.generator(vectors, training=True)
             if of_real is not None and of_drawn is not None:
-                real, drawn = alter(pair.keras, real, of_real), alter(pair.keras, drawn, of_drawn)
-            on_real = pair.discriminator(real, training=True)
-            on_drawn = pair.discriminator(drawn, training=True)
+                real, drawn = alter(networks.keras, real, of_real), alter(networks.keras, drawn, of_drawn)
+            on_real = networks.discriminator(real, training=True)
+            on_drawn = networks.discriminator(drawn, training=True)
             # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
             g_loss = tf.reduce_mean(tf.nn.softplus(-on_drawn))
             d_loss = tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_drawn))
-        pair.g_adam.apply(g_tape.gradient(g_loss, g_weights), pair.generator.trainable_variables)
-        pair.d_adam.apply(d_tape.gradient(d_loss, d_weights), pair.discriminator.trainable_variables)
-        pair.average()
+        networks.g_adam.apply(g_tape.gradient(g_loss, g_weights), networks.generator.trainable_variables)
+        networks.d_adam.apply(d_tape.gradient(d_loss, d_weights), networks.discriminator.trainable_variables)
+        networks.average()
         sigmoid = tf.math.sigmoid
         return tf.stack([g_loss, d_loss, tf.reduce_mean(sigmoid(on_real)), tf.reduce_mean(sigmoid(on_drawn))])

@@ -9,15 +9,15 @@ import torch
 from torch.nn.functional import softplus
 
 from busapp.engine.gan.alterations import Alterations, alter
-from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.networks import Networks
 from busapp.engine.utils.devices import find_device
 
 
 class TorchStep:
-    """`pair` is trained. Called with a batch it updates both networks: see `pair.Step`."""
+    """Trains `networks`. Called with a batch it updates both of them: see `networks.TrainingStep`."""
 
-    def __init__(self, pair: Pair) -> None:
-        self._pair = pair
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
         self._device = find_device()  # as Keras chooses it too
 
     def __call__(
@@ -26,16 +26,16 @@ class TorchStep:
         vectors: npt.NDArray[np.float32],
         alterations: Sequence[Alterations],
     ) -> npt.NDArray[np.float32]:
-        pair = self._pair
-        g_weights = [variable.value for variable in pair.generator.trainable_variables]
-        d_weights = [variable.value for variable in pair.discriminator.trainable_variables]
+        networks = self._networks
+        g_weights = [variable.value for variable in networks.generator.trainable_variables]
+        d_weights = [variable.value for variable in networks.discriminator.trainable_variables]
         real = self._there(pixels).float() / 127.5 - 1.0
-        drawn = pair.generator(self._there(vectors), training=True)
+        drawn = networks.generator(self._there(vectors), training=True)
         if alterations:
             of_real, of_drawn = (Alterations._make(map(self._there, each)) for each in alterations)
-            real, drawn = alter(pair.keras, real, of_real), alter(pair.keras, drawn, of_drawn)
-        on_real = pair.discriminator(real, training=True)
-        on_drawn = pair.discriminator(drawn, training=True)
+            real, drawn = alter(networks.keras, real, of_real), alter(networks.keras, drawn, of_drawn)
+        on_real = networks.discriminator(real, training=True)
+        on_drawn = networks.discriminator(drawn, training=True)
         # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
         g_loss = softplus(-on_drawn).mean()
         d_loss = softplus(-on_real).mean() + softplus(on_drawn).mean()
@@ -43,9 +43,9 @@ class TorchStep:
         g_gradients = torch.autograd.grad(g_loss, g_weights, retain_graph=True)
         d_gradients = torch.autograd.grad(d_loss, d_weights)
         with torch.no_grad():
-            pair.g_adam.apply(g_gradients, pair.generator.trainable_variables)
-            pair.d_adam.apply(d_gradients, pair.discriminator.trainable_variables)
-            pair.average()
+            networks.g_adam.apply(g_gradients, networks.generator.trainable_variables)
+            networks.d_adam.apply(d_gradients, networks.discriminator.trainable_variables)
+            networks.average()
             parts = [g_loss, d_loss, on_real.sigmoid().mean(), on_drawn.sigmoid().mean()]
             losses: npt.NDArray[np.float32] = torch.stack(parts).float().cpu().numpy()
         return losses

@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine import estimates
+from busapp.engine import speeds
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.generators import GeneratorRecord, same_training
 from busapp.engine.gan.keras_setup import choose_framework
-from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.networks import Networks
+from busapp.engine.gan.trainer import Trainer
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
@@ -132,7 +133,8 @@ class _Training:
         self.batch_starts = range(0, len(pixels), settings.batch_size)
         self.grid_noise = dcgan.noise(settings, GRID_ROWS * GRID_COLUMNS, Stream.GRID)
         self.spread_of_real = _spread(pixels)
-        self.pair: Pair
+        self.networks: Networks
+        self.trainer: Trainer
 
     # -- going on ------------------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class _Training:
         """From the checkpoint if there is one, on what it was begun with: another framework rounds otherwise."""
         path = self.folder / CHECKPOINT
         if not path.exists():
-            self.pair = Pair(self.settings, choose_framework(self.settings.backend))
+            self._use(Networks(self.settings, choose_framework(self.settings.backend)))
             self._look_for_space()
             return
         arrays, header = load_checkpoint(path)
@@ -161,25 +163,28 @@ class _Training:
                 file=path,
                 remedy="Undo the change to the dataset, or start a new run.",
             )
-        self.pair = Pair(self.settings, cast(Framework, header.get("framework", "tensorflow")))
-        self.pair.restore(arrays)
+        self._use(Networks(self.settings, cast(Framework, header.get("framework", "tensorflow"))))
+        self.networks.restore(arrays)
         self.at = position
         self.saved_at = position.steps, position.is_told
+
+    def _use(self, networks: Networks) -> None:
+        self.networks, self.trainer = networks, Trainer(networks)
 
     def _look_for_space(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         # A new checkpoint is written beside the old one, and the generator at the end.
-        size = sum(array.nbytes for array in self.pair.arrays().values())
+        size = sum(array.nbytes for array in self.networks.arrays().values())
         check_space(self.folder, 3 * size, "checkpoints of this generator")
 
     def save(self) -> None:
         header = {
             "settings": self.settings.model_dump(mode="json"),
             "trained_on": self.trained_on,
-            "framework": self.pair.framework,
+            "framework": self.networks.framework,
             "position": asdict(self.at),
         }
-        save_checkpoint(self.folder / CHECKPOINT, self.pair.arrays(), header)
+        save_checkpoint(self.folder / CHECKPOINT, self.networks.arrays(), header)
         self.saved_at = self.at.steps, self.at.is_told
 
     # -- the epochs ----------------------------------------------------------------------------------------
@@ -209,7 +214,7 @@ class _Training:
             start = self.batch_starts[at.step]
             batch = self.pixels[order[start : start + settings.batch_size]]
             began = time.perf_counter()
-            losses = self.pair.step(batch, epoch, at.step)
+            losses = self.trainer.step(batch, epoch, at.step)
             took = time.perf_counter() - began
             if not np.isfinite(losses).all():
                 raise TrainingDiverged(
@@ -224,7 +229,7 @@ class _Training:
         return speed
 
     def _draw_samples(self, epoch: int) -> Iterator[Event]:
-        samples = self.pair.draw(self.grid_noise)
+        samples = self.networks.draw(self.grid_noise)
         path = self.folder / "samples" / f"epoch-{epoch:05d}.png"
         write_atomically(path, _grid(samples))
         yield SamplesDrawn(epoch, path.relative_to(self.folder).as_posix())
@@ -272,11 +277,11 @@ class _Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = record.network_file.with_name("aside.keras")  # Keras wants the suffix
         with space_is_needed(aside):
-            self.pair.drawing_network().save(aside)
+            self.networks.drawing_network().save(aside)
         aside.replace(record.network_file)
         record.save()
-        estimates.remember(estimates.gan_key(self.settings), at.seconds / (self.settings.epochs * len(self.pixels)))
-        return TrainedGenerator(record, self.pair.framework, at.steps, at.seconds, at.g_loss, at.d_loss)
+        speeds.remember(speeds.gan_key(self.settings), at.seconds / (self.settings.epochs * len(self.pixels)))
+        return TrainedGenerator(record, self.networks.framework, at.steps, at.seconds, at.g_loss, at.d_loss)
 
 
 def _spread(pixels: Pixels) -> float:

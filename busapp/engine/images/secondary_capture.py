@@ -19,10 +19,10 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 import busapp
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.dicom_file import DicomFile, read
 from busapp.engine.utils.quiet import no_warnings
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UnreadableImage
 
 # highdicom repeats the values it complains of in its log, and a value may name a patient.

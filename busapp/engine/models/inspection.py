@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from busapp.engine.diagnosis.diagnosis import MAX_MODEL_BYTES, RESEARCH_USE, Model, ModelDescription
 from busapp.engine.models.file import read_model_file
 from busapp.engine.models.library import SUFFIX, ModelFile, list_models, printable, writing
+from busapp.engine.models.model import MAX_MODEL_BYTES, Model, ModelDescription
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, UserError
 
 _LONGEST_CARD: Final = 1_000_000

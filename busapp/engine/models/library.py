@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from PIL import Image
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import MAX_MODEL_BYTES, Diagnoser, Model
 from busapp.engine.models.file import read_model_file
-from busapp.engine.sharing.names import safe_name
+from busapp.engine.models.model import MAX_MODEL_BYTES, Model
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.files import sha256_of, write_atomically, writing_is_needed
+from busapp.engine.utils.files import safe_name, sha256_of, write_atomically, writing_is_needed
 from busapp.errors import BadInput, BadModel
 
 Origin = Literal["this study", "ships with busapp", "not of this study"]
@@ -77,6 +75,21 @@ def _file(path: Path, origin: Origin, names: dict[str, str], *, retired: bool = 
     is_numbered = path.stem not in names and run in names and number.isdecimal()
     name = f"{names[run]} {number}" if is_numbered else names.get(path.stem, path.stem)
     return ModelFile(path, origin, printable(name), retired, path.stat().st_size)
+
+
+def default_model(workspace: Workspace) -> Path:
+    """The newest model of the study, else the one that ships.
+
+    Raises:
+        BadInput: there is neither.
+    """
+    shipped = sorted(paths.models_dir().glob("*.onnx"))
+    for path in (*workspace.models(), *shipped):
+        return path
+    raise BadInput(
+        "There is no model to diagnose with",
+        remedy="Cross-validate a system and export the run (`busapp export RUN`), or name a model file.",
+    )
 
 
 def find_model(workspace: Workspace, wanted: str, *, retired: bool = False) -> ModelFile:
@@ -180,10 +193,7 @@ def _try_out(model: Model) -> None:
     size = model.description.image_size
     rows, columns = np.indices((size, size))
     stripes = ((rows // 4 % 2) * columns * 255 // size).astype(np.uint8)
-    diagnosis = Diagnoser(model).diagnose(Image.fromarray(stripes), "a test image")
-    numbers = [np.array(list(diagnosis.probabilities.values())), *diagnosis.heat_maps.values()]
-    if not all(np.isfinite(values).all() for values in numbers):
-        raise BadModel("The model's answer is not a number", file=model.path, remedy="Choose another model.")
+    model.run(np.repeat(stripes[None, :, :, None], 3, axis=-1))
 
 
 def _place(folder: Path, stem: str) -> Path:

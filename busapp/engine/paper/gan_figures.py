@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from busapp.engine.events import SamplesDrawn
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.paper.paper_frame import Drawing, Row, framed
-from busapp.engine.report.figures import BLUE, ORANGE
-from busapp.engine.sharing.names import safe_name
 from busapp.engine.synthesis.syntheses import Synthesis
+from busapp.engine.utils.figures import BLUE, ORANGE
+from busapp.engine.utils.files import safe_name
 
 _PAPERS_EPOCHS: Final = (500, 1000, 1500, 2500, 3500, 4200)
 _SHOWN: Final = 5

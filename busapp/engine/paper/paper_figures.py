@@ -19,11 +19,11 @@ from busapp.engine.events import EpochEnded, Finished, Job, Progress
 from busapp.engine.paper.gan_figures import gan_drawings
 from busapp.engine.paper.paper_frame import Drawing, Row, framed
 from busapp.engine.paper.paper_table import table1
-from busapp.engine.report.figures import BLUE, ORANGE, to_png, to_svg
 from busapp.engine.results.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.syntheses import Synthesis, finished_syntheses
+from busapp.engine.utils.figures import BLUE, ORANGE, to_png, to_svg
 from busapp.engine.utils.files import space_is_needed, write_atomically
 from busapp.errors import BadInput
 

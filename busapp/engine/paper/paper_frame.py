@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from busapp.engine.report.figures import ORANGE
+from busapp.engine.utils.figures import ORANGE
 
 Row = tuple[Any, ...]
 

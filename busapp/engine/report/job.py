@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import busapp
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Model
-from busapp.engine.diagnosis.job import default_model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.events import Event, Finished, Job, Progress
+from busapp.engine.models.library import default_model
+from busapp.engine.models.model import Model
 from busapp.engine.report import checklists, limits, run, settings, study, together
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Report
 from busapp.engine.report.html import to_html
@@ -21,6 +22,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.syntheses import finished_syntheses
 from busapp.engine.utils.files import write_atomically
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput
 
 SUFFIXES = (".html", ".htm", ".pdf")

@@ -25,8 +25,8 @@ from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, 
 from reportlab.platypus import Paragraph as Words
 from reportlab.platypus import Table as Grid
 
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Report, Table, clean
+from busapp.engine.utils.words import RESEARCH_USE
 
 _MARGIN: Final = 18 * mm
 _WIDTH: Final = A4[0] - 2 * _MARGIN

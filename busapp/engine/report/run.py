@@ -20,6 +20,7 @@ from busapp.engine.report.words import (
 from busapp.engine.results.measured import Measured
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.figures import to_png
 from busapp.engine.utils.words import from_to
 
 _SHOWN_CHANGES = 5
@@ -169,10 +170,10 @@ def _folds(result: Mapping[str, Any]) -> Table:
 def confusion_and_roc(one: Measured, title: str) -> list[Block]:
     """The confusion matrix, and how sensitivity and specificity trade off."""
     result = one.result
-    matrix = figures.to_png(figures.confusion_figure(result["confusion"], result["classes"]))
+    matrix = to_png(figures.confusion_figure(result["confusion"], result["classes"]))
     pictures = [Picture(matrix, f"confusion matrix of {title}", 0.45)]
     if not one.incomplete:
-        pictures.append(Picture(figures.to_png(_roc(one)), f"receiver operating characteristics of {title}", 0.45))
+        pictures.append(Picture(to_png(_roc(one)), f"receiver operating characteristics of {title}", 0.45))
     return [Pictures(pictures)]
 
 
@@ -195,7 +196,7 @@ def calibration(one: Measured, title: str) -> list[Block]:
     within = f" (95 % interval {number(interval[0])} to {number(interval[1])})" if interval else ""
     scaled = known.get("ece_scaled")
     after = "" if scaled is None else f", {number(scaled)} with temperatures fitted on the other folds"
-    figure = figures.to_png(figures.reliability_figure(known["bins"]))
+    figure = to_png(figures.reliability_figure(known["bins"]))
     return [
         Paragraph(
             f"Calibration: expected calibration error {number(known['ece'])}{within}{after}. A model made of this run "
@@ -210,4 +211,4 @@ def curves(one: Measured, title: str) -> list[Block]:
     epochs: Sequence[EpochEnded] = [event for event in one.run.events() if isinstance(event, EpochEnded)]
     if not epochs:
         return []
-    return [Picture(figures.to_png(figures.curves_figure(epochs)), f"accuracy and loss of {title}", 1.0)]
+    return [Picture(to_png(figures.curves_figure(epochs)), f"accuracy and loss of {title}", 1.0)]

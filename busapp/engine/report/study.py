@@ -9,17 +9,19 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord, Kind
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
+from busapp.engine.diagnosis.figure import diagnosis_figure
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.images.pictures import open_picture
+from busapp.engine.models.model import Model
 from busapp.engine.paper.gan_figures import losses_figure, side_by_side_figure
-from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.blind_review import newest_finished, reviews_of
 from busapp.engine.synthesis.syntheses import EXAMPLES, Synthesis, readable_examples
+from busapp.engine.utils.figures import image_to_png, to_png
 from busapp.engine.utils.words import many, with_spread
 from busapp.errors import BadModel
 
@@ -99,7 +101,7 @@ def _thumbnails(workspace: Workspace, class_name: str, kind: Kind) -> list[Pictu
     for number, (_, image) in enumerate(readable_examples(workspace, images, EXAMPLES), start=1):
         image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
         of = "synthetic " if kind == "synthetic" else ""
-        png = figures.image_to_png(image)
+        png = image_to_png(image)
         found.append(Picture(png, f"{of}{class_name}, example {number}", 0.155 * image.width / THUMBNAIL))
     return found
 
@@ -150,7 +152,7 @@ def _reviewed(one: Synthesis) -> list[Block]:
 
 
 def _picture(figure: Figure, said: str) -> Picture:
-    return Picture(figures.to_png(figure), said, 0.9)
+    return Picture(to_png(figure), said, 0.9)
 
 
 def _copies(result: Mapping[str, Any]) -> str:
@@ -196,7 +198,7 @@ def diagnosis(diagnoser: Diagnoser, path: Path) -> list[Block]:
     loop = open_picture(path)
     picture = loop.frame(loop.middle)
     said = diagnoser.diagnose(picture, path.name)
-    figure = figures.to_png(figures.diagnosis_figure(picture, said))
+    figure = to_png(diagnosis_figure(picture, said))
     return [
         Heading(f"{said.file}: {'no answer' if said.abstained else said.predicted}", 3),
         *(Paragraph(reason) for reason in said.reasons),

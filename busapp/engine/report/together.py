@@ -13,6 +13,7 @@ from busapp.engine.results import verdict
 from busapp.engine.results.measured import variant_of
 from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
 from busapp.engine.study.runs import Run
+from busapp.engine.utils.figures import to_png
 from busapp.engine.utils.words import many
 
 
@@ -196,7 +197,7 @@ def leaks_worth(subject: Subject) -> list[Block]:
             f"one leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
             f"{per_cent(last['accuracy'])} under strict."
         ),
-        Picture(figures.to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
+        Picture(to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
         _worth("One leak closed after the other, from published to strict:", "leak closed", steps),
         _worth("Each leak alone, on top of strict:", "leak opened", alone),
     ]

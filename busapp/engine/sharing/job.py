@@ -18,13 +18,13 @@ from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import provenance
 from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
 from busapp.engine.sharing.coco import dataset
-from busapp.engine.sharing.names import Places, safe_name
+from busapp.engine.sharing.names import Places
 from busapp.engine.sharing.pictures import Encoded, encode
 from busapp.engine.sharing.readme import readme
 from busapp.engine.sharing.targets import Target, new_target
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.files import sha256_of
+from busapp.engine.utils.files import safe_name, sha256_of
 from busapp.engine.utils.prefetch import in_order
 from busapp.errors import NotEnoughImages, UnreadableImage
 

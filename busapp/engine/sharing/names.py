@@ -1,34 +1,19 @@
 """Where an exported image lies: names that Windows, macOS and Linux all take, none of them twice."""
 
 import re
-import unicodedata
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Final
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.utils.files import safe_name
 
 SYNTHETIC: Final = "synthetic"
 SET_ASIDE: Final = "set-aside"
 """Folders of their own, whose folders of classes say it again (`synthetic/benign (synthetic)`): whoever reads folders
 as classes must not mix such images with real ones, or with those in use."""
 
-LONGEST: Final = 100
-"""Bytes in UTF-8. A number and an ending still fit into the 143 bytes that the strictest common file system takes."""
-_FORBIDDEN: Final = frozenset('<>:"/\\|?*')
-_RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
-"""Names of devices on Windows, whatever ending they have."""
 _LIKE_A_MASK: Final = re.compile(r".+_mask(_\d+)?", re.IGNORECASE)
-
-
-def safe_name(name: str) -> str:
-    """The name of a file, without its ending, or of a folder: as near to `name` as every system allows."""
-    composed = unicodedata.normalize("NFC", name)
-    # Category C: what cannot be seen, such as control characters and marks that turn the direction of reading.
-    allowed = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in composed)
-    # A dot in front hides a file; one at the end, or a space, gets lost on Windows.
-    short = allowed.strip(". ").encode()[:LONGEST].decode(errors="ignore").rstrip(". ")
-    return f"_{short}" if not short or _RESERVED.fullmatch(short) else short
 
 
 class Places:

@@ -11,10 +11,8 @@ import numpy.typing as npt
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.arrays import Indices
 from busapp.errors import NotEnoughImages
-
-Indices = npt.NDArray[np.intp]
-"""Positions of images in a selection, int (n,)."""
 
 HOLD_OUT_PARTS = 5
 """The hold-out of `existing` is one of five parts: 156 of BUSI's 780 images."""

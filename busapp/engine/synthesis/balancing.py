@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from busapp.engine import estimates
+from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord, NewImage
-from busapp.engine.estimates import Estimate
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, Progress, RunStarted, Skipped
 from busapp.engine.gan.drawing import DrawnImage, draw_new, drawn_so_far, known_of, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, find_generators, qualifies, real_hashes
-from busapp.engine.jobs import as_part, resume, start
+from busapp.engine.jobs import resume, start
+from busapp.engine.progress import as_part
 from busapp.engine.settings import BalanceSettings, SynthesizeSettings
+from busapp.engine.speeds import Estimate
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -91,7 +93,7 @@ def plan(workspace: Workspace, settings: BalanceSettings) -> list[ClassPlan]:
     real = workspace.catalog.counts("real")
     in_use = {name: count for name, count in workspace.catalog.counts(None).items() if real[name]}
     plans = []
-    for class_name, count in estimates.lacking(in_use).items():
+    for class_name, count in lacking(in_use).items():
         images = workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False)
         training = settings.generator(class_name)
         generator = newest_generator(workspace, class_name)
@@ -99,7 +101,7 @@ def plan(workspace: Workspace, settings: BalanceSettings) -> list[ClassPlan]:
             n_outdated = len(generator.trained_on - {image.sha256 for image in images})
             plans.append(ClassPlan(class_name, count, generator, training, Estimate(0.0, measured=True), n_outdated))
             continue
-        expected = estimates.expect(estimates.gan_key(training), training.epochs * len(images))
+        expected = speeds.expect(speeds.gan_key(training), training.epochs * len(images))
         plans.append(ClassPlan(class_name, count, None, training, expected, problem=_too_few(class_name, images)))
     return plans
 

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE
 from busapp.engine.events import Finished, Job, Progress
 from busapp.engine.settings import ExportSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_atomically, write_json
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput
 
 if TYPE_CHECKING:

@@ -8,17 +8,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from busapp.engine import estimates
+from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.gan.drawing import Drawn, draw_new, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, load_images
 from busapp.engine.gan.scores import FEWEST, SUBSETS, Scores, as_result, judge, subset_size
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.progress import in_progress
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.validation.training_data import in_progress
 from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST_IMAGES: Final = 8
@@ -99,7 +100,7 @@ def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRe
 def _explain(settings: SynthesizeSettings, n_images: int) -> Generator[Event, None, None]:
     """How long it takes, and what becomes of images that do not fill a batch."""
     units = settings.epochs * n_images
-    expected = estimates.expect(estimates.gan_key(settings), units)
+    expected = speeds.expect(speeds.gan_key(settings), units)
     yield Note(f"Training on {n_images} images for {settings.epochs} epochs takes {expected.in_words()}.")
     size, rest = settings.batch_size, n_images % settings.batch_size
     if n_images < size:
@@ -117,7 +118,7 @@ def _how_many(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> i
     counts = workspace.catalog.counts(None)
     own = len(workspace.catalog.images(class_name=settings.class_name, run=run.id, with_excluded=False))
     counts[settings.class_name] -= own
-    return estimates.lacking(counts).get(settings.class_name, 0)
+    return lacking(counts).get(settings.class_name, 0)
 
 
 def _add_to_catalog(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,14 @@ from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 from busapp.errors import BadInput, NoSpace
+
+LONGEST_NAME: Final = 100
+"""Bytes in UTF-8. A number and an ending still fit into the 143 bytes that the strictest common file system takes."""
+
+
+_FORBIDDEN: Final = frozenset('<>:"/\\|?*')
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, whatever ending they have."""
 
 
 @contextmanager
@@ -113,3 +122,13 @@ def write_json(path: Path, value: Any) -> None:
 def sha256_of(content: bytes) -> str:
     """The content hash under which images and models are stored (64 hexadecimal digits)."""
     return hashlib.sha256(content).hexdigest()
+
+
+def safe_name(name: str) -> str:
+    """The name of a file, without its ending, or of a folder: as near to `name` as every system allows."""
+    composed = unicodedata.normalize("NFC", name)
+    # Category C: what cannot be seen, such as control characters and marks that turn the direction of reading.
+    allowed = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in composed)
+    # A dot in front hides a file; one at the end, or a space, gets lost on Windows.
+    short = allowed.strip(". ").encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(". ")
+    return f"_{short}" if not short or _RESERVED.fullmatch(short) else short

@@ -1,5 +1,9 @@
 """Numbers in words, for people."""
 
+from typing import Final
+
+RESEARCH_USE: Final = "Research use only. Not a medical device."
+
 
 def many(count: int, thing: str) -> str:
     """`1 image`, `1,204 images`."""

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from busapp.engine.classifiers.novelty import Familiar
 from busapp.engine.events import Event
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.progress import in_progress
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
-from busapp.engine.study.splits import Fold, Indices, Selection
-from busapp.engine.validation.training_data import in_progress
+from busapp.engine.study.splits import Fold, Selection
+from busapp.engine.utils.arrays import Indices
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:

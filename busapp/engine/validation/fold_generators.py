@@ -7,9 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from busapp.engine import estimates
+from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.estimates import Estimate
 from busapp.engine.events import Event, Note, Progress
 from busapp.engine.gan.drawing import Drawn, draw_new
 from busapp.engine.gan.generators import (
@@ -22,6 +21,7 @@ from busapp.engine.gan.generators import (
     same_training,
 )
 from busapp.engine.settings import SynthesizeSettings
+from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import NotEnoughImages
@@ -79,7 +79,7 @@ def plan(
 
     missing = {forbidden for forbidden in forbidden_per_fold if not is_served(forbidden)}
     units = len(missing) * settings.epochs * n_training
-    return Plan(len(missing), estimates.expect(estimates.gan_key(settings), units))
+    return Plan(len(missing), speeds.expect(speeds.gan_key(settings), units))
 
 
 def fold_images(

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from math import isclose
 from typing import Any, Final
 
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.curation.job import curated_first
-from busapp.engine.estimates import lacking
 from busapp.engine.events import Finished, Job, Progress
 from busapp.engine.results.comparison import mcnemar, paired
 from busapp.engine.results.predictions import Prediction, read_predictions

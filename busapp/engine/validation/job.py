@@ -14,19 +14,21 @@ import numpy as np
 
 from busapp.engine import metrics
 from busapp.engine.curation.job import curated_first
-from busapp.engine.estimates import classifier_key, classifier_units, remember
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Job, Note, Progress
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.progress import in_progress
 from busapp.engine.results.predictions import write_predictions
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.speeds import classifier_key, classifier_units, remember
 from busapp.engine.study.runs import Run
-from busapp.engine.study.splits import Fold, Indices, make_folds, select
+from busapp.engine.study.splits import Fold, make_folds, select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.arrays import Indices
 from busapp.engine.validation.evidence import keep_evidence
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
 from busapp.engine.validation.study import Study
-from busapp.engine.validation.training_data import Synthetic, balance, in_progress, load_selection
+from busapp.engine.validation.training_data import Synthetic, balance, load_selection
 
 if TYPE_CHECKING:
     from busapp.engine.classifiers.store import Store

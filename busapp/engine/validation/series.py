@@ -4,15 +4,16 @@ each as a part of the job and as a run of its own, as `busapp validate` makes it
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Note, Progress, RunStarted
-from busapp.engine.jobs import as_part, resume, start
+from busapp.engine.jobs import resume, start
+from busapp.engine.progress import as_part
 from busapp.engine.settings import SeriesSettings, ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import fingerprint_of_groups, make_folds, select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
+from busapp.engine.validation.estimates import estimate_series, estimate_validations
 from busapp.engine.validation.reuse import find_runs, is_done
 from busapp.errors import BadInput, CannotResume
 
@@ -114,13 +115,12 @@ def _frozen_stages(settings: ValidateSettings) -> int:
 
 
 def _seconds(workspace: Workspace, settings: ValidateSettings) -> float:
-    expected = estimate(settings, workspace)
-    return expected.seconds if expected else 0.0
+    return estimate_validations([settings], workspace.catalog.counts("real")).seconds
 
 
 def _plan_in_words(begun: _Begun, n_needed: int, n_to_train: int) -> str:
-    expected = estimate(begun.settings, begun.workspace)
-    if not n_to_train or expected is None:
+    if not n_to_train:
         return f"The study has all {n_needed} cross-validations that are needed."
     has = f", of which the study has {n_needed - n_to_train}" if n_to_train < n_needed else ""
+    expected = estimate_series(begun.workspace, begun.settings)
     return f"{many(n_needed, 'cross-validation')} are needed{has}. To be trained: {n_to_train}, {expected.in_words()}."

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.estimates import Estimate, classifier_key, classifier_units, expect, lacking
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
 from busapp.engine.study.workspace import Workspace

@@ -2,36 +2,24 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.estimates import lacking
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.events import Event, Progress
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.pixel_cache import load_pixels
 from busapp.engine.study.runs import Run
-from busapp.engine.study.splits import Indices, Selection
+from busapp.engine.study.splits import Selection
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.arrays import Indices
 from busapp.engine.utils.words import many
 from busapp.errors import CannotResume, NotEnoughImages
-
-T = TypeVar("T")
-
-
-def in_progress(steps: Generator[int, None, T], before: int, total: int, what: str) -> Generator[Event, None, T]:
-    """Turn the counts that `steps` yields into progress of a whole, `before` of whose `total` were done already."""
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as ended:
-            result: T = ended.value
-            return result
-        yield Progress(before + done, total, what)
 
 
 def load_selection(

@@ -23,9 +23,9 @@ from busapp.engine.diagnosis.job import write_table
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui.diagnosis.external_panel import ExternalPanel
-from busapp.gui.runs.run_tab import scrolling
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.panels import scrolling
 
 ALL: Final = "all images"
 ABSTAINED: Final = "without an answer"

@@ -3,8 +3,9 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from busapp.engine.diagnosis.diagnosis import Diagnosis, Model
+from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.models.abstention import in_words, reasons_to_abstain
+from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.diagnosis.probability_bars import ProbabilityBars
 from busapp.gui.diagnosis.similar_images import Found, SimilarDialog, SimilarImages

@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.models.inspection import Inspection, Unusable, examine, export_model_file
 from busapp.engine.models.library import SUFFIX, Imported, ModelFile, import_model, restore, retire
-from busapp.engine.sharing.names import safe_name
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.files import safe_name
 from busapp.errors import UserError
 from busapp.gui.diagnosis.model_details import ModelDetails
 from busapp.gui.theme import SPACE, colours

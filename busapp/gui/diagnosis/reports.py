@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.images.pictures import open_picture
+from busapp.engine.models.model import Model
 from busapp.engine.study.runs import Run
 from busapp.gui.diagnosis.single_diagnosis import Answered, Pasted
 

@@ -9,16 +9,17 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.events import Event, Job
 from busapp.engine.images.marks import Box
 from busapp.engine.images.pictures import Picture, open_picture
+from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.diagnosis.diagnosis_result import DiagnosisResult
 from busapp.gui.images.heat_map_view import HeatMapView
 from busapp.gui.images.image_canvas import to_qimage
 from busapp.gui.jobs.job_thread import JobThread, Outcome
-from busapp.gui.runs.run_tab import SIDE_WIDTH, scrolling
+from busapp.gui.widgets.panels import SIDE_WIDTH, scrolling
 
 PASTED: Final = "pasted image"
 

@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import Model
 from busapp.engine.events import Event, Finished, ImageDiagnosed, RunStarted, Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports.names import DICOM_SUFFIXES
 from busapp.engine.models.library import SUFFIX, name_of
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically

@@ -6,8 +6,9 @@ from PySide6.QtCore import QObject, QSize, Signal
 from PySide6.QtGui import QImage, QPainter
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.images.heat_map import HeatMap, colour_heat_map
+from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage
 from busapp.gui.images.image_canvas import to_qimage

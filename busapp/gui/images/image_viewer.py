@@ -3,7 +3,6 @@ to cover what is burned into it."""
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from PIL import Image
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QShortcut
@@ -25,24 +24,9 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage
 from busapp.gui.images import equaliser
 from busapp.gui.images.cover_tool import KEPT, CoverTool
-from busapp.gui.images.image_canvas import ImageCanvas, to_qimage
+from busapp.gui.images.image_canvas import ImageCanvas, mask_overlay, to_qimage
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
-
-_MASK_COLOUR = (240, 228, 66)
-"""Okabe and Ito's yellow: no class wears it where there are three."""
-
-
-def mask_overlay(mask: Image.Image) -> QImage:
-    """The lesion as a faint tint with a clear edge; transparent outside."""
-    inside = np.asarray(mask.convert("L")) > 0
-    padded = np.pad(inside, 1)
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    pixels = np.zeros((*inside.shape, 4), np.uint8)
-    pixels[..., :3] = _MASK_COLOUR
-    pixels[..., 3] = np.where(inside & ~core, 255, np.where(inside, 60, 0))
-    height, width = inside.shape
-    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
 
 class ImageViewer(QDialog):

@@ -17,7 +17,7 @@ from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, 
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_atomically
 from busapp.errors import UserError
-from busapp.gui.images.image_viewer import mask_overlay
+from busapp.gui.images.image_canvas import mask_overlay
 
 _KEPT_BYTES: Final = 128 * 2**20
 _MOST_WAITING: Final = 400

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine import estimates
+from busapp.engine import speeds
 from busapp.engine.events import CheckpointSaved, Event, Note, Progress, Skipped
 from busapp.engine.utils.words import many
 from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
@@ -176,7 +176,7 @@ class JobBar(QWidget):
         self.what.setText(event.what)
         self.what.setToolTip(event.what)
         seconds = self._time_left.seconds(event.done, event.total) if event.total else None
-        self.left.setText("" if seconds is None else f"{estimates.in_words(seconds)} left")
+        self.left.setText("" if seconds is None else f"{speeds.in_words(seconds)} left")
 
     def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
         self._working.hide()
@@ -228,7 +228,7 @@ class JobBar(QWidget):
 
     def what_is_kept(self) -> str:
         """What a cancel now would lose and keep, in words."""
-        lost = estimates.in_words(self.seconds_to_lose)
+        lost = speeds.in_words(self.seconds_to_lose)
         if self._has_checkpoint:
             return (
                 f"The work since the last checkpoint ({lost}) is lost. What came before is kept: resume the run later."

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.settings import SynthesizeSettings, ValidateSettings
@@ -20,10 +20,8 @@ from busapp.gui.runs.runs_list import RunsList
 from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.panels import SIDE_WIDTH, scrolling, three_panels, vertical
 from busapp.gui.widgets.settings_form import SettingsForm
-
-SIDE_WIDTH = 300
-"""Pixels of the left and the right panel."""
 
 
 class RunTab(StudyTab):
@@ -83,11 +81,11 @@ class RunTab(StudyTab):
         column.addWidget(scrolling(settings), 1)
         for widget in start:  # in sight however much the settings have to say
             column.addWidget(widget)
-        left = _vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
+        left = vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
         middle = QWidget()
         self._middle = QStackedLayout(middle)
         self._middle.addWidget(self.empty)
-        self._middle.addWidget(_vertical(f"{self.kind}-pictures", pictures))
+        self._middle.addWidget(vertical(f"{self.kind}-pictures", pictures))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
         right = QWidget()
@@ -216,55 +214,3 @@ class RunTab(StudyTab):
         ended, self._run_at_work = self._run_at_work, None
         if self.run is not None and self.run.id == ended and outcome.state != "finished":
             self.load_run(self.run.id)  # it says now that it failed or was cancelled
-
-
-def settings_column(*parts: QWidget | QLayout) -> QWidget:
-    """The parts of a settings panel, one below the other."""
-    panel = QWidget()
-    column = QVBoxLayout(panel)
-    column.setContentsMargins(0, 0, SPACE, 0)
-    column.setSpacing(SPACE)
-    for part in parts:
-        if isinstance(part, QLayout):
-            column.addLayout(part)
-        else:
-            column.addWidget(part)
-    column.addStretch()
-    return panel
-
-
-def _vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
-    """Parts that share the height as their numbers say, until the user moves the handles."""
-    splitter = QSplitter(Qt.Orientation.Vertical)
-    splitter.setObjectName(name)
-    splitter.setChildrenCollapsible(False)
-    for index, (part, share) in enumerate(parts):
-        splitter.addWidget(part)
-        splitter.setStretchFactor(index, share)
-    splitter.setSizes([100 * share for _, share in parts])
-    return splitter
-
-
-def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, right_width: int = SIDE_WIDTH) -> QSplitter:
-    """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
-    splitter = QSplitter(Qt.Orientation.Horizontal)
-    splitter.setObjectName(f"{name}-panels")
-    for panel in (left, middle, right):
-        splitter.addWidget(panel)
-    for index, stretch in enumerate((0, 1, 0)):
-        splitter.setStretchFactor(index, stretch)
-        splitter.setCollapsible(index, index != 1)
-    splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
-    left.setMinimumWidth(SIDE_WIDTH - 40)
-    right.setMinimumWidth(right_width)  # narrower, the intervals in its tables would be cut off
-    return splitter
-
-
-def scrolling(panel: QWidget) -> QScrollArea:
-    """A panel that scrolls up and down where the window is too low for it."""
-    area = QScrollArea()
-    area.setWidget(panel)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return area

@@ -6,8 +6,8 @@ from typing import cast
 from pydantic import ValidationError
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
-from busapp.engine.estimates import Estimate
 from busapp.engine.settings import BalanceSettings, PresetName
+from busapp.engine.speeds import Estimate
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.balancing import ClassPlan, plan
 from busapp.engine.utils.words import many

@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.utils.words import with_spread
-from busapp.gui.theme import colours, theme
-from busapp.gui.validation.fold_curves import TEST, TRAIN
+from busapp.gui.theme import TEST, TRAIN, colours, theme
 
 _GAP: Final = 8
 _SIDES: Final = (("synthetic against real", "", TEST), ("real against real", "_floor", TRAIN))

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.estimates import estimate, lacking
+from busapp.engine.catalog.counts import lacking
+from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
@@ -24,12 +25,12 @@ from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui import user_settings
 from busapp.gui.images.heat_map_view import to_pixmap
-from busapp.gui.runs.run_tab import settings_column
 from busapp.gui.synthesis.balance_dialog import BalanceDialog
 from busapp.gui.synthesis.sample_film import SampleFilm
 from busapp.gui.synthesis.synthesis_result import SynthesisResult
 from busapp.gui.synthesis.views import SynthesisViews
 from busapp.gui.widgets.curves import CurvePlot
+from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
 
 NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then grow its rare classes here."

@@ -1,15 +1,10 @@
 """Accuracy and loss of a cross-validation: all folds over the epochs, or end to end as in the paper's Figure 13."""
 
-from typing import Final
-
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from busapp.engine.events import EpochEnded
-from busapp.gui.theme import SPACE
+from busapp.gui.theme import SPACE, TEST, TRAIN
 from busapp.gui.widgets.curves import CurvePlot
-
-TRAIN: Final = "#56B4E9"
-TEST: Final = "#E69F00"
 
 
 class FoldCurves(QWidget):

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from busapp.engine.estimates import lacking
+from busapp.engine.catalog.counts import lacking
 from busapp.engine.results import verdict
 from busapp.engine.settings import GainSettings, SeriesSettings
 from busapp.engine.study.splits import select

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from busapp.engine.estimates import Estimate, estimate
+from busapp.engine.estimates import estimate
 from busapp.engine.settings import SeriesSettings
+from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.reuse import find_runs, is_done

@@ -9,14 +9,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from busapp.engine.estimates import estimate, lacking
+from busapp.engine.catalog.counts import lacking
+from busapp.engine.estimates import estimate
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.settings.systems import leaks_in_words
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.gui.jobs.job_thread import Outcome
-from busapp.gui.runs.run_tab import settings_column
 from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.compared_tab import ComparedTab
 from busapp.gui.validation.fold_curves import FoldCurves
@@ -25,6 +25,7 @@ from busapp.gui.validation.result_pages import ResultPages
 from busapp.gui.validation.run_numbers import RunNumbers, numbers_of
 from busapp.gui.validation.validation_result import ValidationResult
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.gui.words import recipe_in_words

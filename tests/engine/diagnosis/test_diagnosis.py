@@ -9,13 +9,16 @@ from PIL import Image
 from tiny_model import CLASSES, PROVENANCE, SIZE, write_model
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Model, diagnose_one
-from busapp.engine.diagnosis.job import default_model, find_images
+from busapp.engine.diagnosis.diagnosis import Diagnoser, diagnose_one
+from busapp.engine.diagnosis.job import find_images
 from busapp.engine.events import Event, Finished, ImageDiagnosed, Note, Skipped
 from busapp.engine.images.heat_map import COLOURS, overlay
 from busapp.engine.metrics import softmax
+from busapp.engine.models.library import default_model
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, BadModel, UnreadableImage
 
 

@@ -11,12 +11,14 @@ from pypdf import PdfReader
 from tiny_model import CLASSES, write_model
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.diagnosis.pages import Pages
 from busapp.engine.events import Event, Skipped
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.quiet import no_warnings
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput
 
 PATIENT = "Zwetschgenbaum"

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model, diagnose_one
+from busapp.engine.diagnosis.diagnosis import diagnose_one
 from busapp.engine.events import Event, Finished
 from busapp.engine.gan.generators import GeneratorRecord, draw
+from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -53,7 +54,7 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
     assert sum(diagnosed.result["images"][0]["probabilities"].values()) == pytest.approx(1)
 
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    answers = Diagnoser(model).run(pixels)
+    answers = model.run(pixels)
     assert answers.logits.shape == (4, 3) and answers.maps.shape == (4, 3, 1, 1)
     assert answers.distances.shape == (4, 24) and len(answers.novelty) == 4
     about = model.description

@@ -17,7 +17,6 @@ from busapp.engine import jobs
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.classifiers.store import normalised
-from busapp.engine.diagnosis.diagnosis import Model
 from busapp.engine.events import Event, Finished, Progress, Skipped
 from busapp.engine.export.phone.agreement import Example, ModelFile, agreement, evenly
 from busapp.engine.export.phone.folder import choose, place_for
@@ -25,6 +24,7 @@ from busapp.engine.export.phone.keras_twin import build_twin
 from busapp.engine.gan.keras_setup import keras_on, tensorflow
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.metrics import softmax
+from busapp.engine.models.model import Model
 from busapp.engine.settings import ExportSettings, JobSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel, NotEnoughImages

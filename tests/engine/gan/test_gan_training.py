@@ -13,7 +13,8 @@ from PIL import Image
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
 from busapp.engine.gan import dcgan, training
 from busapp.engine.gan.generators import GeneratorRecord, draw
-from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.networks import Networks
+from busapp.engine.gan.trainer import Trainer
 from busapp.engine.gan.training import CHECKPOINT, TrainedGenerator, train_generator
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import SynthesizeSettings
@@ -187,7 +188,7 @@ def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: P
     job = train(pixels, tmp_path, learning_rate=1.0, epochs=50)
     next(job)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainingDiverged, match="not numbers"):
-        patch.setattr(Pair, "step", lambda *_: np.full(4, np.nan, np.float32))
+        patch.setattr(Trainer, "step", lambda *_: np.full(4, np.nan, np.float32))
         next(job)
     assert not (tmp_path / CHECKPOINT).exists(), "a checkpoint of a broken network is of no use"
 
@@ -195,7 +196,7 @@ def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: P
 def test_sure_discriminator_and_collapse_are_warned_of_once(
     pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pair, "step", lambda *_: np.array([9.0, 0.01, 0.99, 0.01], np.float32))
+    monkeypatch.setattr(Trainer, "step", lambda *_: np.array([9.0, 0.01, 0.99, 0.01], np.float32))
     events, _ = run_to_end(train(pixels, tmp_path, epochs=training.SURE_EPOCHS + 30))
     notes = [event for event in events if isinstance(event, Note)]
     assert all(note.level == "warning" for note in notes)
@@ -225,7 +226,7 @@ def test_averaged_weights_are_drawn_with_saved_and_resumed(pixels: Pixels, tmp_p
     np.testing.assert_array_equal(draw(trained.record, 4), draw(whole.record, 4))
     arrays, _ = load_checkpoint(tmp_path / CHECKPOINT)
     assert not np.array_equal(arrays["averaged/000"], arrays["generator/000"])
-    pair = Pair(settings_of(**averaged), "tensorflow")
-    pair.restore(arrays)
+    networks = Networks(settings_of(**averaged), "tensorflow")
+    networks.restore(arrays)
     vectors = dcgan.noise(settings_of(), 4, dcgan.Stream.DRAWING)
-    np.testing.assert_array_equal(draw(trained.record, 4), pair.draw(vectors))
+    np.testing.assert_array_equal(draw(trained.record, 4), networks.draw(vectors))

@@ -13,13 +13,14 @@ from tiny_model import CLASSES, SIZE, write_model
 
 from busapp.engine import jobs
 from busapp.engine.classifiers.training import Learner
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model, diagnose_one
+from busapp.engine.diagnosis.diagnosis import Diagnoser, diagnose_one
 from busapp.engine.events import Event, Finished
 from busapp.engine.gan import generators
 from busapp.engine.gan.drawing import Drawn, DrawnImage
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.metrics import softmax
+from busapp.engine.models.model import Model
 from busapp.engine.report import write_report
 from busapp.engine.results.comparison import compare_runs
 from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings, SynthesizeSettings, ValidateSettings

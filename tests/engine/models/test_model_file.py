@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 from tiny_model import SIZE, write_model
 
-from busapp.engine.diagnosis.diagnosis import Model
 from busapp.engine.models import file as model_file
+from busapp.engine.models.model import Model
 from busapp.errors import BadModel
 
 
@@ -56,7 +56,7 @@ def test_what_is_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.onnx")
         assert "not a file" in _refused(tmp_path / "pipe.onnx")
-    monkeypatch.setattr("busapp.engine.diagnosis.diagnosis.MAX_MODEL_BYTES", good.stat().st_size - 1)
+    monkeypatch.setattr("busapp.engine.models.model.MAX_MODEL_BYTES", good.stat().st_size - 1)
     assert "too large" in _refused(good)
 
 
@@ -208,8 +208,8 @@ def test_an_empty_list_of_other_files_is_no_reason_to_refuse(good: Path, tmp_pat
 def _answer_in_its_own_process(path: Path, setup: str) -> str:
     code = (
         f"import numpy as np\nfrom pathlib import Path\nfrom busapp.engine.models import file as model_file\n{setup}\n"
-        f"from busapp.engine.diagnosis.diagnosis import Diagnoser, Model\nfrom busapp.errors import BadModel\n"
-        f"try: Diagnoser(Model.load(Path({str(path)!r}))).run(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8))\n"
+        f"from busapp.engine.models.model import Model\nfrom busapp.errors import BadModel\n"
+        f"try: Model.load(Path({str(path)!r})).run(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8))\n"
         "except BadModel as error: print(error.what, '|', error.__cause__)\n"
         # Not getrusage: its peak is at least that of the process that started this one.
         "lines = open('/proc/self/status').read().splitlines()\n"

@@ -9,7 +9,6 @@ import pytest
 from tiny_model import PROVENANCE, write_model
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import Model
 from busapp.engine.models.inspection import (
     Inspection,
     Unusable,
@@ -21,6 +20,7 @@ from busapp.engine.models.inspection import (
     listed,
 )
 from busapp.engine.models.library import find_model, import_model, list_models, name_of, restore, retire
+from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_json
 from busapp.errors import BadInput, BadModel

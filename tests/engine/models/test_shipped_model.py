@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from busapp import paths
-from busapp.engine.diagnosis.diagnosis import Diagnoser, Model
+from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.images.preprocessing import read_image
+from busapp.engine.models.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,9 @@ from busapp.engine.images.preprocessing import decode, read_image
 from busapp.engine.settings import ImportSettings, ShareSettings, SynthesizeSettings
 from busapp.engine.sharing import bytes_per_pixel, target_of
 from busapp.engine.sharing.coco import regions
-from busapp.engine.sharing.names import safe_name
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.files import sha256_of
+from busapp.engine.utils.files import safe_name, sha256_of
 from busapp.errors import BadInput, NoSpace, NotEnoughImages
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from busapp.engine.report.figures import image_to_png
+from busapp.engine.utils.figures import image_to_png
 from busapp.errors import UnreadableImage
 from busapp.gui import user_settings
 from busapp.gui.diagnosis.report_dialog import ReportDialog

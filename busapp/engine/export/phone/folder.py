@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, ModelDescription
 from busapp.engine.export.phone.agreement import Example, ModelFile
 from busapp.engine.export.phone.readme import readme
 from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
-from busapp.engine.sharing.names import safe_name
+from busapp.engine.models.model import ModelDescription
 from busapp.engine.sharing.targets import Target
+from busapp.engine.utils.files import safe_name
 from busapp.engine.utils.png import bare_png, png
+from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, UnreadableImage
 
 N_EXAMPLES: Final = 3

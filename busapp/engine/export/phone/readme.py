@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from busapp.engine.diagnosis.diagnosis import RESEARCH_USE, ModelDescription
 from busapp.engine.export.phone.agreement import ModelFile
 from busapp.engine.images.preprocessing import CLIP_LIMIT, TILES
+from busapp.engine.models.model import ModelDescription
+from busapp.engine.utils.words import RESEARCH_USE
 
 _TFLITE: Final = (
     "Both TensorFlow Lite files take and give the same, so that one can stand in for the other. Take "

@@ -10,7 +10,8 @@ import pytest
 from busapp.engine.gan import dcgan, keras_setup
 from busapp.engine.gan.alterations import Alterations, alter, draw_alterations
 from busapp.engine.gan.keras_setup import choose_framework, keras_on, tensorflow
-from busapp.engine.gan.pair import Pair
+from busapp.engine.gan.networks import Networks
+from busapp.engine.gan.trainer import Trainer
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
 
@@ -37,18 +38,18 @@ def test_tensorflow_and_torch_train_alike(pixels: Pixels, given: dict[str, objec
     """From the same weights and batch the losses agree to 1e-5 of their size, and after three steps to 1e-3: Adam's
     first steps are as long for a gradient that is mere rounding as for any other."""
     settings = settings_of(**given)
-    ours = Pair(settings, "tensorflow")
-    start = ours.arrays()
+    ours = Trainer(Networks(settings, "tensorflow"))
+    start = ours.networks.arrays()
     ours_losses = [ours.step(pixels, 1, number) for number in range(3)]
     vectors = dcgan.noise(settings, 4, dcgan.Stream.GRID)
-    ours_drawn = ours.draw(vectors).astype(int)
-    theirs = Pair(settings, "torch")
-    theirs.restore(start)
+    ours_drawn = ours.networks.draw(vectors).astype(int)
+    theirs = Trainer(Networks(settings, "torch"))
+    theirs.networks.restore(start)
     for number, losses in enumerate(ours_losses):
         np.testing.assert_allclose(theirs.step(pixels, 1, number), losses, rtol=1e-3 if number else 1e-5)
-    assert np.abs(theirs.draw(vectors).astype(int) - ours_drawn).max() <= 1
+    assert np.abs(theirs.networks.draw(vectors).astype(int) - ours_drawn).max() <= 1
     assert ours_drawn.std() > 0
-    ours_arrays, theirs_arrays = ours.arrays(), theirs.arrays()
+    ours_arrays, theirs_arrays = ours.networks.arrays(), theirs.networks.arrays()
     assert ours_arrays.keys() == theirs_arrays.keys()
     for name in ours_arrays:
         if not name.startswith(("g_adam", "d_adam")):  # moments of gradients that are nothing but rounding
@@ -57,41 +58,41 @@ def test_tensorflow_and_torch_train_alike(pixels: Pixels, given: dict[str, objec
 
 def test_the_generator_that_one_framework_saved_is_drawn_from_by_the_other(pixels: Pixels, tmp_path: Any) -> None:
     settings = settings_of()
-    pair = Pair(settings, "torch")
-    pair.step(pixels, 1, 0)
-    pair.drawing_network().save(tmp_path / "generator.keras")
+    trainer = Trainer(Networks(settings, "torch"))
+    trainer.step(pixels, 1, 0)
+    trainer.networks.drawing_network().save(tmp_path / "generator.keras")
     vectors = dcgan.noise(settings, 3, 0)
-    drawn = pair.draw(vectors).astype(int)
+    drawn = trainer.networks.draw(vectors).astype(int)
     keras = keras_on("tensorflow")
     network = dcgan.load_generator(keras, tmp_path / "generator.keras", settings)
     assert np.abs(dcgan.draw_from(keras, network, vectors).astype(int) - drawn).max() <= 1
 
 
 def test_losses_are_the_binary_cross_entropies_of_the_published_sigmoid(pixels: Pixels) -> None:
-    pair = Pair(settings_of(), "tensorflow")
-    vectors = dcgan.noise(pair.settings, 10, dcgan.Stream.TRAINING, 1, 0)
+    trainer = Trainer(Networks(settings_of(), "tensorflow"))
+    vectors = dcgan.noise(trainer.networks.settings, 10, dcgan.Stream.TRAINING, 1, 0)
     real = pixels.astype(np.float32) / 127.5 - 1
     on_real, on_drawn = (
-        tensorflow().sigmoid(pair.discriminator(images, training=True)).numpy()
-        for images in (real, pair.generator(vectors, training=True))
+        tensorflow().sigmoid(trainer.networks.discriminator(images, training=True)).numpy()
+        for images in (real, trainer.networks.generator(vectors, training=True))
     )
-    entropy = pair.keras.losses.BinaryCrossentropy()
+    entropy = trainer.networks.keras.losses.BinaryCrossentropy()
     expected = [
         entropy(np.ones((10, 1)), on_drawn),
         entropy(np.ones((10, 1)), on_real) + entropy(np.zeros((10, 1)), on_drawn),
         on_real.mean(),
         on_drawn.mean(),
     ]
-    np.testing.assert_allclose(pair.step(pixels, 1, 0), [float(value) for value in expected], rtol=1e-4)
+    np.testing.assert_allclose(trainer.step(pixels, 1, 0), [float(value) for value in expected], rtol=1e-4)
 
 
 def test_smaller_batches_run_through_the_same_graph_which_is_let_go_in_the_end(pixels: Pixels) -> None:
-    pair = Pair(settings_of(**EFFICIENT), "tensorflow")
+    trainer = Trainer(Networks(settings_of(**EFFICIENT), "tensorflow"))
     for number, images in enumerate((pixels[:4], pixels[:2])):
-        assert np.isfinite(pair.step(images, 1, number)).all()
-    graph = weakref.ref(pair._update._compiled.graph)  # type: ignore[attr-defined]
+        assert np.isfinite(trainer.step(images, 1, number)).all()
+    graph = weakref.ref(trainer._update._compiled.graph)  # type: ignore[attr-defined]
     assert graph() is not None
-    del pair
+    del trainer
     gc.collect()
     assert graph() is None, "a validation that trains twenty generators would keep them all in memory"
 
@@ -99,18 +100,20 @@ def test_smaller_batches_run_through_the_same_graph_which_is_let_go_in_the_end(p
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_mixed_precision_trains_and_keeps_weights_in_full(pixels: Pixels, framework: Framework) -> None:
     """As on a GPU; a CPU can do it too, slowly."""
-    full = Pair(settings_of(), framework)
-    mixed = Pair(settings_of(), framework, precision_name="mixed_bfloat16")
-    assert {array.dtype for name, array in mixed.arrays().items() if "adam" not in name} == {np.dtype(np.float32)}
+    full = Trainer(Networks(settings_of(), framework))
+    mixed = Trainer(Networks(settings_of(), framework, precision_name="mixed_bfloat16"))
+    assert {array.dtype for name, array in mixed.networks.arrays().items() if "adam" not in name} == {
+        np.dtype(np.float32)
+    }
     np.testing.assert_allclose(mixed.step(pixels, 1, 0), full.step(pixels, 1, 0), rtol=0.05)
 
 
 def test_two_learning_rates_are_each_networks_own(pixels: Pixels) -> None:
     """Adam's first step moves every weight by its learning rate."""
-    pair = Pair(settings_of(learning_rate=0.001, d_learning_rate=0.004), "tensorflow")
-    before = pair.arrays()
-    pair.step(pixels, 1, 0)
-    after = pair.arrays()
+    trainer = Trainer(Networks(settings_of(learning_rate=0.001, d_learning_rate=0.004), "tensorflow"))
+    before = trainer.networks.arrays()
+    trainer.step(pixels, 1, 0)
+    after = trainer.networks.arrays()
     moved = {name: np.abs(after[name] - before[name]).max() for name in ("generator/000", "discriminator/000")}
     assert moved["generator/000"] == pytest.approx(0.001, rel=0.01)
     assert moved["discriminator/000"] == pytest.approx(0.004, rel=0.01)
@@ -147,11 +150,11 @@ def test_alterations_stay_within_what_is_fit_for_ultrasound() -> None:
 def test_real_and_drawn_images_are_altered_each_in_its_own_way_and_anew_at_every_step(
     pixels: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = Pair(settings_of(**EFFICIENT), "tensorflow")
+    trainer = Trainer(Networks(settings_of(**EFFICIENT), "tensorflow"))
     seen: list[Alterations] = []
-    monkeypatch.setattr(pair, "_update", lambda _pixels, _vectors, alterations: seen.extend(alterations))
+    monkeypatch.setattr(trainer, "_update", lambda _pixels, _vectors, alterations: seen.extend(alterations))
     for epoch, number in ((1, 0), (1, 1), (2, 0), (1, 0)):
-        pair.step(pixels, epoch, number)
+        trainer.step(pixels, epoch, number)
     gains = [tuple(each.gain) for each in seen]
     assert len(set(gains)) == 6
     assert gains[:2] == gains[-2:], "a resumed training alters as the one that was not stopped"

@@ -1,4 +1,4 @@
-"""Generator and discriminator together, with their optimisers and the step that trains them."""
+"""Generator and discriminator together, with their optimisers, and what draws and saves them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.gan import dcgan
-from busapp.engine.gan.alterations import Alterations, draw_alterations
-from busapp.engine.gan.dcgan import Stream
+from busapp.engine.gan.alterations import Alterations
 from busapp.engine.gan.keras_setup import keras_on, precision
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
@@ -16,7 +15,7 @@ from busapp.engine.study.checkpoints import Arrays
 from busapp.errors import CannotResume
 
 
-class Step(Protocol):
+class TrainingStep(Protocol):
     """Updates both networks from one batch, with the gradients of one forward pass (Samrin 2024, Figure 7)."""
 
     def __call__(
@@ -29,7 +28,7 @@ class Step(Protocol):
         images, or none; float32 (4,): g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
 
 
-class Pair:
+class Networks:
     """Both networks and their optimisers, on one framework."""
 
     def __init__(self, settings: SynthesizeSettings, framework: Framework, *, precision_name: str = "") -> None:
@@ -44,7 +43,6 @@ class Pair:
         """What images are drawn with and what is saved: float32, of Keras' own layers."""
         self.g_adam = self._adam(self.generator, settings.learning_rate)
         self.d_adam = self._adam(self.discriminator, settings.d_learning_rate or settings.learning_rate)
-        self._update = self._compile()
 
     def _adam(self, network: Any, learning_rate: float) -> Any:
         optimizer = self.keras.optimizers.Adam(learning_rate, beta_1=self.settings.beta_1)
@@ -55,29 +53,8 @@ class Pair:
             optimizer._all_reduce_sum_gradients = lambda pairs: pairs
         return optimizer
 
-    def _compile(self) -> Step:
-        if self.framework == "tensorflow":
-            from busapp.engine.gan.tensorflow_step import TensorFlowStep
-
-            return TensorFlowStep(self)
-        from busapp.engine.gan.torch_step import TorchStep
-
-        return TorchStep(self)
-
-    # -- training ------------------------------------------------------------------------------------------
-
-    def step(self, pixels: Pixels, epoch: int, number: int) -> npt.NDArray[np.float32]:
-        """Update both networks from a batch, with the noise and the alterations of this step of the training: see
-        `Step`. A checkpoint needs no random state, as all random numbers come from (seed, epoch, number)."""
-        settings, n = self.settings, len(pixels)
-        alterations = []
-        if settings.alterations:
-            random = np.random.default_rng([settings.seed, Stream.ALTERING, epoch, number])
-            alterations = [draw_alterations(random, n, settings.image_size) for _ in range(2)]
-        return self._update(pixels, dcgan.noise(settings, n, Stream.TRAINING, epoch, number), alterations)
-
     def average(self) -> None:
-        """A part of the step: what is drawn with comes a little nearer to the generator.
+        """A part of each training step: what is drawn with comes a little nearer to the generator.
 
         Source: Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training". In the beginning the
         average is over fewer steps, so that it forgets the random weights that it starts from.

@@ -1,0 +1,192 @@
+"""A model file, opened: what it says of itself, and what it answers. ONNX Runtime only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from busapp.engine.images.heat_map import MAP_SHIFT
+from busapp.engine.images.preprocessing import Pixels, Preprocessing
+from busapp.engine.models.abstention import Conformal, Novelty, OutOfFold
+from busapp.engine.models.file import REMEDY, Session, check_interface, open_session, read_model_file
+from busapp.engine.utils.arrays import Floats
+from busapp.errors import BadModel
+
+MAX_MODEL_BYTES: Final = 500_000_000
+OUTPUTS: Final = ("logits", "maps", "distances", "novelty")
+
+
+class Provenance(BaseModel):
+    """What a model learned from, and how well that went in the cross-validation of its run.
+
+    `recipe` is empty in older models; `accuracy` is a fraction, out of fold; `leaks` are the counts of the
+    validation's result; `created` is ISO 8601.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    run: str
+    study: str
+    phantoms: bool
+    system: str
+    protocol: str
+    recipe: str = ""
+    epochs: int
+    n_images: int
+    n_groups: int
+    n_synthetic: int
+    class_counts: dict[str, int]
+    accuracy: float
+    accuracy_ci95: tuple[float, float] | None
+    leaks: dict[str, int]
+    busapp: str
+    created: str
+
+
+class KnownImage(NamedTuple):
+    """An image that a model learned from: its content hash and its class."""
+
+    sha256: str
+    class_name: str
+
+
+class ModelDescription(BaseModel):
+    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised.
+
+    `map_shift` is by how many cells the output `maps` lies right of and below what it is about (`heat_map.MAP_SHIFT`).
+    `mirrored` says that its answers are means over an image and its mirror image.
+    `known` are the images that the output `distances` of the file is about, in its order. Models without `conformal`
+    or `novelty`, as earlier versions made them, never abstain for that reason.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Literal[1] = 1
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    image_size: Annotated[int, Field(ge=16, le=4096)]
+    equalise: bool = False
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    provenance: Provenance
+    map_shift: Annotated[float, Field(ge=0, lt=1)] = MAP_SHIFT
+    mirrored: bool = False
+    conformal: Conformal | None = None
+    novelty: Novelty | None = None
+    known: tuple[KnownImage, ...] = ()
+    out_of_fold: OutOfFold | None = None
+
+    @model_validator(mode="after")
+    def _is_about_its_classes(self) -> Self:
+        if self.conformal is not None and set(self.conformal.least_probability) != set(self.classes):
+            raise ValueError("the conformal thresholds are of other classes")
+        return self
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes what the model takes."""
+        return Preprocessing(self.image_size, self.equalise)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model file answers to n images, float32: `logits` (n, classes), activation `maps` (n, classes, h, w), and
+    `distances` (n, known) to the images that it learned from, without columns where the file does not know them, and
+    the `novelty` of each, None where the file does not know it."""
+
+    logits: Floats
+    maps: Floats
+    distances: Floats
+    novelty: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that was looked through and is ready to run."""
+
+    path: Path
+    description: ModelDescription
+    session: Session = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, path: Path, threads: int | None = None) -> "Model":
+        """Open a model of this program, which computes in so many threads; None: in one for each core. One is best
+        where several images are diagnosed at once.
+
+        Raises:
+            BadModel: the file is missing, too large, damaged, or was made by another program or a newer version.
+        """
+        content = read_model_file(path, MAX_MODEL_BYTES)
+        return cls.from_bytes(content, path, threads)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path, threads: int | None = None) -> "Model":
+        """Open a model whose bytes were read from `path`; `threads` as for `load`.
+
+        Raises:
+            BadModel: see `load`.
+        """
+        session = open_session(content, path, threads)
+        about = session.property("busapp")
+        if about is None:
+            raise BadModel("The ONNX file is no model of busapp: it says nothing of itself", file=path, remedy=REMEDY)
+        try:
+            model = cls(path, ModelDescription.model_validate_json(about), session)
+        except (ValidationError, RecursionError) as error:
+            raise BadModel("The model was not made by this version of busapp", file=path, remedy=REMEDY) from error
+        check_interface(session, model.classes, model.description.image_size, len(model.description.known), path)
+        return model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the logits."""
+        return self.description.classes
+
+    @property
+    def provenance(self) -> Provenance:
+        """What it learned from."""
+        return self.description.provenance
+
+    def card(self) -> list[str]:
+        """What the model is, in three lines: data, accuracy with its interval and protocol, origin."""
+        about = self.provenance
+        counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
+        low, high = about.accuracy_ci95 or (0.0, 1.0)  # one group alone says nothing about others
+        return [
+            f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
+            f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
+            f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
+            f"{about.system}, protocol {about.protocol}{f', recipe {about.recipe}' if about.recipe else ''}",
+            f"Made {about.created} by busapp {about.busapp}, run {about.run}",
+        ]
+
+    @property
+    def cautions(self) -> list[str]:
+        """What everybody who reads this model's answers has to know, as sentences."""
+        found = []
+        if self.provenance.phantoms:
+            found.append("This model learned from simulated phantoms and knows nothing of patients.")
+        if self.provenance.protocol == "published" or any(self.provenance.leaks.values()):
+            found.append("This model's accuracy was measured with a protocol that leaks; expect less on new images.")
+        if self.description.novelty is None:
+            found.append("This model does not notice images unlike those that it knows, and may answer to any picture.")
+        return found
+
+    def run(self, pixels: Pixels) -> Answers:
+        """What the model file answers to pixels uint8 (n, size, size, 3).
+
+        Raises:
+            BadModel: the model fails on them.
+        """
+        knows = bool(self.description.known)
+        try:
+            outputs = self.session.run(OUTPUTS if knows else OUTPUTS[:2], {"pixels": pixels})
+        except Exception as error:  # see open_session
+            raise BadModel("The model cannot be run", file=self.path, remedy="Export it again.") from error
+        distances = outputs[2] if knows else np.empty((len(pixels), 0), np.float32)
+        novelty = outputs[3].tolist() if knows else [None] * len(pixels)
+        answers = Answers(outputs[0], outputs[1], distances, novelty)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise BadModel("The model's answer is not a number", file=self.path, remedy="Train and export it again.")
+        return answers

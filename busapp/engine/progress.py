@@ -1,0 +1,59 @@
+"""Steps and jobs as parts of a longer job: their progress becomes progress of the whole."""
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import Final, TypeVar
+
+from busapp.engine.events import EpochEnded, Event, Finished, GanEpochEnded, Progress, RunStarted
+
+T = TypeVar("T")
+
+_IN_EPOCHS: Final = frozenset({"synthesize", "validate"})
+"""Jobs whose stages are loading, generators and epochs, of which the epochs take the time."""
+
+
+def in_progress(steps: Generator[int, None, T], before: int, total: int, what: str) -> Generator[Event, None, T]:
+    """Turn the counts that `steps` yields into progress of a whole, `before` of whose `total` were done already."""
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        yield Progress(before + done, total, what)
+
+
+def as_part(
+    job: Generator[Event, None, T], title: str, before: int, share: int, total: int
+) -> Generator[Event, None, T]:
+    """A job as a part of a longer one, `share` of whose `total` equal parts of work it is, after the first `before`.
+
+    Its progress becomes progress of the whole, with its `title` in front. Its result is no event of the whole: it is
+    with its run, which the first event, `RunStarted`, names. What a generator of events that is no job returns, this
+    returns.
+    """
+    reached, in_epochs = 0, False
+    with closing(job):
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as ended:
+                returned: T = ended.value
+                return returned
+            match event:
+                case Progress():
+                    # Some jobs count anew for each of their stages; the progress of the whole must not go back.
+                    if not in_epochs:
+                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
+                    yield Progress(before + reached, total, f"{title} · {event.what}")
+                case Finished():
+                    pass
+                case _:
+                    if isinstance(event, RunStarted):
+                        in_epochs = event.kind in _IN_EPOCHS
+                    elif isinstance(event, EpochEnded):
+                        epochs = (event.fold - 1) * event.epochs + event.epoch
+                        reached = share * epochs // (event.folds * event.epochs)
+                    elif isinstance(event, GanEpochEnded):
+                        reached = share * event.epoch // event.epochs
+                    yield event

@@ -1,0 +1,54 @@
+"""How long validations will take on this machine."""
+
+from collections.abc import Sequence
+
+from busapp.engine.catalog.counts import lacking
+from busapp.engine.settings import SeriesSettings, ValidateSettings
+from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect, gan_key
+from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.reuse import find_runs, is_done
+
+
+def estimate_series(workspace: Workspace, settings: SeriesSettings) -> Estimate:
+    """Of the validations that a series needs; those that the study has take no time."""
+    needed = settings.validations
+    missing = [each for each, run in zip(needed, find_runs(workspace, needed), strict=True) if not is_done(run)]
+    return estimate_validations(missing, workspace.catalog.counts("real"))
+
+
+def estimate_validations(validations: Sequence[ValidateSettings], counts: dict[str, int]) -> Estimate:
+    """Of validations one after another: what a later one needs of the generators of an earlier one, it has."""
+    total = Estimate(0.0, measured=True)
+    for settings in validations:
+        total += _estimate_training(settings, counts)
+    # Generators depend on the images and, unless they saw them all, on how these are divided.
+    distinct = {
+        (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
+        for settings in validations
+        if settings.system == "system2"
+        for leaks in [settings.leaks]
+    }
+    for settings in distinct.values():
+        total += _estimate_generators(settings, counts)
+    return total
+
+
+def _estimate_training(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
+    n_images = sum(counts.values())
+    folds = 1 if settings.system == "existing" else settings.folds
+    n_test = n_images / (5 if settings.system == "existing" else folds)
+    n_train = n_images - n_test + sum(_lacks(settings, counts).values())
+    return expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.epochs))
+
+
+def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
+    total = Estimate(0.0, measured=True)
+    for class_name in _lacks(settings, counts):
+        generator = settings.generator(class_name)
+        passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each sees all folds but one
+        total += expect(gan_key(generator), generator.epochs * counts[class_name] * passes)
+    return total
+
+
+def _lacks(settings: ValidateSettings, counts: dict[str, int]) -> dict[str, int]:
+    return lacking(counts) if settings.system == "system2" else {}

@@ -1,0 +1,63 @@
+"""Panels side by side, and a column of settings that scrolls."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+
+from busapp.gui.theme import SPACE
+
+SIDE_WIDTH = 300
+"""Pixels of the left and the right panel."""
+
+
+def settings_column(*parts: QWidget | QLayout) -> QWidget:
+    """The parts of a settings panel, one below the other."""
+    panel = QWidget()
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, SPACE, 0)
+    column.setSpacing(SPACE)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        else:
+            column.addWidget(part)
+    column.addStretch()
+    return panel
+
+
+def vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
+    """Parts that share the height as their numbers say, until the user moves the handles."""
+    splitter = QSplitter(Qt.Orientation.Vertical)
+    splitter.setObjectName(name)
+    splitter.setChildrenCollapsible(False)
+    for index, (part, share) in enumerate(parts):
+        splitter.addWidget(part)
+        splitter.setStretchFactor(index, share)
+    splitter.setSizes([100 * share for _, share in parts])
+    return splitter
+
+
+def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, right_width: int = SIDE_WIDTH) -> QSplitter:
+    """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
+    splitter = QSplitter(Qt.Orientation.Horizontal)
+    splitter.setObjectName(f"{name}-panels")
+    for panel in (left, middle, right):
+        splitter.addWidget(panel)
+    for index, stretch in enumerate((0, 1, 0)):
+        splitter.setStretchFactor(index, stretch)
+        splitter.setCollapsible(index, index != 1)
+    splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
+    left.setMinimumWidth(SIDE_WIDTH - 40)
+    right.setMinimumWidth(right_width)  # narrower, the intervals in its tables would be cut off
+    return splitter
+
+
+def scrolling(panel: QWidget) -> QScrollArea:
+    """A panel that scrolls up and down where the window is too low for it."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
