@@ -38,6 +38,7 @@ from busapp.engine.events import Finished
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import CurateSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.steps import run_to_end
 
 Picture = Image.Image
 Alteration = Callable[[Picture, np.random.Generator], Picture]
@@ -165,13 +166,7 @@ def pairs_among(pictures: Sequence[Picture]) -> list[Found]:
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
         signatures.put(number, picture)
-    searching = find_pairs(signatures, [str(number) for number in range(len(pictures))], CurateSettings())
-    while True:
-        try:
-            next(searching)
-        except StopIteration as end:
-            found: list[Found] = end.value
-            return found
+    return run_to_end(find_pairs(signatures, [str(number) for number in range(len(pictures))], CurateSettings()))
 
 
 def brute_force(pictures: Sequence[Picture]) -> set[tuple[int, int]]:

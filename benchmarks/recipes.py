@@ -16,7 +16,6 @@ support vector machine, whose C and class weights are chosen by grouped cross-va
 import argparse
 import json
 import time
-from collections.abc import Generator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -27,6 +26,7 @@ from busapp.engine import metrics
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.splits import Fold, Selection, make_folds, select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.steps import run_to_end
 from busapp.engine.validation.training_data import load_selection
 
 T = TypeVar("T")
@@ -60,17 +60,8 @@ def _parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _finish(steps: Generator[Any, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            result: T = ended.value
-            return result
-
-
 def _folds(workspace: Workspace, settings: ValidateSettings) -> tuple[Selection, list[Fold], np.ndarray]:
-    selection, pixels = _finish(load_selection(workspace, select(workspace, settings), settings.preprocessing))
+    selection, pixels = run_to_end(load_selection(workspace, select(workspace, settings), settings.preprocessing))
     return selection, make_folds(selection, settings), pixels
 
 
@@ -83,14 +74,14 @@ def _score(workspace: Workspace, name: str, settings: ValidateSettings, out: Pat
     labels = selection.labels
     logits = np.zeros((len(labels), len(selection.classes)), dtype=np.float32)
     learner = Learner(len(selection.classes), settings)
-    store = _finish(learner.prepare(pixels))
+    store = run_to_end(learner.prepare(pixels))
     for number, (first, second) in enumerate(list(pairwise(folds))[::2], start=1):
         tested = np.sort(np.concatenate([first.test, second.test]))
         learner.begin_fold(carry_weights=False)
         for epoch in range(1, settings.epochs + 1):
             trained_on = np.setdiff1d(np.arange(len(labels)), tested)
-            _finish(learner.train_one_epoch(store, labels, trained_on, number, epoch))
-        logits[tested], score = _finish(learner.evaluate(store, labels, tested))
+            run_to_end(learner.train_one_epoch(store, labels, trained_on, number, epoch))
+        logits[tested], score = run_to_end(learner.evaluate(store, labels, tested))
         print(f"{name}: {number} of 5, {score.accuracy:.3f}", flush=True)
     row = {
         "name": name,

@@ -1,10 +1,10 @@
 """Steps and jobs as parts of a longer job: their progress becomes progress of the whole."""
 
 from collections.abc import Generator
-from contextlib import closing
 from typing import Final, TypeVar
 
 from busapp.engine.events import EpochEnded, Event, Finished, GanEpochEnded, Progress, RunStarted
+from busapp.engine.utils.steps import mapped
 
 T = TypeVar("T")
 
@@ -14,13 +14,7 @@ _IN_EPOCHS: Final = frozenset({"synthesize", "validate"})
 
 def in_progress(steps: Generator[int, None, T], before: int, total: int, what: str) -> Generator[Event, None, T]:
     """Turn the counts that `steps` yields into progress of a whole, `before` of whose `total` were done already."""
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as ended:
-            result: T = ended.value
-            return result
-        yield Progress(before + done, total, what)
+    return (yield from mapped(steps, lambda done: Progress(before + done, total, what)))
 
 
 def as_part(
@@ -33,27 +27,24 @@ def as_part(
     returns.
     """
     reached, in_epochs = 0, False
-    with closing(job):
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as ended:
-                returned: T = ended.value
-                return returned
-            match event:
-                case Progress():
-                    # Some jobs count anew for each of their stages; the progress of the whole must not go back.
-                    if not in_epochs:
-                        reached = max(reached, min(share, share * event.done // max(event.total, 1)))
-                    yield Progress(before + reached, total, f"{title} · {event.what}")
-                case Finished():
-                    pass
-                case _:
-                    if isinstance(event, RunStarted):
-                        in_epochs = event.kind in _IN_EPOCHS
-                    elif isinstance(event, EpochEnded):
-                        epochs = (event.fold - 1) * event.epochs + event.epoch
-                        reached = share * epochs // (event.folds * event.epochs)
-                    elif isinstance(event, GanEpochEnded):
-                        reached = share * event.epoch // event.epochs
-                    yield event
+
+    def as_seen_from_the_whole(event: Event) -> Event | None:
+        nonlocal reached, in_epochs
+        match event:
+            case Progress():
+                # Some jobs count anew for each of their stages; the progress of the whole must not go back.
+                if not in_epochs:
+                    reached = max(reached, min(share, share * event.done // max(event.total, 1)))
+                return Progress(before + reached, total, f"{title} · {event.what}")
+            case Finished():
+                return None
+            case RunStarted():
+                in_epochs = event.kind in _IN_EPOCHS
+            case EpochEnded():
+                epochs = (event.fold - 1) * event.epochs + event.epoch
+                reached = share * epochs // (event.folds * event.epochs)
+            case GanEpochEnded():
+                reached = share * event.epoch // event.epochs
+        return event
+
+    return (yield from mapped(job, as_seen_from_the_whole))

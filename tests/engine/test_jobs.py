@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from pulling import result_of
 
 from busapp.engine import jobs
-from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, RunStarted
+from busapp.engine.events import CheckpointSaved, Finished, Job, Note, RunStarted
 from busapp.engine.settings import CurateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
@@ -33,11 +34,6 @@ def adding_up(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:
 @pytest.fixture(autouse=True)
 def _small_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(jobs._JOBS, "curate", f"{__name__}:adding_up")
-
-
-def result_of(events: list[Event]) -> dict[str, object]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def test_every_job_that_is_named_has_settings_of_its_kind() -> None:

@@ -35,10 +35,10 @@ from pathlib import Path
 import busapp.paths
 busapp.paths.user_data_dir = lambda: Path(sys.argv[2]).parent
 from busapp.engine import jobs
-from busapp.engine.imports import importing
+from busapp.engine.imports import job
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
-importing._BATCH = 20  # so that a kill often falls between two steps of the catalog
+job._BATCH = 20  # so that a kill often falls between two steps of the catalog
 workspace = Workspace.open(Path(sys.argv[2]))
 for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),))):
     if type(event).__name__ == "RunStarted":

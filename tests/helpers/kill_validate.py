@@ -55,7 +55,6 @@ import busapp.paths
 root, run, at_write = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 busapp.paths.user_data_dir = lambda: root.parent
 if at_write:  # the death comes between the two halves of a checkpoint, or before it is moved into place
-    from busapp.engine import files
     written, replace = [0], Path.replace
     def die(self, target):
         if "checkpoint" in self.name:

@@ -24,7 +24,7 @@ from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
 
 
-def pull(run: Run, job: Job) -> list[Event]:
+def recorded(run: Run, job: Job) -> list[Event]:
     """Record all events of a job."""
     return list(record(run, job))
 
@@ -63,7 +63,7 @@ def synthesis_run(workspace: Workspace, *, epochs: int = 6, class_name: str = "m
             }
         )
 
-    pull(run, job())
+    recorded(run, job())
     return run
 
 
@@ -134,5 +134,5 @@ def validation_run(
 ) -> Run:
     """A finished run."""
     run = workspace.new_run("validate", settings.model_dump(mode="json"), name or "Recorded validation")
-    pull(run, validation_events(workspace, run, settings, leaks))
+    recorded(run, validation_events(workspace, run, settings, leaks))
     return run

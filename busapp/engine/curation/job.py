@@ -19,6 +19,7 @@ from busapp.engine.settings import CurateSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.prefetch import in_order
+from busapp.engine.utils.steps import mapped
 from busapp.errors import NotEnoughImages, UnreadableImage
 
 
@@ -118,13 +119,11 @@ def _look(
 
 def _second_half(comparing: Generator[Event, None, list[Found]]) -> Generator[Event, None, list[Found]]:
     """The same events, their progress moved behind that of looking."""
-    while True:
-        try:
-            event = next(comparing)
-        except StopIteration as end:
-            found: list[Found] = end.value
-            return found
-        yield Progress(PARTS + event.done, 2 * PARTS, event.what) if isinstance(event, Progress) else event
+
+    def moved(event: Event) -> Event:
+        return Progress(PARTS + event.done, 2 * PARTS, event.what) if isinstance(event, Progress) else event
+
+    return (yield from mapped(comparing, moved))
 
 
 def _described(workspace: Workspace) -> dict[str, Any]:

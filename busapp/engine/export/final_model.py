@@ -1,9 +1,9 @@
 """The network for diagnosis: trained with a validation run's recipe, on all its images."""
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.training import Learner, load_network
@@ -18,10 +18,13 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.training_data import balance, load_selection
 from busapp.errors import BadInput, CannotResume
 
+if TYPE_CHECKING:
+    from torch import nn
+
 FILE = "final.safetensors"
 
 
-def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Module]:
+def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "nn.Module"]:
     """A network trained as a run was (`as_trained`), on all images that its protocol uses, in evaluation mode on the
     CPU.
 
@@ -65,7 +68,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, nn.Mod
     return trained
 
 
-def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> nn.Module | None:
+def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> "nn.Module | None":
     try:
         arrays, _ = load_checkpoint(run.folder / FILE)
     except CannotResume:

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import MAX_BYTES
-from busapp.engine.imports.names import in_order, is_clutter, is_hidden, is_text
+from busapp.engine.imports.names import is_clutter, is_hidden, is_text, natural_key
 from busapp.engine.imports.sources import NOT_TEXT, STEP, Listing, Steps, too_large
 from busapp.errors import BadInput, UnreadableImage
 
@@ -141,7 +141,7 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
         else:
             taken.add(tuple(parts))
             listing.entries.append(MemberEntry("/".join(folders), last, archive, member))
-    listing.entries.sort(key=lambda entry: (in_order(entry.folder), in_order(entry.name)))
+    listing.entries.sort(key=lambda entry: (natural_key(entry.folder), natural_key(entry.name)))
     return listing
 
 

@@ -18,6 +18,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import remove_leftovers
 from busapp.engine.utils.prefetch import in_order
+from busapp.engine.utils.steps import mapped
 from busapp.engine.utils.words import many
 
 T = TypeVar("T")
@@ -77,13 +78,7 @@ def _tidy(workspace: Workspace, run: Run) -> None:
 
 def _told(steps: Steps[T]) -> Generator[Event, None, T]:
     """The steps of a search as events."""
-    while True:
-        try:
-            looked_at = next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        yield Progress(0, 1, f"{looked_at:,} files found")
+    return (yield from mapped(steps, lambda looked_at: Progress(0, 1, f"{looked_at:,} files found")))
 
 
 class _Bringing:

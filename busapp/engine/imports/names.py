@@ -110,6 +110,6 @@ def as_text(name: str | PurePath) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def in_order(name: str) -> list[tuple[int, str]]:
+def natural_key(name: str) -> list[tuple[int, str]]:
     """Sorts numbers in names by their value (2 before 10)."""
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name.lower())]

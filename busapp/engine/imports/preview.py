@@ -10,10 +10,11 @@ from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import size_of
 from busapp.engine.imports.sorting import FoundImage, find_images
-from busapp.engine.imports.sources import Steps, from_head, read_whole
+from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.files import sha256_of
+from busapp.engine.utils.steps import run_unless_stopped
 from busapp.errors import UnreadableImage
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def preview(
         BadInput: as `find_images`.
     """
     with ExitStack() as stack:
-        found = _unless_stopped(find_images(settings.sources, settings.class_name, stack), should_stop)
+        found = run_unless_stopped(find_images(settings.sources, settings.class_name, stack), should_stop)
         if found is None:
             return None
         seen = Preview(found.kinds, found.notes, found.skipped)
@@ -70,17 +71,6 @@ def preview(
                 seen.skipped.append(Skipped(image.name, error.what))
         look.finish()
         return seen
-
-
-def _unless_stopped(steps: Steps[T], should_stop: Callable[[], bool]) -> T | None:
-    while not should_stop():
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-    steps.close()
-    return None
 
 
 class _Look:

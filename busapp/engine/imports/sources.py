@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import MAX_BYTES
-from busapp.engine.imports.names import as_text, in_order, is_clutter, is_hidden, is_text
+from busapp.engine.imports.names import as_text, is_clutter, is_hidden, is_text, natural_key
 from busapp.errors import BadInput, UnreadableImage
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ def list_folder(source: Path, given: Path) -> Steps[Listing]:
     def usable(folder: str, names: list[str]) -> list[str]:
         unusable = sorted(as_text(name) for name in names if not is_text(name))
         listing.skipped.extend(Skipped(f"{Path(folder).name}/{name}", NOT_TEXT) for name in unusable)
-        return sorted(filter(is_text, names), key=in_order)
+        return sorted(filter(is_text, names), key=natural_key)
 
     for folder, subfolders, names in os.walk(source, onerror=cannot_list):
         subfolders[:] = [name for name in usable(folder, subfolders) if not is_hidden(name)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from busapp.engine.events import Skipped
-from busapp.engine.imports.names import image_of_mask, in_order, is_text
+from busapp.engine.imports.names import image_of_mask, is_text, natural_key
 from busapp.engine.imports.sources import STEP, Entry, FileEntry, Label, Listing, Steps
 from busapp.errors import BadInput, UnreadableImage
 
@@ -182,7 +182,7 @@ def _masks_beside(listing: Listing, folder: Path) -> Iterator[FileEntry]:
     for where in listing.labels:
         images.setdefault(Path(where).parent, set()).add(Path(where).stem.lower())
     for beside, stems in images.items():
-        for name in sorted((path.name for path in beside.iterdir() if is_text(path.name)), key=in_order):
+        for name in sorted((path.name for path in beside.iterdir() if is_text(path.name)), key=natural_key):
             path = beside / name
             if image_of_mask(name) in stems and str(path) not in listing.labels and path.is_file():
                 yield _entry(path, folder)

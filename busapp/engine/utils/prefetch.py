@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -29,11 +30,7 @@ def in_order(
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
     try:
         while True:
-            while len(at_work) < AHEAD:
-                try:
-                    thing = next(waiting)
-                except StopIteration:
-                    break
+            for thing in islice(waiting, AHEAD - len(at_work)):
                 at_work.append((thing, pool.submit(work, thing)))
             if not at_work:
                 return

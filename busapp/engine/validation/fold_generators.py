@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +23,7 @@ from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.steps import mapped
 from busapp.errors import NotEnoughImages
 
 _LONGEST_WORDS: Final = 40
@@ -131,17 +131,16 @@ def _train(
             f"There is no image that the generator for {label} could learn from",
             remedy="Import the images of the class again, choose fewer folds, or another system.",
         )
-    with closing(train_generator(pixels, settings, folder, trained_on=hashes)) as trained:
-        while True:
-            try:
-                event = next(trained)
-            except StopIteration as end:
-                record: GeneratorRecord = end.value.record
-                return record
-            if isinstance(event, Progress):
-                yield Progress(event.done, event.total, f"generator for {label}: {event.what}")
-            elif isinstance(event, Note):
-                yield Note(f"generator for {label}: {event.text}", event.level)
+
+    def labelled(event: Event) -> Event | None:
+        if isinstance(event, Progress):
+            return Progress(event.done, event.total, f"generator for {label}: {event.what}")
+        if isinstance(event, Note):
+            return Note(f"generator for {label}: {event.text}", event.level)
+        return None
+
+    trained = yield from mapped(train_generator(pixels, settings, folder, trained_on=hashes), labelled)
+    return trained.record
 
 
 def _folder_name(label: str, class_name: str) -> str:

@@ -8,11 +8,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import Kind
-from busapp.engine.events import Progress
+from busapp.engine.events import Event, Progress
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.blind_review import BlindReview, begin, finish, most_of_each, prepare, reviews_of, save
+from busapp.engine.utils.steps import run_unless_stopped
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui import user_settings
@@ -167,16 +168,12 @@ class BlindReviewView(RunView):
 
         def work() -> _Prepared | None:
             review = get_review()
-            steps = prepare(workspace, run, review)
-            while not dropped.is_set():
-                try:
-                    event = next(steps)
-                except StopIteration as end:
-                    return _Prepared(*end.value)
-                if isinstance(event, Progress):
-                    self._progressed.emit(event.done, event.total)
-            steps.close()
-            return None
+            prepared = run_unless_stopped(prepare(workspace, run, review), dropped.is_set, told)
+            return None if prepared is None else _Prepared(*prepared)
+
+        def told(event: Event) -> None:
+            if isinstance(event, Progress):
+                self._progressed.emit(event.done, event.total)
 
         self._wait("Preparing the images…")
         self._loader.ask(work)

@@ -3,9 +3,8 @@
 import copy
 import os
 import pickle
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,23 +24,13 @@ from busapp.engine.images.preprocessing import normalise
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.utils.devices import device_name
+from busapp.engine.utils.steps import run_to_end
 from busapp.errors import BadInput, MissingWeights, TrainingDiverged
-
-T = TypeVar("T")
 
 
 def tiny(**changes: Any) -> ValidateSettings:
     given = {"pretrained": False, "width": 0.25, "image_size": 32, "batch_size": 4, "learning_rate": 0.01}
     return ValidateSettings.model_validate({**given, **changes})
-
-
-def finish(steps: Generator[Any, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            result: T = ended.value
-            return result
 
 
 def some_pixels(n: int, size: int = 32) -> np.ndarray:
@@ -177,8 +166,8 @@ def test_a_last_batch_of_one_joins_the_one_before(n: int, sizes: list[int]) -> N
 
 def test_a_rest_of_one_image_does_not_break_batch_normalisation() -> None:
     learner = Learner(2, tiny())
-    store = finish(learner.prepare(some_pixels(5)))
-    score = finish(learner.train_one_epoch(store, np.array([0, 1, 0, 1, 0]), np.arange(5), 1, 1))
+    store = run_to_end(learner.prepare(some_pixels(5)))
+    score = run_to_end(learner.train_one_epoch(store, np.array([0, 1, 0, 1, 0]), np.arange(5), 1, 1))
     assert np.isfinite(score.loss)
 
 
@@ -186,14 +175,14 @@ def test_the_frozen_stem_stays_and_its_activations_stand_for_it() -> None:
     pixels, labels = some_pixels(8), np.arange(8) % 2
     learner = Learner(2, tiny(frozen_stages=7))
     before = {name: value.clone() for name, value in learner.stem.state_dict().items()}
-    store = finish(learner.prepare(pixels))
+    store = run_to_end(learner.prepare(pixels))
     assert store.kept is not None and store.kept.dtype == torch.float16
     assert store.kept.shape[:2] == (8, 1)
-    finish(learner.train_one_epoch(store, labels, np.arange(8), 1, 1))
+    run_to_end(learner.train_one_epoch(store, labels, np.arange(8), 1, 1))
     for name, value in learner.stem.state_dict().items():
         assert torch.equal(value, before[name]), name
-    from_cache, _ = finish(learner.evaluate(store, labels, np.arange(8)))
-    from_pixels, _ = finish(learner.evaluate(Store(pixels, 1, None), labels, np.arange(8)))
+    from_cache, _ = run_to_end(learner.evaluate(store, labels, np.arange(8)))
+    from_pixels, _ = run_to_end(learner.evaluate(Store(pixels, 1, None), labels, np.arange(8)))
     with torch.no_grad():
         whole = learner.network.eval()(normalised(torch.from_numpy(pixels))).numpy()
     assert from_cache == pytest.approx(whole, abs=2e-3)  # kept in half precision
@@ -204,8 +193,8 @@ def test_it_learns_and_begins_each_fold_where_the_protocol_says() -> None:
     bright = np.concatenate([some_pixels(8) // 4, 255 - some_pixels(8) // 4])
     labels, everything = np.repeat([0, 1], 8), np.arange(16)
     learner = Learner(2, tiny(batch_size=8, learning_rate=0.003))
-    store = finish(learner.prepare(bright))
-    scores = [finish(learner.train_one_epoch(store, labels, everything, 1, epoch)) for epoch in range(8)]
+    store = run_to_end(learner.prepare(bright))
+    scores = [run_to_end(learner.train_one_epoch(store, labels, everything, 1, epoch)) for epoch in range(8)]
     assert scores[-1].loss < scores[0].loss
 
     trained = learner.arrays()["network/classifier.1.weight"]
@@ -214,18 +203,18 @@ def test_it_learns_and_begins_each_fold_where_the_protocol_says() -> None:
     assert np.array_equal(learner.arrays()["network/classifier.1.weight"], trained)
     learner.begin_fold(carry_weights=False)
     assert not np.array_equal(learner.arrays()["network/classifier.1.weight"], trained)
-    assert finish(learner.train_one_epoch(store, labels, everything, 1, 0)).loss == scores[0].loss
+    assert run_to_end(learner.train_one_epoch(store, labels, everything, 1, 0)).loss == scores[0].loss
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training_with_a_remedy() -> None:
     learner = Learner(2, tiny(learning_rate=1.0))
-    store = finish(learner.prepare(some_pixels(8)))
+    store = run_to_end(learner.prepare(some_pixels(8)))
     with torch.no_grad():
         learner.network.get_parameter("classifier.1.bias").fill_(float("inf"))
     with pytest.raises(TrainingDiverged, match="learning rate below 1"):
-        finish(learner.train_one_epoch(store, np.arange(8) % 2, np.arange(8), 1, 1))
+        run_to_end(learner.train_one_epoch(store, np.arange(8) % 2, np.arange(8), 1, 1))
     with pytest.raises(TrainingDiverged, match="finite"):
-        finish(learner.evaluate(store, np.arange(8) % 2, np.arange(8)))
+        run_to_end(learner.evaluate(store, np.arange(8) % 2, np.arange(8)))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -233,8 +222,8 @@ def test_a_learner_goes_on_from_its_arrays_with_the_same_numbers(recipe: str) ->
     labels, everything = np.arange(8) % 2, np.arange(8)
 
     def epoch(learner: Learner, number: int) -> float:
-        store = finish(learner.prepare(some_pixels(8)))
-        return finish(learner.train_one_epoch(store, labels, everything, 1, number)).loss
+        store = run_to_end(learner.prepare(some_pixels(8)))
+        return run_to_end(learner.train_one_epoch(store, labels, everything, 1, number)).loss
 
     learner, other = Learner(2, tiny(recipe=recipe)), Learner(2, tiny(recipe=recipe))
     other.begin_fold(carry_weights=False)
@@ -251,16 +240,16 @@ def test_a_store_that_is_too_large_makes_the_same_views_when_they_are_asked_for(
 ) -> None:
     learner = Learner(2, tiny(recipe="careful", frozen_stages=stages))
     images, views = np.array([3, 0, 3, 5]), np.array([0, 1, 4, 9])
-    kept = finish(learner.prepare(some_pixels(6)))
+    kept = run_to_end(learner.prepare(some_pixels(6)))
     monkeypatch.setattr(stores, "MAX_BYTES", 1)
-    made = finish(learner.prepare(some_pixels(6)))
+    made = run_to_end(learner.prepare(some_pixels(6)))
     assert kept.kept is not None and made.kept is None and kept.views == made.views == 10
     learner.rest.eval()
     with torch.no_grad():
         answers = [learner._logits(learner.rest, store, images, views).numpy() for store in (kept, made)]
     assert answers[0] == pytest.approx(answers[1], abs=2e-3)
 
-    joined = kept.joined(finish(learner.prepare(some_pixels(6))))
+    joined = kept.joined(run_to_end(learner.prepare(some_pixels(6))))
     assert joined.kept is None and joined.behind is not None and joined.behind.kept is None
 
 
@@ -272,7 +261,7 @@ def test_joined_stores_give_what_each_gives_and_copy_nothing(
     parts = []
     for images, limit in zip((pixels[:6], pixels[6:]), limits, strict=True):
         monkeypatch.setattr("busapp.engine.classifiers.store.MAX_BYTES", limit)
-        parts.append(finish(make_store(images, 3, None, torch.device("cpu"))))
+        parts.append(run_to_end(make_store(images, 3, None, torch.device("cpu"))))
     joined = parts[0].joined(parts[1])
     expected = Store(pixels, 3, None)
     for positions in ([8, 0, 6, 5, 5], [1, 2], [7]):
@@ -286,10 +275,10 @@ def test_a_mirrored_test_is_the_mean_over_an_image_and_its_mirror_image() -> Non
     pixels, labels, everything = some_pixels(4), np.array([0, 1, 0, 1]), np.arange(4)
     pixels[:2, :, :16] //= 4
     learner = Learner(2, tiny(mirrored_test=True))
-    store = finish(learner.prepare(pixels))
+    store = run_to_end(learner.prepare(pixels))
     for epoch in range(1, 20):  # what an untrained network answers is next to nothing
-        finish(learner.train_one_epoch(store, labels, everything, 1, epoch))
-    logits, _ = finish(learner.evaluate(store, labels, everything))
+        run_to_end(learner.train_one_epoch(store, labels, everything, 1, epoch))
+    logits, _ = run_to_end(learner.evaluate(store, labels, everything))
     plain, mirrored = (logits_of(learner.network, np.ascontiguousarray(p)) for p in (pixels, pixels[:, :, ::-1]))
     assert not np.allclose(plain, mirrored, atol=1e-4)
     assert logits == pytest.approx((plain + mirrored) / 2, abs=1e-5)
@@ -298,8 +287,8 @@ def test_a_mirrored_test_is_the_mean_over_an_image_and_its_mirror_image() -> Non
 
 def test_averaged_weights_are_tested_and_follow_the_trained_ones() -> None:
     learner = Learner(2, tiny(weight_averaging=0.9))
-    store, labels, everything = finish(learner.prepare(some_pixels(8))), np.arange(8) % 2, np.arange(8)
-    finish(learner.train_one_epoch(store, labels, everything, 1, 1))
+    store, labels, everything = run_to_end(learner.prepare(some_pixels(8))), np.arange(8) % 2, np.arange(8)
+    run_to_end(learner.train_one_epoch(store, labels, everything, 1, 1))
     trained, tested, first = (
         network["classifier.1.weight"]
         for network in (learner.network.state_dict(), learner.tested.state_dict(), learner._first)
@@ -308,7 +297,7 @@ def test_averaged_weights_are_tested_and_follow_the_trained_ones() -> None:
     assert (tested - first).norm() < (trained - first).norm()
     with torch.no_grad():
         learner.network.get_parameter("classifier.1.weight").zero_()
-    assert np.ptp(finish(learner.evaluate(store, labels, everything))[0]) > 0  # the tested ones are what they were
+    assert np.ptp(run_to_end(learner.evaluate(store, labels, everything))[0]) > 0  # the tested ones are what they were
     learner.begin_fold(carry_weights=False)
     assert torch.equal(learner.tested.state_dict()["classifier.1.weight"], first)
 
@@ -316,7 +305,7 @@ def test_averaged_weights_are_tested_and_follow_the_trained_ones() -> None:
 def test_the_careful_recipe_is_trained_as_it_says() -> None:
     learner = Learner(2, tiny(recipe="careful", epochs=4, learning_rate=0.01))
     labels = np.array([0] * 9 + [1])
-    store = finish(learner.prepare(some_pixels(10)))
+    store = run_to_end(learner.prepare(some_pixels(10)))
     rates = []
     for epoch in (1, 2, 3, 4):
         for _ in learner.train_one_epoch(store, labels, np.arange(10), 1, epoch):

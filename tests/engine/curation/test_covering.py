@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from PIL.PngImagePlugin import PngInfo
+from pulling import result_of
 
 from busapp.engine import jobs
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.curation import covering
 from busapp.engine.curation.covering import cover_image, covered, suggest
-from busapp.engine.events import Event, Finished, Progress, Skipped
+from busapp.engine.events import Event, Progress, Skipped
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings, JobSettings, ShareSettings
 from busapp.engine.study.workspace import Workspace
@@ -222,11 +223,6 @@ def test_an_export_holds_nothing_of_what_was_covered(study: Workspace, tmp_path:
 
 
 # -- many images -------------------------------------------------------------------------------------------
-
-
-def result_of(events: list[Event]) -> dict[str, object]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def test_the_text_of_all_flagged_images_is_covered_as_one_change(study: Workspace) -> None:

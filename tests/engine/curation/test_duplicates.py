@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
+from pulling import gather
 
 from busapp.engine.curation import duplicates
 from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
@@ -30,14 +31,9 @@ def pairs_among(pictures: Sequence[Image.Image | None], contents: Sequence[str] 
         if picture is not None:
             signatures.put(number, picture)
     names = contents or [str(number) for number in range(len(pictures))]
-    searching = find_pairs(signatures, names, CurateSettings(**settings))
-    while True:
-        try:
-            event = next(searching)
-        except StopIteration as end:
-            found: list[Found] = end.value
-            return found
-        assert isinstance(event, Progress) and 0 <= event.done <= event.total
+    events, found = gather(find_pairs(signatures, names, CurateSettings(**settings)))
+    assert all(isinstance(event, Progress) and 0 <= event.done <= event.total for event in events)
+    return found
 
 
 def cut(left: float, top: float, right: float, bottom: float) -> Alteration:

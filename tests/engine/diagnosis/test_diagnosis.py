@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pulling import pull_job, result_of
 from tiny_model import CLASSES, PROVENANCE, SIZE, write_model
 
 from busapp.engine import jobs
 from busapp.engine.diagnosis.diagnosis import Diagnoser, diagnose_one
 from busapp.engine.diagnosis.job import find_images
-from busapp.engine.events import Event, Finished, ImageDiagnosed, Note, Skipped
+from busapp.engine.events import ImageDiagnosed, Note, Skipped
 from busapp.engine.images.heat_map import COLOURS, overlay
 from busapp.engine.metrics import softmax
 from busapp.engine.models.library import default_model
@@ -32,15 +33,6 @@ def picture(channel: int = 1) -> Image.Image:
     values = np.full((48, 64, 3), 20, np.uint8)
     values[:, 32:, channel] = 220
     return Image.fromarray(values)
-
-
-def pull(workspace: Workspace, settings: DiagnoseSettings) -> list[Event]:
-    return list(jobs.start(workspace, settings))
-
-
-def result_of(events: list[Event]) -> dict[str, object]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def test_the_class_the_probabilities_and_the_map_belong_together(model_file: Path) -> None:
@@ -148,7 +140,7 @@ def test_a_batch_goes_on_past_a_broken_file_and_writes_what_was_asked_for(
         pdf=tmp_path / "out" / "t.pdf",
         heatmaps=tmp_path / "maps",
     )
-    events = pull(empty_study, settings)
+    events = pull_job(empty_study, settings)
     result = result_of(events)
     assert [e.diagnosis["predicted"] for e in events if isinstance(e, ImageDiagnosed)] == ["benign", "normal"]
     assert [Path(e.file).name for e in events if isinstance(e, Skipped)] == ["broken.png"]
@@ -179,12 +171,12 @@ def test_nothing_readable_is_bad_input(empty_study: Workspace, model_file: Path,
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"no image")
     with pytest.raises(BadInput, match="None of the images"):
-        pull(empty_study, DiagnoseSettings(images=(tmp_path / "a.png", tmp_path / "b.png"), model=model_file))
+        pull_job(empty_study, DiagnoseSettings(images=(tmp_path / "a.png", tmp_path / "b.png"), model=model_file))
     with pytest.raises(UnreadableImage, match=r"a\.png"):
-        pull(empty_study, DiagnoseSettings(images=(tmp_path / "a.png",), model=model_file))
+        pull_job(empty_study, DiagnoseSettings(images=(tmp_path / "a.png",), model=model_file))
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="no images in the folder"):
-        pull(empty_study, DiagnoseSettings(images=(tmp_path / "empty",), model=model_file))
+        pull_job(empty_study, DiagnoseSettings(images=(tmp_path / "empty",), model=model_file))
 
 
 def test_the_newest_model_of_the_study_is_the_default(

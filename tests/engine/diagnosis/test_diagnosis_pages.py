@@ -7,13 +7,13 @@ import pydicom
 import pytest
 from dicom_samples import dicom_bytes
 from PIL import Image
+from pulling import pull_job
 from pypdf import PdfReader
 from tiny_model import CLASSES, write_model
 
-from busapp.engine import jobs
 from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.diagnosis.pages import Pages
-from busapp.engine.events import Event, Skipped
+from busapp.engine.events import Skipped
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
@@ -31,10 +31,6 @@ def picture(path: Path, channel: int = 1) -> Path:
     return path
 
 
-def pull(study: Workspace, settings: DiagnoseSettings) -> list[Event]:
-    return list(jobs.start(study, settings))
-
-
 def text_of(pdf: Path) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(pdf).pages)
 
@@ -48,7 +44,7 @@ def test_the_page_says_what_was_found_by_whom_with_what(empty_study: Workspace, 
         reader="Dr Rahel Sommer",
         patient=PATIENT,
     )
-    pull(empty_study, settings)
+    pull_job(empty_study, settings)
     said = text_of(tmp_path / "out" / "page.pdf")
     for words in ("malignant", "a $case_1.png", "Dr Rahel Sommer", PATIENT, "UTC", "tiny.onnx", "75.0%", RESEARCH_USE):
         assert words in said
@@ -59,13 +55,13 @@ def test_the_patient_is_named_on_the_page_and_nowhere_in_the_study(empty_study: 
     model = write_model(tmp_path / "tiny.onnx")
     image = picture(tmp_path / "a.png")
     outputs = {"pdf": tmp_path / "page.pdf", "dicom": tmp_path / "dicom"}
-    pull(empty_study, DiagnoseSettings(images=(image,), model=model, patient=PATIENT, **outputs))
+    pull_job(empty_study, DiagnoseSettings(images=(image,), model=model, patient=PATIENT, **outputs))
     assert PATIENT in text_of(tmp_path / "page.pdf")
     empty_study.close()
     everything = [path for path in empty_study.root.rglob("*") if path.is_file()]
     assert len(everything) > 3
     assert not [path for path in everything if PATIENT.encode() in path.read_bytes()]
-    pull(empty_study, DiagnoseSettings(images=(image,), model=model, pdf=tmp_path / "nobody.pdf"))
+    pull_job(empty_study, DiagnoseSettings(images=(image,), model=model, pdf=tmp_path / "nobody.pdf"))
     assert "Patient" not in text_of(tmp_path / "nobody.pdf")
 
 
@@ -76,7 +72,7 @@ def test_odd_names_many_classes_and_shapes_make_pages(empty_study: Workspace, tm
         Image.fromarray(noise).save(tmp_path / "in" / f"{name}.png")
     conformal = {"coverage": 0.9, "least_probability": dict.fromkeys(CLASSES, 0.01)}
     model = write_model(tmp_path / "tiny.onnx", conformal=conformal)
-    pull(empty_study, DiagnoseSettings(images=(tmp_path / "in",), model=model, pdf=tmp_path / "pages.pdf"))
+    pull_job(empty_study, DiagnoseSettings(images=(tmp_path / "in",), model=model, pdf=tmp_path / "pages.pdf"))
     assert len(PdfReader(tmp_path / "pages.pdf").pages) == 3
     assert "Not decided" in text_of(tmp_path / "pages.pdf")
 
@@ -89,7 +85,7 @@ def test_a_secondary_capture_belongs_to_the_study_of_its_source(empty_study: Wor
     )
     model = write_model(tmp_path / "tiny.onnx")
     settings = DiagnoseSettings(images=(source,), model=model, dicom=tmp_path / "out", reader="Dr Sommer")
-    pull(empty_study, settings)
+    pull_job(empty_study, settings)
     (written,) = (tmp_path / "out").iterdir()
     made = pydicom.dcmread(written)
     assert made.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
@@ -112,7 +108,7 @@ def test_a_picture_that_is_no_dicom_gets_a_study_of_its_own(empty_study: Workspa
     settings = DiagnoseSettings(
         images=images, model=write_model(tmp_path / "m.onnx"), dicom=tmp_path / "out", patient=PATIENT
     )
-    events = pull(empty_study, settings)
+    events = pull_job(empty_study, settings)
     assert [Path(event.file).name for event in events if isinstance(event, Skipped)] == ["torn.png"]
     made = [pydicom.dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
     assert len(made) == 2 and made[0].StudyInstanceUID != made[1].StudyInstanceUID
@@ -130,7 +126,7 @@ def test_values_of_the_source_that_break_the_standard_stop_nothing(
     with no_warnings():
         source.write_bytes(dicom_bytes(frame, **{keyword: "nonsense"}))
     model = write_model(tmp_path / "tiny.onnx")
-    pull(empty_study, DiagnoseSettings(images=(source,), model=model, dicom=tmp_path / "out"))
+    pull_job(empty_study, DiagnoseSettings(images=(source,), model=model, dicom=tmp_path / "out"))
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
@@ -140,7 +136,7 @@ def frame() -> np.ndarray:
 
 def captures(study: Workspace, tmp_path: Path, images: tuple[Path, ...], **settings: str) -> list[pydicom.Dataset]:
     model = write_model(tmp_path / "tiny.onnx")
-    pull(study, DiagnoseSettings(images=images, model=model, dicom=tmp_path / "out", **settings))
+    pull_job(study, DiagnoseSettings(images=images, model=model, dicom=tmp_path / "out", **settings))
     return [pydicom.dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
 
 

@@ -5,26 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pulling import pull_job
 
-from busapp.engine import jobs
 from busapp.engine.diagnosis.diagnosis import diagnose_one
-from busapp.engine.events import Event, Finished
+from busapp.engine.events import Finished
 from busapp.engine.gan.generators import GeneratorRecord, draw
 from busapp.engine.models.model import Model
-from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings, SynthesizeSettings, ValidateSettings
+from busapp.engine.settings import DiagnoseSettings, ExportSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel
 from busapp.summaries import SUMMARIES
 
 
-def pull(workspace: Workspace, settings: JobSettings) -> list[Event]:
-    return list(jobs.start(workspace, settings))
-
-
 def validated(workspace: Workspace) -> Run:
     settings = ValidateSettings(system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False)
-    pull(workspace, settings)
+    pull_job(workspace, settings)
     return workspace.runs("validate")[0]
 
 
@@ -32,7 +28,7 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
     phantom_study: Workspace, phantom_folder: Path
 ) -> None:
     run = validated(phantom_study)
-    finished = pull(phantom_study, ExportSettings(run=run.id))[-1]
+    finished = pull_job(phantom_study, ExportSettings(run=run.id))[-1]
     assert isinstance(finished, Finished)
     path = Path(finished.result["model"])
     assert path == phantom_study.models_dir / f"{run.id}.onnx"
@@ -48,7 +44,7 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
     assert 0.05 <= model.description.temperature <= 20
 
     image = next((phantom_folder / "malignant").glob("*).png"))
-    diagnosed = pull(phantom_study, DiagnoseSettings(images=(image,)))[-1]
+    diagnosed = pull_job(phantom_study, DiagnoseSettings(images=(image,)))[-1]
     assert isinstance(diagnosed, Finished)
     assert diagnosed.result["model"] == str(path)
     assert sum(diagnosed.result["images"][0]["probabilities"].values()) == pytest.approx(1)
@@ -69,7 +65,7 @@ def test_a_run_becomes_a_model_that_answers_as_its_network_and_knows_where_it_co
 def test_only_finished_validation_runs_are_exported(phantom_study: Workspace) -> None:
     other = phantom_study.new_run("validate", ValidateSettings().model_dump(mode="json"))
     with pytest.raises(BadInput, match="not a finished validation run"):
-        pull(phantom_study, ExportSettings(run=other.id))
+        pull_job(phantom_study, ExportSettings(run=other.id))
     assert phantom_study.models() == []
 
 
@@ -78,7 +74,7 @@ SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_eve
 
 @pytest.fixture
 def synthesis(phantom_study: Workspace) -> Run:
-    pull(phantom_study, SynthesizeSettings.model_validate({"class_name": "malignant", "count": 0, **SMALL}))
+    pull_job(phantom_study, SynthesizeSettings.model_validate({"class_name": "malignant", "count": 0, **SMALL}))
     return phantom_study.runs("synthesize")[0]
 
 
@@ -86,7 +82,7 @@ def test_generator_is_exported_as_a_keras_file_that_says_what_it_is(
     phantom_study: Workspace, synthesis: Run, tmp_path: Path
 ) -> None:
     out = tmp_path / "new" / "malignant.keras"
-    finished = pull(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=out))[-1]
+    finished = pull_job(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=out))[-1]
     assert isinstance(finished, Finished)
     about = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert finished.result == {
@@ -125,8 +121,8 @@ def test_each_kind_of_run_has_its_format(phantom_study: Workspace, synthesis: Ru
     ]
     for run, file_format, out, words in refused:
         with pytest.raises(BadInput, match=words):
-            pull(phantom_study, ExportSettings(run=run, format=file_format, out=out))  # type: ignore[arg-type]
+            pull_job(phantom_study, ExportSettings(run=run, format=file_format, out=out))  # type: ignore[arg-type]
     (synthesis.folder / "generator.keras").write_bytes(b"nothing")
     with pytest.raises(BadModel, match="cannot be read"):
-        pull(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=tmp_path / "a.keras"))
+        pull_job(phantom_study, ExportSettings(run=synthesis.id, format="keras", out=tmp_path / "a.keras"))
     assert not list(tmp_path.glob("a.*"))

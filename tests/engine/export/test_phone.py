@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pulling import gather, pull_job
 from skimage.exposure import equalize_adapthist
 
 from busapp.engine import jobs
@@ -25,7 +26,7 @@ from busapp.engine.gan.keras_setup import keras_on, tensorflow
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.metrics import softmax
 from busapp.engine.models.model import Model
-from busapp.engine.settings import ExportSettings, JobSettings, ValidateSettings
+from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel, NotEnoughImages
 from busapp.summaries import SUMMARIES
@@ -33,10 +34,6 @@ from busapp.summaries import SUMMARIES
 TINY = ValidateSettings(
     system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False, recipe="careful"
 )
-
-
-def pull(workspace: Workspace, settings: JobSettings) -> list[Event]:
-    return list(jobs.start(workspace, settings))
 
 
 def lively(width: float, n_classes: int, pixels: np.ndarray) -> torch.nn.Module:
@@ -92,9 +89,9 @@ def exported(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) 
     root = tmp_path_factory.mktemp("phone")
     shutil.copytree(_phantom_template, root / "study")
     workspace = Workspace.open(root / "study")
-    pull(workspace, TINY.model_copy(update={"equalise": True}))
+    pull_job(workspace, TINY.model_copy(update={"equalise": True}))
     run = workspace.runs("validate")[0].id
-    events = pull(workspace, ExportSettings(run=run, format="tflite", out=root / "new" / "app"))
+    events = pull_job(workspace, ExportSettings(run=run, format="tflite", out=root / "new" / "app"))
     assert isinstance(events[-1], Finished)
     yield Exported(workspace, run, root / "new" / "app", events[-1].result, events)
     workspace.close()
@@ -185,7 +182,7 @@ def test_the_folder_says_what_the_model_is_worth_and_names_nobody(exported: Expo
 @pytest.fixture(scope="module")
 def onnx(exported: Exported) -> dict[str, Any]:
     """The result of the same run's export as ONNX."""
-    finished = pull(exported.workspace, ExportSettings(run=exported.run))[-1]
+    finished = pull_job(exported.workspace, ExportSettings(run=exported.run))[-1]
     assert isinstance(finished, Finished)
     return finished.result
 
@@ -218,7 +215,7 @@ def test_onnx_goes_to_the_studys_models_and_into_a_folder_that_is_replaced(
 ) -> None:
     workspace, folder = exported.workspace, Path(onnx["folder"])
     (folder / "labels.txt").write_text("of the earlier export")
-    finished = pull(workspace, ExportSettings(run=exported.run))[-1]  # "Use for diagnosis" may be pressed again
+    finished = pull_job(workspace, ExportSettings(run=exported.run))[-1]  # "Use for diagnosis" may be pressed again
     assert isinstance(finished, Finished) and finished.result == onnx
     assert (folder / "labels.txt").read_text().splitlines() == ["benign", "malignant", "normal"]
     assert folder == workspace.root / "exports" / f"{exported.run}-onnx"
@@ -248,7 +245,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(exported: Exported, tm
         (tmp_path / "file" / "below", "not a folder"),
     ):
         with pytest.raises(BadInput, match=words):
-            pull(exported.workspace, ExportSettings(run=exported.run, format="tflite", out=out))
+            pull_job(exported.workspace, ExportSettings(run=exported.run, format="tflite", out=out))
     assert (tmp_path / "full" / "agreement.json").read_text() == "mine"
     default = tmp_path / "exports" / "run-onnx"
     assert place_for(None, default) == default
@@ -276,12 +273,7 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
         return ModelFile("a file", b"1234", run, {"logits": 0}, rounded)
 
     def compare(*files: ModelFile) -> tuple[list[Event], list[dict[str, Any]]]:
-        job, events = agreement(files, network, examples, Preprocessing(8), temperature=2.0), []
-        while True:
-            try:
-                events.append(next(job))
-            except StopIteration as end:
-                return events, end.value
+        return gather(agreement(files, network, examples, Preprocessing(8), temperature=2.0))
 
     events, (same, other) = compare(file(0), file(0.5, rounded=True))
     assert [event.file for event in events if isinstance(event, Skipped)] == [

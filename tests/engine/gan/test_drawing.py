@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pulling import gather
 
 from busapp.engine.catalog import Cover, NewImage
-from busapp.engine.events import Event, Note
+from busapp.engine.events import Note
 from busapp.engine.gan import drawing
 from busapp.engine.gan.drawing import (
     Drawn,
@@ -90,13 +91,9 @@ def study(empty_study: Workspace) -> Iterator[tuple[Workspace, GeneratorRecord, 
     yield empty_study, GeneratorRecord(run.folder, "malignant", trained_on, SETTINGS), pixels
 
 
-def gather(job: Any) -> tuple[list[str], Drawn]:
-    events: list[Event] = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return [event.text for event in events if isinstance(event, Note)], end.value
+def drawn_by(job: Any) -> tuple[list[str], Drawn]:
+    events, drawn = gather(job)
+    return [event.text for event in events if isinstance(event, Note)], drawn
 
 
 def draws(monkeypatch: pytest.MonkeyPatch, *parts: Pixels) -> list[tuple[int, int]]:
@@ -119,7 +116,7 @@ def test_copies_are_left_out_and_drawing_ends(
 ) -> None:
     workspace, record, real = study
     asked = draws(monkeypatch, np.concatenate([real[:2], FRESH[:1]]), FRESH[1:])
-    said, drawn = gather(draw_new(workspace, record, 3, "drawing", start=7))
+    said, drawn = drawn_by(draw_new(workspace, record, 3, "drawing", start=7))
     assert asked == [(9, 7)]
     np.testing.assert_array_equal(drawn.pixels, FRESH[:3])
     np.testing.assert_array_equal(drawn.copied, real[:2])
@@ -130,7 +127,7 @@ def test_copies_are_left_out_and_drawing_ends(
     assert said == ["drawing: 2 copies of training images stayed out."]
 
     draws(monkeypatch, real, real)
-    said, drawn = gather(draw_new(workspace, record, 3, "drawing"))
+    said, drawn = drawn_by(draw_new(workspace, record, 3, "drawing"))
     assert (len(drawn.copies), len(drawn.pixels)) == (8, 0)
     assert said[0].startswith("drawing: only 0 of 3 were kept; 8 drawn images nearly equalled training images.")
 
@@ -140,7 +137,7 @@ def test_nothing_is_loaded_where_nothing_is_wanted(
 ) -> None:
     workspace, record, _ = study
     asked = draws(monkeypatch)
-    assert gather(draw_new(workspace, record, 0, "drawing"))[1].pixels.shape == (0, 16, 16, 3)
+    assert drawn_by(draw_new(workspace, record, 0, "drawing"))[1].pixels.shape == (0, 16, 16, 3)
     assert asked == []
 
 
@@ -153,7 +150,7 @@ def test_what_is_set_aside_is_known_by_its_content_and_by_its_place(
     [image] = workspace.catalog.images(kind="synthetic")
     workspace.catalog.exclude([image.id], "unfit")
     draws(monkeypatch, FRESH)
-    said, drawn = gather(draw_new(workspace, record, 2, "drawing"))
+    said, drawn = drawn_by(draw_new(workspace, record, 2, "drawing"))
     assert ([one.number for one in drawn.kept], drawn.left_out) == ([1, 3], 1)
     assert said == ["drawing: 1 drawn image that the study has set aside stayed out."]
 
@@ -161,7 +158,7 @@ def test_what_is_set_aside_is_known_by_its_content_and_by_its_place(
     elsewhere = FRESH.copy()
     elsewhere[1, 0, 0, 0] ^= 1  # as another device might round it
     draws(monkeypatch, elsewhere)
-    assert gather(draw_new(workspace, record, 2, "drawing"))[1].left_out == 1
+    assert drawn_by(draw_new(workspace, record, 2, "drawing"))[1].left_out == 1
 
 
 def test_what_is_set_aside_is_known_where_it_was_covered_and_where_no_table_names_it(
@@ -180,13 +177,13 @@ def test_what_is_set_aside_is_known_where_it_was_covered_and_where_no_table_name
     elsewhere = FRESH.copy()
     elsewhere[2, 0, 0, 0] ^= 1  # as another device might round it
     draws(monkeypatch, elsewhere)
-    _, drawn = gather(draw_new(workspace, record, 2, "drawing"))
+    _, drawn = drawn_by(draw_new(workspace, record, 2, "drawing"))
     assert ([one.number for one in drawn.kept], drawn.left_out) == ([1, 4], 2)
 
     elsewhere[1, 0, 0, 0] ^= 1
     write_drawn(record.folder, [DrawnImage(2, "", covered.sha256, "", "", 0.0, False, False)])
     draws(monkeypatch, elsewhere)
-    assert gather(draw_new(workspace, record, 2, "drawing"))[1].left_out == 2
+    assert drawn_by(draw_new(workspace, record, 2, "drawing"))[1].left_out == 2
 
 
 def test_an_image_that_cannot_be_compared_with_is_told(
@@ -195,7 +192,7 @@ def test_an_image_that_cannot_be_compared_with_is_told(
     workspace, record, real = study
     workspace.image_path(workspace.catalog.images()[0]).unlink()
     draws(monkeypatch, real)
-    said, drawn = gather(draw_new(workspace, record, 1, "drawing"))
+    said, drawn = drawn_by(draw_new(workspace, record, 1, "drawing"))
     assert len(drawn.kept) == 1, "nobody can know that it is a copy"
     assert said[0].startswith("1 image that the generator was trained on cannot be read any more")
 

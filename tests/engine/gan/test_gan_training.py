@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from pulling import gather
 
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
 from busapp.engine.gan import dcgan, training
@@ -46,15 +47,6 @@ def train(pixels: Pixels, folder: Path, **given: object) -> Training:
     return train_generator(pixels, settings_of(**given), folder, trained_on=[f"{n:064x}" for n in range(len(pixels))])
 
 
-def run_to_end(job: Training) -> tuple[list[Event], TrainedGenerator]:
-    events = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
-
-
 def close_after(job: Training, last: Callable[[Event], bool]) -> list[Event]:
     events = []
     for event in job:
@@ -68,7 +60,7 @@ def close_after(job: Training, last: Callable[[Event], bool]) -> list[Event]:
 @pytest.fixture(scope="module")
 def whole(pixels: Pixels, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], TrainedGenerator]:
     """A training that nobody stopped."""
-    return run_to_end(train(pixels, tmp_path_factory.mktemp("whole")))
+    return gather(train(pixels, tmp_path_factory.mktemp("whole")))
 
 
 def epochs_of(events: list[Event]) -> list[tuple[float, ...]]:
@@ -109,7 +101,7 @@ def test_resumed_training_ends_with_the_same_numbers(
     whole: tuple[list[Event], TrainedGenerator], pixels: Pixels, tmp_path: Path, done: int
 ) -> None:
     before = close_after(train(pixels, tmp_path), lambda event: isinstance(event, Progress) and event.done == done)
-    after, trained = run_to_end(train(pixels, tmp_path))
+    after, trained = gather(train(pixels, tmp_path))
     assert epochs_of(before) + epochs_of(after) == epochs_of(whole[0])
     assert trained.steps == whole[1].steps
     ours, theirs = (load_checkpoint(folder / CHECKPOINT)[0] for folder in (tmp_path, whole[1].record.folder))
@@ -122,16 +114,16 @@ def test_resumed_training_ends_with_the_same_numbers(
 def test_training_that_is_closed_while_an_epoch_is_told_tells_it_again(pixels: Pixels, tmp_path: Path) -> None:
     close_after(train(pixels, tmp_path), lambda event: isinstance(event, GanEpochEnded) and event.epoch == 4)
     assert not (tmp_path / "samples" / "epoch-00004.png").exists()
-    events, trained = run_to_end(train(pixels, tmp_path))
+    events, trained = gather(train(pixels, tmp_path))
     assert [type(event) for event in events] == [GanEpochEnded, SamplesDrawn, CheckpointSaved]
     assert (tmp_path / "samples" / "epoch-00004.png").exists()
     assert trained.steps == 12
 
 
 def test_training_that_is_done_is_not_done_again(pixels: Pixels, tmp_path: Path) -> None:
-    run_to_end(train(pixels, tmp_path, epochs=1))
+    gather(train(pixels, tmp_path, epochs=1))
     (tmp_path / "generator.json").unlink()
-    events, trained = run_to_end(train(pixels, tmp_path, epochs=1))
+    events, trained = gather(train(pixels, tmp_path, epochs=1))
     assert not events
     assert trained.record.network_file.exists()
 
@@ -149,7 +141,7 @@ def test_checkpoint_of_other_settings_or_images_is_refused(pixels: Pixels, tmp_p
 
 
 def test_class_smaller_than_a_batch_is_one_step(pixels: Pixels, tmp_path: Path) -> None:
-    events, trained = run_to_end(train(pixels, tmp_path, epochs=2, batch_size=150))
+    events, trained = gather(train(pixels, tmp_path, epochs=2, batch_size=150))
     assert trained.steps == 2
     assert len(epochs_of(events)) == 2
 
@@ -177,9 +169,9 @@ def test_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_with(
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(NoSpace, match="disk is full"):
-        run_to_end(train(pixels, tmp_path))
+        gather(train(pixels, tmp_path))
     monkeypatch.undo()
-    events, trained = run_to_end(train(pixels, tmp_path))
+    events, trained = gather(train(pixels, tmp_path))
     assert epochs_of(events)[0][0] == 3, "it goes on behind the first checkpoint"
     assert (trained.g_loss, trained.d_loss) == (whole[1].g_loss, whole[1].d_loss)
 
@@ -197,7 +189,7 @@ def test_sure_discriminator_and_collapse_are_warned_of_once(
     pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "step", lambda *_: np.array([9.0, 0.01, 0.99, 0.01], np.float32))
-    events, _ = run_to_end(train(pixels, tmp_path, epochs=training.SURE_EPOCHS + 30))
+    events, _ = gather(train(pixels, tmp_path, epochs=training.SURE_EPOCHS + 30))
     notes = [event for event in events if isinstance(event, Note)]
     assert all(note.level == "warning" for note in notes)
     assert sorted(note.text.split()[0] for note in notes) == ["For", "The"]
@@ -209,9 +201,9 @@ def test_training_goes_on_with_the_framework_that_it_began_with(
     pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     close_after(train(pixels, tmp_path, backend="torch"), lambda event: isinstance(event, Progress) and event.done == 4)
-    _, trained = run_to_end(train(pixels, tmp_path))  # which would take TensorFlow on a machine without a GPU
+    _, trained = gather(train(pixels, tmp_path))  # which would take TensorFlow on a machine without a GPU
     assert trained.framework == "torch"
-    whole, _ = run_to_end(train(pixels, tmp_path / "whole", backend="torch")), None
+    whole, _ = gather(train(pixels, tmp_path / "whole", backend="torch")), None
     ours, theirs = (load_checkpoint(folder / CHECKPOINT)[0] for folder in (tmp_path, tmp_path / "whole"))
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
@@ -221,8 +213,8 @@ def test_training_goes_on_with_the_framework_that_it_began_with(
 def test_averaged_weights_are_drawn_with_saved_and_resumed(pixels: Pixels, tmp_path: Path) -> None:
     averaged = {"weight_averaging": 0.9, "alterations": True, "spectral": True}
     close_after(train(pixels, tmp_path, **averaged), lambda event: isinstance(event, Progress) and event.done == 5)
-    _, trained = run_to_end(train(pixels, tmp_path, **averaged))
-    _, whole = run_to_end(train(pixels, tmp_path / "whole", **averaged))
+    _, trained = gather(train(pixels, tmp_path, **averaged))
+    _, whole = gather(train(pixels, tmp_path / "whole", **averaged))
     np.testing.assert_array_equal(draw(trained.record, 4), draw(whole.record, 4))
     arrays, _ = load_checkpoint(tmp_path / CHECKPOINT)
     assert not np.array_equal(arrays["averaged/000"], arrays["generator/000"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pulling import gather
 
 from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.events import Event, Note, Progress, Skipped
@@ -24,7 +25,7 @@ from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation import fold_generators
-from busapp.engine.validation.fold_generators import FoldImages, fold_images, plan
+from busapp.engine.validation.fold_generators import fold_images, plan
 from busapp.engine.validation.training_data import Synthetic
 from busapp.errors import BadModel, NotEnoughImages
 
@@ -52,15 +53,6 @@ def new_run(study: Workspace, kind: str) -> Run:
 
 def images(study: Workspace) -> list[ImageRecord]:
     return study.catalog.images(class_name="malignant")
-
-
-def gather(job: object) -> tuple[list[object], FoldImages]:
-    events = []
-    while True:
-        try:
-            events.append(next(job))  # type: ignore[call-overload]
-        except StopIteration as end:
-            return events, end.value
 
 
 def test_generators_of_both_kinds_of_runs_are_found_the_newest_first(empty_study: Workspace) -> None:

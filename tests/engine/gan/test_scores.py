@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pulling import gather
 from scipy.linalg import sqrtm
 
 from busapp.engine.gan.scores import (
@@ -27,14 +28,9 @@ def sample(count: int, shift: float = 0.0, seed: int = 0, width: int = 16) -> Fe
 
 def judged(real: Features, drawn: Features, groups: Any = None, seed: int = 0) -> Scores:
     steps = judge(real, drawn, range(len(real)) if groups is None else groups, seed=seed)
-    done = []
-    while True:
-        try:
-            done.append(next(steps))
-        except StopIteration as end:
-            assert done == list(range(1, 101))
-            scores: Scores = end.value
-            return scores
+    done, scores = gather(steps)
+    assert done == list(range(1, 101))
+    return scores
 
 
 def test_kid_is_the_unbiased_estimate_written_as_sums() -> None:

@@ -13,7 +13,7 @@ from tiny_model import CLASSES, SIZE, write_model
 
 from busapp.engine import jobs
 from busapp.engine.classifiers.training import Learner
-from busapp.engine.diagnosis.diagnosis import Diagnoser, diagnose_one
+from busapp.engine.diagnosis.diagnosis import diagnose_one
 from busapp.engine.events import Event, Finished
 from busapp.engine.gan import generators
 from busapp.engine.gan.drawing import Drawn, DrawnImage
@@ -27,6 +27,7 @@ from busapp.engine.settings import DiagnoseSettings, ExportSettings, JobSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.steps import run_to_end
 from busapp.engine.validation import fold_generators
 from busapp.engine.validation.fold_generators import FoldImages
 from busapp.engine.validation.training_data import Synthetic, balance
@@ -55,18 +56,18 @@ def speckle() -> Image.Image:
 def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Pixels]]:
     """What the networks were really given: in training, and by the model file."""
     given: dict[str, list[Pixels]] = {"training": [], "model": []}
-    prepare, run = Learner.prepare, Diagnoser.run
+    prepare, run = Learner.prepare, Model.run
 
     def prepared(self: Learner, pixels: Pixels) -> Any:
         given["training"].append(pixels)
         return prepare(self, pixels)
 
-    def ran(self: Diagnoser, pixels: Pixels) -> Any:
+    def ran(self: Model, pixels: Pixels) -> Any:
         given["model"].append(pixels)
         return run(self, pixels)
 
     monkeypatch.setattr(Learner, "prepare", prepared)
-    monkeypatch.setattr(Diagnoser, "run", ran)
+    monkeypatch.setattr(Model, "run", ran)
     return given
 
 
@@ -142,13 +143,7 @@ def test_drawn_images_are_equalised_like_the_real_ones(
 
 def balanced(workspace: Workspace, run: Run, settings: ValidateSettings) -> Synthetic:
     selection = select(workspace, settings)
-    steps = balance(workspace, run, selection, selection.records, frozenset(), settings, "all images")
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            found: Synthetic = ended.value
-            return found
+    return run_to_end(balance(workspace, run, selection, selection.records, frozenset(), settings, "all images"))
 
 
 def test_generators_learn_from_plain_images(phantom_study: Workspace) -> None:
@@ -167,7 +162,7 @@ def test_a_model_file_says_how_it_wants_its_images(tmp_path: Path) -> None:
     assert not Model.load(old).description.equalise and "equalised" not in " ".join(Model.load(old).card())
     assert Model.load(new).description.equalise
     for path, preprocessing in ((old, Preprocessing(SIZE)), (new, Preprocessing(SIZE, equalise=True))):
-        answers = Diagnoser(Model.load(path)).run(preprocessing.pixels(image)[None])
+        answers = Model.load(path).run(preprocessing.pixels(image)[None])
         found = diagnose_one(path, image)
         assert list(found.probabilities.values()) == pytest.approx(list(softmax(answers.logits)[0]))
         assert found.heat_maps[CLASSES[0]] == pytest.approx(answers.maps[0, 0] / answers.maps[0, 0].max())

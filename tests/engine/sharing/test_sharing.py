@@ -16,11 +16,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pulling import result_of
 
 from busapp.cli import main
 from busapp.engine import jobs
 from busapp.engine.catalog import Cover, FoundPair, NewImage
-from busapp.engine.events import Event, Finished, Note, Progress, Skipped
+from busapp.engine.events import Event, Note, Progress, Skipped
 from busapp.engine.gan.drawing import DrawnImage, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.images.preprocessing import decode, read_image
@@ -35,11 +36,6 @@ from busapp.errors import BadInput, NoSpace, NotEnoughImages
 
 def shared(workspace: Workspace, out: Path, **settings: Any) -> list[Event]:
     return list(jobs.start(workspace, ShareSettings(out=out, **settings)))
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:

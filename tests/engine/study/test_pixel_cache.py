@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pulling import gather
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.curation.covering import cover_image
@@ -24,12 +25,8 @@ SMALL = Preprocessing(32)
 
 
 def loaded(workspace: Workspace, preparing: Preprocessing = SMALL) -> tuple[list[ImageRecord], Pixels, list[Event]]:
-    job, events = load_pixels(workspace, workspace.catalog.images(), preparing), []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as ended:
-            return (*ended.value, events)
+    events, found = gather(load_pixels(workspace, workspace.catalog.images(), preparing))
+    return (*found, events)
 
 
 def plain(workspace: Workspace, preparing: Preprocessing = SMALL) -> Pixels:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pulling import result_of
 
 from busapp.engine import jobs
 from busapp.engine.catalog import Catalog, NewImage
 from busapp.engine.estimates import estimate
-from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Job, Note, Progress, SamplesDrawn
+from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Job, Note, Progress, SamplesDrawn
 from busapp.engine.gan.drawing import read_drawn, stored_png, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.settings import BalanceSettings, SynthesizeSettings
@@ -86,11 +87,6 @@ def more_images(study: Workspace, class_name: str, count: int) -> None:
         picture = np.asarray(np.random.default_rng(number).integers(0, 255, (16, 16, 3)), np.uint8)
         sha256 = study.store_image(stored_png(picture), ".png")
         study.catalog.add([NewImage(f"n{number}.png", sha256, ".png", class_name, 16, 16)], "more")
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def texts(events: list[Event]) -> list[str]:

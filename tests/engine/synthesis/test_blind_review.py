@@ -9,7 +9,6 @@ from drawn_runs import drawn_images, drawn_run
 from scipy.stats import binomtest
 
 from busapp.engine.catalog import FoundPair, Kind
-from busapp.engine.events import Event
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.metrics import exact95
 from busapp.engine.study.runs import Run
@@ -28,6 +27,7 @@ from busapp.engine.synthesis.blind_review import (
     unfit_in_words,
     without_effect,
 )
+from busapp.engine.utils.steps import run_to_end
 from busapp.errors import BadInput, NotEnoughImages
 
 Answer = Callable[[Question], tuple[Kind, bool, str]]
@@ -39,14 +39,7 @@ def truthful(question: Question) -> tuple[Kind, bool, str]:
 
 def load(study: Workspace, run: Run, review: BlindReview) -> tuple[BlindReview, dict[int, Pixels]]:
     """Prepare to the end."""
-    steps = prepare(study, run, review)
-    events: list[Event] = []
-    while True:
-        try:
-            events.append(next(steps))
-        except StopIteration as end:
-            prepared: tuple[BlindReview, dict[int, Pixels]] = end.value
-            return prepared
+    return run_to_end(prepare(study, run, review))
 
 
 def answer(run: Run, review: BlindReview, by: Answer = truthful, most: int = 1000) -> BlindReview:

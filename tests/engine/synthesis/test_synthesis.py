@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pulling import result_of
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, Finished, Job, Note, Progress
+from busapp.engine.events import Event, Job, Note, Progress
 from busapp.engine.gan import drawing
 from busapp.engine.gan.drawing import known_of, read_drawn
 from busapp.engine.images.preprocessing import Preprocessing, read_image
@@ -49,11 +50,6 @@ def channel_means(pixels: Any, weights_file: object = None) -> Any:
 @pytest.fixture(autouse=True)
 def _embed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("busapp.engine.classifiers.features.embed", channel_means)
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def texts(events: list[Event]) -> list[str]:

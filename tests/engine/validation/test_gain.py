@@ -5,14 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pulling import pull, result_of
 
 from busapp.engine import estimates, jobs
-from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note
+from busapp.engine.events import CheckpointSaved, EpochEnded, FoldEnded, Note
 from busapp.engine.results import verdict
 from busapp.engine.results.measured import longest_runs
 from busapp.engine.results.predictions import FILE, Prediction, read_predictions
@@ -40,21 +41,6 @@ AUGMENTED = "system1, strict, 4 altered copies, class weighting 1"
 
 def tiny(**changes: Any) -> GainSettings:
     return GainSettings.model_validate(TINY | changes)
-
-
-def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-    events = []
-    for event in job:
-        events.append(event)
-        if until(event):
-            job.close()
-            break
-    return events
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def states(study: Workspace) -> dict[str, str]:

@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pulling import pull, result_of
 
 from busapp.engine import estimates, jobs
 from busapp.engine.catalog import FoundPair
-from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress
+from busapp.engine.events import CheckpointSaved, EpochEnded, Finished, FoldEnded, Note, Progress
 from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.settings.systems import possible_leaks
@@ -35,21 +35,6 @@ TINY: dict[str, Any] = {
 
 def tiny(**changes: Any) -> LeaksSettings:
     return LeaksSettings.model_validate(TINY | changes)
-
-
-def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-    events = []
-    for event in job:
-        events.append(event)
-        if until(event):
-            job.close()
-            break
-    return events
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def states(study: Workspace) -> dict[str, str]:

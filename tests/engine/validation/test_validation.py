@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pulling import pull, result_of
 
 from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
@@ -24,6 +25,7 @@ from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import make_folds, select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.steps import run_to_end
 from busapp.engine.validation.evidence import read_evidence
 from busapp.engine.validation.study import Study
 from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
@@ -42,21 +44,6 @@ def tiny(**changes: Any) -> ValidateSettings:
         "pretrained": False,
     }
     return ValidateSettings.model_validate({**given, **changes})
-
-
-def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-    events = []
-    for event in job:
-        events.append(event)
-        if until(event):
-            job.close()
-            break
-    return events
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    assert isinstance(events[-1], Finished)
-    return events[-1].result
 
 
 def numbers(result: dict[str, Any]) -> dict[str, Any]:
@@ -310,9 +297,9 @@ def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_imag
     assert numbers(result_of(again)) == numbers(result)
 
     run = the_run(unbalanced)
-    network = pull_value(train_final(unbalanced, run))
+    network = run_to_end(train_final(unbalanced, run))
     assert (run.folder / "final.safetensors").exists()
-    kept = pull_value(train_final(unbalanced, run))
+    kept = run_to_end(train_final(unbalanced, run))
     for (name, first), (_, second) in zip(network.state_dict().items(), kept.state_dict().items(), strict=True):
         assert first.equal(second), name
     assert not kept.training
@@ -331,18 +318,10 @@ def test_what_came_into_the_study_while_a_run_was_at_work_was_seen_by_no_generat
     assert begun.forbidden(folds[0]) == before | {covered.sha256}
 
 
-def pull_value(steps: Any) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            return ended.value
-
-
 def test_only_a_finished_validation_gives_a_model(study: Workspace) -> None:
     pull(jobs.start(study, tiny()), until=lambda event: isinstance(event, EpochEnded))
     with pytest.raises(BadInput, match="finished validation"):
-        pull_value(train_final(study, the_run(study)))
+        run_to_end(train_final(study, the_run(study)))
 
 
 def test_predictions_that_are_not_there_are_said(study: Workspace, tmp_path: Path) -> None:
@@ -383,7 +362,7 @@ def test_a_model_is_trained_as_its_run_was(study: Workspace, monkeypatch: pytest
     def weights() -> dict[str, Any]:
         (the_run(study).folder / "final.safetensors").unlink(missing_ok=True)
         return {
-            name: value.numpy() for name, value in pull_value(train_final(study, the_run(study))).state_dict().items()
+            name: value.numpy() for name, value in run_to_end(train_final(study, the_run(study))).state_dict().items()
         }
 
     pull(jobs.start(study, tiny(epochs=1, recipe="careful")))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from pulling import pull
 
 from busapp import cli
 from busapp.engine import jobs
@@ -38,16 +39,6 @@ TINY: dict[str, Any] = {
 
 def tiny(**changes: Any) -> ValidateSettings:
     return ValidateSettings.model_validate({**TINY, **changes})
-
-
-def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-    events = []
-    for event in job:
-        events.append(event)
-        if until(event):
-            job.close()
-            break
-    return events
 
 
 def the_run(workspace: Workspace) -> Run:

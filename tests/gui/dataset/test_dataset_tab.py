@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +17,6 @@ from busapp.gui.dataset.import_preview import ImportPreview
 from busapp.gui.dataset.tab import DatasetTab
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.jobs.job_thread import Outcome
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[DatasetTab]:
-    tab = DatasetTab()
-    tab.study_changed.connect(tab.refresh)  # as the window does
-    qtbot.addWidget(tab)
-    tab.resize(1200, 700)
-    tab.show()
-    yield tab
-    tab.shut_down()
 
 
 def _preview(qtbot: QtBot, tab: DatasetTab) -> ImportPreview:

@@ -1,6 +1,5 @@
 """The Diagnosis tab as a user meets it, with a real tiny ONNX model: one image, many images, the clipboard."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,16 +41,6 @@ def study(phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "nothing ships")
     write_model(phantom_study.models_dir / "r1.onnx")
     return phantom_study
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[DiagnosisTab]:
-    tab = DiagnosisTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
 
 
 def drop(tab: DiagnosisTab, *files: Path) -> None:

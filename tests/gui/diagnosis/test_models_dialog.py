@@ -195,13 +195,9 @@ def test_without_a_model_the_way_to_one_is_told(
 
 
 @pytest.fixture
-def tab(qtbot: QtBot, study: Workspace) -> Iterator[DiagnosisTab]:
-    tab = DiagnosisTab()
-    qtbot.addWidget(tab)
-    tab.show()
+def tab(tab: DiagnosisTab, study: Workspace) -> DiagnosisTab:
     tab.open_study(study)
-    yield tab
-    tab.shut_down()
+    return tab
 
 
 def opened(qtbot: QtBot, tab: DiagnosisTab) -> ModelsDialog:

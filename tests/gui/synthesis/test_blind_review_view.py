@@ -1,7 +1,5 @@
 """A blinded review as a reader does it: by keys, with interruptions, and without anything that tells the truth."""
 
-from collections.abc import Iterator
-
 import pytest
 from drawn_runs import drawn_images, drawn_run
 from PySide6.QtCore import QPoint, Qt, QTimer
@@ -17,18 +15,6 @@ from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.synthesis.tab import SynthesisTab
 
 CHOICE = {"real": Qt.Key.Key_R, "synthetic": Qt.Key.Key_S}
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[SynthesisTab]:
-    tab = SynthesisTab()
-    tab.study_changed.connect(tab.refresh)  # as the window does
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
-    tab.shut_down()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Drawn images beside their nearest training images."""
 
-from collections.abc import Iterator
-
 import pytest
 from drawn_runs import drawn_images, drawn_run, noise_png, write_drawn
 from PySide6.QtCore import Qt
@@ -13,17 +11,6 @@ from busapp.engine.utils.files import sha256_of
 from busapp.gui.images.thumbnails import Look
 from busapp.gui.synthesis.nearest_viewer import NearestViewer
 from busapp.gui.synthesis.tab import SynthesisTab
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[SynthesisTab]:
-    tab = SynthesisTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
-    tab.shut_down()
 
 
 @pytest.fixture

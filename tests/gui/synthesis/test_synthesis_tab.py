@@ -1,6 +1,5 @@
 """The Synthesis tab as a user meets it: settings, a live run, an old run, and what stands there before any."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,6 @@ from busapp.engine.settings import ImportSettings, ShareSettings, SynthesizeSett
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.synthesis.tab import SynthesisTab
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[SynthesisTab]:
-    tab = SynthesisTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
 
 
 def test_an_empty_study_says_what_to_do(tab: SynthesisTab, empty_study: Workspace) -> None:

@@ -1,7 +1,6 @@
 """Runs side by side, as a user meets them: chosen in the list, read, exported, and left again."""
 
 import csv
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +21,6 @@ STRICT = ValidateSettings(folds=2, epochs=1)
 OTHER_FOLDS = ValidateSettings(folds=3, epochs=1)
 PUBLISHED = ValidateSettings(folds=2, epochs=1, protocol="published")
 COUNTED = {"groups_split": 3, "weights_carried_over": 1}
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
-    tab = ValidationTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
-    tab.shut_down()
 
 
 def _click(qtbot: QtBot, tab: ValidationTab, run: Run, key: Qt.KeyboardModifier) -> None:

@@ -1,7 +1,6 @@
 """What synthetic images are worth, as a user meets it: how to measure it, the verdict, the plots, and going on."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +100,6 @@ def _measured(study: Workspace, result: dict[str, Any], *, finished: bool = True
             recorded.close()
             break
     return run
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
-    tab = ValidationTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
-    tab.shut_down()
 
 
 @pytest.fixture

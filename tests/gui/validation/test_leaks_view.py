@@ -1,7 +1,6 @@
 """What leaks are worth, as a user meets it: how to measure it, the waterfall, and each leak alone."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +82,6 @@ def _measured(study: Workspace, *, finished: bool = True) -> Run:
             recorded.close()
             break
     return run
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
-    tab = ValidationTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
-    tab.shut_down()
 
 
 def _open(qtbot: QtBot, tab: ValidationTab) -> None:

@@ -1,6 +1,5 @@
 """The Validation tab as a user meets it: protocols and their leaks, curves, matrix, numbers, and the way on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,16 +23,6 @@ from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.validation.validation_result import remarks
 
 SMALL = ValidateSettings(folds=2, epochs=3)
-
-
-@pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
-    tab = ValidationTab()
-    qtbot.addWidget(tab)
-    tab.resize(1280, 690)
-    tab.show()
-    qtbot.waitExposed(tab)
-    yield tab
 
 
 def test_an_empty_study_says_what_to_do(tab: ValidationTab, empty_study: Workspace) -> None:

@@ -1,0 +1,16 @@
+"""What the tests of the Validation tab share."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+from tabs import shown
+
+from busapp.gui.validation.tab import ValidationTab
+
+
+@pytest.fixture
+def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
+    """The tab on the screen, without a study."""
+    with shown(ValidationTab(), qtbot) as tab:
+        yield tab

@@ -1,0 +1,23 @@
+"""A tab on the screen, without the window around it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from pytestqt.qtbot import QtBot
+
+from busapp.gui.runs.study_tab import StudyTab
+
+Tab = TypeVar("Tab", bound=StudyTab)
+
+
+@contextmanager
+def shown(tab: Tab, qtbot: QtBot) -> Iterator[Tab]:
+    """The tab as large as in a window of 1280×800; a change to the study refreshes it, as the window does."""
+    tab.study_changed.connect(tab.refresh)
+    qtbot.addWidget(tab)
+    tab.resize(1280, 690)
+    tab.show()
+    qtbot.waitExposed(tab)
+    yield tab
+    tab.shut_down()
