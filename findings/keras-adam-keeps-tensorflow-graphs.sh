@@ -29,7 +29,7 @@ def train_and_forget(sum_over_replicas):
     if not sum_over_replicas:
         optimizer._all_reduce_sum_gradients = lambda pairs: pairs
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(network(batch) ** 2)
