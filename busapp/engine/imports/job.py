@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.imports.names import idc, stands_in
-from busapp.engine.imports.sorting import FoundImage, find_images
+from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import Store, Stored
 from busapp.engine.settings import ImportSettings
@@ -38,12 +38,12 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
     study per class, also those set aside), `masks` (files joined to images) and `patients` (how many are named).
 
     Raises:
-        BadInput: as `find_images`.
+        BadInput: as `search_sources`.
         NoSpace: the disk is full; whole images that came in before stay.
     """
     _tidy(workspace, run)
     with ExitStack() as stack:
-        found = yield from _told(find_images(settings.sources, settings.class_name, stack))
+        found = yield from _told(search_sources(settings.sources, settings.class_name, stack))
         for text in found.notes:
             yield Note(text)
         yield from found.skipped

@@ -64,7 +64,7 @@ def suffix_of(name: str) -> str:
     return PurePath(name).suffix.lower()
 
 
-def is_image(name: str) -> bool:
+def has_picture_suffix(name: str) -> bool:
     return suffix_of(name) in IMAGE_SUFFIXES
 
 
@@ -77,7 +77,7 @@ def is_table(name: str) -> bool:
     return suffix_of(name) in _TABLES
 
 
-def is_dicom(name: str) -> bool:
+def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import size_of
-from busapp.engine.imports.sorting import FoundImage, find_images
+from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
 from busapp.engine.settings import ImportSettings
@@ -54,10 +54,10 @@ def preview(
         should_stop: asked every few files; once it says so, the preview ends, and None comes back.
 
     Raises:
-        BadInput: as `find_images`.
+        BadInput: as `search_sources`.
     """
     with ExitStack() as stack:
-        found = run_unless_stopped(find_images(settings.sources, settings.class_name, stack), should_stop)
+        found = run_unless_stopped(search_sources(settings.sources, settings.class_name, stack), should_stop)
         if found is None:
             return None
         seen = Preview(found.kinds, found.notes, found.skipped)

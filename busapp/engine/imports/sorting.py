@@ -19,18 +19,16 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
+from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
 from busapp.engine.imports.tables import list_table, read_table
 from busapp.engine.utils.words import many
-from busapp.errors import BadInput, UnreadableImage
+from busapp.errors import BadInput
 
 CLASS_NAMES_PATIENT: Final = "Its class would be called like its patient; give the class with --class"
-_DICOM_HEAD: Final = 512
-"""Bytes that tell a DICOM file from others."""
 
 
 class ClassUnknown(BadInput):
@@ -57,7 +55,7 @@ class FoundImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """All images of the sources in the order of people (2 before 10); what is left out, with why; what to tell."""
 
     images: list[FoundImage]
@@ -67,7 +65,7 @@ class Found:
     """What each source is: `Folder busi`, `ZIP archive busi.zip`."""
 
 
-def find_images(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[Found]:
+def search_sources(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[SearchResult]:
     """Look through the sources. Archives stay open, and their members readable, until `stack` is closed.
 
     Raises:
@@ -75,7 +73,7 @@ def find_images(sources: Sequence[Path], class_name: str | None, stack: ExitStac
         BadInput: a source is missing, of no known kind, not to be trusted, or holds no image.
     """
     given_class = None if class_name is None else names.class_called(class_name)
-    found = Found([], [], [], [])
+    found = SearchResult([], [], [], [])
     seen: set[str] = set()
     for listing in (yield from _listings(sources, given_class, stack)):
         found.kinds.append(f"{listing.kind} {listing.name}")
@@ -118,9 +116,9 @@ class _Sorting:
         self._pictures: dict[str, list[Entry]] = {}
         """By folder: images, and DICOM files."""
         self._dicom: set[str] = set()
-        self._masks: dict[tuple[str, str], list[Entry]] = {}
+        self._masks: dict[tuple[str, str | None], list[Entry]] = {}
         """By folder and the stem of their image."""
-        self._joined: set[tuple[str, str]] = set()
+        self._joined: set[tuple[str, str | None]] = set()
         self._tables: list[Entry] = []
         self._patients: dict[str, str] = {}
 
@@ -165,29 +163,26 @@ class _Sorting:
 
     def _sort(self, entry: Entry) -> None:
         name = entry.name
-        mask_of = names.image_of_mask(name)
         if names.is_hidden(name):
             self._leave_out(entry, "It is a hidden file")
-        elif names.is_image(name) and mask_of is not None:
-            self._masks.setdefault((entry.folder, mask_of), []).append(entry)
-        elif names.is_image(name):
-            self._pictures.setdefault(entry.folder, []).append(entry)
         elif names.is_table(name):
             self._tables.append(entry)
         elif names.is_archive(name):
             self._leave_out(entry, "It is an archive; import it by itself")
-        elif names.is_dicom(name) or (names.may_be_dicom(name) and self._begins_as_dicom(entry)):
-            self._dicom.add(entry.where)
-            self._pictures.setdefault(entry.folder, []).append(entry)
         else:
-            self._leave_out(entry, "It is not an image")
+            self._sort_image(entry)
 
-    @staticmethod
-    def _begins_as_dicom(entry: Entry) -> bool:
-        try:
-            return is_dicom(entry.read(_DICOM_HEAD))
-        except UnreadableImage:
-            return False
+    def _sort_image(self, entry: Entry) -> None:
+        match file_kind(entry.name, entry.read):
+            case "mask":
+                self._masks.setdefault((entry.folder, names.image_of_mask(entry.name)), []).append(entry)
+            case "picture":
+                self._pictures.setdefault(entry.folder, []).append(entry)
+            case "DICOM":
+                self._dicom.add(entry.where)
+                self._pictures.setdefault(entry.folder, []).append(entry)
+            case None:
+                self._leave_out(entry, "It is not an image")
 
     # -- whose images they are, and of which class -----------------------------------------------------------
 
