@@ -7,6 +7,7 @@ from threading import Event as Flag
 from typing import Final, TypeVar
 
 from busapp.engine.catalog import Addition, NewImage
+from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.sorting import FoundImage, search_sources
@@ -56,16 +57,15 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
             addition.take_back()
             raise
     yield from bringing.notes(found.images)
-    yield Finished(
-        {
-            "imported": addition.count,
-            "already_present": bringing.already_present,
-            "skipped": [{"file": left.file, "reason": left.reason} for left in bringing.skipped],
-            "counts": workspace.catalog.counts("real", with_excluded=True),
-            "masks": bringing.masks,
-            "patients": len(bringing.patients),
-        }
-    )
+    result: ImportResult = {
+        "imported": addition.count,
+        "already_present": bringing.already_present,
+        "skipped": [{"file": left.file, "reason": left.reason} for left in bringing.skipped],
+        "counts": workspace.catalog.counts("real", with_excluded=True),
+        "masks": bringing.masks,
+        "patients": len(bringing.patients),
+    }
+    yield Finished(dict(result))
 
 
 def _tidy(workspace: Workspace, run: Run) -> None:
