@@ -285,7 +285,7 @@ def test_what_has_changed_since_is_told(catalog: Catalog) -> None:
     catalog.undo()
     assert catalog.changes_since(then) == []
     catalog.undo()
-    assert catalog.changes_since(then) == ["Taken back: 1 image set aside: blurred"]
+    assert catalog.changes_since(then) == ["Undone: 1 image set aside: blurred"]
     catalog.redo()
     assert catalog.changes_since(0) == ["3 images imported", "1 image set aside: blurred"]
 
