@@ -403,6 +403,6 @@ def test_importing_again_makes_a_lost_stored_file_whole(
         stored.write_bytes(b"")
     events = list(jobs.start(empty_study, settings))
     assert stored.read_bytes() == content
-    told = "1 image of the study had lost its stored file, or a part of it, and is whole again."
+    told = "1 image of the study had lost its stored file or a part of it. This import restored it."
     assert Note(told) in events
     assert len(empty_study.catalog.history()) == 1
