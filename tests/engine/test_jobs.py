@@ -81,7 +81,7 @@ def test_what_cannot_be_resumed_says_why(empty_study: Workspace) -> None:
 
     early = jobs.start(empty_study, CurateSettings(), name="early")
     next(early)
-    with pytest.raises(CannotResume, match="at work"):
+    with pytest.raises(CannotResume, match="in progress"):
         next(jobs.resume(empty_study, empty_study.runs()[0].id))
     early.close()
     (run,) = [run for run in empty_study.runs() if run.info.name == "early"]

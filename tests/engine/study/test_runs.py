@@ -106,7 +106,7 @@ def test_a_run_at_work_cannot_be_executed_a_second_time(run: Run) -> None:
     next(first)
     assert run.is_locked()
     assert Run.open(run.folder).info.state == "running"
-    with pytest.raises(CannotResume, match="at work"):
+    with pytest.raises(CannotResume, match="in progress"):
         next(record(Run.open(run.folder), notes(3)))
     assert isinstance(next(first), Note)
     first.close()
