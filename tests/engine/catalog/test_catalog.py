@@ -1,4 +1,4 @@
-"""The catalog: what is in it, every change to it, and what a damaged one gets."""
+"""The catalog: its content, every kind of change, and the errors for damaged files."""
 
 import sqlite3
 import threading

@@ -1,4 +1,4 @@
-"""Tables, IDC patches and DICOM files: the class and the patient come with them, and the patient's name does not."""
+"""Tables, IDC patches and DICOM files: the import takes the class and the patient from them, but never the name."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def by_file(workspace: Workspace) -> dict[str, ImageRecord]:
 
 
 def everything_stored(workspace: Workspace) -> bytes:
-    """All bytes of the catalog."""
+    """All bytes of the catalog's files."""
     workspace.close()
     return b"".join(path.read_bytes() for path in workspace.root.glob("catalog.sqlite*"))
 
@@ -59,7 +59,7 @@ def everything_stored(workspace: Workspace) -> bytes:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of four images, two of them in a folder below, one with a mask."""
+    """A folder of four images, two of them in a subfolder, one with a mask."""
     for number in range(3):
         picture(tmp_path / "data" / f"{number}.png", number)
     picture(tmp_path / "data" / "more" / "3.png", 3)
@@ -253,7 +253,7 @@ def loop(seed: int, frames: int = 1, size: tuple[int, int] = (16, 20)) -> np.nda
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """Two patients: a loop and a still of the one, a still without an ending in its name of the other."""
+    """Two patients: a loop and a still image of one, and a still image without an ending in its name of the other."""
     folder = tmp_path / "scans"
     for name in ("benign", "malignant"):
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A study is a folder: made, opened, copied, refused."""
+"""A study is a folder: created, opened, copied, refused."""
 
 import shutil
 from pathlib import Path
