@@ -82,7 +82,7 @@ class Catalog:
             if circumstances := _circumstances(error, path):
                 raise circumstances from error
             raise DamagedStudy(
-                "The catalog of the study is damaged. It was left as it is",
+                "The catalog of the study is damaged and was left unchanged",
                 file=path,
                 remedy="Restore it from a copy, or start a new study and import the images again.",
             ) from error

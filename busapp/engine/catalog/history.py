@@ -152,7 +152,7 @@ def set_columns(session: Session, values_by_id: Mapping[int, Columns]) -> list[I
     if not columns:
         return []
     back: list[ImageStep] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for some in chunks(list(values_by_id)):
         query = select(ImageRow.id, *(getattr(ImageRow, column) for column in columns)).where(ImageRow.id.in_(some))
         for image_id, *before in session.execute(query):

@@ -1,4 +1,4 @@
-"""What kind of file something is: a picture, a lesion mask or a DICOM file. Import and diagnosis both ask here."""
+"""Kinds of image files: pictures, lesion masks and DICOM files. Import and diagnosis share this definition."""
 
 from collections.abc import Callable
 from typing import Final, Literal

@@ -168,7 +168,7 @@ class _Sorting:
         elif names.is_table(name):
             self._tables.append(entry)
         elif names.is_archive(name):
-            self._skip(entry, "It is an archive; import it by itself")
+            self._skip(entry, "It is an archive; import it separately")
         else:
             self._sort_image(entry)
 

@@ -42,6 +42,6 @@ class JobSettings(BaseModel):
         """Name of the job while it waits or runs."""
         return self.label if self.subject == self.label else f"{self.label}: {self.subject}"
 
-    def kept(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, object]:
         """The settings as a run saves them, in JSON types."""
         return self.model_dump(mode="json")

@@ -44,7 +44,7 @@ class ImportSettings(JobSettings):
         ),
     ] = True
 
-    def kept(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, object]:
         """All settings except the sources: picture archives name files and folders after patients."""
         return self.model_dump(mode="json", exclude={"sources"})
 

@@ -1,7 +1,7 @@
 """Settings of the jobs that diagnose with a model and that export one."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -40,7 +40,7 @@ class DiagnoseSettings(JobSettings):
     ] = ""
     heatmaps: Annotated[Path | None, setting("Heat maps", "Folder for the heat maps, laid over the images.")] = None
 
-    def kept(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, object]:
         """All settings except the patient's name, which is never stored in a study."""
         return {**super().kept(), "patient": ""}
 

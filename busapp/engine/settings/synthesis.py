@@ -18,7 +18,7 @@ _PUBLISHED_BY_CLASS: dict[str, dict[str, int]] = {
     "malignant": {"batch_size": 150, "epochs": 4200},
     "normal": {"batch_size": 100, "epochs": 2500},
 }
-_PRESETS: dict[str, dict[str, Any]] = {
+_PRESETS: dict[str, dict[str, float]] = {
     "published": {
         "image_size": 224,
         "sample_every": 100,
@@ -192,7 +192,7 @@ class SynthesizeSettings(JobSettings):
     sample_every: Annotated[
         int,
         Field(ge=1),
-        setting("Samples every", "How often to draw samples from the fixed noise.", unit="epochs", more=True),
+        setting("Samples every", "Interval for drawing samples from the fixed noise.", unit="epochs", more=True),
     ]
     checkpoint_every: Annotated[
         int,

@@ -1,7 +1,7 @@
 """Settings of a cross-validation."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -237,7 +237,7 @@ class TrainingSettings(JobSettings):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How images become the pixels of the run."""
+        """The preprocessing of the run's images."""
         return Preprocessing(self.image_size, self.equalise)
 
     @property
@@ -286,5 +286,5 @@ class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the
         return f"with {' and '.join(LEAK_NAMES[name] for name in leaking)}"
 
 
-def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, Any]:
+def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, object]:
     return {name: value for name in parts.model_fields if (value := getattr(settings, name)) is not None}

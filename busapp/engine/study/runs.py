@@ -23,8 +23,8 @@ State = Literal["new", "running", "finished", "failed", "cancelled", "interrupte
 PROGRESS_INTERVAL = 1.0
 """Seconds between two lines of progress in `events.jsonl`. All other events are written at once."""
 _NAMES_PATIENTS = frozenset({"import"})
-"""Jobs that read files from outside, which picture archives name after patients. Whoever watches the job sees the names
-of skipped and faulty files; the run keeps none of these names."""
+"""Jobs that read files from outside, which picture archives name after patients. The user who watches the job sees
+the names of skipped and faulty files, but the run does not keep them."""
 _NOT_KEPT = "(name not kept)"
 
 

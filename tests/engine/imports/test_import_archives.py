@@ -101,7 +101,7 @@ def test_what_leads_out_or_cannot_be_trusted_is_skipped_and_the_rest_comes(
         "C:drive.png": out,
         "benign/../../back.png": out,
         "benign/link.png": "It is a link or a device, not a file",
-        "benign/inner.zip": "It is an archive; import it by itself",
+        "benign/inner.zip": "It is an archive; import it separately",
         "benign//empty.png": bad_name,
         "benign/bell\N{REPLACEMENT CHARACTER}.png": bad_name,
         "benign/notes.txt": "It is not an image",
