@@ -35,7 +35,7 @@ from PIL import Image
 from busapp import paths
 from busapp.engine import jobs
 from busapp.engine.diagnosis.diagnosis import Diagnoser
-from busapp.engine.diagnosis.job import find_images
+from busapp.engine.diagnosis.job import images_to_diagnose
 from busapp.engine.events import ImageDiagnosed
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.models.model import Model
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE|-", help="write the result as JSON")
     options = parser.parse_args()
     model_file = options.model or next(iter(sorted(paths.models_dir().glob("*.onnx"))))
-    files = list(find_images([options.data]))
+    files = list(images_to_diagnose([options.data]))
     step = max(1, len(files) // 100)
     images = [read_image(path) for path in files[::step]]
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,10 +1,10 @@
-"""The same door as `jobs`, on another machine: a Ray cluster executes the job, and its events arrive here.
+"""The entry point to jobs on other machines: like `jobs`, but a Ray cluster executes the job and sends its events here.
 
-The study does not travel. It has to lie on a file system that the cluster sees under the same path, and there the run
-is recorded, cancelled and resumed as anywhere else. What travels is text: settings, and one line of JSON an event.
+The study is not copied. It has to lie on a file system that the cluster sees under the same path. There the run is
+recorded, cancelled and resumed as usual. Only text crosses the network: the settings, and one line of JSON per event.
 
-The worker is an actor that is asked for each event. A streaming generator of Ray would run ahead of its listener, so
-that pausing held nothing back, and `ray.cancel` would interrupt it within a step and leave the run `failed`.
+The worker is an actor that returns one event per call. A streaming generator of Ray would run ahead of its listener, so
+that pausing would have no effect. `ray.cancel` would interrupt it in the middle of a step and leave the run `failed`.
 """
 
 import logging
@@ -28,41 +28,41 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, UserError
 
 PROGRESS_INTERVAL: Final = 0.1
-"""Seconds between two `Progress` events that cross the network; a job may yield thousands a second."""
+"""Seconds between two `Progress` events sent over the network. A job may yield thousands a second."""
 WAIT: Final = 0.2
-"""Seconds between two looks whether the cluster has a machine to spare."""
+"""Seconds between two checks for a free machine of the cluster."""
 REACH: Final = 5.0
-"""Seconds until a machine that does not answer is given up; Ray itself tries for minutes."""
+"""Seconds to wait for a machine to answer. Ray itself tries for minutes."""
 
 
 def start(workspace: Workspace, settings: JobSettings, address: str) -> Job:
-    """As `jobs.start`, executed by the Ray cluster at `address`.
+    """Like `jobs.start`, but executed by the Ray cluster at `address`.
 
-    `address` is `host:port`, `ray://host:port`, `auto` (the cluster that this machine belongs to) or `local` (one that
-    is started here for this job alone). The study's catalog is closed on this side while the cluster works.
+    `address` is `host:port`, `ray://host:port`, `auto` (the cluster that this machine belongs to) or `local` (a cluster
+    started here for this job alone). The study's catalog is closed on this side while the cluster executes the job.
 
     Raises:
         BadInput: Ray is not installed, there is no cluster, or it does not see this study under its path.
-        UserError: what the job raised there; also when the cluster lost the worker.
+        UserError: the job raised it on the cluster, or the cluster lost the worker.
     """
-    yield from _pull(workspace, address, {"kind": settings.kind, "settings": settings.model_dump_json()})
+    yield from _events_of(workspace, address, {"kind": settings.kind, "settings": settings.model_dump_json()})
 
 
 def resume(workspace: Workspace, run_id: str, address: str) -> Job:
-    """As `jobs.resume`, executed by the Ray cluster at `address`; see `start`.
+    """Like `jobs.resume`, but executed by the Ray cluster at `address`; see `start`.
 
     Raises:
         CannotResume: see `jobs.resume`.
     """
-    yield from _pull(workspace, address, {"run_id": run_id})
+    yield from _events_of(workspace, address, {"run_id": run_id})
 
 
-def _pull(workspace: Workspace, address: str, order: dict[str, str]) -> Job:
+def _events_of(workspace: Workspace, address: str, order: dict[str, str]) -> Job:
     fingerprint = workspace.catalog.fingerprint()
     workspace.close()  # two machines must not hold one SQLite file in WAL mode
     yield Progress(0, 1, f"connecting to the cluster ({address})")
     with _connected(address) as ray:
-        worker = _hired(ray, address, str(workspace.root), fingerprint, order)
+        worker = _new_worker(ray, address, str(workspace.root), fingerprint, order)
         line = worker.pull.remote()
         while not ray.wait([line], timeout=WAIT)[0]:
             yield Progress(0, 1, "waiting for a machine of the cluster")
@@ -77,20 +77,20 @@ def _pull(workspace: Workspace, address: str, order: dict[str, str]) -> Job:
             raise
 
 
-def _hired(ray: Any, address: str, root: str, fingerprint: str, order: dict[str, str]) -> Any:
-    # Unasked, a cluster of both kinds might choose a machine without a GPU.
+def _new_worker(ray: Any, address: str, root: str, fingerprint: str, order: dict[str, str]) -> Any:
+    # Without this request, a mixed cluster might choose a machine without a GPU.
     kind = ray.remote(num_gpus=1 if ray.cluster_resources().get("GPU") else 0)(_Worker)
     try:
         return kind.remote(root, fingerprint, order, os.environ.get("OMP_NUM_THREADS"))
-    except ImportError as error:  # from `ray://`; elsewhere the first pull finds the worker dead
+    except ImportError as error:  # raised for `ray://`; for other addresses the first pull finds the worker dead
         raise _lost(address) from error
 
 
 def _lost(address: str) -> UserError:
     return UserError(
-        "The cluster lost the process that did the work",
+        "The cluster lost the process that executed the job",
         file=address,
-        remedy="See that busapp is installed on its machines; a run that had begun goes on with --resume.",
+        remedy="Check that busapp is installed on its machines. Resume a run that had begun with --resume.",
     )
 
 
@@ -108,8 +108,8 @@ def _received(ray: Any, line: Any, address: str) -> str | None:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read at the import; nothing of ours calls home
+    """Connect to the cluster and return the module `ray`."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read at the import; this program sends no usage data
     try:
         import ray
     except ImportError as error:
@@ -117,37 +117,37 @@ def _connected(address: str) -> Iterator[Any]:
     own = {"include_dashboard": False} if address == "local" else {}
     before = signal.getsignal(signal.SIGTERM)
     try:
-        _knock(address)
-        with warnings.catch_warnings(action="ignore"):  # what Ray has to say, it raises too
+        _check_reachable(address)
+        with warnings.catch_warnings(action="ignore"):  # Ray raises everything important as an exception as well
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except Exception as error:  # Ray has no class of its own for this
+    except Exception as error:  # Ray has no error class for this
         raise BadInput(
             f"The cluster cannot be used: {str(error).strip().splitlines()[0].rstrip('.')}",
             file=address,
-            remedy="See that Ray runs there, in the same version and on the same Python, and that its token is known "
-            "here (RAY_AUTH_MODE, RAY_AUTH_TOKEN).",
+            remedy="Check that Ray is running there, with the same versions of Ray and Python, and that its token is "
+            "set here (RAY_AUTH_MODE, RAY_AUTH_TOKEN).",
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)  # Ray's own would leave without closing the job
+            signal.signal(signal.SIGTERM, before)  # Ray's handler would exit without closing the job
     try:
         yield ray
     finally:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Raises `OSError` or `ValueError` unless somebody answers at `host:port` or `ray://host:port`."""
+def _check_reachable(address: str) -> None:
+    """Raise `OSError` or `ValueError` if nothing answers at `host:port` or `ray://host:port`."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname and parts.port:
         socket.create_connection((parts.hostname, parts.port), timeout=REACH).close()
 
 
 class _Worker:
-    """Lives on the cluster and executes one job there."""
+    """Executes one job on the cluster."""
 
     def __init__(self, root: str, fingerprint: str, order: dict[str, str], threads: str | None) -> None:
-        # Ray allows a worker one thread unless told otherwise; a job takes as many as it does outside a cluster.
+        # By default Ray limits a worker to one thread. A job uses as many as outside a cluster.
         os.environ.pop("OMP_NUM_THREADS", None)
         if threads is not None:
             os.environ["OMP_NUM_THREADS"] = threads
@@ -155,7 +155,7 @@ class _Worker:
         self._last_progress = 0.0
 
     def pull(self) -> str | None:
-        """The next event's line; None at the end."""
+        """The line of the next event, None at the end."""
         for event in self._job:
             if isinstance(event, Progress) and event.done < event.total:
                 if time.monotonic() - self._last_progress < PROGRESS_INTERVAL:
@@ -170,7 +170,7 @@ class _Worker:
 
 
 def _job(root: Path, fingerprint: str, order: dict[str, str]) -> Job:
-    """What the worker executes."""
+    """The job that the worker executes."""
     try:
         workspace = Workspace.open(root)
         if workspace.catalog.fingerprint() != fingerprint:
@@ -179,7 +179,7 @@ def _job(root: Path, fingerprint: str, order: dict[str, str]) -> Job:
         raise BadInput(
             f"The cluster ({platform.node()}) does not see this study under its path",
             file=root,
-            remedy="Move it to a file system that all machines share, and name it by the path that they share.",
+            remedy="Move it to a file system that all machines share, and open it under the path that they share.",
         ) from error
     try:
         if "run_id" in order:

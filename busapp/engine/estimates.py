@@ -1,4 +1,4 @@
-"""How long a job will take on this study and this machine."""
+"""Estimate the time that a job will take on this study and this machine."""
 
 from busapp.engine.settings import BalanceSettings, JobSettings, SeriesSettings, SynthesizeSettings, ValidateSettings
 from busapp.engine.speeds import Estimate, expect, gan_key
@@ -8,9 +8,9 @@ from busapp.engine.validation.estimates import estimate_series, estimate_validat
 
 
 def estimate(settings: JobSettings, workspace: Workspace) -> Estimate | None:
-    """How long a run with these settings will take on this study; None for jobs that are not estimated.
+    """Estimate the time of a run with these settings on this study; None for jobs without an estimate.
 
-    For `system2` every generator is counted as still to be trained; the run itself says how many it found.
+    For `system2` the estimate includes training every generator. The run itself reports how many it could reuse.
     """
     counts = workspace.catalog.counts("real")
     if isinstance(settings, SynthesizeSettings):

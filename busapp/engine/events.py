@@ -1,7 +1,7 @@
-"""What a long job tells the world: frozen dataclasses, one JSON object a line in a run's `events.jsonl`.
+"""Events of a long job: frozen dataclasses, each stored as one line of JSON in the run's `events.jsonl`.
 
-A job is a generator of these. The window, the terminal and the tests all listen to the same ones, and a
-screen that opens an old run replays its file through the code that draws a live one.
+A job is a generator of events. The window, the terminal and the tests all receive the same events. A screen that opens
+an old run replays its file through the code that shows a live run.
 """
 
 import json
@@ -16,7 +16,7 @@ class Event:
 
 
 Job = Generator[Event, None, None]
-"""A long job. Pause: stop pulling. Cancel: `close()`; the job cleans up in its `finally`."""
+"""A long job. To pause it, stop pulling events. To cancel it, call `close()`; the job cleans up in its `finally`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """How far the job is: `done` of `total` equal parts of work; `what` in words, with numbers."""
+    """Progress of the job: `done` of `total` equal parts of work. `what` describes the current step, with numbers."""
 
     done: int
     total: int
@@ -47,7 +47,7 @@ class Note(Event):
 
 @dataclass(frozen=True, slots=True)
 class Skipped(Event):
-    """A file that was left out, and why. The batch goes on."""
+    """A file that the job skipped, with the reason. The job continues."""
 
     file: str
     reason: str
@@ -55,7 +55,7 @@ class Skipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded(Event):
-    """One epoch of a classifier. Folds and epochs count from 1; accuracies are fractions in [0, 1]."""
+    """End of one epoch of a classifier. Folds and epochs count from 1. Accuracies are fractions in [0, 1]."""
 
     fold: int
     folds: int
@@ -70,7 +70,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class FoldEnded(Event):
-    """One fold. `confusion[true][predicted]` counts test images, in the order of the run's classes."""
+    """End of one fold. `confusion[true][predicted]` counts test images, in the order of the run's classes."""
 
     fold: int
     folds: int
@@ -81,7 +81,7 @@ class FoldEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class GanEpochEnded(Event):
-    """One epoch of a DCGAN: binary cross-entropies, and the means of D(x) and D(G(z)) in [0, 1]."""
+    """End of one epoch of a DCGAN: binary cross-entropies, and the means of D(x) and D(G(z)) in [0, 1]."""
 
     epoch: int
     epochs: int
@@ -94,7 +94,7 @@ class GanEpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class SamplesDrawn(Event):
-    """A grid of samples from the fixed noise, as a PNG in the run's folder (`file` is relative to it)."""
+    """A grid of samples drawn from the fixed noise, saved as PNG. `file` is relative to the run's folder."""
 
     epoch: int
     file: str
@@ -102,7 +102,7 @@ class SamplesDrawn(Event):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSaved(Event):
-    """From here the run can be resumed."""
+    """A checkpoint was saved. The run can be resumed from here."""
 
     epoch: int
     fold: int = 0
@@ -110,14 +110,14 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True)
 class ImageDiagnosed(Event):
-    """One image of a batch; `diagnosis` as in the JSON contract of `busapp diagnose`."""
+    """One diagnosed image of a batch. `diagnosis` is an entry of `images` in the JSON of `busapp diagnose`."""
 
     diagnosis: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Finished(Event):
-    """Last event of a job that was not cancelled and did not fail. `result` holds JSON types only."""
+    """Last event of a job that ran to its end. `result` holds JSON types only."""
 
     result: dict[str, Any] = field(default_factory=dict)
 
@@ -127,13 +127,13 @@ _TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasse
 
 def to_line(event: Event) -> str:
     """One line of JSON without its newline."""
-    # Not asdict: it copies what is only read here, which takes longer than all the rest.
+    # asdict would copy every value, which takes longer than everything else here.
     kept = {each.name: getattr(event, each.name) for each in fields(event)}
     return json.dumps({"event": type(event).__name__, **kept}, ensure_ascii=False)
 
 
 def from_line(line: str) -> Event | None:
-    """The event of one line; None for a line cut short by a crash or written by another version."""
+    """Parse one line. Returns None for a line that was cut short by a crash or written by another version."""
     try:
         fields = json.loads(line)
         return _TYPES[fields.pop("event")](**fields)

@@ -1,7 +1,7 @@
-"""The door to every job: from settings to a recorded generator of events.
+"""The entry point to every job: turns settings into a recorded generator of events.
 
-Jobs are named, not imported, so that neither the window nor the command line loads a training framework
-before the job itself does, in its own thread.
+Jobs are listed by name and imported late, so that neither the window nor the command line loads a training framework.
+Only the job itself does, in its own thread.
 """
 
 from collections.abc import Callable
@@ -39,21 +39,21 @@ def _function(kind: str) -> JobFunction:
 
 
 def start(workspace: Workspace, settings: JobSettings, name: str = "") -> Job:
-    """A new run of the job that these settings are for. Nothing happens before the first event is pulled."""
+    """Start a new run of the job that these settings belong to. Nothing happens before the first event is pulled."""
     run = workspace.new_run(settings.kind, settings.kept(), name or settings.subject)
     yield from record(run, _function(settings.kind)(workspace, settings, run))
 
 
 def resume(workspace: Workspace, run_id: str) -> Job:
-    """Go on with a run from its checkpoint, with the settings it was started with.
+    """Resume a run from its checkpoint, with the settings that it was started with.
 
     Raises:
         BadInput: there is no such run.
-        CannotResume: it is finished, at work elsewhere, or left no checkpoint.
+        CannotResume: the run is finished, is running elsewhere, or left no checkpoint.
     """
     run = workspace.run(run_id)
     if not run.can_resume:
-        why = {"finished": "The run is finished", "running": "The run is at work"}.get(
+        why = {"finished": "The run is finished", "running": "The run is in progress"}.get(
             run.info.state, "The run left no checkpoint"
         )
         raise CannotResume(why, file=run_id, remedy="Start a new run with the same settings.")

@@ -1,4 +1,4 @@
-"""Steps and jobs as parts of a longer job: their progress becomes progress of the whole."""
+"""Run steps and jobs as parts of a longer job: convert their progress into progress of the whole."""
 
 from collections.abc import Generator
 from typing import Final, TypeVar
@@ -9,22 +9,21 @@ from busapp.engine.utils.steps import mapped
 T = TypeVar("T")
 
 _IN_EPOCHS: Final = frozenset({"synthesize", "validate"})
-"""Jobs whose stages are loading, generators and epochs, of which the epochs take the time."""
+"""Jobs that train in epochs. Their progress counts only epochs, which take most of the time."""
 
 
 def in_progress(steps: Generator[int, None, T], before: int, total: int, what: str) -> Generator[Event, None, T]:
-    """Turn the counts that `steps` yields into progress of a whole, `before` of whose `total` were done already."""
+    """Turn the counts that `steps` yields into progress of a whole of `total` parts, after the first `before`."""
     return (yield from mapped(steps, lambda done: Progress(before + done, total, what)))
 
 
 def as_part(
     job: Generator[Event, None, T], title: str, before: int, share: int, total: int
 ) -> Generator[Event, None, T]:
-    """A job as a part of a longer one, `share` of whose `total` equal parts of work it is, after the first `before`.
+    """Run a job as a part of a longer one: it takes `share` of `total` equal parts of work, after the first `before`.
 
-    Its progress becomes progress of the whole, with its `title` in front. Its result is no event of the whole: it is
-    with its run, which the first event, `RunStarted`, names. What a generator of events that is no job returns, this
-    returns.
+    Its progress becomes progress of the whole, with `title` in front. Its `Finished` is not passed on: the result is
+    stored with the job's run, which the first event, `RunStarted`, names. Returns what `job` returns.
     """
     reached, in_epochs = 0, False
 
@@ -32,7 +31,7 @@ def as_part(
         nonlocal reached, in_epochs
         match event:
             case Progress():
-                # Some jobs count anew for each of their stages; the progress of the whole must not go back.
+                # Some jobs count from zero in each stage; the progress of the whole must not go back.
                 if not in_epochs:
                     reached = max(reached, min(share, share * event.done // max(event.total, 1)))
                 return Progress(before + reached, total, f"{title} · {event.what}")

@@ -1,9 +1,8 @@
-"""Seconds per unit of work, as measured in earlier runs on this machine, else rough reference values.
+"""Seconds per unit of work: measured in earlier runs on this machine, otherwise rough reference values.
 
-Work is counted in units, and the seconds that one unit took are remembered per kind of work:
-`gan-224` counts images × epochs of a DCGAN at 224×224 pixels, with what is done beside
-behind it (`gan-64-altered-spectral-averaged`); `mobilenet-7-224-1` counts images × epochs of a
-MobileNetV2 with 7 frozen stages (`auto` where the machine chooses), 224×224 pixels and width 1.
+The seconds per unit are remembered for each kind of work. `gan-224` counts images × epochs of a DCGAN at 224×224
+pixels; its options are appended (`gan-64-altered-spectral-averaged`). `mobilenet-7-224-1` counts images × epochs of a
+MobileNetV2 with 7 frozen stages (`auto` if the machine chooses), 224×224 pixels and width 1.
 """
 
 import json
@@ -25,12 +24,12 @@ _CLASSIFIER_SECONDS = {0: 0.080, 4: 0.028, 7: 0.020, 11: 0.0135, 14: 0.0075}
 _STAGES_WITHOUT_GPU = 7
 _GAN_SECONDS = 0.16
 _TEST_SHARE = 0.35
-"""What testing an image costs, as a share of training on it: there is no backward pass."""
+"""Time to test an image, as a share of the time to train on it. Testing has no backward pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds a job will take; `measured` where this machine has done such work before."""
+    """Seconds that a job will take. `measured` is true if this machine has done such work before."""
 
     seconds: float
     measured: bool
@@ -39,7 +38,7 @@ class Estimate:
         return Estimate(self.seconds + other.seconds, self.measured and other.measured)
 
     def in_words(self) -> str:
-        """`24 min on this machine`, or `roughly 24 min` where nothing was measured yet."""
+        """`24 min on this machine`, or `roughly 24 min` if nothing was measured yet."""
         return f"{in_words(self.seconds)} on this machine" if self.measured else f"roughly {in_words(self.seconds)}"
 
 
@@ -61,14 +60,14 @@ def in_words(seconds: float) -> str:
 
 
 def gan_key(settings: SynthesizeSettings) -> str:
-    """The kind of work of a DCGAN; a unit is one image in one epoch."""
+    """The key of a DCGAN's work. A unit is one image in one epoch."""
     extras = {"altered": settings.alterations, "spectral": settings.spectral, "averaged": settings.weight_averaging > 0}
     extras |= {settings.backend: settings.backend != "auto"}
     return "-".join(["gan", str(settings.image_size), *(name for name, is_on in extras.items() if is_on)])
 
 
 def classifier_key(settings: ValidateSettings) -> str:
-    """The kind of work of a classifier; a unit is one image trained on in one epoch."""
+    """The key of a classifier's work. A unit is one training image in one epoch."""
     stages: int | str | None = settings.frozen_stages
     if stages is None:
         stages = settings.training.frozen_stages if settings.pretrained else 0
@@ -78,7 +77,7 @@ def classifier_key(settings: ValidateSettings) -> str:
 
 
 def classifier_units(n_train: int, n_test: int, epochs: int) -> float:
-    """The work of training for `epochs` and testing after each of them, in images trained on."""
+    """Units of work to train for `epochs` and test after each epoch."""
     return epochs * (n_train + _TEST_SHARE * n_test)
 
 
@@ -87,7 +86,7 @@ def _speeds_file() -> Path:
 
 
 def _speeds() -> dict[str, float]:
-    """Seconds per unit by kind of work; what is damaged counts as never measured."""
+    """Seconds per unit by kind of work. A damaged file or value counts as not measured."""
     try:
         stored = json.loads(_speeds_file().read_text(encoding="utf-8"))
         return {str(key): float(value) for key, value in stored.items() if math.isfinite(value) and value > 0}
@@ -96,20 +95,20 @@ def _speeds() -> dict[str, float]:
 
 
 def remember(key: str, seconds_per_unit: float) -> None:
-    """Keep how long one unit of this kind of work took here. A memory that cannot be written is no error."""
+    """Remember the seconds per unit of this kind of work. A file that cannot be written is no error."""
     if not (math.isfinite(seconds_per_unit) and seconds_per_unit > 0):
         return
     try:
         write_json(_speeds_file(), {**_speeds(), key: seconds_per_unit})
-    except (OSError, UserError) as error:  # what was measured must not fail for it
-        log.warning("The speed of %s was not kept: %s", key, error)
+    except (OSError, UserError) as error:  # the job that was measured must not fail because of it
+        log.warning("The speed of %s was not saved: %s", key, error)
 
 
 def expect(key: str, units: float) -> Estimate:
-    """How long so many units of this kind of work will take.
+    """Estimate the time for `units` of this kind of work.
 
     Raises:
-        KeyError: an unknown kind of work.
+        KeyError: the kind of work is unknown.
     """
     measured = _speeds().get(key)
     return Estimate(units * (measured or _reference(key)), measured is not None)

@@ -1,4 +1,4 @@
-"""A job on a Ray cluster: the same numbers, sentences and cancel. The cluster is a real one, on this machine."""
+"""A job on a Ray cluster: same numbers, same sentences, same cancelling. The cluster is real, on this machine."""
 
 import pickle
 import sys
@@ -17,7 +17,7 @@ from busapp.errors import BadInput, NotEnoughImages, UserError
 
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The address of a cluster that is started for one job; its worker keeps off the user's home, too."""
+    """The address of a cluster started for one job. Its worker does not touch the user's home either."""
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)

@@ -1,4 +1,4 @@
-"""How long things take: remembered from earlier runs, else roughly."""
+"""Estimates of time: remembered from earlier runs, otherwise rough."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Events survive the trip through a line of JSON, and bad lines are no events."""
+"""Events are restored from a line of JSON, and bad lines are no events."""
 
 import json
 

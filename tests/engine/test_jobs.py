@@ -1,4 +1,4 @@
-"""Jobs are started, cancelled and resumed through one door."""
+"""Jobs are started, cancelled and resumed through one entry point."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ STEPS = 6
 
 
 def adding_up(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:
-    """A job that adds random numbers, and can be resumed after any of them."""
+    """A job that adds random numbers, and can be resumed after each of them."""
     rng, total, done = np.random.default_rng(7), 0.0, 0
     if run.checkpoint.exists():
         arrays, header = load_checkpoint(run.checkpoint)
@@ -81,7 +81,7 @@ def test_what_cannot_be_resumed_says_why(empty_study: Workspace) -> None:
 
     early = jobs.start(empty_study, CurateSettings(), name="early")
     next(early)
-    with pytest.raises(CannotResume, match="at work"):
+    with pytest.raises(CannotResume, match="in progress"):
         next(jobs.resume(empty_study, empty_study.runs()[0].id))
     early.close()
     (run,) = [run for run in empty_study.runs() if run.info.name == "early"]

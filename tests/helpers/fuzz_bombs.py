@@ -1,4 +1,4 @@
-"""Files that are made to cost far more than they weigh, in memory, time or room. Each is made when it is used."""
+"""Bombs: small files that cost far more memory, time or disk space than their size. Each is made when it is used."""
 
 import io
 import struct
@@ -15,11 +15,11 @@ from pydicom import uid
 
 Bomb = tuple[str, Callable[[], bytes]]
 _SIDE = 7_900
-"""Pixels: a square of these is just small enough to be let in."""
+"""Side of a square in pixels that is just small enough to be accepted."""
 
 
 def zeros_deflated(size: int, wbits: int = zlib.MAX_WBITS) -> bytes:
-    """So many zeros, a thousandth as many bytes."""
+    """`size` zero bytes, compressed to about a thousandth."""
     deflater = zlib.compressobj(9, wbits=wbits)
     block = b"\0" * 2**20
     return b"".join(deflater.compress(block) for _ in range(-(-size // len(block)))) + deflater.flush()
@@ -60,7 +60,7 @@ def jpeg_of_many_scans(side: int, how_many: int, *, colours: int = 1, progressiv
     Source: the report on libjpeg-turbo's LJT-01-003 (Cure53, 2015).
     """
     one_code = bytes([1, *[0] * 15])
-    tables = b"\0" + one_code + b"\x00" + b"\x10" + one_code + b"\xe0"  # no difference; 16,384 blocks without any
+    tables = b"\0" + one_code + b"\x00" + b"\x10" + one_code + b"\xe0"  # no difference; 16,384 blocks without one
     first, others = (b"\0\0\0", b"\x01\x3f\0") if progressive else (b"\0\x3f\0", b"\0\x3f\0")
     scans = [b"\xff\xda\0\x08\x01" + bytes([1 + k % colours, 0]) for k in range(how_many)]
     size = struct.pack(">BHHB", 8, side, side, colours)
@@ -113,13 +113,13 @@ def _tiff_of_many_scans() -> bytes:
 
 
 def _tiff(entries: list[tuple[int, int, int, int]], behind: bytes = b"", following: int = 0) -> bytes:
-    """A directory of (tag, type, count, value) at byte 8 and what follows it."""
+    """A directory of (tag, type, count, value) at byte 8, and the bytes after it."""
     packed = b"".join(struct.pack("<HHLL", *entry) for entry in sorted(entries))
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + struct.pack("<L", following) + behind
 
 
 def _tiff_of_shared_strips() -> bytes:
-    """Sixty thousand rows that are all the same bytes of the file."""
+    """Sixty thousand rows that all use the same bytes of the file."""
     rows, behind = 60_000, 8 + 2 + 12 * 9 + 4
     entries = [(256, 4, 1, 1000), (257, 4, 1, rows), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (277, 3, 1, 1)]
     entries += [(278, 4, 1, 1), (273, 4, rows, behind), (279, 4, rows, behind + 4 * rows)]
@@ -142,7 +142,7 @@ def _tiff_of_huge_tags() -> bytes:
 
 
 def _postscript() -> bytes:
-    """What an image library may hand to another program to draw."""
+    """A format that an image library may pass to another program for drawing."""
     head = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n"
     return head + b"(canary.png) (w) file closefile\nshowpage\n%%EOF\n"
 
@@ -165,7 +165,7 @@ def _large_dicom(syntax: str, format_name: str, frames: int = 1) -> bytes:
 
 
 def _hollow_jpeg_2000() -> bytes:
-    """A codestream that says to be large in all its headers and holds almost nothing."""
+    """A codestream that declares a large size in all its headers and contains almost nothing."""
     stream = bytearray(encoded(GREY, "JPEG2000", no_jp2=True))
     for at in (8, 24):
         struct.pack_into(">LL", stream, at, _SIDE, _SIDE)
@@ -217,7 +217,7 @@ def _zip_of_zeros(size: int) -> bytes:
 
 
 def _zip_of_many_members(how_many: int) -> bytes:
-    """They all are the same few bytes, so that the archive is soon made."""
+    """All members are the same few bytes, so that the archive is made quickly."""
     name = b"benign/%09d.png"
     local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, 0, 0, len(name % 0), 0) + name % 0
     listed = b"".join(
@@ -231,7 +231,7 @@ def _zip_of_many_members(how_many: int) -> bytes:
 
 
 def _zip_of_overlapping_members() -> bytes:
-    """Each member holds all that follow it (Fifield 2019)."""
+    """Each member contains all members after it (Fifield 2019)."""
     kernel = zeros_deflated(2**24, -zlib.MAX_WBITS)
     how_many, size = 200, 30
     body = b"".join(
@@ -254,7 +254,7 @@ def _zip_in_zip(depth: int) -> bytes:
 
 
 def _zip_that_understates() -> bytes:
-    """The table of contents says 100 bytes where 64 MiB come out."""
+    """The table of contents declares 100 bytes, but 64 MiB come out."""
     content = bytearray(_zip_of_zeros(2**26))
     for signature, at in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
         struct.pack_into("<L", content, content.index(signature) + at, 100)
@@ -273,7 +273,7 @@ def _zip_with_large_directory() -> bytes:
 
 @cache
 def bombs(kind: str) -> tuple[Bomb, ...]:
-    """What the bombs of a kind are, in words, and what makes them."""
+    """Bombs of a kind: their descriptions, and the functions that make them."""
     kinds: dict[str, tuple[Bomb, ...]] = {
         "png": (
             ("62 million pixels of one bit", _large_png),

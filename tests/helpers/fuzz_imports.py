@@ -1,11 +1,11 @@
-"""Imports thousands of damaged and hostile files, and looks whether any of them does harm.
+"""Import thousands of damaged and hostile files, and check that none of them does harm.
 
     python tests/helpers/fuzz_imports.py [--count 10000] [--seed N] [--only KIND] [--case NUMBER] [--keep DIR]
 
-Every input is looked at as the preview does, imported into a study, and decoded as an image. It must not end the
-program, raise anything but a `UserError`, take more than 5 seconds of processor time, write or run anything outside
-the study, bring in a file from elsewhere, or leave a catalog that does not open or images that are not what it says.
-The exit code is 1 where any of them did. A case is made again from the seed and its number.
+Every input is previewed, imported into a study, and decoded as an image. It must not end the program, raise any error
+but a `UserError`, take more than 5 seconds of processor time, write or run anything outside the study, import a file
+from elsewhere, or leave a catalog that does not open or does not match its images. The exit code is 1 if any input did.
+The seed and the number of a case reproduce it.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from fuzz_mutations import KINDS, kind_of, make_case
 from fuzz_worker import MOST_SECONDS, Importer, Outcome, import_case, work
 
 MOST_WALL_SECONDS: Final = 90.0
-"""So that waiting for ever is seen, too, and a busy machine is not taken for it."""
+"""Detects endless waiting, too, without mistaking a busy machine for it."""
 
 
 class Fuzzing:
-    """Hands cases to a worker, and starts another one where the first has died or had to be ended."""
+    """Passes cases to a worker, and starts another worker if the first has died or had to be ended."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Fuzzing:
         self._end()
 
     def outcomes(self, numbers: Iterable[int]) -> Iterator[Outcome]:
-        """What becomes of each of these cases."""
+        """Yield the outcome of each of these cases."""
         for number in numbers:
             if self._process is None:
                 self._start()
@@ -79,7 +79,7 @@ class Fuzzing:
         shutil.rmtree(self._own_folder, ignore_errors=True)
 
     def _outcome(self, number: int) -> Outcome:
-        """Wait for what the worker says of this case, or for it to die or to take too long."""
+        """Wait until the worker reports the outcome of this case, dies, or takes too long."""
         phase, began, used = "", time.monotonic(), 0.0
         while True:
             try:
@@ -116,7 +116,7 @@ class Fuzzing:
         return Outcome(number, case.kind, case.how)
 
     def _processor_seconds(self) -> float:
-        """What the worker has used; the time since some moment where the system does not say."""
+        """Processor time of the worker in seconds; on systems that do not report it, the time of a clock."""
         assert self._process is not None
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -126,7 +126,7 @@ class Fuzzing:
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:
-    """How many of each kind ended how."""
+    """A table of the number of cases by kind and outcome."""
     results = ("imported", "refused", "crashed", "hung", "escaped")
     counts = Counter((outcome.kind, outcome.result) for outcome in outcomes)
     lines = ["".join(f"{title:>10}" for title in ("", *results, "all"))]
@@ -137,7 +137,7 @@ def summary(outcomes: Iterable[Outcome]) -> str:
 
 
 def keep(folder: Path, seed: int, outcome: Outcome) -> None:
-    """Write the input of a case beside what was found."""
+    """Save the input of a case beside its findings."""
     case = make_case(seed, outcome.number)
     place = folder / f"{outcome.kind}-{seed}-{outcome.number}"
     for name, content in case.files.items():

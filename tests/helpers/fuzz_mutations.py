@@ -1,5 +1,5 @@
-"""How files are damaged: blindly, where their format keeps its numbers, and with what is made to cost far more than it
-weighs. `make_case(seed, number)` makes every case again from its number."""
+"""Ways to damage files: at random places, in the numbers of their format, and with bombs. `make_case(seed, number)`
+reproduces every case from its number."""
 
 import random
 import re
@@ -23,11 +23,11 @@ WHEEL: Final = tuple(
     )
     for kind in row.split()
 )
-"""Which kinds follow each other, and so how often each comes."""
+"""The order of the kinds, which also sets how often each comes."""
 KINDS: Final = tuple(sorted(set(WHEEL)))
 _SUFFIXES: Final = {"png": ".png", "jpeg": ".jpg", "bmp": ".bmp", "tiff": ".tif", "dicom": ".dcm"}
 _BOMB_EVERY: Final = 60
-"""Turns of the wheel; 10,000 cases hold 160 bombs, each of them at least once."""
+"""Cases between two bombs. 10,000 cases contain 160 bombs, each of them at least once."""
 _EXTREMES: Final = (
     0,
     1,
@@ -54,8 +54,8 @@ Mutator = Callable[[bytes, random.Random], bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """One damaged input. `files` are to be written under a new folder, `source` of which is to be imported; `content`
-    is the damaged file itself, and `how` says in words what was done to it."""
+    """One damaged input. `files` are to be written to a new folder, from which `source` is imported. `content` is the
+    damaged file itself, and `how` describes the damage in words."""
 
     number: int
     kind: str
@@ -70,11 +70,11 @@ def kind_of(number: int) -> str:
 
 
 def make_case(seed: int, number: int) -> Case:
-    """The same case for the same two numbers."""
+    """Make a case. The same two numbers give the same case."""
     rng = random.Random(f"{seed}/{number}")
     kind = kind_of(number)
     turn, place = divmod(number, len(WHEEL))
-    if turn % _BOMB_EVERY == _BOMB_EVERY // 2:  # one after the other, so that none is left out
+    if turn % _BOMB_EVERY == _BOMB_EVERY // 2:  # in turn, so that none is missing
         bomb = turn // _BOMB_EVERY * WHEEL.count(kind) + WHEEL[:place].count(kind)
         how, content = bombs(kind)[bomb % len(bombs(kind))]
         return _case(number, kind, how, content(), rng, as_it_is_called=True)
@@ -94,7 +94,7 @@ def _case(
     if kind == "zip":
         return Case(number, kind, how, {"set.zip": content}, "set.zip", content)
     if kind == "csv":
-        inside = rng.random() < 0.2  # a table that lies in a folder says whose images they are
+        inside = rng.random() < 0.2  # a table inside a folder names the patients of its images
         source, name = (
             ("set", rng.choice(("set/files.csv", "set/benign/files.tsv"))) if inside else (name := "set/f.csv", name)
         )
@@ -119,11 +119,11 @@ def _case(
     )
 
 
-# -- blindly ---------------------------------------------------------------------------------------------------
+# -- at random -------------------------------------------------------------------------------------------------
 
 
 def _place(content: bytes, rng: random.Random) -> int:
-    """Somewhere, often near the beginning, where headers are."""
+    """A random position, often near the beginning, where headers are."""
     return rng.randrange(max(1, min(len(content), rng.choice((64, 512, len(content) or 1)))))
 
 
@@ -193,7 +193,7 @@ _BLIND: Final[tuple[Mutator, ...]] = (
     _number_made_extreme,
 )
 
-# -- where the formats keep their numbers ----------------------------------------------------------------------
+# -- numbers of the formats ------------------------------------------------------------------------------------
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -210,7 +210,7 @@ def _png_from(chunks: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _png_header_changed(content: bytes, rng: random.Random) -> bytes:
-    """With the right checksum, so that it is believed."""
+    """Change a chunk and correct its checksum, so that it is accepted."""
     chunks = _chunks(content)
     if not chunks or len(chunks[0][1]) < 13:
         return content
@@ -263,7 +263,7 @@ def _png_length_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def _jpeg_segment_changed(content: bytes, rng: random.Random) -> bytes:
-    """The length of a segment, or one of the first bytes inside: sizes, sampling, tables."""
+    """Change the length of a segment, or one of its first bytes: sizes, sampling, tables."""
     markers = [match.start() for match in re.finditer(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xfe]", content)]
     if not markers:
         return content
@@ -284,7 +284,7 @@ def _jpeg_segment_repeated(content: bytes, rng: random.Random) -> bytes:
 
 
 def _tiff_entry_changed(content: bytes, rng: random.Random) -> bytes:
-    """Tag, type, count, or value of an entry in the first directory, how many there are, or where the next one is."""
+    """Change the first directory: tag, type, count or value of an entry, the number of entries, or the next offset."""
     order = "<" if content[:2] == b"II" else ">"
     if len(content) < 16 or content[2:4] not in (b"*\0", b"\0*"):
         return _number_made_extreme(content, rng)
@@ -323,7 +323,7 @@ _DICOM_ELEMENTS: Final = (
 
 
 def _dicom_element_changed(content: bytes, rng: random.Random) -> bytes:
-    """The type, length, or value of an element that says how the pixels are stored."""
+    """Change the type, length or value of an element that describes how the pixels are stored."""
     order = rng.choice("<<<>")
     tag = rng.choice(_DICOM_ELEMENTS)
     at = content.find(struct.pack(f"{order}HH", tag >> 16, tag & 0xFFFF))
@@ -334,7 +334,7 @@ def _dicom_element_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def _dicom_text_changed(content: bytes, rng: random.Random) -> bytes:
-    """What the file says in words: the syntax, the colours, how many frames, the window."""
+    """Change a text element: syntax, colours, number of frames, or window."""
     texts = list(re.finditer(rb"(?:1\.2\.840[0-9.]+|RGB|YBR_[A-Z0-9_]+|MONOCHROME\d|PALETTE COLOR|US)", content))
     if not texts:
         return content
@@ -346,7 +346,7 @@ def _dicom_text_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def _zip_record_changed(content: bytes, rng: random.Random) -> bytes:
-    """A number of a member's header, of the table of contents, or of its end: sizes, counts, offsets, flags."""
+    """Change a number in a member's header, the table of contents or its end: sizes, counts, offsets, flags."""
     sizes = {b"PK\1\2": 46, b"PK\3\4": 30, b"PK\5\6": 22, b"PK\6\6": 56, b"PK\6\7": 20}
     records = list(re.finditer(rb"PK(?:\x01\x02|\x03\x04|\x05\x06|\x06\x06|\x06\x07)", content))
     if not records:
@@ -358,7 +358,7 @@ def _zip_record_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def _zip_member_damaged(_: bytes, rng: random.Random) -> bytes:
-    """A sound archive around a damaged file."""
+    """Pack a damaged file into a sound archive."""
     kind = rng.choice(tuple(_SUFFIXES))
     inside = rng.choice(_BLIND)(rng.choice(seeds(kind)), rng)
     how = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
@@ -374,7 +374,7 @@ def _zip_names_changed(_: bytes, rng: random.Random) -> bytes:
 
 
 def _zip_member_repeated(content: bytes, rng: random.Random) -> bytes:
-    """The table of contents lists a member again and again."""
+    """List a member many times in the table of contents."""
     start, end = content.find(b"PK\1\2"), content.rfind(b"PK\5\6")
     if not 0 <= start < end or len(content) < end + 22:
         return content

@@ -1,6 +1,6 @@
-"""Whole files of every kind that an import reads, made here, for the fuzzing to damage.
+"""Valid files of every kind that an import reads, as seeds that the fuzzing damages.
 
-`seeds(kind)` gives those of a kind; `BOMBS` are files that are made to cost far more than they weigh.
+`seeds(kind)` returns those of a kind. `BOMBS` are small files that cost far more than their size.
 """
 
 import io
@@ -27,7 +27,7 @@ WIDE = GREY.astype(np.uint16) * 257
 
 
 def picture(format_name: str, pixels: np.ndarray = COLOUR, mode: str | None = None, **options: object) -> bytes:
-    """An image file of `pixels` as Pillow writes it."""
+    """An image file of `pixels`, written by Pillow."""
     stream = io.BytesIO()
     image = Image.fromarray(pixels)
     (image.convert(mode) if mode else image).save(stream, format_name, **options)
@@ -43,7 +43,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png(width: int, height: int, data: bytes, *, depth: int = 8, colours: int = 2, interlaced: bool = False) -> bytes:
-    """A PNG of filtered rows, which need not be what the header says."""
+    """A PNG of filtered rows, which need not match the header."""
     header = struct.pack(">2L5B", width, height, depth, colours, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b"")
 
@@ -218,7 +218,7 @@ HOSTILE_NAMES = (
 
 
 def zipped(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED, attributes: int | None = None) -> bytes:
-    """A ZIP archive with these members, their names as they are; `attributes` are the Unix mode of each."""
+    """A ZIP archive with these members, their names unchanged; `attributes` holds the Unix mode of each."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in members.items():
@@ -231,7 +231,7 @@ def zipped(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED, attribute
 
 
 def _zip_64(members: dict[str, bytes]) -> bytes:
-    """With sizes of 64 bits, which archives of more than 4 GiB have."""
+    """A ZIP archive with 64-bit sizes, as archives of more than 4 GiB have."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in members.items():
@@ -285,7 +285,7 @@ def _csv_seeds() -> list[bytes]:
 
 @cache
 def seeds(kind: str) -> list[bytes]:
-    """Whole files of a kind: png, jpeg, bmp, tiff, dicom, zip or csv."""
+    """Valid files of a kind: png, jpeg, bmp, tiff, dicom, zip or csv."""
     makers: dict[str, Callable[[], list[bytes]]] = {
         "png": _png_seeds,
         "jpeg": _jpeg_seeds,

@@ -1,4 +1,4 @@
-"""The process that imports what is damaged, one case after the other, and looks what each of them has done."""
+"""The process that imports damaged files, one case after the other, and checks the effects of each."""
 
 import contextlib
 import faulthandler
@@ -21,24 +21,24 @@ from fuzz_mutations import Case, make_case
 from fuzz_seeds import COLOUR, picture
 
 MOST_SECONDS: Final = 5.0
-"""Of processor time, for the preview, the import and the decoding of one input together with all their threads."""
+"""Processor time for preview, import and decoding of one input together, with all threads."""
 MOST_MEMORY: Final = 4 * 2**30
-"""Bytes of addresses that the worker may have, where the system can limit them."""
+"""Bytes of address space that the worker may use, if the system can limit them."""
 _STUDY_LASTS: Final = 25
-"""Inputs that come into the same study."""
+"""Number of inputs imported into the same study."""
 _SECRETS: Final = (PATIENT, "Doe^Jane")
-"""What the DICOM files of the tests call their patient."""
+"""Name of the patient in the tests' DICOM files."""
 
 
 @dataclass
 class Outcome:
-    """What became of a case. `findings` is empty where all is well."""
+    """Outcome of a case. `findings` is empty if all is well."""
 
     number: int
     kind: str
     how: str
     result: str = "refused"
-    """imported, refused, crashed, hung or escaped"""
+    """`imported`, `refused`, `crashed`, `hung` or `escaped`."""
     findings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     peak_memory: int = 0
@@ -49,7 +49,7 @@ class Outcome:
 
 
 class Watch:
-    """Notes what the process writes outside of one folder, and whatever it starts, while it is `on`."""
+    """Records writes outside of one folder and started programs, while it is `on`."""
 
     _PATHS: Final = frozenset(
         {
@@ -106,7 +106,7 @@ class Watch:
 
 
 class Bench:
-    """Where one worker imports: a folder with a study, the input, and other files that must stay as they are."""
+    """The place where one worker imports: a folder with a study, the input, and other files that must not change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -119,7 +119,7 @@ class Bench:
         self._checked: set[int] = set()
 
     def prepare(self) -> None:
-        """Make the folders and what a user has already when the first import begins."""
+        """Create the folders, and the files that a user has before the first import."""
         from busapp.engine.study.patients import pseudonym
 
         pseudonym("makes the key")
@@ -130,7 +130,7 @@ class Bench:
         (self.folder / "canaries" / "benign.csv").write_text("file,class\ncanary.png,benign\n", encoding="utf-8")
 
     def run(self, case: Case, importer: "Importer", tell: Callable[[str], None]) -> Outcome:
-        """Import one case and look at what it did."""
+        """Import one case and check its effects."""
         if self._used >= _STUDY_LASTS:
             self._used = 0
             self._checked = set()
@@ -150,7 +150,7 @@ class Bench:
         with self._watch.on(self.study):
             try:
                 outcome.result = importer(case, root / case.source, self.study)
-            except BaseException:  # that is what is looked for
+            except BaseException:  # the fuzzing looks for exactly these
                 outcome.found("crashed", traceback.format_exc())
         outcome.seconds = time.process_time() - began
         tell("checking")
@@ -175,7 +175,7 @@ class Bench:
         return outcome
 
     def _surroundings(self) -> dict[str, str]:
-        """All files but those of the study, by their content."""
+        """Content of all files except those of the study."""
         return {
             str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             for path in self.folder.rglob("*")
@@ -184,7 +184,7 @@ class Bench:
 
 
 class _Log(logging.Handler):
-    """Keeps what is logged of errors that nobody expected; what Pillow says of a bad file is none."""
+    """Collects logged unexpected errors. Pillow's messages about a bad file do not count."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -196,11 +196,11 @@ class _Log(logging.Handler):
 
 
 Importer = Callable[[Case, Path, Path], str]
-"""Imports a case from a path into the study at a path; imported or refused."""
+"""Imports a case from a path into the study at a path. Returns `imported` or `refused`."""
 
 
 def import_case(case: Case, source: Path, study: Path) -> str:
-    """The preview, the import, and decoding as a plain image."""
+    """Preview and import an input, and decode it as a plain image."""
     from busapp.engine import jobs
     from busapp.engine.events import Finished
     from busapp.engine.images.preprocessing import decode, size_of
@@ -236,8 +236,8 @@ def _says_nothing_of_patients(case: Case, told: object) -> None:
 
 
 def check_study(study: Path, canary: bytes, checked: set[int]) -> None:
-    """The catalog opens, and each image is there, is what the catalog says, and was among the input. Those `checked`
-    are not decoded again.
+    """Check that the catalog opens, and that each image exists, matches the catalog, and was part of the input. Images
+    in `checked` are not decoded again.
 
     Raises:
         AssertionError, UserError: something is wrong.
@@ -263,7 +263,7 @@ def check_study(study: Path, canary: bytes, checked: set[int]) -> None:
 
 
 def _peak_memory() -> int:
-    """Bytes that the process has held at most since this was asked last; 0 where the system does not say."""
+    """Peak memory of the process in bytes since the last call; 0 if the system does not report it."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -273,7 +273,7 @@ def _peak_memory() -> int:
 
 
 def work(pipe: Connection, folder: Path, seed: int, importer: Importer) -> None:
-    """The worker: imports the cases whose numbers come through the pipe until None comes."""
+    """Run the worker: import the cases whose numbers arrive through the pipe, until None arrives."""
     sys.dont_write_bytecode = True
     for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(folder / "home")
@@ -284,12 +284,12 @@ def work(pipe: Connection, folder: Path, seed: int, importer: Importer) -> None:
     with (folder / "stderr.txt").open("wb") as stderr:
         os.dup2(stderr.fileno(), 2)
     faulthandler.enable()
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not every system has limits
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not every system supports limits
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.fsync = lambda _: None  # what a power cut leaves is not looked at here, and waiting for the disk takes longest
+    os.fsync = lambda _: None  # power cuts are not tested here, and waiting for the disk takes most of the time
     bench = Bench(folder)
     bench.prepare()
     while (number := pipe.recv()) is not None:

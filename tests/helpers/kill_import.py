@@ -1,11 +1,11 @@
-"""Kills imports at random moments, as `kill -9` and power supplies do, and looks at what is left.
+"""Kill imports at random moments, as `kill -9` and power cuts do, and check the study afterwards.
 
     python tests/helpers/kill_import.py [--kills 50] [--seed N] [--images 240]
 
-Each time a fresh process imports a folder of images, masks and DICOM loops, and is killed after a random part of the
-time that a whole import takes. Then the study must open; every image and every mask of its catalog must be there,
-whole, with the bytes of the file that it came from; and importing again must bring in exactly what was missing and
-leave no torn file behind. The exit code is 1 where anything else happened.
+Each time, a new process imports a folder of images, masks and DICOM loops, and is killed after a random part of the
+time that a whole import takes. Then the study must open. Every image and every mask of its catalog must exist and be
+complete, with the bytes of its source file. A second import must add exactly the missing images and leave no
+half-written file. The exit code is 1 if anything else happened.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from busapp.engine import jobs
 from busapp.engine.imports import job
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
-job._BATCH = 20  # so that a kill often falls between two steps of the catalog
+job._BATCH = 20  # so that kills often hit between two steps of the catalog
 workspace = Workspace.open(Path(sys.argv[2]))
 for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),))):
     if type(event).__name__ == "RunStarted":
@@ -49,7 +49,7 @@ print("done", flush=True)
 
 @dataclass(frozen=True)
 class Kill:
-    """What one kill left: images in the catalog, torn files that nobody uses, and what is wrong (should be empty)."""
+    """State after one kill: images in the catalog, unused half-written files, and problems (should be empty)."""
 
     after_s: float
     catalogued: int
@@ -58,7 +58,7 @@ class Kill:
 
 
 def make_images(folder: Path, count: int) -> dict[str, str]:
-    """Write images with masks, and a DICOM loop for every 40 of them; the content hashes of the images by name."""
+    """Write images with masks, and one DICOM loop per 40 images. Returns the content hashes of the images by name."""
     rng = np.random.default_rng(0)
     hashes = {}
     for number in range(count):
@@ -74,14 +74,14 @@ def make_images(folder: Path, count: int) -> dict[str, str]:
 
 
 def begin(images: Path, study: Path) -> "subprocess.Popen[str]":
-    """A process that imports; it has begun when this returns."""
+    """Start a process that imports, and return once the import has begun."""
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(images), str(study)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == "begun\n"
     return child
 
 
 def seconds_of_whole_import(images: Path, folder: Path) -> float:
-    """From its beginning to its end, unharmed."""
+    """Measure the seconds of a whole import that is not killed."""
     Workspace.create(folder / "whole").close()
     with begin(images, folder / "whole") as child:
         began = time.monotonic()
@@ -90,7 +90,7 @@ def seconds_of_whole_import(images: Path, folder: Path) -> float:
 
 
 def kill_once(images: Path, folder: Path, hashes: dict[str, str], after_s: float) -> Kill:
-    """Import into a new study in `folder`, kill it, and look."""
+    """Import into a new study in `folder`, kill the process, and check the study."""
     study = folder / "killed"
     Workspace.create(study).close()
     with begin(images, study) as child:
@@ -132,7 +132,7 @@ def _hidden(workspace: Workspace) -> list[Path]:
 
 
 def _complete(workspace: Workspace, images: Path, hashes: dict[str, str], findings: list[str]) -> None:
-    """Import again, and once more."""
+    """Import again, twice."""
     before = len(workspace.catalog.images())
     results = []
     for _ in range(2):
@@ -145,14 +145,14 @@ def _complete(workspace: Workspace, images: Path, hashes: dict[str, str], findin
     if results[1]["imported"] or len(workspace.catalog.images()) != everything:
         findings.append("the study is not complete after importing again")
     if _hidden(workspace):
-        findings.append("torn files were left behind")
+        findings.append("half-written files were left behind")
     again: list[str] = []
     _look(workspace, hashes, again)
     findings.extend(what for what in again if "history" not in what)
 
 
 def main() -> int:
-    """Kill, look, and say what was found."""
+    """Kill imports, check the studies, and print the findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)

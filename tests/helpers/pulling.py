@@ -1,4 +1,4 @@
-"""Jobs and other work that yields its steps, pulled by a test."""
+"""Run jobs and other generators of steps in a test."""
 
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def pull(job: jobs.Job, until: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-    """All events of a job, or those up to the first of which `until` is true; the job is closed there."""
+    """All events of a job. If `until` is given, the job is closed at the first event for which it is true."""
     events = []
     for event in job:
         events.append(event)
@@ -29,13 +29,13 @@ def pull_job(workspace: Workspace, settings: JobSettings) -> list[Event]:
 
 
 def result_of(events: list[Event]) -> dict[str, Any]:
-    """The result that a job ended with."""
+    """The result of a finished job."""
     assert isinstance(events[-1], Finished)
     return events[-1].result
 
 
 def gather(steps: Generator[Step, None, T]) -> tuple[list[Step], T]:
-    """All steps, and what came back at the end."""
+    """All steps, and the returned value."""
     returned: list[T] = []
 
     def kept() -> Generator[Step, None, None]:

@@ -1,47 +1,48 @@
-"""How images come into a catalog: in many steps, as one change."""
+"""Add images to a catalog: in several steps, as one change of the history."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from busapp.engine.catalog import history as steps
+from busapp.engine.catalog import history
 from busapp.engine.catalog.groups import are_paired, group_new, regroup
-from busapp.engine.catalog.history import chunks
+from busapp.engine.catalog.history import Columns, chunks
 from busapp.engine.catalog.records import NewImage
 from busapp.engine.catalog.tables import ImageRow
 from busapp.engine.utils.words import many
 
 CONTENT = func.coalesce(ImageRow.original, ImageRow.sha256)
-"""The content hash that an image was imported with."""
+"""Content hash of an image as it was imported."""
 
 
 class Addition:
-    """Images that come in as one change, in as many steps as there are; an empty one leaves no change behind."""
+    """Images that are added in any number of steps and appear as one change in the history. Without images there is no
+    change."""
 
     def __init__(self, writing: Callable[[], AbstractContextManager[Session]], in_words: Callable[[int], str]) -> None:
         self._writing = writing
         self._in_words = in_words
         self._changes: list[int] = []
-        """One, unless someone took it back while images were still coming in: what comes then is another."""
+        """One change. If someone undoes it while images are still coming in, the rest becomes another change."""
         self._before = 0, 0
-        """`count` and `masks` when the newest of them began."""
+        """`count` and `masks` when the newest change began."""
         self._brought_back = False
         self.count = 0
-        """New images so far."""
+        """Number of new images so far."""
         self.masks = 0
-        """Masks so far that were joined to images which the study had without."""
+        """Number of masks so far that were joined to images without a mask."""
 
     def add(self, images: Sequence[NewImage]) -> int:
-        """Add some more; how many were new. Those undone earlier come back; an image that the study has without a
-        mask takes the mask."""
+        """Add images, and return how many were new. Images whose import was undone come back. An image of the study
+        that has no mask gets the new one."""
         with self._writing() as session:
             present = _present(session, {new.file for new in images})
             fresh: list[NewImage] = []
             back: list[int] = []
-            masks: dict[int, dict[str, Any]] = {}
+            masks: dict[int, Columns] = {}
             for new in {(new.file, new.sha256): new for new in images}.values():
                 found = present.get((new.file, new.sha256))
                 if found is None:
@@ -54,13 +55,11 @@ class Addition:
                 self._write(session, fresh, back, masks)
         return len(fresh) + len(back)
 
-    def _write(
-        self, session: Session, fresh: list[NewImage], back: list[int], masks: dict[int, dict[str, Any]]
-    ) -> None:
-        joined = steps.set_columns(session, masks)
+    def _write(self, session: Session, fresh: list[NewImage], back: list[int], masks: dict[int, Columns]) -> None:
+        joined = history.set_columns(session, masks)
         change = self._changes[-1] if self._changes else None
-        if change is None or not steps.holds(session, change):
-            change = steps.record_addition(session, "")
+        if change is None or not history.holds(session, change):
+            change = history.record_addition(session, "")
             self._changes.append(change)
             self._before = self.count, self.masks
         self.count += len(fresh) + len(back)
@@ -69,7 +68,7 @@ class Addition:
         words = [self._in_words(count)] if count else []
         words += [f"{many(n_masks, 'mask')} joined to images that were there without"] if n_masks else []
         what = ", ".join(words)
-        steps.extend(session, change, what, joined)
+        history.extend(session, change, what, joined)
         if fresh:
             names = NewImage.__slots__
             rows = [{name: getattr(new, name) for name in names} | {"change": change} for new in fresh]
@@ -84,11 +83,11 @@ class Addition:
             group_new(session, change)
 
     def take_back(self) -> None:
-        """Leave the dataset as it was before."""
+        """Undo the whole addition and remove it from the history."""
         with self._writing() as session:
             for change in reversed(self._changes):
-                if steps.holds(session, change):
-                    steps.forget_addition(session, change)
+                if history.holds(session, change):
+                    history.forget_addition(session, change)
             if self._brought_back:
                 regroup(session)
         self._changes = []
@@ -103,9 +102,9 @@ class _Present(NamedTuple):
 def _present(session: Session, files: Iterable[str]) -> dict[tuple[str, str], _Present]:
     found = {}
     query = select(ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.id, ImageRow.mask, ImageRow.removed)
-    query = query.order_by(ImageRow.removed.desc())  # of two of the same content, the one that is there counts
+    query = query.order_by(ImageRow.removed.desc())  # of two with the same content, the present one wins
     for some in chunks(sorted(files)):
         for file, imported, present, image_id, mask, removed in session.execute(query.where(ImageRow.file.in_(some))):
-            # A covered image that was exported and comes back is the same image, too.
+            # A covered image that was exported and is imported again is still the same image.
             found[file, imported] = found[file, present] = _Present(image_id, mask, removed)
     return found

@@ -1,7 +1,7 @@
-"""The catalog of a study: which images there are, what they are, and every change made to that. SQLite.
+"""The catalog of a study: its images, their properties, and the history of every change. Stored in SQLite.
 
-An image is known by its name as imported (`benign/benign (1).png`) together with its content hash, so that
-importing the same folder twice adds nothing, and two names for the same bytes stay two images.
+The name as imported (`benign/benign (1).png`) and the content hash together identify an image. Importing the same
+folder twice therefore adds nothing, and two names for the same bytes stay two images.
 """
 
 import hashlib
@@ -15,10 +15,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
-from busapp.engine.catalog import history as steps
+from busapp.engine.catalog import history
 from busapp.engine.catalog.addition import CONTENT, Addition
 from busapp.engine.catalog.covers import fitting_covers
 from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
+from busapp.engine.catalog.history import Columns, CurationFound, UndoStep
 from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
 from busapp.engine.catalog.tables import (
     FORMAT,
@@ -52,11 +53,11 @@ class Catalog:
     """The images of one study. Safe to use from several threads: each call has its own connection."""
 
     def __init__(self, path: Path) -> None:
-        """Open the catalog, making it if there is none.
+        """Open the catalog, or create it.
 
         Raises:
-            DamagedStudy: the file is not a catalog of this program; it is left as it is.
-            BadInput: it cannot be written to, or another program does so for too long.
+            DamagedStudy: the file is not a catalog of this program. It is left as it is.
+            BadInput: the file cannot be written to, or another program keeps it locked for too long.
             NoSpace: the disk is full.
         """
         self._path = path
@@ -81,13 +82,13 @@ class Catalog:
             if circumstances := _circumstances(error, path):
                 raise circumstances from error
             raise DamagedStudy(
-                "The catalog of the study is damaged; it was left as it is",
+                "The catalog of the study is damaged and was left unchanged",
                 file=path,
                 remedy="Restore it from a copy, or start a new study and import the images again.",
             ) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._engine.dispose()
 
     @contextmanager
@@ -102,9 +103,9 @@ class Catalog:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that alone may write until it ends."""
+        """A session with an exclusive right to write until it ends."""
         with self._session() as session:
-            # Read and write as one: a number that another thread took meanwhile would be taken twice.
+            # Read and write in one transaction, or two threads could take the same number.
             session.connection().exec_driver_sql("BEGIN IMMEDIATE")
             yield session
 
@@ -119,7 +120,7 @@ class Catalog:
         with_excluded: bool = True,
         in_pairs: bool = False,
     ) -> list[ImageRecord]:
-        """The images, in the order in which they came in; with `in_pairs` only those that pairs speak of."""
+        """Images in the order in which they came in; with `in_pairs` only those that belong to any pair."""
         query = select(*_RECORD_COLUMNS).where(ImageRow.removed.is_(False)).order_by(ImageRow.id)
         if class_name is not None:
             query = query.where(ImageRow.class_name == class_name)
@@ -136,20 +137,20 @@ class Catalog:
             return list(map(ImageRecord._make, session.connection().execute(query).fetchall()))
 
     def image(self, image_id: int) -> ImageRecord | None:
-        """One image, or None where the study does not have it (any more)."""
+        """One image, None if it is not in the study or no longer in it."""
         query = select(*_RECORD_COLUMNS).where(ImageRow.id == image_id, ImageRow.removed.is_(False))
         with self._session() as session:
             row = session.execute(query).one_or_none()
             return None if row is None else ImageRecord(*row)
 
     def classes(self) -> list[str]:
-        """The class names in their fixed order, the alphabet's."""
+        """The class names in alphabetical order, which is their fixed order everywhere."""
         query = select(ImageRow.class_name).where(ImageRow.removed.is_(False)).distinct().order_by(ImageRow.class_name)
         with self._session() as session:
             return list(session.scalars(query))
 
     def counts(self, kind: Kind | None = "real", *, with_excluded: bool = False) -> dict[str, int]:
-        """Images per class, every class of the study named even where it has none of this kind."""
+        """Number of images per class. Every class of the study is listed, also with 0 images of this kind."""
         counted = [] if kind is None else [ImageRow.kind == kind]
         if not with_excluded:
             counted.append(ImageRow.excluded.is_(None))
@@ -164,7 +165,7 @@ class Catalog:
         return {name: count for name, count in rows}  # noqa: C416  (a row is no pair to a type checker)
 
     def flags(self) -> dict[int, list[str]]:
-        """Quality flags by image id; images without any are absent."""
+        """Quality flags by image id. Images without flags are absent."""
         found: dict[int, list[str]] = {}
         with self._session() as session:
             for image_id, flag in session.execute(select(FlagRow.image_id, FlagRow.flag).order_by(FlagRow.flag)):
@@ -172,25 +173,25 @@ class Catalog:
         return found
 
     def measures(self) -> dict[int, Measures]:
-        """What curation measured, by image id."""
+        """Measurements of curation by image id."""
         query = select(MeasureRow.image_id, *(getattr(MeasureRow, name) for name in Measures._fields))
         with self._session() as session:
             rows = session.connection().execute(query).fetchall()
         return {row[0]: Measures._make(row[1:]) for row in rows}
 
     def pairs(self) -> list[Pair]:
-        """Pairs of images of the study that look alike or were joined by hand, those judged different too."""
+        """Pairs of images that look alike or were joined by hand, including those judged different."""
         with self._session() as session:
             return [Pair(*row) for row in session.execute(_pairs_of_present())]
 
     def conflicts(self) -> list[tuple[int, int]]:
-        """Those pairs of near-duplicates that have different classes now, but for those judged different."""
+        """Ids of the pairs of near-duplicates whose classes differ now, except those judged different."""
         query = _pairs_of_present().where(IS_SAME, _FIRST.class_name != _SECOND.class_name)
         with self._session() as session:
             return [(row.first, row.second) for row in session.execute(query)]
 
     def fingerprint(self) -> str:
-        """A hash of everything that a run depends on: contents, classes, kinds, groups, what is set aside."""
+        """A hash of everything that a run depends on: contents, classes, kinds, groups and images set aside."""
         digest = hashlib.sha256()
         for row in sorted(
             (r.file, r.sha256, r.class_name, r.kind, str(r.group), str(r.excluded)) for r in self.images()
@@ -199,18 +200,18 @@ class Catalog:
         return digest.hexdigest()
 
     def state(self) -> tuple[object, ...]:
-        """Something cheap to compare that is another one after any change of images, flags or measures."""
+        """A value that differs after any change of images, flags or measures, and is cheap to compare."""
         newest = select(ChangeRow.what).order_by(ChangeRow.id.desc()).limit(1)
         with self._session() as session:
-            # A change grows while an import works, which its words tell.
+            # A change grows while an import is running; only its description shows that.
             measured = session.scalar(select(func.count()).select_from(MeasureRow))
-            return steps.revision(session), session.scalar(newest), measured
+            return history.revision(session), session.scalar(newest), measured
 
-    # -- bringing in ---------------------------------------------------------------------------------------
+    # -- adding ---------------------------------------------------------------------------------------------
 
     def known(self) -> dict[tuple[str, str], bool]:
-        """(file, content hash) of every image of the study, and whether it has a mask; of a covered one the hash of
-        the content that was imported and of the covered one."""
+        """(file, content hash) of every image of the study; the value is true if it has a mask. A covered image is
+        listed with the hash of its imported content and with that of its covered content."""
         columns = ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.mask.is_not(None)
         known: dict[tuple[str, str], bool] = {}
         with self._session() as session:
@@ -221,46 +222,46 @@ class Catalog:
         return known
 
     def addition(self, in_words: Callable[[int], str]) -> Addition:
-        """Images to come in step by step, as one change that can be undone; `in_words` says what so many are called
-        in the history (`lambda n: f"{n} images imported"`)."""
+        """Add images step by step, as one change that can be undone. `in_words` describes *n* images in the history
+        (`lambda n: f"{n} images imported"`)."""
         return Addition(self.writing, in_words)
 
     def add(self, images: Sequence[NewImage], what: str) -> int:
-        """Add images in one change that can be undone; how many were new. Those undone earlier come back."""
+        """Add images in one change that can be undone, and return how many were new; see `Addition.add`."""
         addition = self.addition(lambda _: what)
         return addition.add(images)
 
     # -- changing ------------------------------------------------------------------------------------------
 
     def exclude(self, ids: Iterable[int], reason: str | None) -> None:
-        """Set images aside with a reason, or bring them back (None). Nothing is deleted; can be undone."""
+        """Set images aside with a reason, or bring them back (None). Nothing is deleted. Can be undone."""
         say = f"set aside: {reason}" if reason else "brought back"
         self._change({image_id: {"excluded": reason} for image_id in ids}, lambda n: f"{many(n, 'image')} {say}")
 
     def exclude_each(self, reasons: Mapping[int, str], why: str) -> None:
-        """Set images aside in one change, each by its id with a reason of its own; `why` says for the history what the
-        reasons have in common. Can be undone."""
+        """Set images aside in one change, each with its own reason. `why` describes all reasons in the history. Can be
+        undone."""
         values = {image_id: {"excluded": reason} for image_id, reason in reasons.items()}
         self._change(values, lambda n: f"{many(n, 'image')} set aside: {why}")
 
     def reclassify(self, ids: Iterable[int], class_name: str) -> None:
-        """Give images another class; can be undone."""
+        """Give images another class. Can be undone."""
         self._change(
             {image_id: {"class_name": class_name} for image_id in ids},
             lambda n: f"{many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
         )
 
-    def _change(self, values_by_id: dict[int, dict[str, Any]], in_words: Callable[[int], str]) -> None:
+    def _change(self, values_by_id: Mapping[int, Columns], in_words: Callable[[int], str]) -> None:
         with self.writing() as session:
-            back = steps.set_columns(session, values_by_id)
+            back = history.set_columns(session, values_by_id)
             if back:
-                steps.record(session, in_words(len(back)), back)
+                history.record_change(session, in_words(len(back)), back)
 
     def cover(self, covers: Sequence[Cover], in_words: Callable[[int], str]) -> set[int]:
-        """Let images have another content, in one change that can be undone; the ids of those that have it now.
+        """Replace the content of images in one change that can be undone. Returns the ids of the replaced images.
 
-        An image stays as it is if it no longer has the content that was covered, or if another image of its name has
-        the new content. Each is still known by the content that was imported: importing that again adds nothing."""
+        An image stays as it is if its content is no longer the one that was covered, or if another image with the same
+        name has the new content. The imported content still identifies each image: importing it again adds nothing."""
         with self.writing() as session:
             fitting = fitting_covers(session, covers)
             values = {
@@ -268,27 +269,27 @@ class Catalog:
                 for image, sha256, suffix, _ in fitting
             }
             flags = {cover.image.id: cover.flags for cover in fitting}
-            back = steps.set_columns(session, values) + steps.set_flags(session, flags)
+            back: list[UndoStep] = [*history.set_columns(session, values), *history.set_flags(session, flags)]
             if back:
-                steps.record(session, in_words(len(fitting)), back)
+                history.record_change(session, in_words(len(fitting)), back)
         return set(values)
 
     def judge(self, pairs: Iterable[tuple[int, int]], verdict: Verdict | None) -> None:
-        """Say of pairs that they show the same picture, or different ones, or take that back (None); groups follow.
-        Can be undone, and holds when curation looks again."""
+        """Judge pairs as the same picture or as different pictures, or withdraw the verdict (None). The groups follow.
+        Can be undone. A later curation keeps the verdicts."""
         say = {"same": "the same picture", "different": "different pictures", None: "not decided"}[verdict]
         self._judge({_ordered(pair): verdict for pair in pairs}, lambda n: f"{many(n, 'pair')}: {say}")
 
     def join(self, ids: Sequence[int]) -> None:
-        """Make images one group, whether or not they look alike; can be undone."""
+        """Join images to one group, whether or not they look alike. Can be undone."""
         first, *others = sorted(ids)
         verdicts: dict[tuple[int, int], Verdict | None] = {(first, other): "same" for other in others}
         self._judge(verdicts, lambda _: f"{len(ids)} images joined to one group")
 
     def split(self, ids: Iterable[int]) -> int:
-        """Take images out of their groups, together: they are different pictures from those that stay. Can be undone.
-        How many pairs that parted; 0 where it is not likeness that holds the group together, but the patient or the
-        same bytes."""
+        """Take images out of their groups, as different pictures from those that stay. Can be undone.
+
+        Returns the number of separated pairs: 0 if the patient or the same bytes hold the group together."""
         out = set(ids)
         crossing = [pair for pair in self.pairs() if (pair.first in out) != (pair.second in out)]
         alike = [pair for pair in crossing if pair.verdict != "different" and pair.how != SAME_FILE]
@@ -296,11 +297,11 @@ class Catalog:
         self._judge(parted, lambda _: f"{many(len(out), 'image')} taken out of their groups")
         return len(parted)
 
-    def _judge(self, verdicts: dict[tuple[int, int], Verdict | None], in_words: Callable[[int], str]) -> None:
+    def _judge(self, verdicts: Mapping[tuple[int, int], Verdict | None], in_words: Callable[[int], str]) -> None:
         with self.writing() as session:
-            back = steps.set_verdicts(session, dict(verdicts))
+            back = history.set_verdicts(session, verdicts)
             if back:
-                steps.record(session, in_words(len(back)), back)
+                history.record_change(session, in_words(len(back)), back)
                 regroup(session)
 
     def set_curation(
@@ -310,9 +311,10 @@ class Catalog:
         flags: Mapping[int, Iterable[str]],
         measures: Mapping[int, Measures],
     ) -> None:
-        """Replace what curation found: the ids of the images that it saw, pairs of near-duplicates, flags, measures.
-        The groups follow from the pairs. What the user said of pairs, and pairs joined by hand, stay. Images that
-        were taken back while curation looked at them are left out."""
+        """Replace the findings of curation: ids of the checked images, pairs of near-duplicates, flags and measures.
+
+        The groups follow from the pairs. The user's verdicts and pairs joined by hand stay. Images that were removed
+        while curation was running are skipped."""
         with self.writing() as session:
             present = set(session.scalars(select(ImageRow.id).where(ImageRow.removed.is_(False))))
             judged = {
@@ -320,7 +322,7 @@ class Catalog:
                 for row in session.execute(select(*PairRow.__table__.columns).where(PairRow.verdict.is_not(None)))
             }
             rows = {
-                (row.first, row.second): [row.first, row.second, row.similarity, row.how, row.verdict]
+                (row.first, row.second): (row.first, row.second, row.similarity, row.how, row.verdict)
                 for row in judged.values()
             }
             for pair in pairs:
@@ -328,17 +330,15 @@ class Catalog:
                 if not present.issuperset(key):
                     continue
                 verdict = judged[key].verdict if key in judged else None
-                rows[key] = [*key, pair.similarity, pair.how, verdict]
-            found: dict[str, list[Any]] = {
+                rows[key] = (*key, pair.similarity, pair.how, verdict)
+            found: CurationFound = {
                 "pairs": list(rows.values()),
-                "flags": [
-                    [image_id, name] for image_id, names in flags.items() if image_id in present for name in names
-                ],
+                "flags": [(known, name) for known, names in flags.items() if known in present for name in names],
                 "checked": sorted(present.intersection(seen)),
             }
-            back = steps.set_curation(session, found)
+            back = history.set_curation(session, found)
             if back:
-                steps.record(session, f"{many(len(found['checked']), 'image')} checked", back)
+                history.record_change(session, f"{many(len(found['checked']), 'image')} checked", back)
             session.execute(delete(MeasureRow))
             rows_of_measures = [
                 {"image_id": image_id, **values._asdict()}
@@ -352,46 +352,46 @@ class Catalog:
     # -- history -------------------------------------------------------------------------------------------
 
     def history(self) -> list[Change]:
-        """Every change, the newest first."""
+        """Every change, newest first."""
         query = select(ChangeRow.id, ChangeRow.at, ChangeRow.what, ChangeRow.undone_in.is_not(None))
         with self._session() as session:
             return [Change(*row) for row in session.execute(query.order_by(ChangeRow.id.desc()))]
 
     def undo(self) -> str | None:
-        """Take back the newest change that still holds; what it was, or None where there is none."""
+        """Undo the newest change that is not undone. Returns its description, None if there is none."""
         with self.writing() as session:
-            undone = steps.undo(session)
+            undone = history.undo(session)
             regroup(session)
             return undone
 
     def redo(self) -> str | None:
-        """Make the change again that was taken back last, if nothing was changed since; what it was, or None."""
+        """Redo the change that was undone last, if nothing was changed since. Returns its description or None."""
         with self.writing() as session:
-            redone = steps.redo(session)
+            redone = history.redo(session)
             regroup(session)
             return redone
 
     def revision(self) -> int:
-        """The number of the newest change or undoing: with it a run can say later what has changed since."""
+        """The number of the newest change or undo. A run keeps it to list later what has changed since."""
         with self._session() as session:
-            return steps.revision(session)
+            return history.revision(session)
 
     def changes_since(self, revision: int) -> list[str]:
-        """What has changed since a revision, in words, the oldest first; changes of it that were taken back, too."""
+        """Descriptions of everything that changed after a revision, oldest first, including undone changes."""
         with self._session() as session:
-            return steps.since(session, revision)
+            return history.since(session, revision)
 
 
 def _circumstances(error: DatabaseError, path: Path) -> UserError | None:
-    """What keeps a sound catalog from being used, if that is what SQLite complains of."""
+    """The error for a sound catalog that cannot be used right now, None if SQLite complains about something else."""
     said, name = str(error.orig), getattr(error.orig, "sqlite_errorname", "")
-    if "disk is full" in said or name == "SQLITE_IOERR_SHMSIZE":  # no room for the file that connections share
-        return NoSpace("The disk is full", file=path, remedy="Free some space; nothing stored was changed.")
+    if "disk is full" in said or name == "SQLITE_IOERR_SHMSIZE":  # no space for the file that connections share
+        return NoSpace("The disk is full", file=path, remedy="Free some space. Nothing stored was changed.")
     if "readonly" in said or "unable to open" in said:
-        remedy = "Check that you may write to its folder, and that its drive is not read-only; or open a copy."
+        remedy = "Check that you may write to its folder and that its drive is not read-only, or open a copy."
         return BadInput("The study cannot be written to", file=path, remedy=remedy)
     if "is locked" in said:
-        remedy = "Wait until it is done, and try again; nothing stored was changed."
+        remedy = "Wait until it is done, then try again. Nothing stored was changed."
         return BadInput("Another program is writing to the study", file=path, remedy=remedy)
     return None
 

@@ -1,4 +1,4 @@
-"""Which images can have another content."""
+"""Select the covered pictures that can replace the content of their image."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from busapp.engine.catalog.tables import ImageRow
 
 
 def fitting_covers(session: Session, covers: Sequence[Cover]) -> list[Cover]:
-    """Those whose image is still what it was, and of whose name no other image has the new content."""
+    """Covers whose image is still unchanged, and whose new content no other image with the same name has."""
     present: dict[int, str] = {}
     owners: dict[tuple[str, str], int] = {}
     for some in chunks(covers):

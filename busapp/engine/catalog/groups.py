@@ -1,4 +1,4 @@
-"""Which images must never be split between training and test."""
+"""Groups: images that must never be split between training and test."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ IS_SAME = and_(IS_PAIR, or_(PairRow.verdict.is_distinct_from("different"), PairR
 
 
 def regroup(session: Session) -> None:
-    """Write the group of each real image: the smallest id among those that pairs or a patient connect it with."""
+    """Write the group of each real image: the smallest id among the images that pairs or a patient connect it with."""
     paired = select(PairRow.first).union(select(PairRow.second))
-    # All others are groups of their own already: of a hundred thousand images few are connected.
+    # All others are already groups of their own. Of a hundred thousand images, few are connected.
     is_concerned = or_(
         ImageRow.patient.is_not(None),
         ImageRow.group_id.is_distinct_from(ImageRow.id),
@@ -47,8 +47,8 @@ def regroup(session: Session) -> None:
 
 
 def group_new(session: Session, change: int) -> None:
-    """Write the groups of the images of a change that have none yet, as `regroup` would, which takes far longer where
-    there are many images. No pair may speak of them."""
+    """Write the groups of a change's images that have none yet. The result is that of `regroup`, which takes far longer
+    in a large study. None of the images may belong to a pair."""
     new = session.execute(
         select(ImageRow.id, ImageRow.patient)
         .where(ImageRow.change == change, ImageRow.group_id.is_(None), ImageRow.patient.is_not(None))
@@ -66,7 +66,7 @@ def group_new(session: Session, change: int) -> None:
         group = of_patient.setdefault(str(image.patient), image.id)
         smallest[group] = min(smallest.get(group, group), image.id)
     rows = [{"id": image.id, "group_id": smallest[of_patient[str(image.patient)]]} for image in new]
-    # An image that came back may have a smaller number than all that are there of its patient.
+    # An image that came back may have a smaller id than all present images of its patient.
     for some_groups in chunks([group for group, first in smallest.items() if first < group]):
         members = select(ImageRow.id, ImageRow.group_id).where(
             ImageRow.group_id.in_(some_groups), ImageRow.removed.is_(False)
@@ -77,7 +77,7 @@ def group_new(session: Session, change: int) -> None:
 
 
 def are_paired(session: Session, ids: Sequence[int]) -> bool:
-    """Whether any pair speaks of one of these images."""
+    """True if any of these images belongs to a pair, whatever its verdict."""
     return any(
         session.scalar(select(PairRow.first).where(or_(PairRow.first.in_(some), PairRow.second.in_(some))).limit(1))
         for some in chunks(ids)

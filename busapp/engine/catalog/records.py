@@ -1,4 +1,4 @@
-"""What a catalog says of images, pairs and changes."""
+"""Records of a catalog: images, pairs and changes."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -9,9 +9,9 @@ Verdict = Literal["same", "different"]
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image to be added: its bytes are already stored under `sha256` (see `Workspace.store_image`). `patient` is a
+    """An image to be added. Its bytes are already stored under `sha256` (see `Workspace.store_image`). `patient` is a
     keyed hash (see `patients.py`), `spacing_mm` the width of a pixel in millimetres, `source` the name of the folder
-    or archive that it came in."""
+    or archive that the image came from."""
 
     file: str
     sha256: str
@@ -28,10 +28,13 @@ class NewImage:
 
 
 class ImageRecord(NamedTuple):
-    """One image of the study. `excluded` is the reason why it is set aside, `run` the run that drew it, `mask`
-    the hash of its lesion mask. `group` is the same for images that must never be split; an image that curation
-    has not seen is a group of its own, unless its patient has others. `original` is the content hash that was
-    imported, where the picture was covered since. `checked` says whether curation has seen it."""
+    """One image of the study.
+
+    `excluded` is the reason why it is set aside, `run` the run that drew it, `mask` the hash of its lesion mask.
+    `group` is the same for images that must never be split. An image that curation has not checked is a group of its
+    own, unless its patient has other images. `original` is the hash of the imported content if the picture was covered
+    since. `checked` is true if curation has checked the image.
+    """
 
     id: int
     file: str
@@ -57,8 +60,8 @@ class ImageRecord(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """Another content for an image, in which something is covered: stored under `sha256`, with the flags found in it.
-    `image` is what it was when its picture was read."""
+    """New content for an image, in which something is covered. It is stored under `sha256`; `flags` are the quality
+    flags found in it. `image` is the record at the time when the picture was read."""
 
     image: ImageRecord
     sha256: str
@@ -67,7 +70,7 @@ class Cover(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """What the distributions of a dataset show of each image; how each is measured stands in `quality.py`.
+    """Measurements of one image, shown as distributions of the dataset. `quality.py` says how each is measured.
 
     `coverage`: share of the picture that is not empty margin, 0 to 1. `brightness`: mean grey value, 0 to 255.
     `contrast`: standard deviation of the grey values. `colour`: colourfulness, 0 for grey. `texture`: in bits.
@@ -81,7 +84,8 @@ class Measures(NamedTuple):
 
 
 class FoundPair(NamedTuple):
-    """Two image ids that look alike, in any order: how much (0 to 1), and in words how they came to."""
+    """Ids of two images that look alike, in any order, with their similarity (0 to 1). `how` says in words how one
+    became the other."""
 
     first: int
     second: int
@@ -90,7 +94,7 @@ class FoundPair(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two near-duplicates, the smaller image id first, and what the user said of them, if anything."""
+    """Two near-duplicates, the smaller image id first, with the user's verdict if there is one."""
 
     first: int
     second: int
@@ -100,7 +104,7 @@ class Pair(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One entry of the dataset's history; `at` is ISO 8601 in UTC."""
+    """One entry of the dataset's history. `at` is the time, ISO 8601 in UTC."""
 
     id: int
     at: str

@@ -1,4 +1,4 @@
-"""The tables of a study's catalog (SQLite), and how a catalog of an earlier version becomes one of this."""
+"""The tables of a study's catalog (SQLite), and the upgrade of catalogs from earlier versions."""
 
 import json
 from typing import Any, Final
@@ -8,11 +8,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 FORMAT: Final = 2
 PATIENCE: Final = 10.0
-"""Seconds that one who writes waits for another."""
+"""Seconds that a writer waits for another writer."""
 SAME_FILE: Final = "same file"
-"""How a pair came about whose images have the same bytes: no verdict parts them."""
+"""`how` of a pair whose images have the same bytes. No verdict can separate them."""
 BY_HAND: Final = "joined by hand"
-"""How a pair came about that the user made; without the verdict "same" it is no pair."""
+"""`how` of a pair that the user made. It counts as a pair only with the verdict "same"."""
 
 
 class Base(DeclarativeBase):
@@ -20,8 +20,8 @@ class Base(DeclarativeBase):
 
 
 class ImageRow(Base):
-    """`sha256` is the content that is used, `original` the one that was imported where that was covered since.
-    `change` is the change that brought the image in, `removed` says that it was undone."""
+    """`sha256` is the hash of the content in use; `original` that of the imported content, if it was covered since.
+    `change` is the number of the change that brought the image in. `removed` is true if that change is undone."""
 
     __tablename__ = "image"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,10 +43,10 @@ class ImageRow(Base):
     spacing_mm: Mapped[float | None]
     checked: Mapped[bool] = mapped_column(default=False)
     change: Mapped[int | None] = mapped_column(index=True)
-    # Not of removed ones: when covering is undone, its image has again what an import that was undone had brought.
+    # Removed images are exempt: undoing a cover restores content that an undone import may have brought as well.
     __table_args__ = (
         Index("ix_image_once", file, sha256, unique=True, sqlite_where=~removed),
-        # Every tab counts images by class; this index alone answers that.
+        # Every tab counts images by class; this index alone answers the query.
         Index("ix_image_counted", class_name, kind, removed, excluded),
     )
 
@@ -68,7 +68,7 @@ class MeasureRow(Base):
 
 
 class PairRow(Base):
-    """Near-duplicates, the smaller id first. `verdict` is the user's: "same", "different" or not given."""
+    """Near-duplicates, the smaller id first. `verdict` is the user's: "same", "different" or none."""
 
     __tablename__ = "pair"
     first: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
@@ -79,8 +79,8 @@ class PairRow(Base):
 
 
 class ChangeRow(Base):
-    """`undo` is JSON, a list of steps (see `history.py`), empty where the change was undone for good. Changes and
-    undoings are numbered together, so that `id` and `undone_in` say what came after what."""
+    """`undo` is a JSON array of steps (see `history.py`), empty if the change can no longer be redone. Changes and
+    undos share one sequence of numbers, so that `id` and `undone_in` give their order."""
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -91,9 +91,9 @@ class ChangeRow(Base):
 
 
 def prepare_connection(connection: Any, _record: Any) -> None:
-    """Settings of every connection to a catalog."""
+    """Apply the settings of every connection to a catalog."""
     cursor = connection.cursor()
-    # WAL lets the window read while a job writes, and survives a kill -9 at any moment.
+    # WAL lets the window read while a job writes, and it survives a kill -9 at any moment.
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
@@ -104,7 +104,7 @@ _FROM_1_TO_2: Final = (
     "ALTER TABLE image ADD COLUMN original VARCHAR",
     "ALTER TABLE image ADD COLUMN patient VARCHAR",
     "ALTER TABLE image ADD COLUMN spacing_mm FLOAT",
-    # None is: version 1 found no pictures that show a part of another, and missed 30 of BUSI's 233 pairs.
+    # No image counts as checked: version 1 missed pictures that show a part of another, 30 of BUSI's 233 pairs.
     "ALTER TABLE image ADD COLUMN checked BOOLEAN NOT NULL DEFAULT 0",
     "ALTER TABLE image ADD COLUMN change INTEGER",
     "CREATE INDEX ix_image_change ON image (change)",
@@ -113,14 +113,14 @@ _FROM_1_TO_2: Final = (
     "ALTER TABLE pair ADD COLUMN how VARCHAR NOT NULL DEFAULT 'looks alike'",
     "ALTER TABLE pair ADD COLUMN verdict VARCHAR",
     "ALTER TABLE change ADD COLUMN undone_in INTEGER",
-    # What led back from an undone change, and is written there, does not make it again.
+    # Version 1 kept the steps that undo a change, which cannot redo it.
     "UPDATE change SET undone_in = (SELECT max(id) FROM change), undo = '' WHERE undone",
     "ALTER TABLE change DROP COLUMN undone",
 )
 
 
 def make_tables(connection: Connection, version: int) -> None:
-    """Make the tables, or bring those of version 1 up to this one; all of it or, in a crash, nothing."""
+    """Create the tables, or upgrade those of version 1. A crash leaves the catalog as it was."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     if version == 1:
         for statement in _FROM_1_TO_2:

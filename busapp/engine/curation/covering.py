@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.catalog import Cover, ImageRecord
+from busapp.engine.contract.dataset import CoverResult
 from busapp.engine.curation.quality import examine
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.images.marks import Box, Mark, find_marks
@@ -153,16 +154,15 @@ def cover_text(workspace: Workspace, settings: CoverSettings, run: Run) -> Job:
     changed = [Skipped(cover.image.file, _CHANGED) for cover, _ in found if cover.image.id not in done]
     yield from changed
     kept = [(cover, areas) for cover, areas in found if cover.image.id in done]
-    yield Finished(
-        {
-            "covered": len(kept),
-            "areas": sum(areas for _, areas in kept),
-            "ids": [cover.image.id for cover, _ in kept],
-            "with_text": sum("text" in cover.flags for cover, _ in kept),
-            "without_text": len(images) - len(found) - len(skipped),
-            "skipped": [{"file": left.file, "reason": left.reason} for left in (*skipped, *changed)],
-        }
-    )
+    result: CoverResult = {
+        "covered": len(kept),
+        "areas": sum(areas for _, areas in kept),
+        "ids": [cover.image.id for cover, _ in kept],
+        "with_text": sum("text" in cover.flags for cover, _ in kept),
+        "without_text": len(images) - len(found) - len(skipped),
+        "skipped": [{"file": left.file, "reason": left.reason} for left in (*skipped, *changed)],
+    }
+    yield Finished(dict(result))
 
 
 _Found = list[tuple[Cover, int]]

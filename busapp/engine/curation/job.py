@@ -8,9 +8,9 @@ measures memory, so `strict` keeps groups whole and sets conflicts aside.
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
 
 from busapp.engine.catalog import FoundPair, ImageRecord
+from busapp.engine.contract.dataset import CatalogFindings, CurateResult, CurateThresholds
 from busapp.engine.curation.duplicates import PARTS, Found, Signatures, find_pairs
 from busapp.engine.curation.quality import Examined, examine
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
@@ -49,10 +49,10 @@ def _last_curation(workspace: Workspace) -> CurateSettings:
 
 def curate(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:
     """The job `curate`: what `check_images` does, ended by `Finished` with its result."""
-    yield Finished((yield from check_images(workspace, settings)))
+    yield Finished(dict((yield from check_images(workspace, settings))))
 
 
-def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Event, None, dict[str, Any]]:
+def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Event, None, CurateResult]:
     """Find near-duplicates (see `duplicates.py`) and doubtful images (see `quality.py`) among the real images.
 
     The catalog makes groups of the pairs, minding what the user said of them and whose patients the images are of. A
@@ -84,7 +84,11 @@ def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
         {image_id: one.flags if one else ["unreadable"] for image_id, one in examined.items()},
         {image_id: one.measures for image_id, one in examined.items() if one},
     )
-    return {"n_images": len(images), **_described(workspace), "settings": settings.model_dump(mode="json")}
+    thresholds: CurateThresholds = {
+        "min_correlation": settings.min_correlation,
+        "min_agreement": settings.min_agreement,
+    }
+    return {"n_images": len(images), **_described(workspace), "settings": thresholds}
 
 
 def _look(
@@ -126,7 +130,7 @@ def _second_half(comparing: Generator[Event, None, list[Found]]) -> Generator[Ev
     return (yield from mapped(comparing, moved))
 
 
-def _described(workspace: Workspace) -> dict[str, Any]:
+def _described(workspace: Workspace) -> CatalogFindings:
     """What the catalog says of the real images, under the names of the contract."""
     images = workspace.catalog.images(kind="real")
     files = {image.id: image.file for image in images}

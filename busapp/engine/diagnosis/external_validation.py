@@ -81,7 +81,7 @@ def _from_table(source: Path, images: Sequence[Path]) -> Labels:
     given = {path.resolve() for path in images}
     called = Counter(path.name for path in given)
     by_name = {path.name: path for path in given if called[path.name] == 1}
-    rows = [(Path(row.file.replace("\\", "/")), row) for row in table.rows if row.class_name and row.left_out is None]
+    rows = [(Path(row.file.replace("\\", "/")), row) for row in table.rows if row.class_name and not row.reason_to_skip]
     exact = {path: row for name, row in rows if (path := (source.parent / name).resolve()) in given}
     # A mere name stands for an image that no row names in full; a path into another folder is another image.
     named = {by_name[name.name]: row for name, row in rows if len(name.parts) == 1 and name.name in by_name}

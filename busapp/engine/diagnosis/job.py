@@ -14,11 +14,11 @@ from PIL import Image
 from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
-from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.heat_map import overlay
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import read_content
 from busapp.engine.imports import names
+from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.models.library import default_model
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
@@ -30,31 +30,27 @@ from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, UnreadableImage
 
 
-def find_images(given: Iterable[Path]) -> Iterator[Path]:
+def images_to_diagnose(given: Iterable[Path]) -> Iterator[Path]:
     """The files themselves, and the images of each folder by name: also DICOM files without an ending, as archives
     export them, but no lesion masks (`…_mask.png`) and no hidden files."""
     for path in given:
         if path.is_dir():
-            yield from (found for found in sorted(path.rglob("*")) if _may_be_image(found))
+            yield from (found for found in sorted(path.rglob("*")) if _is_image(found))
         else:
             yield path
 
 
-def _may_be_image(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     name = path.name
-    if names.is_hidden(name) or not path.is_file():
+    # A DICOMDIR lists the files of a disc and holds no picture.
+    if names.is_hidden(name) or name.upper() == "DICOMDIR" or not path.is_file():
         return False
-    if names.is_image(name):
-        return names.image_of_mask(name) is None
-    return names.is_dicom(name) or (names.may_be_dicom(name) and name.upper() != "DICOMDIR" and _begins_as_dicom(path))
 
-
-def _begins_as_dicom(path: Path) -> bool:
-    try:
+    def read(most: int) -> bytes:
         with path.open("rb") as stream:
-            return is_dicom(stream.read(132))
-    except OSError:
-        return False
+            return stream.read(most)
+
+    return file_kind(name, read) in ("picture", "DICOM")
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
         BadModel: the model cannot be used.
         BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
     """
-    path, images = settings.model or default_model(workspace), list(find_images(settings.images))
+    path, images = settings.model or default_model(workspace), list(images_to_diagnose(settings.images))
     if not images:
         raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
     # Threads that each have an image of their own do not wait for each other, as those that share one do.

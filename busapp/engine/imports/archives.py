@@ -1,7 +1,8 @@
-"""ZIP archives: members are read where they are, never unpacked to disk, and never further than they say they reach.
+"""ZIP archives. Members are read inside the archive, never unpacked to disk, and never beyond their declared size.
 
-What a ZIP bomb needs is refused by the archive's table of contents, before a byte is unpacked: too many members, too
-much in all, members that share their bytes (Fifield 2019, "A better zip bomb"), far more than pictures shrink.
+ZIP bombs are refused by the archive's table of contents, before a byte is unpacked: too many members, too large in
+total, members that share their bytes (Fifield 2019, "A better zip bomb"), or packed far more tightly than pictures can
+be.
 """
 
 import re
@@ -24,9 +25,9 @@ from busapp.errors import BadInput, UnreadableImage
 
 MAX_MEMBERS: Final = 250_000
 MAX_UNPACKED: Final = 64 * 2**30
-"""Bytes of all members together; 100,000 images of 500×500 pixels take about 20 GiB."""
+"""Bytes of all members together. 100,000 images of 500×500 pixels take about 20 GiB."""
 MAX_RATIO: Final = 100
-"""How many times its own size an archive may unpack to, once that is more than 1 GiB."""
+"""Largest ratio of unpacked to packed size, for archives that unpack to more than 1 GiB."""
 _RATIO_COUNTS_FROM: Final = 2**30
 _MAX_CONTENTS_TABLE: Final = 128 * 2**20
 
@@ -36,7 +37,8 @@ _END_64: Final = struct.Struct("<4sQ2H2L4Q")
 _LISTED: Final = b"PK\x01\x02"
 _LONGEST_COMMENT: Final = 2**16
 _LONGEST_NAME: Final = 1000
-"""Letters, with all folders. ZIP allows 65,535, which file systems do not, and Python counts no number so long."""
+"""Characters of a name with all folders. ZIP allows 65,535; file systems allow fewer, and Python refuses to convert
+numbers that long."""
 _MEMBER_HEADER: Final = 30
 _ENCRYPTED: Final = 0x1
 _NAMED_IN_UTF_8: Final = 0x800
@@ -45,13 +47,13 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Archive:
-    """An archive that is open for reading, by several threads at once."""
+    """An open archive. Several threads may read it at once."""
 
     def __init__(self, source: Path, given: Path) -> None:
-        """Open it.
+        """Open the archive.
 
         Raises:
-            BadInput: it is not a ZIP archive, or damaged, or it holds more than can be trusted.
+            BadInput: the file is not a ZIP archive, is damaged, or may be a ZIP bomb.
         """
         self.source = source
         self._lock = threading.Lock()
@@ -77,26 +79,26 @@ class Archive:
         self._stream.close()
 
     def members(self) -> list[zipfile.ZipInfo]:
-        """All members but folders, as the table of contents lists them."""
+        """All members except folders, in the order of the table of contents."""
         return [member for member in self._zip.infolist() if not member.filename.endswith(("/", "\\"))]
 
     def read(self, member: zipfile.ZipInfo, most: int) -> bytes:
-        """The first bytes of a member, at most so many and never more than it says to have.
+        """The first bytes of a member: at most `most`, and never more than its declared size.
 
         Raises:
-            UnreadableImage: it is damaged, or larger than 512 MiB.
+            UnreadableImage: the member is damaged, or larger than 512 MiB.
         """
         if member.file_size > MAX_BYTES:
             raise too_large(member.filename)
         try:
-            with self._lock:  # zipfile counts its open members, and not safely
+            with self._lock:  # zipfile's count of open members is not safe across threads
                 stream = self._zip.open(member)
             try:
                 return stream.read(min(most, member.file_size))
             finally:
                 with self._lock:
                     stream.close()
-        # Over damaged members zipfile raises errors of many kinds.
+        # For damaged members zipfile raises errors of many kinds.
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
             raise UnreadableImage(
                 "It is damaged inside the archive", file=member.filename, remedy="Download or copy the archive again."
@@ -121,7 +123,7 @@ class MemberEntry:
 
 
 def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
-    """The members in the order of people, those left out that cannot be trusted or read."""
+    """List the members in natural order (2 before 10). Skips those that are suspicious or cannot be read."""
     listing = Listing("ZIP archive", archive.source.name, given)
     taken: set[tuple[str, ...]] = set()
     for number, member in enumerate(archive.members()):
@@ -135,7 +137,9 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
         *folders, last = parts = [part for part in name.split("/") if part != "."] or ["."]
         if any(is_hidden(folder) and folder != ".." for folder in folders) or is_clutter(last):
             continue
-        reason = _why_not(member, name) or ("Another member has the same name" if tuple(parts) in taken else None)
+        reason = _reason_to_skip(member, name) or (
+            "Another member has the same name" if tuple(parts) in taken else None
+        )
         if reason is not None:
             listing.skipped.append(Skipped(_CONTROL.sub("�", name), reason))
         else:
@@ -146,15 +150,15 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
 
 
 def _name_of(member: zipfile.ZipInfo) -> str:
-    """The path inside the archive, with / between its parts."""
+    """The path of a member inside the archive, with / between its parts."""
     name = member.filename
     if not member.flag_bits & _NAMED_IN_UTF_8:
-        with suppress(UnicodeError):  # many programs write UTF-8 and do not say so
+        with suppress(UnicodeError):  # many programs write UTF-8 without declaring it
             name = name.encode("cp437").decode("utf-8")
     return name.replace("\\", "/")
 
 
-def _why_not(member: zipfile.ZipInfo, name: str) -> str | None:
+def _reason_to_skip(member: zipfile.ZipInfo, name: str) -> str | None:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or _DRIVE.match(name):
         return "Its path leads out of the archive"
@@ -165,15 +169,15 @@ def _why_not(member: zipfile.ZipInfo, name: str) -> str | None:
     if member.flag_bits & _ENCRYPTED:
         return "It is encrypted; unpack the archive with its password, then import the folder"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "It is compressed in a way that is not read; pack the archive again as a usual ZIP"
+        return "It is compressed in a way that is not read; pack the archive again as a standard ZIP"
     return None
 
 
 def _refuse_many_members(stream: BinaryIO, given: Path) -> None:
-    """Count the members before zipfile makes an object of each.
+    """Count the members before zipfile creates an object for each.
 
     Raises:
-        BadInput: there are too many.
+        BadInput: there are too many members.
         zipfile.BadZipFile, struct.error, OSError: the archive is damaged.
     """
     size = stream.seek(0, 2)
@@ -204,4 +208,8 @@ def _refuse_bombs(archive: zipfile.ZipFile, size: int, given: Path) -> None:
 
 
 def _bomb(what: str, given: Path) -> BadInput:
-    return BadInput(what, file=given, remedy="Nothing was unpacked. If you trust it, unpack it and import the folder.")
+    return BadInput(
+        what,
+        file=given,
+        remedy="Nothing was unpacked. If you trust the archive, unpack it yourself and import the folder.",
+    )

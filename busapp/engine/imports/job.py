@@ -1,4 +1,4 @@
-"""The job that brings images into the study."""
+"""The job `import`: bring images into the study."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -7,11 +7,12 @@ from threading import Event as Flag
 from typing import Final, TypeVar
 
 from busapp.engine.catalog import Addition, NewImage
+from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.imports.names import idc, stands_in
-from busapp.engine.imports.sorting import FoundImage, find_images
+from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
-from busapp.engine.imports.storing import Store, Stored
+from busapp.engine.imports.storing import ImageStore, Stored
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import made_with_another_key
 from busapp.engine.study.runs import Run
@@ -24,70 +25,68 @@ from busapp.engine.utils.words import many
 T = TypeVar("T")
 
 _BATCH: Final = 250
-"""Images that the catalog takes in one step; a kill loses the catalog's entries of no more than these."""
+"""Images added to the catalog in one step. A killed import loses at most this many catalog entries."""
 
 
 def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> Job:
-    """Bring images into the study; what is there already is left as it is, what cannot be read is listed.
+    """Bring images into the study. Images that it has already stay as they are; unreadable files are listed.
 
-    Bytes are stored under their hash, those of pictures as they are read; the catalog takes them in steps, as one
-    change. Cancelled, the import leaves the dataset as it was. Killed, it leaves whole images, and importing again
-    completes it. One undo takes the whole import back.
+    The bytes of each image are stored under their hash, those of pictures unchanged. The catalog gets the images in
+    steps, as one change. A cancelled import leaves the dataset as it was. A killed import leaves only complete images;
+    importing again completes it. One undo reverts the whole import.
 
-    The result holds `imported`, `already_present`, `skipped` ([{file, reason}]), `counts` (real images of the
-    study per class, also those set aside), `masks` (files joined to images) and `patients` (how many are named).
+    The result is an `ImportResult`.
 
     Raises:
-        BadInput: as `find_images`.
-        NoSpace: the disk is full; whole images that came in before stay.
+        BadInput: as `search_sources`.
+        NoSpace: the disk is full. Complete images that came in before stay.
     """
     _tidy(workspace, run)
     with ExitStack() as stack:
-        found = yield from _told(find_images(settings.sources, settings.class_name, stack))
+        found = yield from _as_progress(search_sources(settings.sources, settings.class_name, stack))
         for text in found.notes:
             yield Note(text)
         yield from found.skipped
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported")
-        bringing = _Bringing(workspace, settings, addition)
-        bringing.skipped += found.skipped
+        importing = _Import(workspace, settings, addition)
+        importing.skipped += found.skipped
         try:
-            yield from bringing.all(found.images)
+            yield from importing.all(found.images)
         except GeneratorExit:
             addition.take_back()
             raise
-    yield from bringing.notes(found.images)
-    yield Finished(
-        {
-            "imported": addition.count,
-            "already_present": bringing.already_present,
-            "skipped": [{"file": left.file, "reason": left.reason} for left in bringing.skipped],
-            "counts": workspace.catalog.counts("real", with_excluded=True),
-            "masks": bringing.masks,
-            "patients": len(bringing.patients),
-        }
-    )
+    yield from importing.notes(found.images)
+    result: ImportResult = {
+        "imported": addition.count,
+        "already_present": importing.already_present,
+        "skipped": [{"file": left.file, "reason": left.reason} for left in importing.skipped],
+        "counts": workspace.catalog.counts("real", with_excluded=True),
+        "masks": importing.masks,
+        "patients": len(importing.patients),
+    }
+    yield Finished(dict(result))
 
 
 def _tidy(workspace: Workspace, run: Run) -> None:
-    """Remove the files that a killed import was writing, unless another job is at work, which may be writing too."""
+    """Remove half-written files of a killed import, unless another job is running, which may be writing too."""
     if any(other.info.state == "running" for other in workspace.runs() if other.id != run.id):
         return
     for folder in ("images", "masks", "cache/thumbnails", "cache/masks"):
         remove_leftovers(workspace.root / folder)
 
 
-def _told(steps: Steps[T]) -> Generator[Event, None, T]:
-    """The steps of a search as events."""
+def _as_progress(steps: Steps[T]) -> Generator[Event, None, T]:
+    """Turn the steps of a search into events."""
     return (yield from mapped(steps, lambda looked_at: Progress(0, 1, f"{looked_at:,} files found")))
 
 
-class _Bringing:
-    """The images of one import on their way, and what became of them."""
+class _Import:
+    """One import while it runs: stores the images, adds them to the catalog, and counts the outcomes."""
 
     def __init__(self, workspace: Workspace, settings: ImportSettings, addition: Addition) -> None:
         self._known = workspace.catalog.known()
         self._stop = Flag()
-        self._store = Store(workspace, settings, self._known, self._stop)
+        self._store = ImageStore(workspace, settings, self._known, self._stop)
         self._workspace = workspace
         self._addition = addition
         self._batch: list[NewImage] = []
@@ -99,7 +98,7 @@ class _Bringing:
         self._restored = 0
 
     def all(self, images: Sequence[FoundImage]) -> Job:
-        """Bring all of them in, in their order."""
+        """Store the images and add them to the catalog, in order."""
         started = time.monotonic()
         done = 0
         with closing(in_order(self._store.put, images, "import")) as storing:
@@ -112,7 +111,7 @@ class _Bringing:
                     yield Progress(done, len(images), f"{done:,} of {len(images):,} images · {rate:.0f} images/s")
                 self._add()
             finally:
-                self._stop.set()  # before the threads are waited for
+                self._stop.set()  # before waiting for the threads
 
     def _take(self, stored: Stored) -> Iterator[Skipped]:
         for new in stored.images:
@@ -138,22 +137,21 @@ class _Bringing:
         self._batch = []
 
     def notes(self, images: Sequence[FoundImage]) -> Iterator[Note]:
-        """What the user should know once all are in."""
+        """Notes for the user after the import."""
         if self._restored:
             n = self._restored
             lost = "1 image of the study had lost its" if n == 1 else f"{n:,} images of the study had lost their"
-            whole = "is" if n == 1 else "are"
-            yield Note(f"{lost} stored file, or a part of it, and {whole} whole again.")
+            yield Note(f"{lost} stored file or a part of it. This import restored {'it' if n == 1 else 'them'}.")
         if self._burned_in:
             yield Note(
-                f"{self._burned_in:,} DICOM files say that text about the patient is burned into their pictures. "
-                "Look at them, and cover what names anybody.",
+                f"{self._burned_in:,} DICOM files declare that text about the patient is burned into their pictures. "
+                "Look at these images, and cover everything that identifies a person.",
                 "warning",
             )
         named = sum(_names_its_patient(image) for image in images)
         if named:
             yield Note(
-                f"{named:,} files have their patient's number or name in their own name, which the study keeps. If it "
+                f"{named:,} files have their patient's number or name in the file name, which the study keeps. If it "
                 "can be traced to a person, undo the import, rename the files, and import them again.",
                 "warning",
             )
@@ -161,14 +159,15 @@ class _Bringing:
             known = {image.patient for image in self._workspace.catalog.images() if image.patient is not None}
             if made_with_another_key(known):
                 yield Note(
-                    "Some patients of this study were imported on another computer or by another user: if images of "
-                    "the same patient came in now, they count as another patient's.",
+                    "Some patients of this study were imported on another computer or by another user. If images of "
+                    "the same patients came in now, they count as other patients' images.",
                     "warning",
                 )
 
 
 def _names_its_patient(image: FoundImage) -> bool:
-    """IDC's numbers are those of a public set, and a DICOM file's name is not kept."""
+    """True if the kept file name names the patient. IDC numbers belong to a public set, and names of DICOM files are
+    not kept."""
     if image.patient is None or image.is_dicom or idc(image.entry.name) is not None:
         return False
     return stands_in(image.entry.name, image.patient)

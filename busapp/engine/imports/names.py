@@ -1,4 +1,4 @@
-"""What the names of files and folders say: class, mask, patient, order, and what is only clutter."""
+"""Read the names of files and folders: class, mask, patient, order, and clutter of operating systems."""
 
 import os
 import re
@@ -11,36 +11,38 @@ from busapp.errors import BadInput
 _MASK: Final = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
 _IDC: Final = re.compile(r"(?P<patient>\d+)_idx\d+_x\d+_y\d+_(?P<class_name>class[01])", re.IGNORECASE)
 _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE)
-"""What operating systems leave in folders; nobody needs to be told that it is left out."""
+"""Files that operating systems leave in folders. They are skipped without a word."""
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv"})
 DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
 
 class Idc(NamedTuple):
-    """What a patch of Janowczyk and Madabhushi's IDC set (J Pathol Inform 2016, 7:29) says in its name."""
+    """Patient and class in the file name of a patch of Janowczyk and Madabhushi's IDC set (J Pathol Inform 2016,
+    7:29)."""
 
     patient: str
     class_name: str
 
 
 def idc(name: str) -> Idc | None:
-    """`10253_idx5_x1351_y1101_class0.png` is of patient 10253 and of class0; None for other names."""
+    """Parse the name of an IDC patch: `10253_idx5_x1351_y1101_class0.png` shows patient 10253, class0. None for other
+    names."""
     match = _IDC.fullmatch(PurePath(name).stem)
     return Idc(match["patient"], match["class_name"].lower()) if match else None
 
 
 def image_of_mask(name: str) -> str | None:
-    """The stem, in lower case, of the image that a mask belongs to; None for what is not called like a mask."""
+    """The stem, in lower case, of the image that a mask belongs to; None if the name is not that of a mask."""
     match = _MASK.fullmatch(PurePath(name).stem)
     return match["image"].lower() if match else None
 
 
 def class_called(name: str) -> str:
-    """The class of this name, in lower case and without blanks around it.
+    """The class with this name, in lower case and without spaces around it.
 
     Raises:
-        BadInput: it cannot be the name of a class.
+        BadInput: this cannot be the name of a class.
     """
     called = " ".join(name.split()).lower()
     if not called or len(called) > 100 or "/" in called or "\\" in called or not called.isprintable():
@@ -51,8 +53,8 @@ def class_called(name: str) -> str:
 
 
 def stands_in(text: str, identifier: str) -> bool:
-    """Whether an identifier of three letters or digits at least stands by itself in a text: `P-17` does in
-    `P-17_left.png`, and `Ben` does not in `benign`."""
+    """True if an identifier of three or more letters or digits stands alone in a text: `P-17` does in `P-17_left.png`,
+    `Ben` does not in `benign`."""
     if len(re.sub(r"[\W_]", "", identifier)) < 3:
         return False
     alone = rf"(?<![^\W_]){re.escape(identifier.casefold())}(?![^\W_])"
@@ -60,16 +62,16 @@ def stands_in(text: str, identifier: str) -> bool:
 
 
 def suffix_of(name: str) -> str:
-    """The ending, in lower case, with its dot."""
+    """The ending of a name, in lower case, with its dot."""
     return PurePath(name).suffix.lower()
 
 
-def is_image(name: str) -> bool:
+def has_picture_suffix(name: str) -> bool:
     return suffix_of(name) in IMAGE_SUFFIXES
 
 
 def is_archive(name: str) -> bool:
-    """Also of kinds that are not read."""
+    """True for archives of any kind, also of those that the program cannot read."""
     return suffix_of(name) in _ARCHIVES
 
 
@@ -77,12 +79,13 @@ def is_table(name: str) -> bool:
     return suffix_of(name) in _TABLES
 
 
-def is_dicom(name: str) -> bool:
+def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
 
 
 def may_be_dicom(name: str) -> bool:
-    """Archives export DICOM files without an ending, under numbers (`IM_0001`, `1.2.840.113619.2`)."""
+    """True for a name without an ending, or with a number as its ending. Picture archives export DICOM files under such
+    names (`IM_0001`, `1.2.840.113619.2`)."""
     ending = suffix_of(name)[1:]
     return not ending or ending.isdecimal()
 
@@ -96,8 +99,8 @@ def is_hidden(name: str) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8. Old archives leave names in other encodings, which Python reads as
-    surrogates: neither the catalog nor JSON can hold those."""
+    """True if a name can be written as UTF-8. Old archives leave names in other encodings, which Python reads as
+    surrogates. Neither the catalog nor JSON can hold those."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -106,10 +109,10 @@ def is_text(name: str) -> bool:
 
 
 def as_text(name: str | PurePath) -> str:
-    """A name for people to read, with � for what is not text."""
+    """A name for people to read, with � in place of bytes that are not valid text."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts numbers in names by their value (2 before 10)."""
+    """Key that sorts numbers in names by their value (2 before 10)."""
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name.lower())]

@@ -1,4 +1,4 @@
-"""What an import would bring in, before anything is stored."""
+"""Preview of an import, before anything is stored."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import TypeVar
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import size_of
-from busapp.engine.imports.sorting import FoundImage, find_images
+from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
 from busapp.engine.settings import ImportSettings
@@ -22,11 +22,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Preview:
-    """What an import would do.
+    """Effect that an import would have.
 
-    `kinds` says what the sources are, `counts` how many new images each class gets, `patients` how many patients are
-    named, `masks` how many mask files would be joined to images that have none. `loops` are DICOM files of several
-    frames, of `loop_frames` frames together; `burned_in` are those that themselves say that text is burned in.
+    `kinds` lists the sources, `counts` the number of new images per class, `patients` the number of patients named in
+    the sources, `masks` the number of mask files that would be joined to images without a mask. `loops` counts DICOM
+    files of several frames, `loop_frames` the frames in all of them. `burned_in` counts DICOM files that declare
+    burned-in text.
     """
 
     kinds: list[str]
@@ -45,36 +46,36 @@ class Preview:
 def preview(
     settings: ImportSettings, known: Mapping[tuple[str, str], bool], should_stop: Callable[[], bool] = lambda: False
 ) -> Preview | None:
-    """What the import job would do, from names and headers: some ten thousand files a second. Only files whose name
-    the study knows are read in full, to see whether they are the same image.
+    """Predict the import from names and headers, at some ten thousand files a second. Reads a file in full only if the
+    study has an image of that name, to find out whether both are the same.
 
     Args:
-        settings: of the import.
+        settings: settings of the import.
         known: `Catalog.known()`.
-        should_stop: asked every few files; once it says so, the preview ends, and None comes back.
+        should_stop: asked every few files. Once it returns true, the preview ends and returns None.
 
     Raises:
-        BadInput: as `find_images`.
+        BadInput: as `search_sources`.
     """
     with ExitStack() as stack:
-        found = run_unless_stopped(find_images(settings.sources, settings.class_name, stack), should_stop)
+        found = run_unless_stopped(search_sources(settings.sources, settings.class_name, stack), should_stop)
         if found is None:
             return None
         seen = Preview(found.kinds, found.notes, found.skipped)
-        look = _Look(settings, known, seen)
+        counting = _Counting(settings, known, seen)
         for image in found.images:
             if should_stop():
                 return None
             try:
-                look.at(image)
+                counting.add(image)
             except UnreadableImage as error:
                 seen.skipped.append(Skipped(image.name, error.what))
-        look.finish()
+        counting.finish()
         return seen
 
 
-class _Look:
-    """Counts what it looks at."""
+class _Counting:
+    """Counts images for the preview, from their names and headers."""
 
     def __init__(self, settings: ImportSettings, known: Mapping[tuple[str, str], bool], seen: Preview) -> None:
         self._settings = settings
@@ -84,10 +85,10 @@ class _Look:
         self._patients: set[str] = set()
         self._seen = seen
 
-    def at(self, image: FoundImage) -> None:
-        """Look at one file. Raises `UnreadableImage`."""
+    def add(self, image: FoundImage) -> None:
+        """Count one file. Raises `UnreadableImage`."""
         if image.is_dicom:
-            self._at_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
+            self._add_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
             return
         from_head(image.entry, lambda head: size_of(head, file=image.name))
         has_mask: bool | None = None
@@ -96,7 +97,7 @@ class _Look:
         self._count(image, int(has_mask is None), int(has_mask is not None), image.patient)
         self._seen.masks += 0 if has_mask else len(image.masks)
 
-    def _at_frames(self, image: FoundImage, header: DicomHeader) -> None:
+    def _add_frames(self, image: FoundImage, header: DicomHeader) -> None:
         refuse_patient_as_class(image, header)
         stem = dicom_stem(header.instance or sha256_of(read_whole(image.entry)))
         numbers = [index + 1 for index in evenly_spaced(header.frames, self._settings.frames)]
@@ -116,6 +117,6 @@ class _Look:
             self._patients.add(" ".join(patient.casefold().split()))
 
     def finish(self) -> None:
-        """Put the counts into the preview."""
+        """Write the counts into the preview."""
         self._seen.counts = {name: count for name, count in sorted(self._counts.items()) if count}
         self._seen.patients = len(self._patients)

@@ -1,11 +1,11 @@
-"""From the files of all sources to images with their class, masks and patient, and to what is left out and why.
+"""Sort the files of all sources into images with their class, masks and patient, and into skipped files with a reason.
 
-The class of an image is the first of these that is known: the one that the user gives, the one in a table that was
-chosen as the source, the one in the name of an IDC patch, the name of the folder that it lies in. A folder that holds
-images is a class of that name wherever it lies in its source; images that lie beside such folders belong to none.
+The class of an image is the first of these that is known: the class that the user gives, the class in a table that is
+itself the source, the class in the name of an IDC patch, the name of the image's folder. A folder with images is a
+class of that name, wherever it lies in its source. Images that lie beside such folders have no class.
 
-A table inside a folder or an archive decides nothing about classes, so that nothing comes in twice: it only says whose
-images they are, where it has a column of patients and names the file by its path from the table.
+A table inside a folder or an archive does not decide about classes, so that nothing comes in twice. It only names the
+patients of images, if it has a column for them and gives each file by its path relative to the table.
 
 BUSI (Al-Dhabyani et al. 2020, Data in Brief 28:104863) comes as one folder for each class, with one or more lesion
 masks beside each image: `benign (25).png`, `benign (25)_mask.png`, `benign (25)_mask_1.png`.
@@ -19,28 +19,26 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
+from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
 from busapp.engine.imports.tables import list_table, read_table
 from busapp.engine.utils.words import many
-from busapp.errors import BadInput, UnreadableImage
+from busapp.errors import BadInput
 
-CLASS_NAMES_PATIENT: Final = "Its class would be called like its patient; give the class with --class"
-_DICOM_HEAD: Final = 512
-"""Bytes that tell a DICOM file from others."""
+CLASS_NAMES_PATIENT: Final = "The class would have the patient's name; give the class with --class"
 
 
 class ClassUnknown(BadInput):
-    """Nothing says which class the images are of."""
+    """The class of the images is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image among the sources. `source` is the name of what it came in, `name` a short one for people, and
-    `patient` who it is of as the file's name or a table says: it is hashed before anything is stored."""
+    """An image among the sources. `source` is the name of its source, `name` a short name for people. `patient` is the
+    patient as given by the file's name or by a table; it is hashed before anything is stored."""
 
     entry: Entry
     class_name: str
@@ -52,30 +50,30 @@ class FoundImage:
 
     @property
     def file(self) -> str:
-        """The name under which a picture that is not DICOM is stored: `class/file name`."""
+        """The name in the catalog, `class/file name`; frames of DICOM files have another one (`dicom_file`)."""
         return f"{self.class_name}/{self.entry.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """All images of the sources in the order of people (2 before 10); what is left out, with why; what to tell."""
+class SearchResult:
+    """All images of the sources in natural order (2 before 10), the skipped files, and notes for the user."""
 
     images: list[FoundImage]
     skipped: list[Skipped]
     notes: list[str]
     kinds: list[str]
-    """What each source is: `Folder busi`, `ZIP archive busi.zip`."""
+    """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
 
 
-def find_images(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[Found]:
-    """Look through the sources. Archives stay open, and their members readable, until `stack` is closed.
+def search_sources(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[SearchResult]:
+    """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed.
 
     Raises:
-        ClassUnknown: single images, or those at the root of an archive, come without a class.
-        BadInput: a source is missing, of no known kind, not to be trusted, or holds no image.
+        ClassUnknown: single images, or images at the root of an archive, have no class.
+        BadInput: a source is missing, of an unknown kind, suspicious, or holds no image.
     """
     given_class = None if class_name is None else names.class_called(class_name)
-    found = Found([], [], [], [])
+    found = SearchResult([], [], [], [])
     seen: set[str] = set()
     for listing in (yield from _listings(sources, given_class, stack)):
         found.kinds.append(f"{listing.kind} {listing.name}")
@@ -110,22 +108,22 @@ def _listings(sources: Sequence[Path], given_class: str | None, stack: ExitStack
 
 
 class _Sorting:
-    """The files of one source, sorted by what they are."""
+    """Sorts the files of one source by their kind."""
 
     def __init__(self, listing: Listing, given_class: str | None) -> None:
         self._listing = listing
         self._given_class = given_class
         self._pictures: dict[str, list[Entry]] = {}
-        """By folder: images, and DICOM files."""
+        """Pictures and DICOM files, by folder."""
         self._dicom: set[str] = set()
-        self._masks: dict[tuple[str, str], list[Entry]] = {}
-        """By folder and the stem of their image."""
-        self._joined: set[tuple[str, str]] = set()
+        self._masks: dict[tuple[str, str | None], list[Entry]] = {}
+        """By folder and the stem of their image's name."""
+        self._joined: set[tuple[str, str | None]] = set()
         self._tables: list[Entry] = []
         self._patients: dict[str, str] = {}
 
     def images(self, notes: list[str]) -> Steps[list[FoundImage]]:
-        """All images of the source; what is left out is added to the listing, and what to tell to the notes."""
+        """Return all images of the source. Adds skipped files to the listing, and sentences for the user to `notes`."""
         for number, entry in enumerate(self._listing.entries):
             if number % STEP == 0:
                 yield number
@@ -138,7 +136,7 @@ class _Sorting:
         for key, masks in self._masks.items():
             if key not in self._joined:
                 for mask in masks:
-                    self._leave_out(mask, "It is a mask, and its image is missing")
+                    self._skip(mask, "It is a mask, and its image is missing")
         return found
 
     def _of_folder(self, folder: str, pictures: list[Entry]) -> Iterator[FoundImage]:
@@ -147,49 +145,46 @@ class _Sorting:
             try:
                 own_classes[entry.where] = self._own_class(entry)
             except BadInput as error:
-                self._leave_out(entry, error.what)
+                self._skip(entry, error.what)
         class_of_folder = self._class_of_folder(folder) if None in own_classes.values() else None
         for entry in pictures:
             if entry.where in own_classes:
                 class_name = own_classes[entry.where] or class_of_folder
                 patient = self._patient_of(entry)
                 if class_name is None:
-                    self._leave_out(entry, "It lies beside the folders of classes, not in one")
+                    self._skip(entry, "It lies beside the folders of classes, not in one")
                 elif patient is not None and names.stands_in(class_name, patient):
-                    self._leave_out(entry, CLASS_NAMES_PATIENT)
+                    self._skip(entry, CLASS_NAMES_PATIENT)
                 else:
                     yield self._found(entry, class_name)
 
-    def _leave_out(self, entry: Entry, reason: str) -> None:
+    def _skip(self, entry: Entry, reason: str) -> None:
         self._listing.skipped.append(Skipped(self._listing.called(entry), reason))
 
     def _sort(self, entry: Entry) -> None:
         name = entry.name
-        mask_of = names.image_of_mask(name)
         if names.is_hidden(name):
-            self._leave_out(entry, "It is a hidden file")
-        elif names.is_image(name) and mask_of is not None:
-            self._masks.setdefault((entry.folder, mask_of), []).append(entry)
-        elif names.is_image(name):
-            self._pictures.setdefault(entry.folder, []).append(entry)
+            self._skip(entry, "It is a hidden file")
         elif names.is_table(name):
             self._tables.append(entry)
         elif names.is_archive(name):
-            self._leave_out(entry, "It is an archive; import it by itself")
-        elif names.is_dicom(name) or (names.may_be_dicom(name) and self._begins_as_dicom(entry)):
-            self._dicom.add(entry.where)
-            self._pictures.setdefault(entry.folder, []).append(entry)
+            self._skip(entry, "It is an archive; import it separately")
         else:
-            self._leave_out(entry, "It is not an image")
+            self._sort_image(entry)
 
-    @staticmethod
-    def _begins_as_dicom(entry: Entry) -> bool:
-        try:
-            return is_dicom(entry.read(_DICOM_HEAD))
-        except UnreadableImage:
-            return False
+    def _sort_image(self, entry: Entry) -> None:
+        match file_kind(entry.name, entry.read):
+            case "mask":
+                self._masks.setdefault((entry.folder, names.image_of_mask(entry.name)), []).append(entry)
+            case "picture":
+                self._pictures.setdefault(entry.folder, []).append(entry)
+            case "DICOM":
+                self._dicom.add(entry.where)
+                self._pictures.setdefault(entry.folder, []).append(entry)
+            case None:
+                self._skip(entry, "It is not an image")
 
-    # -- whose images they are, and of which class -----------------------------------------------------------
+    # -- patients and classes --------------------------------------------------------------------------------
 
     def _read_labels(self, notes: list[str]) -> None:
         if self._listing.labels is not None:
@@ -200,16 +195,16 @@ class _Sorting:
             posixpath.join(entry.folder, entry.name): entry for some in self._pictures.values() for entry in some
         }
         for table in self._tables:
-            lent = self._patients_in(table, by_path)
-            if lent:
-                self._patients.update(lent)
-                count = many(len(lent), "image")
+            named = self._patients_in(table, by_path)
+            if named:
+                self._patients.update(named)
+                count = many(len(named), "image")
                 notes.append(f"{self._listing.called(table)} says which patients {count} are of. It decides no class.")
             else:
-                self._leave_out(table, "It is a table; to import what it names, import it by itself")
+                self._skip(table, "It is a table; to import the images that it lists, import the table itself")
 
     def _patients_in(self, table: Entry, by_path: dict[str, Entry]) -> dict[str, str]:
-        """The patients that a table names for images of this source, by `Entry.where`."""
+        """Patients that a table gives for images of this source, by `Entry.where`."""
         try:
             rows = read_table(table, table.name).rows
         except BadInput:
@@ -227,21 +222,21 @@ class _Sorting:
         return {where: patient for where, patient in patients.items() if where not in contradicted}
 
     def _own_class(self, entry: Entry) -> str | None:
-        """The class of one file, None if it follows from its folder. Raises `BadInput` where it cannot be a class."""
+        """The class of one file, None if its folder decides. Raises `BadInput` if the name cannot be a class."""
         if self._given_class is not None:
             return self._given_class
         patch = names.idc(entry.name)
         label = self._listing.labels[entry.where].class_name if self._listing.labels else None
         if label is None:
             return patch.class_name if patch else None
-        # Tables of IDC patches say 0 for what the names call class0.
+        # Tables of IDC patches give 0 where the file names give class0.
         return patch.class_name if patch and patch.class_name == f"class{label}" else names.class_called(label)
 
     def _class_of_folder(self, folder: str) -> str | None:
-        """The class of the files of a folder; None for the root beside folders of classes.
+        """The class of the files in a folder; None for the root if there are folders of classes.
 
         Raises:
-            ClassUnknown: nothing names the class of files at the root.
+            ClassUnknown: nothing gives the class of files at the root.
         """
         if folder:
             return names.class_called(PurePath(folder).name)
@@ -283,5 +278,5 @@ def _nothing_in(listing: Listing) -> BadInput:
         return BadInput("This is not an image", file=listing.given, remedy=remedy)
     if listing.skipped:
         first = listing.skipped[0]
-        remedy = f"{len(listing.skipped):,} files were left out, the first of them {first.file}: {first.reason}."
+        remedy = f"{many(len(listing.skipped), 'file')} skipped, the first of them {first.file}: {first.reason}."
     return BadInput(f"There are no images in the {kind}", file=listing.given, remedy=remedy)

@@ -1,4 +1,4 @@
-"""Where images come from: every source lists its files as entries, which are read without being unpacked or moved."""
+"""Sources of images. Every source lists its files as entries, which are read without unpacking or moving them."""
 
 import os
 from collections.abc import Callable, Generator, Sequence
@@ -13,20 +13,19 @@ from busapp.errors import BadInput, UnreadableImage
 
 T = TypeVar("T")
 Steps = Generator[int, None, T]
-"""Work in small steps: yields how many files were looked at so far, so that whoever pulls it can stop, and returns
-what came of it."""
+"""Work in small steps: yields the number of files so far, so that the caller can stop, and returns the result."""
 
 STEP: Final = 500
-"""Files that are looked at between two yields."""
+"""Files listed between two yields."""
 HEAD: Final = 2**16
-"""Bytes that are read of a file to see what it is."""
+"""Bytes that are read of a file to get its header."""
 
 NOT_TEXT: Final = "Its name is not valid text; rename it"
 
 
 class Entry(Protocol):
-    """One file of a source. `folder` is where it lies in its source, with / between the parts, empty at the root;
-    `where` is the same for two entries only if they are the same file."""
+    """One file of a source. `folder` is its folder inside the source, with / between the parts, empty at the root. Two
+    entries have the same `where` only if they are the same file."""
 
     @property
     def folder(self) -> str: ...
@@ -38,10 +37,10 @@ class Entry(Protocol):
     def where(self) -> str: ...
 
     def read(self, most: int) -> bytes:
-        """The first bytes, at most so many.
+        """The first bytes, at most `most` of them.
 
         Raises:
-            UnreadableImage: it cannot be read, or it is larger than 512 MiB (looked at before reading).
+            UnreadableImage: the file cannot be read, or is larger than 512 MiB (checked before reading).
         """
         ...
 
@@ -71,22 +70,22 @@ class FileEntry:
 
 
 def too_large(name: str) -> UnreadableImage:
-    """What to say of a file of more than 512 MiB."""
+    """The error for a file of more than 512 MiB."""
     return UnreadableImage(
         f"The file is larger than {MAX_BYTES // 2**20} MiB", file=name, remedy="Make the image smaller first."
     )
 
 
 def read_whole(entry: Entry) -> bytes:
-    """All bytes of an entry. Raises `UnreadableImage`, also where it is larger than 512 MiB."""
+    """All bytes of an entry. Raises `UnreadableImage`, also for a file larger than 512 MiB."""
     content = entry.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:  # it has grown since its size was looked at
+    if len(content) > MAX_BYTES:  # the file has grown since its size was checked
         raise too_large(entry.name)
     return content
 
 
 def from_head(entry: Entry, look: Callable[[bytes], T]) -> T:
-    """What `look` makes of the first 64 KiB or, where it raises `UnreadableImage` over those, of all bytes."""
+    """Return `look` of the first 64 KiB. If it raises `UnreadableImage`, return `look` of all bytes."""
     head = entry.read(HEAD)
     try:
         return look(head)
@@ -98,7 +97,8 @@ def from_head(entry: Entry, look: Callable[[bytes], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a table says of a file. `patient` is as it stands there: it is hashed before anything is stored."""
+    """Class and patient that a table gives for a file. `patient` is as written there; it is hashed before anything is
+    stored."""
 
     class_name: str | None
     patient: str | None = field(repr=False)
@@ -106,11 +106,11 @@ class Label:
 
 @dataclass(slots=True)
 class Listing:
-    """The files of one source, and those left out already.
+    """The files of one source, and the files skipped so far.
 
-    `kind` names the source for people ("Folder", "ZIP archive"), `name` is all that is stored of where images came
-    from, and `given` is what the user named. What lies at the root of a source is of `root_class`, if that has a
-    name. `labels` holds what a table says, by `Entry.where`; None where no table decides what comes in.
+    `kind` names the source for people ("Folder", "ZIP archive"). `name` is the only thing stored about the source, and
+    `given` the path as the user gave it. Images at the root of the source have the class `root_class`, None if it is
+    not known. `labels` holds the labels of a table that is itself the source, by `Entry.where`; None for other sources.
     """
 
     kind: str
@@ -122,12 +122,12 @@ class Listing:
     labels: dict[str, Label] | None = None
 
     def called(self, entry: Entry) -> str:
-        """A short name of an entry for people: the folder that it lies in, and its own name."""
+        """A short name of an entry for people: its folder and its own name."""
         return f"{entry.folder.rpartition('/')[2] or self.name}/{entry.name}"
 
 
 def resolved(given: Path) -> Path:
-    """The full path of what the user named. Raises `BadInput` where it is missing or its name is not text."""
+    """The full path of a source. Raises `BadInput` if it does not exist or its name is not valid text."""
     source = given.expanduser().resolve()
     if not is_text(str(source)):
         raise BadInput("The name is not valid text", file=as_text(source), remedy="Rename it, then import it.")
@@ -137,7 +137,7 @@ def resolved(given: Path) -> Path:
 
 
 def list_folder(source: Path, given: Path) -> Steps[Listing]:
-    """All files below a folder in the order of people (2 before 10); links to folders are not followed."""
+    """List all files below a folder in natural order (2 before 10). Does not follow links to folders."""
     listing = Listing("Folder", source.name, given, root_class=source.name)
 
     def cannot_list(error: OSError) -> None:
@@ -156,7 +156,7 @@ def list_folder(source: Path, given: Path) -> Steps[Listing]:
             path = Path(folder, name)
             if is_clutter(name):
                 continue
-            if path.is_file():  # what is neither file nor folder, such as a pipe, could be read for ever
+            if path.is_file():  # reading something else, such as a pipe, might never end
                 listing.entries.append(FileEntry(inside, name, path))
             else:
                 listing.skipped.append(
@@ -169,7 +169,7 @@ def list_folder(source: Path, given: Path) -> Steps[Listing]:
 
 
 def list_files(sources: Sequence[tuple[Path, Path]]) -> list[Listing]:
-    """Single files (full path, as given), listed with those of the same folder."""
+    """List single files (full path, path as given) together with those of the same folder."""
     listings: dict[Path, Listing] = {}
     for source, given in sources:
         listing = listings.setdefault(source.parent, Listing("Files in", source.parent.name, given))

@@ -1,7 +1,7 @@
-"""One image on its way into a study: read, checked, stored under its hash, with its mask and its small picture.
+"""Store one image in a study: read it, check it, and keep it under its hash with its mask and its thumbnail.
 
-An image file is stored as it is, a frame of a DICOM file as PNG. Of a DICOM file neither the name is kept, which often
-is the patient's, nor anything else but pixels and their spacing: the frame is called after a keyed hash.
+An image file is stored unchanged, a frame of a DICOM file as PNG. Nothing of a DICOM file is kept but pixels and their
+spacing. Its name, which is often the patient's, is replaced by a keyed hash.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,8 +31,11 @@ from busapp.errors import UnreadableImage
 
 @dataclass(slots=True)
 class Stored:
-    """What became of a file: images to be added to the catalog, how many were there already, how many mask files were
-    joined, what was left out, and whether the file itself says that text is burned into its pictures."""
+    """Outcome of storing one file.
+
+    `images` are to be added to the catalog; `already_present` counts those that the study has already. `masks` counts
+    the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
+    """
 
     images: list[NewImage] = field(default_factory=list)
     already_present: int = 0
@@ -40,13 +43,13 @@ class Stored:
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
     restored: int = 0
-    """Of those that were there already: whose stored file was missing or cut short, and is whole again."""
+    """Number of images already present whose stored file was missing or truncated, and has been restored."""
 
 
-class Store:
-    """Puts found images into a study; several threads may do so at once.
+class ImageStore:
+    """Stores images in a study. Several threads may use it at once.
 
-    `known` is `Catalog.known()`: what is there already is not decoded again. Once `stop` is set, a long
+    `known` is `Catalog.known()`; images that the study has already are not decoded again. Once `stop` is set, a long
     loop ends early.
     """
 
@@ -59,7 +62,7 @@ class Store:
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
-        """Read and store one file. What is wrong with the file itself is told in `Stored.skipped`.
+        """Read and store one file. Problems of the file itself are listed in `Stored.skipped`.
 
         Raises:
             NoSpace: the disk is full.
@@ -123,7 +126,7 @@ class Store:
     ) -> None:
         suffix = suffix_of(file)
         sha256 = self._workspace.store_image(content, suffix)
-        _keep_small(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
+        _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
         stored.images.append(
             NewImage(
                 file=file,
@@ -140,7 +143,7 @@ class Store:
         )
 
     def _merged_mask(self, found: FoundImage, size: tuple[int, int], stored: Stored) -> str | None:
-        """Store the union of all masks as a PNG that is 255 inside; its hash, None where there is none."""
+        """Store the union of all masks as a PNG with 255 inside the lesion. Returns its hash, None without a mask."""
         union: npt.NDArray[np.bool_] | None = None
         for entry in found.masks:
             name = f"{found.name.rpartition('/')[0]}/{entry.name}"
@@ -154,7 +157,7 @@ class Store:
                 stored.skipped.append(Skipped(name, sizes))
                 continue
             values = np.asarray(mask.convert("L"))
-            # Half of the largest value: masks come as 0 and 1, as 0 and 255, and with the fringes of JPEG.
+            # The threshold is half of the largest value: masks come as 0 and 1, as 0 and 255, or blurred by JPEG.
             inside = values >= max(values.max() / 2, 1)
             union = inside if union is None else union | inside
             stored.masks += 1
@@ -162,30 +165,31 @@ class Store:
             return None
         merged = Image.fromarray(union.astype(np.uint8) * 255)
         sha256 = self._workspace.store_mask(bare_png(merged))
-        _keep_small(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
+        _keep_thumbnail(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
         return sha256
 
 
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
-    """The folders of an archive's export are called after patients, and a class is stored in the open.
+    """Refuse a class that names the patient: picture archives name exported folders after patients, and a class is
+    stored as plain text.
 
     Raises:
-        UnreadableImage: the class holds the patient's number or a part of the name.
+        UnreadableImage: the class contains the patient's number or a part of the name.
     """
     if any(stands_in(found.class_name, identifier) for identifier in header.identifiers):
         raise UnreadableImage(CLASS_NAMES_PATIENT, file=found.name)
 
 
 def dicom_stem(instance: str) -> str:
-    """What the frames of a DICOM file are called, made of a keyed hash of its instance UID: 12 hexadecimal digits."""
+    """Stem of the file names of a DICOM file's frames: 12 hexadecimal digits of a keyed hash of its instance UID."""
     return pseudonym(instance).partition(":")[2][:12]
 
 
 def dicom_file(class_name: str, stem: str, number: int, frames: int) -> str:
-    """The name under which frame `number`, from 1, of a file of so many frames is stored."""
+    """Name in the catalog of frame `number`, counted from 1, of a DICOM file with `frames` frames."""
     return f"{class_name}/{stem}{f' frame {number}' if frames > 1 else ''}.png"
 
 
-def _keep_small(path: Path, make: Callable[[], bytes]) -> None:
+def _keep_thumbnail(path: Path, make: Callable[[], bytes]) -> None:
     if not path.exists():
         write_atomically(path, make(), survives_power_cut=False)

@@ -1,7 +1,7 @@
-"""CSV tables that say which class, and which patient, each file is of.
+"""CSV tables with the class and the patient of each file.
 
-The first line names the columns. What spreadsheets write is read: commas, semicolons or tabs; UTF-8, UTF-16 with its
-mark, or else the Western European code page of Windows.
+The first line names the columns. The reader accepts what spreadsheets write: commas, semicolons or tabs; UTF-8, UTF-16
+with a byte order mark, otherwise the Western European code page of Windows.
 """
 
 import codecs
@@ -27,27 +27,27 @@ _NOT_TO_TRAIN_ON: Final = {
     "kind": ("synthetic", "It is a synthetic image, which must not come in as a real one"),
     "set_aside": (None, "It was set aside where it was exported"),
 }
-"""Columns of an export's `images.csv` that tell images apart which the same class name would hide: the value that is
-left out (None: any), and why."""
-_COLUMNS_REMEDY: Final = "Its first line must name the columns: file, class and, if they are known, patient."
+"""Columns of an export's `images.csv` that mark images not to be imported as real ones: the value that is skipped
+(None: any), and the reason."""
+_COLUMNS_REMEDY: Final = "Its first line must name the columns: file, class and, if patients are known, patient."
 _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table; what is empty or has no column is ''. `number` counts from the header, 1, as spreadsheets
-    do. `left_out` is the reason why the row itself says that it is no image to learn from."""
+    """One row of a table; empty cells and missing columns are ''. `number` is the row number in a spreadsheet, where
+    the header is row 1. `reason_to_skip` is set if the row itself marks the image as unfit for training."""
 
     number: int
     file: str
     class_name: str
     patient: str = field(repr=False)
-    left_out: str | None = None
+    reason_to_skip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows, and whether there is a column of classes."""
+    """The rows of a table. `has_classes` is true if it has a column of classes."""
 
     rows: list[Row]
     has_classes: bool
@@ -57,7 +57,7 @@ def read_table(entry: Entry, given: Path | str) -> Table:
     """Read a table.
 
     Raises:
-        BadInput: it is not a table, larger than 64 MiB, or has no column that names files.
+        BadInput: the file is not a table, is larger than 64 MiB, or has no column of file names.
     """
     try:
         content = entry.read(MAX_TABLE_BYTES + 1)
@@ -82,7 +82,7 @@ def _decoded(content: bytes) -> str:
 
 def _parsed(text: str, given: Path | str) -> Table:
     first, _, rest = text.partition("\n")
-    has_hint = first.lower().startswith("sep=")  # from Excel to itself
+    has_hint = first.lower().startswith("sep=")  # a line that Excel writes for itself
     if has_hint:
         text, first = rest, rest.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
@@ -97,7 +97,7 @@ def _parsed(text: str, given: Path | str) -> Table:
     def cell(row: list[str], column: int | None) -> str:
         return row[column].strip() if column is not None and column < len(row) else ""
 
-    def left_out(row: list[str]) -> str | None:
+    def reason_to_skip(row: list[str]) -> str | None:
         for column, (value, reason) in _NOT_TO_TRAIN_ON.items():
             found = cell(row, header.index(column)) if column in header else ""
             if found and value in (None, found):
@@ -105,7 +105,7 @@ def _parsed(text: str, given: Path | str) -> Table:
         return None
 
     rows = [
-        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient), left_out(row))
+        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient), reason_to_skip(row))
         for row in reader
         if any(map(str.strip, row))
     ]
@@ -113,13 +113,13 @@ def _parsed(text: str, given: Path | str) -> Table:
 
 
 def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listing]:
-    """The files that a table names, with what it says of them, and the masks that lie beside them.
+    """List the files that a table names, with their labels, and the masks that lie beside them.
 
-    Paths are relative to the table. One that leads out of the table's folder, names no file, has no class, or stands
-    there twice with different classes or patients is left out.
+    Paths are relative to the table. Rows are skipped if their path leads out of the table's folder, if the file does
+    not exist, if they have no class, or if another row gives the same file a different class or patient.
 
     Raises:
-        BadInput: as `read_table`, or there is no column of classes where it is needed.
+        BadInput: as `read_table`, or the table has no column of classes and one is needed.
     """
     table = read_table(FileEntry("", source.name, source), given)
     if needs_classes and not table.has_classes:
@@ -130,7 +130,7 @@ def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listi
         if number % STEP == 0:
             yield number
         path, reason = _path_of(row, source.parent)
-        reason = reason or row.left_out
+        reason = reason or row.reason_to_skip
         if reason is None and needs_classes and not row.class_name:
             reason = "It has no class"
         if reason is not None:
@@ -154,7 +154,7 @@ def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listi
 
 
 def _path_of(row: Row, folder: Path) -> tuple[Path, str | None]:
-    """The file that a row names, and what is wrong with it."""
+    """The file that a row names, and the reason to skip it, None if there is none."""
     named = row.file.replace("\\", "/")
     if not named:
         return folder, "It names no file"
@@ -165,7 +165,7 @@ def _path_of(row: Row, folder: Path) -> tuple[Path, str | None]:
         return path, f"{row.file} lies outside the folder of the table"
     try:
         is_there = path.is_file()
-    except (OSError, ValueError):  # a name that is too long, for instance
+    except (OSError, ValueError):  # for instance a name that is too long
         is_there = False
     return path, None if is_there else f"There is no file {row.file}"
 
@@ -176,7 +176,7 @@ def _entry(path: Path, folder: Path) -> FileEntry:
 
 
 def _masks_beside(listing: Listing, folder: Path) -> Iterator[FileEntry]:
-    """Masks that the table does not name, of images that it does."""
+    """Masks of the table's images that the table itself does not name."""
     assert listing.labels is not None
     images: dict[Path, set[str]] = {}
     for where in listing.labels:

@@ -1,5 +1,5 @@
-"""The settings of every job: one pydantic model each. The command line's options and the window's forms are
-both made from these, and they are saved with the run. A default stands here and nowhere else."""
+"""The settings of every job, one pydantic model each. The options of the command line and the forms of the window are
+generated from these models, and the settings are saved with the run. Defaults are defined here and nowhere else."""
 
 from busapp.engine.settings.balancing import BalanceSettings
 from busapp.engine.settings.base import JobSettings, setting

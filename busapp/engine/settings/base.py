@@ -1,4 +1,4 @@
-"""What the settings of all jobs have in common."""
+"""The base of all settings."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 def setting(title: str, help: str, *, unit: str = "", paper: str = "", more: bool = False) -> Any:
     """Describe one field for people.
 
-    `paper` says what the paper used, or that it leaves this open and what is assumed here. `more` puts the
+    `paper` gives the paper's value, or says that the paper leaves it open and what is assumed here. `more` places the
     field under "More" in the window.
     """
     described = f"{help} Paper: {paper}" if paper else help
@@ -17,7 +17,7 @@ def setting(title: str, help: str, *, unit: str = "", paper: str = "", more: boo
 
 
 class JobSettings(BaseModel):
-    """Base of all settings. `kind` names the job, its command and its runs; `label` is what people call the job."""
+    """Base of all settings. `kind` names the job, its command and its runs; `label` is the job's name for people."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
     kind: ClassVar[str]
@@ -26,7 +26,7 @@ class JobSettings(BaseModel):
     @field_validator("*")
     @classmethod
     def _can_be_written_down(cls, value: Any) -> Any:
-        """Settings are kept with the run; old archives leave names that are no text."""
+        """Refuse paths that are not valid text, as old archives leave them: settings are saved with the run."""
         for path in value if isinstance(value, tuple) else (value,):
             if isinstance(path, Path) and str(path) != str(path).encode(errors="replace").decode():
                 raise ValueError("its name is not valid text; rename it")
@@ -34,14 +34,14 @@ class JobSettings(BaseModel):
 
     @property
     def subject(self) -> str:
-        """What tells this run from others of its kind; its name unless the user gives it another."""
+        """What distinguishes this run from others of its kind. The run's name unless the user gives another."""
         return self.label
 
     @property
     def title(self) -> str:
-        """What the job is called while it waits and works."""
+        """Name of the job while it waits or runs."""
         return self.label if self.subject == self.label else f"{self.label}: {self.subject}"
 
-    def kept(self) -> dict[str, Any]:
-        """What a run keeps of its settings, in JSON types."""
+    def kept(self) -> dict[str, object]:
+        """The settings as a run saves them, in JSON types."""
         return self.model_dump(mode="json")

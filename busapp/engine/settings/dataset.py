@@ -1,4 +1,4 @@
-"""Settings of the jobs that change or hand on the images of a study."""
+"""Settings of the jobs that import, check, cover or export the images of a study."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,14 +22,14 @@ class ImportSettings(JobSettings):
         description="Folders of classes, ZIP archives, CSV tables (file, class, patient), DICOM files, or images.",
     )
     class_name: Annotated[
-        str | None, setting("Class", "The class of all images; without it, each folder's name is the class.")
+        str | None, setting("Class", "Class of all images. Left empty: the name of each folder is the class.")
     ] = None
     frames: Annotated[
         int,
         Field(ge=1, le=1000),
         setting(
             "Frames",
-            "Of a longer DICOM loop this many frames come in, evenly spaced.",
+            "Largest number of frames to import from a DICOM loop. The frames are evenly spaced.",
             unit="frames",
             more=True,
         ),
@@ -38,19 +38,19 @@ class ImportSettings(JobSettings):
         bool,
         setting(
             "Crop to the ultrasound regions",
-            "Cut DICOM pictures to the regions that the file names, which leaves the patient's name and other text "
-            "around them out.",
+            "Crop DICOM pictures to the ultrasound regions given in the file. This removes the patient's name and "
+            "other text around them.",
             more=True,
         ),
     ] = True
 
-    def kept(self) -> dict[str, Any]:
-        """All but the sources: archives call files and folders after patients."""
+    def kept(self) -> dict[str, object]:
+        """All settings except the sources: picture archives name files and folders after patients."""
         return self.model_dump(mode="json", exclude={"sources"})
 
 
 class CurateSettings(JobSettings):
-    """Find near-duplicates, contradicting labels and doubtful images."""
+    """Find near-duplicates, contradicting labels and images of doubtful quality."""
 
     kind = "curate"
     label = "Check images"
@@ -59,8 +59,8 @@ class CurateSettings(JobSettings):
         Field(ge=0.5, le=1.0),
         setting(
             "Smallest correlation",
-            "Two images are near-duplicates when their 32×32 thumbnails, mirrored or not, correlate at least this "
-            "much, unless their speckle is unrelated.",
+            "Two images are near-duplicates if their 32×32 thumbnails, mirrored or not, correlate at least this much, "
+            "unless their speckle is unrelated.",
         ),
     ] = 0.97
     min_agreement: Annotated[
@@ -68,9 +68,9 @@ class CurateSettings(JobSettings):
         Field(ge=0.3, le=1.0),
         setting(
             "Smallest agreement",
-            "Two images are near-duplicates, too, when one laid over the other or over a part of it has the same "
-            "speckle: the correlation of the median block is at least this much. Neighbouring frames of one film "
-            "reach 0.4 to 0.9, unrelated images less than 0.4.",
+            "Two images are also near-duplicates if one has the same speckle as the other or as a part of it: laid "
+            "over each other, the correlation of their median block is at least this value. Neighbouring frames of one "
+            "loop reach 0.4 to 0.9, unrelated images less than 0.4.",
             more=True,
         ),
     ] = 0.5
@@ -78,26 +78,27 @@ class CurateSettings(JobSettings):
     @model_validator(mode="before")
     @classmethod
     def _without_hashes(cls, values: Any) -> Any:
-        """Runs of the first version also name a largest distance of perceptual hashes, which are no longer used."""
+        """Ignore the largest distance of perceptual hashes in runs of the first version. It is no longer used."""
         if isinstance(values, dict):
             return {name: value for name, value in values.items() if name != "max_distance"}
         return values
 
 
 class CoverSettings(JobSettings):
-    """Cover letters and numbers that are burned into images. What was imported is kept, and it can be undone."""
+    """Cover letters and numbers that are burned into images. The imported pictures are kept. Can be undone."""
 
     kind = "cover"
     label = "Cover text"
     ids: Annotated[
         tuple[int, ...],
-        setting("Images", "Their numbers in the catalog. Left empty: all with the flag text.", more=True),
+        setting("Images", "Numbers of images in the catalog. Left empty: all images with the flag text.", more=True),
     ] = ()
     fill: Annotated[
         Fill,
         setting(
             "Fill",
-            "black: what is covered is plainly gone. surroundings: pixels are made up from those around it.",
+            "black: covered areas are black, so that everyone sees them. surroundings: areas are filled with pixels "
+            "computed from those around them.",
         ),
     ] = "black"
 
@@ -107,7 +108,7 @@ class CoverSettings(JobSettings):
 
 
 class ShareSettings(JobSettings):
-    """Write the images of the study into a folder or a ZIP for others, without anything that names a patient."""
+    """Write the images of the study to a folder or a ZIP file for others, without anything that names a patient."""
 
     kind = "share"
     label = "Export of the images"
@@ -116,22 +117,23 @@ class ShareSettings(JobSettings):
         Literal["folders", "coco", "zip"],
         setting(
             "Format",
-            "folders: one folder for each class. coco: with annotations.json. zip: the folders in one file.",
+            "folders: one folder per class. coco: with annotations.json. zip: the folders in one file.",
         ),
     ] = "folders"
     synthetic: Annotated[
-        bool, setting("Synthetic images too", "They come in a folder of their own, and are marked in the table.")
+        bool, setting("Synthetic images too", "Export them to a folder of their own, and mark them in the table.")
     ] = False
     set_aside: Annotated[
-        bool, setting("Images set aside too", "They come in a folder of their own, with the reason in the table.")
+        bool, setting("Images set aside too", "Export them to a folder of their own, with the reason in the table.")
     ] = False
     new_names: Annotated[
-        bool, setting("Files named by class and number", "For files whose names could name a patient.")
+        bool,
+        setting("Files named by class and number", "Use this if the imported file names could identify a patient."),
     ] = False
 
     run: Annotated[
         str | None,
-        setting("Run", "Only the synthetic images that the generator of this synthesis run drew.", more=True),
+        setting("Run", "Export only synthetic images drawn by the generator of this synthesis run.", more=True),
     ] = None
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""Settings of the job that measures what synthetic images do for the classifier."""
+"""Settings of the job that measures the effect of synthetic images on the classifier."""
 
 from typing import Final
 
@@ -7,14 +7,14 @@ from busapp.engine.settings.validation import ValidateSettings
 from busapp.engine.utils.words import many
 
 VARIANTS: Final = 4
-"""Altered copies of each image that plain augmentation trains with."""
+"""Number of altered copies of each image in the variant with plain augmentation."""
 CLASS_WEIGHTING: Final = 1.0
-"""Every class weighs the same, which is what growing the rare ones is meant to reach."""
+"""Class weighting of that variant: every class weighs the same, which is also the aim of synthetic images."""
 
 
 class GainSettings(SeriesSettings):
-    """Measure what the generator's images are worth: cross-validate strictly without them, with them, and without them
-    but with altered copies and class weights, on the same folds. Runs that the study has are not repeated."""
+    """Measure the effect of synthetic images: cross-validate strictly without them, with them, and without them but
+    with altered copies and class weights, all on the same folds. Matching runs of the study are reused."""
 
     kind = "gain"
     label = "Worth of synthetic images"
@@ -26,18 +26,18 @@ class GainSettings(SeriesSettings):
 
     @property
     def plain(self) -> ValidateSettings:
-        """Real images alone."""
+        """Cross-validation with real images only."""
         return self._strict("system1")
 
     @property
     def synthetic(self) -> ValidateSettings:
-        """The same with synthetic images in the training folds."""
+        """Cross-validation with synthetic images in the training folds."""
         return self._strict("system2")
 
     @property
     def augmented(self) -> ValidateSettings:
-        """Real images alone, with altered copies of each and with class weights: at least `VARIANTS` and
-        `CLASS_WEIGHTING`. It is `plain` where that has as much already."""
+        """Cross-validation with real images only, with altered copies and class weights: at least `VARIANTS` and
+        `CLASS_WEIGHTING`. The same as `plain` if that has at least as much."""
         training = self.training
         return self._strict(
             "system1",

@@ -1,4 +1,4 @@
-"""Settings of the job that measures what each leak is worth."""
+"""Settings of the job that measures the effect of each leak."""
 
 from collections.abc import Collection
 
@@ -8,8 +8,9 @@ from busapp.engine.settings.validation import SystemSettings, ValidateSettings
 
 
 class LeaksSettings(SeriesSettings, SystemSettings):
-    """Measure what each leak is worth in points on this study: cross-validate as published, then with one leak closed
-    after another until nothing leaks; and strictly with each leak alone. Runs that the study has are not repeated."""
+    """Measure the effect of each leak on this study, in percentage points: cross-validate as published, then close one
+    leak after another until nothing leaks; also cross-validate strictly with each leak alone. Matching runs of the
+    study are reused."""
 
     kind = "leaks"
     label = "Leaks"
@@ -19,7 +20,7 @@ class LeaksSettings(SeriesSettings, SystemSettings):
         return f"{self.system}{self.particulars}"
 
     def validation(self, leaking: Collection[str]) -> ValidateSettings:
-        """The cross-validation that lets through these switches of `Leaks` and no other."""
+        """The cross-validation with exactly these leaks (fields of `Leaks`) open."""
         everything = set(leaking) >= set(possible_leaks(self.system))
         switches = {} if everything else dict.fromkeys(leaking, True)
         protocol = "published" if everything else "strict"
@@ -27,14 +28,15 @@ class LeaksSettings(SeriesSettings, SystemSettings):
 
     @property
     def waterfall(self) -> list[ValidateSettings]:
-        """From published to strict. Leaks are closed in the order of the fields of `Leaks`: the carried weights first,
-        since a network that has seen every test image has nothing left to gain from the others."""
+        """The cross-validations from published to strict. Leaks are closed in the order of the fields of `Leaks`.
+        Carried weights come first: a network trained on every test image gains nothing from the other leaks."""
         leaking = possible_leaks(self.system)
         return [self.validation(leaking[closed:]) for closed in range(len(leaking) + 1)]
 
     @property
     def alone(self) -> list[ValidateSettings]:
-        """Strict with each leak by itself, in the same order. The last is also the last but one of the waterfall."""
+        """Strict cross-validations with one leak each, in the same order. The last one is also the second to last of
+        the waterfall."""
         return [self.validation([name]) for name in possible_leaks(self.system)]
 
     @property

@@ -1,7 +1,7 @@
-"""How a classifier is trained, as named recipes: the paper's, and one with more care.
+"""Named recipes for training a classifier: the paper's, and a more careful one.
 
-Source of `paper`: Samrin 2024, sections 3.3 and 3.4; it names neither optimiser nor loss, Adam and cross-entropy are
-assumed. `careful` was compared with others on inner folds, its parts come from trials on BUSI as a whole: see
+Source of `paper`: Samrin 2024, sections 3.3 and 3.4. The paper names neither optimiser nor loss; Adam and cross-entropy
+are assumed. `careful` was compared with other recipes on inner folds. Its parts come from trials on all of BUSI; see
 `benchmarks/RESULTS.md`.
 """
 
@@ -14,42 +14,42 @@ RecipeName = Literal["paper", "careful"]
 
 
 class Recipe(BaseModel):
-    """What a training does beside going through its images for so many epochs."""
+    """Everything that defines a training besides the images, their size and the number of epochs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frozen_stages: int | None
-    """Of the 19 stages, counted from the image, so many keep their ImageNet weights; None: as many as the machine needs
-    to be quick enough (`classifiers.mobilenet.frozen_stages`)."""
+    """Number of stages, of 19 counted from the image, that keep their ImageNet weights. None: as many as the machine
+    needs to be fast enough (`classifiers.mobilenet.frozen_stages`)."""
 
     learning_rate: float
-    """Of the optimiser; under `cosine` the highest."""
+    """Learning rate of the optimiser; with `cosine` its highest value."""
 
     weight_decay: float
-    """0: Adam (Kingma and Ba 2015). Above: AdamW (Loshchilov and Hutter 2019), on all weights but those of batch
-    normalisation and biases."""
+    """0: Adam (Kingma and Ba 2015). Above 0: AdamW (Loshchilov and Hutter 2019), on all weights except biases and those
+    of batch normalisation."""
 
     cosine: bool
     """The learning rate rises during the first twentieth of the training, then falls to zero along a cosine
     (Loshchilov and Hutter 2017)."""
 
     variants: int
-    """Altered copies of every training image that stand in for it at random, beside itself and its mirror image; 0:
-    the image alone."""
+    """Number of altered copies of each training image. Every epoch uses the image, its mirror image or one of the
+    copies, at random. 0: always the image itself."""
 
     label_smoothing: float
-    """In [0, 1): this share of the target is spread over all classes (Szegedy et al. 2016)."""
+    """Share of the target that is spread over all classes, in [0, 1) (Szegedy et al. 2016)."""
 
     class_weighting: float
-    """In [0, 1]: the loss of an image is weighted with the rarity of its class to this power; 0: all alike, 1: every
-    class weighs the same."""
+    """Power in [0, 1]: the loss of an image is weighted with the rarity of its class to this power. 0: every image
+    weighs the same; 1: every class weighs the same."""
 
     weight_averaging: float
-    """In [0, 1): the tested network is an exponential moving average of the trained one with this decay a step
-    (Polyak and Juditsky 1992); 0: it is the trained one."""
+    """Decay per step, in [0, 1): the tested network is an exponential moving average of the trained one with this decay
+    (Polyak and Juditsky 1992). 0: the trained network itself is tested."""
 
     mirrored_test: bool
-    """Test and diagnosis average the logits of an image and of its mirror image."""
+    """True if test and diagnosis average the logits of an image and its mirror image."""
 
 
 RECIPES: dict[RecipeName, Recipe] = {
@@ -79,9 +79,9 @@ RECIPES: dict[RecipeName, Recipe] = {
 
 
 def other_weight_of_images(name: RecipeName, parts: Mapping[str, Any]) -> list[str]:
-    """Altered copies and class weights that are not the named recipe's, a phrase each: what is trained on is another
-    then, so that such a run must not be taken for one of the recipe. `parts` are values by the fields of `Recipe`;
-    those that are missing are as in the recipe."""
+    """Phrases for altered copies and class weights that differ from the named recipe. They change the training data, so
+    such a run must not count as a run of that recipe. `parts` are values by field of `Recipe`; missing fields are as in
+    the recipe."""
     named = RECIPES[name]
     variants = parts.get("variants", named.variants)
     weighting = parts.get("class_weighting", named.class_weighting)

@@ -1,12 +1,13 @@
-"""Settings of the jobs that need several cross-validations."""
+"""Base settings of jobs that run several cross-validations."""
 
 from busapp.engine.settings.validation import TrainingSettings, ValidateSettings
 
 
 class SeriesSettings(TrainingSettings):
-    """Base of the settings of jobs that set several cross-validations, trained alike, side by side (see `series`)."""
+    """Base of the settings of jobs that compare several cross-validations with the same training (see
+    `validation/series.py`)."""
 
     @property
     def validations(self) -> list[ValidateSettings]:
-        """Every cross-validation that is needed, once."""
+        """All cross-validations of the job, each once."""
         raise NotImplementedError

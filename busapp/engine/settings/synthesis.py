@@ -9,24 +9,25 @@ from busapp.engine.settings.base import JobSettings, setting
 
 PresetName = Literal["published", "quick", "efficient"]
 Framework = Literal["tensorflow", "torch"]
-"""What computes for Keras."""
+"""Framework that Keras runs on."""
 BackendName = Literal["auto", "tensorflow", "torch"]
 
 
-# Section 3.4 gives these per class; other classes take the malignant ones.
+# Section 3.4 gives these numbers per class. Other classes use those of malignant.
 _PUBLISHED_BY_CLASS: dict[str, dict[str, int]] = {
     "malignant": {"batch_size": 150, "epochs": 4200},
     "normal": {"batch_size": 100, "epochs": 2500},
 }
-_PRESETS: dict[str, dict[str, Any]] = {
+_PRESETS: dict[str, dict[str, float]] = {
     "published": {
         "image_size": 224,
         "sample_every": 100,
         "checkpoint_every": 50,
         **_PUBLISHED_BY_CLASS["malignant"],
     },
-    # With the published rates a small batch swings and leaves a checkerboard; momentum, slope and kernel are those of
-    # Radford et al. 2015. Their learning rate of 0.0002 draws only noise after 450 steps on 40 images; 0.0005 does not.
+    # With the published rates, small batches oscillate and leave a checkerboard pattern. Momentum, slope and kernel are
+    # those of Radford et al. 2015. Their learning rate, 0.0002, gives only noise after 450 steps on 40 images; 0.0005
+    # does not.
     "quick": {
         "image_size": 64,
         "batch_size": 16,
@@ -38,8 +39,8 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "sample_every": 5,
         "checkpoint_every": 10,
     },
-    # Of what the field found to help where images are few, what was measured to help on BUSI's malignant images, see
-    # benchmarks/RESULTS.md: not spectral normalisation, nor two learning rates.
+    # Published methods for few images that were measured to help on BUSI's malignant images; see benchmarks/RESULTS.md.
+    # Spectral normalisation and two learning rates did not help.
     "efficient": {
         "image_size": 64,
         "batch_size": 16,
@@ -57,30 +58,30 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 class SynthesizeSettings(JobSettings):
-    """Train a DCGAN on one class and draw images from it. What is not given comes from the preset."""
+    """Train a DCGAN on one class and draw images with it. Settings that are not given come from the preset."""
 
     kind = "synthesize"
     label = "Synthesis"
-    class_name: Annotated[str, setting("Class", "The class whose images the generator learns to draw.")]
+    class_name: Annotated[str, setting("Class", "The class that the generator is trained on.")]
     preset: Annotated[
         PresetName,
         setting(
             "Preset",
-            "published: the paper's numbers (hours to days without a GPU). quick: 64×64 pixels, minutes on two cores. "
-            "efficient: what helps classes of 100 to 200 images.",
+            "published: the paper's settings (hours to days without a GPU). quick: 64×64 pixels, minutes on two cores. "
+            "efficient: settings that help with classes of 100 to 200 images.",
         ),
     ] = "quick"
     epochs: Annotated[
         int,
         Field(ge=1, le=100_000),
-        setting("Epochs", "Passes over the class.", paper="4,200 malignant, 2,500 normal."),
+        setting("Epochs", "Passes over the images of the class.", paper="4,200 malignant, 2,500 normal."),
     ]
     count: Annotated[
         int | None,
         Field(ge=0, le=100_000),
         setting(
             "Images to draw",
-            "Left empty: as many as the class lacks to equal the largest class.",
+            "Number of images to draw. Left empty: as many as the class lacks to equal the largest class.",
             unit="images",
             paper="227 malignant, 304 normal.",
         ),
@@ -90,9 +91,9 @@ class SynthesizeSettings(JobSettings):
         Field(ge=2, le=1024),
         setting(
             "Batch size",
-            "A class smaller than the batch is one batch; a rest is trained on as a smaller last batch.",
+            "Images per training step. A smaller class is one batch; the last batch of an epoch may be smaller.",
             unit="images",
-            paper="150 malignant, 100 normal; the rest of 210 or 133 is not spoken of.",
+            paper="150 malignant, 100 normal; the smaller last batch (of 210 or 133 images) is not mentioned.",
         ),
     ]
     image_size: Annotated[
@@ -106,14 +107,19 @@ class SynthesizeSettings(JobSettings):
     learning_rate: Annotated[
         float,
         Field(gt=0, le=1),
-        setting("Learning rate", "Of Adam, for generator and discriminator.", paper="0.001 for both.", more=True),
+        setting(
+            "Learning rate",
+            "Learning rate of Adam for generator and discriminator.",
+            paper="0.001 for both.",
+            more=True,
+        ),
     ] = 0.001
     d_learning_rate: Annotated[
         float | None,
         Field(gt=0, le=1),
         setting(
             "Discriminator's learning rate",
-            "If it is to differ from the generator's (two time-scales, Heusel 2017); left empty: the same.",
+            "A different rate for the discriminator (two time-scales, Heusel 2017). Left empty: the same rate.",
             paper="0.001 for both.",
             more=True,
         ),
@@ -128,7 +134,7 @@ class SynthesizeSettings(JobSettings):
         Field(ge=0, lt=1),
         setting(
             "Leaky slope",
-            "LeakyReLU's negative slope.",
+            "Negative slope of LeakyReLU.",
             paper="open; Keras' default 0.3 is assumed.",
             more=True,
         ),
@@ -138,7 +144,7 @@ class SynthesizeSettings(JobSettings):
         Field(ge=3, le=7),
         setting(
             "Kernel",
-            "Width of the (transposed) convolutions.",
+            "Width of the kernels of all (transposed) convolutions.",
             unit="px",
             paper="open; 5 is assumed.",
             more=True,
@@ -148,8 +154,8 @@ class SynthesizeSettings(JobSettings):
         bool,
         setting(
             "Alter what the discriminator sees",
-            "Real and drawn images are mirrored, shifted and changed in intensity before they are told apart, so that "
-            "a small class is not learned by heart (Zhao 2020).",
+            "Mirror, shift and change the intensity of real and drawn images before the discriminator sees them, so "
+            "that it does not memorise a small class (Zhao 2020).",
             paper="none.",
             more=True,
         ),
@@ -158,7 +164,7 @@ class SynthesizeSettings(JobSettings):
         bool,
         setting(
             "Spectral normalisation",
-            "Of the discriminator's kernels, in the place of batch normalisation (Miyato 2018).",
+            "Normalise the discriminator's kernels this way, in place of batch normalisation (Miyato 2018).",
             paper="batch normalisation.",
             more=True,
         ),
@@ -168,8 +174,8 @@ class SynthesizeSettings(JobSettings):
         Field(ge=0, lt=1),
         setting(
             "Averaged weights",
-            "Images are drawn with a moving average of the generator's weights with this decay a step (Yazıcı 2019); "
-            "0: with the last ones.",
+            "Draw images with a moving average of the generator's weights, with this decay per step (Yazıcı 2019). "
+            "0: draw with the last weights.",
             paper="none.",
             more=True,
         ),
@@ -178,7 +184,7 @@ class SynthesizeSettings(JobSettings):
         BackendName,
         setting(
             "Computed by",
-            "auto: TensorFlow, or torch where it alone can use the GPU (Windows, Macs). The networks are the same.",
+            "auto: TensorFlow, or torch if only torch can use the GPU (Windows, Macs). The networks are the same.",
             paper="TensorFlow.",
             more=True,
         ),
@@ -186,23 +192,23 @@ class SynthesizeSettings(JobSettings):
     sample_every: Annotated[
         int,
         Field(ge=1),
-        setting("Samples every", "Draw the grid of fixed noise this often.", unit="epochs", more=True),
+        setting("Samples every", "Interval for drawing samples from the fixed noise.", unit="epochs", more=True),
     ]
     checkpoint_every: Annotated[
         int,
         Field(ge=1),
-        setting("Checkpoint every", "A crash loses at most this much.", unit="epochs", more=True),
+        setting("Checkpoint every", "A crash loses at most this many epochs.", unit="epochs", more=True),
     ]
     seed: Annotated[
         int,
         Field(ge=0, lt=2**31),
-        setting("Seed", "The same seed gives the same images, on one machine and framework.", more=True),
+        setting("Seed", "The same seed gives the same images on the same machine and framework.", more=True),
     ] = 0
     weights_file: Annotated[
         Path | None,
         setting(
             "Weights file",
-            "Where the ImageNet weights are that the images are scored with (KID), if not where the program looks.",
+            "File with the ImageNet weights that score the images (KID), if it is not where the program looks for it.",
             more=True,
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""The published set-ups and the protocols they are run under, as named leaks.
+"""The published systems, and the protocols to test them under, defined by named leaks.
 
 Source: `dcgan-mobilenet-breast-ultrasound` (Samrin 2024), sections 3.3 to 3.5, Table 1 and Figure 13.
 """
@@ -13,22 +13,22 @@ ProtocolName = Literal["published", "strict"]
 
 
 class Leaks(BaseModel):
-    """What a protocol lets through. All false is `strict`, all true is `published`."""
+    """Leaks that a protocol allows. All false is `strict`, all true is `published`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     carry_weights: bool
-    """Each fold goes on from the weights of the fold before, so that from the second fold on the network is
-    tested on images that it was trained on (Figure 13 draws one curve over all folds)."""
+    """Each fold continues from the weights of the fold before. From the second fold on, the network is therefore tested
+    on images that it was trained on (Figure 13 draws one curve over all folds)."""
 
     split_duplicates: bool
-    """Folds are stratified image by image, so that near-duplicates fall on both sides."""
+    """Folds are split image by image, stratified by class, so that near-duplicates fall on both sides."""
 
     keep_conflicts: bool
-    """Near-duplicates with contradicting labels stay in."""
+    """Near-duplicates with contradicting labels stay in the dataset."""
 
     generator_sees_test: bool
-    """One generator per class, trained on all its images, also those that are tested on later."""
+    """One generator per class, trained on all images of the class, including test images."""
 
 
 PROTOCOLS: dict[ProtocolName, Leaks] = {
@@ -42,7 +42,7 @@ LEAK_NAMES: dict[str, str] = {
     "keep_conflicts": "conflicting duplicates kept",
     "generator_sees_test": "generator saw test images",
 }
-"""What each switch of `Leaks` is called, in the order of its fields."""
+"""Name of each leak, in the order of the fields of `Leaks`."""
 
 _LEAK_WORDS: dict[str, str] = {
     "carry_weights": "weights are carried from fold to fold",
@@ -53,8 +53,8 @@ _LEAK_WORDS: dict[str, str] = {
 
 
 def possible_leaks(system: SystemName) -> list[str]:
-    """The switches that make a difference, in the order of the fields of `Leaks`: `existing` has one fold to train, so
-    that no weights are carried, and `system2` alone has a generator."""
+    """Leaks that a system can have, in the order of the fields of `Leaks`. `existing` has a single fold, so it carries
+    no weights. Only `system2` has generators."""
     cannot = set()
     if system == "existing":
         cannot.add("carry_weights")
@@ -64,12 +64,12 @@ def possible_leaks(system: SystemName) -> list[str]:
 
 
 def open_leaks(system: SystemName, leaks: Leaks) -> list[str]:
-    """The switches that let something through: those that are on and make a difference."""
+    """Leaks that are open: switched on, and possible for this system."""
     return [name for name in possible_leaks(system) if getattr(leaks, name)]
 
 
 def leaks_in_words(system: SystemName, leaks: Leaks) -> list[str]:
-    """What leaks, a phrase each; without what a system cannot leak."""
+    """Phrases for the open leaks."""
     return [_LEAK_WORDS[name] for name in open_leaks(system, leaks)]
 
 
@@ -82,5 +82,5 @@ _COUNTED: dict[str, str] = {
 
 
 def counted_leaks(counts: Mapping[str, int]) -> list[str]:
-    """What the `leaks` of a validation's result counted, a phrase each; without what is zero."""
+    """Phrases for the counts under `leaks` in the result of a validation, without those that are zero."""
     return [f"{_COUNTED.get(name, name.replace('_', ' '))}: {count:,}" for name, count in counts.items() if count]

@@ -1,7 +1,7 @@
 """Settings of a cross-validation."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -23,98 +23,114 @@ Switch = bool | None
 
 
 class SystemSettings(JobSettings):
-    """What is cross-validated."""
+    """The system that is cross-validated."""
 
     system: Annotated[
         SystemName,
         setting(
             "System",
-            "existing: one stratified hold-out, 80/20. system1: k folds. system2: k folds with synthetic images in "
-            "the training folds only.",
+            "existing: one stratified hold-out, 80/20. system1: cross-validation with real images. system2: "
+            "cross-validation with synthetic images in the training folds only.",
         ),
     ] = "system1"
 
 
 class ProtocolSettings(SystemSettings):
-    """What a cross-validation lets through. The four leaks come from the protocol unless they are set one by one."""
+    """Leaks of a cross-validation. The protocol sets all four leaks; each can also be set by itself."""
 
     protocol: Annotated[
         ProtocolName,
-        setting("Protocol", "strict leaks nothing; published repeats the paper, leaks and all."),
+        setting("Protocol", "strict: no leaks. published: like the paper, with all its leaks."),
     ] = "strict"
     carry_weights: Annotated[
-        Switch, setting(f"Leak: {LEAK_NAMES['carry_weights']}", "Each fold starts from the fold before it.", more=True)
+        Switch,
+        setting(
+            f"Leak: {LEAK_NAMES['carry_weights']}",
+            "Each fold continues from the weights of the fold before.",
+            more=True,
+        ),
     ] = None
     split_duplicates: Annotated[
         Switch,
-        setting(f"Leak: {LEAK_NAMES['split_duplicates']}", "Groups may fall on both sides of a fold.", more=True),
+        setting(f"Leak: {LEAK_NAMES['split_duplicates']}", "Groups may be split between training and test.", more=True),
     ] = None
     keep_conflicts: Annotated[
         Switch,
-        setting(f"Leak: {LEAK_NAMES['keep_conflicts']}", "Pairs with contradicting labels stay in.", more=True),
+        setting(
+            f"Leak: {LEAK_NAMES['keep_conflicts']}",
+            "Near-duplicates with contradicting labels stay in the dataset.",
+            more=True,
+        ),
     ] = None
     generator_sees_test: Annotated[
-        Switch, setting(f"Leak: {LEAK_NAMES['generator_sees_test']}", "One generator for all folds.", more=True)
+        Switch,
+        setting(
+            f"Leak: {LEAK_NAMES['generator_sees_test']}",
+            "One generator per class for all folds, trained on test images too.",
+            more=True,
+        ),
     ] = None
 
     @property
     def leaks(self) -> Leaks:
-        """The four switches: the protocol's, each overridden where it was set by itself."""
+        """The four leaks of the protocol, each overridden if it was set by itself."""
         return PROTOCOLS[self.protocol].model_copy(update=_set_by_hand(self, Leaks))
 
 
 class TrainingSettings(JobSettings):
-    """How the folds are made and a classifier is trained on each."""
+    """Settings for making the folds and training a classifier on each."""
 
     recipe: Annotated[
         RecipeName,
         setting(
             "Recipe",
-            "paper: as published, Adam and nothing else. careful: altered copies of the training images, weighted "
-            "classes, a falling learning rate and what else helped under strict.",
+            "paper: as published, with Adam only. careful: altered copies of the training images, weighted classes, a "
+            "falling learning rate and everything else that helped under strict.",
         ),
     ] = "paper"
     folds: Annotated[
-        int, Field(ge=2, le=50), setting("Folds", "Of the cross-validation; existing has one.", paper="10.")
+        int,
+        Field(ge=2, le=50),
+        setting("Folds", "Number of folds of the cross-validation. existing has one.", paper="10."),
     ] = 10
     epochs: Annotated[
         int,
         Field(ge=1, le=1000),
-        setting("Epochs", "Passes over the training images, in each fold.", paper="20."),
+        setting("Epochs", "Passes over the training images in each fold.", paper="20."),
     ] = 20
     batch_size: Annotated[
         int,
         Field(ge=2, le=512),
-        setting("Batch size", "Images a step.", unit="images", paper="open; 32 is assumed.", more=True),
+        setting("Batch size", "Images per training step.", unit="images", paper="open; 32 is assumed.", more=True),
     ] = 32
     image_size: Annotated[
         int,
         Field(ge=32, le=512, multiple_of=32),
-        setting("Image size", "Images are resized to this square.", unit="px", paper="224.", more=True),
+        setting("Image size", "Images are resized to a square with this side.", unit="px", paper="224.", more=True),
     ] = 224
     equalise: Annotated[
         bool,
         setting(
             "Adaptive equalisation",
-            "Raise the contrast of every image tile by tile (CLAHE) before the network sees it, in training, test and "
-            "diagnosis alike; generators learn from plain images, and what they draw is equalised like the real ones.",
-            paper="none. Zion and Tripathy set out to compare histopathology images with and without it.",
+            "Raise the contrast of every image tile by tile (CLAHE), in training, test and diagnosis. Generators are "
+            "trained on images without it; the images they draw are then equalised like the real ones.",
+            paper="none. Zion and Tripathy planned to compare histopathology images with and without it.",
             more=True,
         ),
     ] = False
     width: Annotated[
         float,
         Field(ge=0.1, le=2.0),
-        setting("Width", "MobileNetV2's width multiplier; ImageNet weights are for 1.0.", paper="1.0.", more=True),
+        setting("Width", "Width multiplier of MobileNetV2. ImageNet weights need 1.0.", paper="1.0.", more=True),
     ] = 1.0
     frozen_stages: Annotated[
         int | None,
         Field(ge=0, le=18),
         setting(
             "Frozen stages",
-            "This many of the 19 stages keep their ImageNet weights, and their activations are computed once. Left "
-            "empty: the recipe's; for paper 7 without a GPU and none with one. From scratch none.",
-            paper='"layers are frozen … and are fine-tuned", how many is open.',
+            "Number of the 19 stages that keep their ImageNet weights. Their activations are computed only once. Left "
+            "empty: as in the recipe; for paper, 7 without a GPU and 0 with one. Without ImageNet weights: 0.",
+            paper='"layers are frozen … and are fine-tuned"; the number is open.',
             more=True,
         ),
     ] = None
@@ -122,24 +138,28 @@ class TrainingSettings(JobSettings):
         bool,
         setting(
             "ImageNet weights",
-            "Switch off to train from scratch.",
+            "Start from weights trained on ImageNet. Switch off to train from scratch.",
             paper="pre-trained on ImageNet.",
             more=True,
         ),
     ] = True
     weights_file: Annotated[
         Path | None,
-        setting("Weights file", "Where the ImageNet weights are, if not where the program looks.", more=True),
+        setting(
+            "Weights file", "File with the ImageNet weights, if it is not where the program looks for it.", more=True
+        ),
     ] = None
     seed: Annotated[
-        int, Field(ge=0, lt=2**31), setting("Seed", "Of the split, the order and the new layer.", more=True)
+        int,
+        Field(ge=0, lt=2**31),
+        setting("Seed", "Seed of the split, the order of the images and the new layer.", more=True),
     ] = 0
     learning_rate: Annotated[
         float | None,
         Field(gt=0, le=1),
         setting(
             "Learning rate",
-            "Of the optimiser; left empty: the recipe's.",
+            "Learning rate of the optimiser. Left empty: as in the recipe.",
             paper="open; Adam with 0.0001 is assumed.",
             more=True,
         ),
@@ -147,18 +167,19 @@ class TrainingSettings(JobSettings):
     weight_decay: Annotated[
         float | None,
         Field(ge=0, le=1),
-        setting("Weight decay", "Of AdamW; 0 is Adam. Left empty: the recipe's.", paper="none.", more=True),
+        setting("Weight decay", "Of AdamW; 0 means Adam. Left empty: as in the recipe.", paper="none.", more=True),
     ] = None
     cosine: Annotated[
         Switch,
-        setting("Falling learning rate", "To zero along a cosine. Left empty: the recipe's.", more=True),
+        setting("Falling learning rate", "Lower it to zero along a cosine. Left empty: as in the recipe.", more=True),
     ] = None
     variants: Annotated[
         int | None,
         Field(ge=0, le=64),
         setting(
             "Altered copies",
-            "Of each training image: mirrored, shifted, turned a little, brighter or darker. Left empty: the recipe's.",
+            "Number of altered copies of each training image: mirrored, shifted, rotated a little, brighter or darker. "
+            "Left empty: as in the recipe.",
             unit="per image",
             paper="none.",
             more=True,
@@ -167,14 +188,18 @@ class TrainingSettings(JobSettings):
     label_smoothing: Annotated[
         float | None,
         Field(ge=0, lt=1),
-        setting("Label smoothing", "Share of the target spread over all classes. Left empty: the recipe's.", more=True),
+        setting(
+            "Label smoothing",
+            "Share of the target that is spread over all classes. Left empty: as in the recipe.",
+            more=True,
+        ),
     ] = None
     class_weighting: Annotated[
         float | None,
         Field(ge=0, le=1),
         setting(
             "Class weighting",
-            "0: every image weighs the same, 1: every class does. Left empty: the recipe's.",
+            "0: every image weighs the same. 1: every class weighs the same. Left empty: as in the recipe.",
             paper="none.",
             more=True,
         ),
@@ -184,7 +209,8 @@ class TrainingSettings(JobSettings):
         Field(ge=0, lt=1),
         setting(
             "Averaged weights",
-            "Decay a step of the moving average that is tested; 0 tests the network itself. Left empty: the recipe's.",
+            "Test a moving average of the network's weights, with this decay per step. 0: test the network itself. "
+            "Left empty: as in the recipe.",
             more=True,
         ),
     ] = None
@@ -192,33 +218,36 @@ class TrainingSettings(JobSettings):
         Switch,
         setting(
             "Mirrored at test time",
-            "Average the answers to an image and its mirror image, in test and diagnosis. Left empty: the recipe's.",
+            "In test and diagnosis, average the outputs for an image and its mirror image. Left empty: as in the "
+            "recipe.",
             more=True,
         ),
     ] = None
     generator_preset: Annotated[
         PresetName,
-        setting("Generator preset", "For the generators that system2 has to train itself.", more=True),
+        setting("Generator preset", "Preset for generators that system2 has to train.", more=True),
     ] = "quick"
     generator_epochs: Annotated[
         int | None,
         Field(ge=1),
-        setting("Generator epochs", "Left empty: the preset's.", unit="epochs", more=True),
+        setting(
+            "Generator epochs", "Epochs of these generators. Left empty: as in the preset.", unit="epochs", more=True
+        ),
     ] = None
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How images become the pixels of the run."""
+        """The preprocessing of the run's images."""
         return Preprocessing(self.image_size, self.equalise)
 
     @property
     def training(self) -> Recipe:
-        """The named recipe, each of its parts overridden where it was set by itself."""
+        """The named recipe, each part overridden if it was set by itself."""
         return RECIPES[self.recipe].model_copy(update=_set_by_hand(self, Recipe))
 
     @property
     def particulars(self) -> str:
-        """What sets the training apart from the paper's, to be put behind a name: `, careful, equalised`."""
+        """Differences of the training from the paper's, to append to a name: `, careful, equalised`."""
         parts = [
             *([self.recipe] if self.recipe != "paper" else []),
             *other_weight_of_images(self.recipe, self.training.model_dump()),
@@ -227,7 +256,7 @@ class TrainingSettings(JobSettings):
         return "".join(f", {part}" for part in parts)
 
     def generator(self, class_name: str) -> SynthesizeSettings:
-        """Of a generator that `system2` has to train itself."""
+        """Settings of a generator that `system2` has to train."""
         return SynthesizeSettings.model_validate(
             {
                 "class_name": class_name,
@@ -239,7 +268,7 @@ class TrainingSettings(JobSettings):
 
 
 class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the latter come first
-    """Cross-validate a classifier. The four leaks come from the protocol unless they are set one by one."""
+    """Cross-validate a classifier. The protocol sets the four leaks; each can also be set by itself."""
 
     kind = "validate"
     label = "Validation"
@@ -257,5 +286,5 @@ class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the
         return f"with {' and '.join(LEAK_NAMES[name] for name in leaking)}"
 
 
-def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, Any]:
+def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, object]:
     return {name: value for name in parts.model_fields if (value := getattr(settings, name)) is not None}

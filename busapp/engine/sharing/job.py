@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import busapp
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.contract.dataset import ExportedImages, ShareResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.gan.drawing import DrawnImage
 from busapp.engine.settings import ShareSettings
@@ -82,8 +83,9 @@ def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
             remedy = "Look at them on the Dataset tab."
             raise NotEnoughImages("None of the images can be read", file=workspace.root, remedy=remedy)
         yield Progress(len(choice.images), len(choice.images), "writing the table")
-        result = export.finish(choice, run.info.created[:10])
-    yield Finished({"out": str(out), **result})
+        exported = export.finish(choice, run.info.created[:10])
+    result: ShareResult = {"out": str(out), **exported}
+    yield Finished(dict(result))
 
 
 def _warnings(choice: Choice, settings: ShareSettings) -> Generator[Event, None, None]:
@@ -204,7 +206,7 @@ class _Export:
                 row["nearest"] = f"not exported: {safe_name(PurePosixPath(drawing.nearest_file).stem)}"
             row["correlation"] = f"{drawing.correlation:.3f}"
 
-    def finish(self, choice: Choice, date: str) -> dict[str, Any]:
+    def finish(self, choice: Choice, date: str) -> ExportedImages:
         """Write the table and the description; what the job's result says."""
         self._name_nearest()
         result = self._result(choice)
@@ -215,7 +217,7 @@ class _Export:
         self._target.write("README.txt", written.encode())
         return result
 
-    def _result(self, choice: Choice) -> dict[str, Any]:
+    def _result(self, choice: Choice) -> ExportedImages:
         in_use = Counter(row["class"] for row in self.rows if row["kind"] == "real" and not row["set_aside"])
         return {
             "format": self._settings.format,

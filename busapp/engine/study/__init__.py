@@ -1,1 +1,1 @@
-"""What is on disk: workspace, runs, checkpoints, caches, patients, and how a study is split."""
+"""A study on disk: workspace, runs, checkpoints, caches, patients, and the split into folds."""

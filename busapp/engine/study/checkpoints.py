@@ -1,5 +1,5 @@
-"""Checkpoints of any network: named arrays and a JSON header in one safetensors file, with a checksum over both, since
-a changed bit would go unnoticed otherwise. Never a pickle."""
+"""Checkpoints of any network: named arrays and a JSON header in one safetensors file, never a pickle. A checksum over
+both detects changed bits."""
 
 import json
 import zlib
@@ -21,7 +21,7 @@ def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mappin
     """Write weights, optimiser and random states (`arrays`) with counters and settings (`header`).
 
     Raises:
-        NoSpace: the disk is full; the former checkpoint is as it was.
+        NoSpace: the disk is full. The previous checkpoint stays as it was.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     words = json.dumps(header)
@@ -29,29 +29,29 @@ def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mappin
 
 
 def load_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays and the header of a checkpoint.
+    """Read the arrays and the header of a checkpoint.
 
     Raises:
-        CannotResume: there is no file, it is not one of ours, or it is damaged.
+        CannotResume: the file is missing, is not a checkpoint of this program, or is damaged.
     """
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             metadata = file.metadata() or {}
         header = json.loads(metadata["busapp"])
-        expected = metadata.get("checksum")  # those of earlier versions have none
+        expected = metadata.get("checksum")  # checkpoints of earlier versions have none
         if expected is not None and expected != _checksum(metadata["busapp"], arrays):
-            raise ValueError("its checksum is another")
+            raise ValueError("its checksum differs")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise _unreadable(path) from error
     return arrays, header
 
 
 def load_header(path: Path) -> dict[str, Any]:
-    """The header of a checkpoint alone, at once; whether the file is damaged behind it is not looked at.
+    """Read only the header of a checkpoint, which is fast. Damage behind the header goes unnoticed.
 
     Raises:
-        CannotResume: there is no file, or it is not one of ours.
+        CannotResume: the file is missing, or is not a checkpoint of this program.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -62,11 +62,12 @@ def load_header(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path) -> CannotResume:
-    return CannotResume("The checkpoint cannot be read", file=path, remedy="Start the run anew; its results are kept.")
+    remedy = "Start a new run. The results of this one are kept."
+    return CannotResume("The checkpoint cannot be read", file=path, remedy=remedy)
 
 
 def _checksum(words: str, arrays: Mapping[str, np.ndarray]) -> str:
-    """CRC-32 over the header and every array with its name, type and shape, in the order of the names."""
+    """CRC-32 over the header and every array with its name, type and shape, sorted by name."""
     found = zlib.crc32(words.encode())
     for name in sorted(arrays):
         array = arrays[name]

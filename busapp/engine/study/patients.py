@@ -1,7 +1,7 @@
-"""Patients are known by a keyed hash, so that images of one patient stay together and nobody learns who it is.
+"""Pseudonyms of patients: keyed hashes, so that images of one patient stay together and nobody learns who it is.
 
-A plain hash of a patient number could be turned back by trying all numbers. This one needs a key that lies in the
-user's own folder and never in a study, so that a copy of a study gives nothing away.
+A plain hash of a patient number could be reversed by trying all numbers. The keyed hash needs a key that lies in the
+user's own folder and never in a study, so that a copy of a study reveals nothing.
 """
 
 import hashlib
@@ -21,18 +21,17 @@ KEY_BYTES: Final = 32
 
 
 class DamagedPatientKey(UserError):
-    """The file with the key for patients cannot be read. It is left as it is."""
+    """The file with the key for patients cannot be read. It stays as it is."""
 
 
 def pseudonym(patient: str) -> str:
-    """The name under which a patient is stored: `<6 hex that name the key>:<20 hex of HMAC-SHA256>`.
+    """The pseudonym under which a patient is stored: `<6 hex that name the key>:<20 hex of HMAC-SHA256>`.
 
-    Upper and lower case and the number of blanks make no difference. The same patient has the same pseudonym in
-    every study of this user.
+    Ignores case and the number of spaces. The same patient has the same pseudonym in every study of this user.
 
     Raises:
         DamagedPatientKey: the key cannot be read.
-        NoSpace: the key is not there yet and cannot be written.
+        NoSpace: there is no key yet, and it cannot be written.
     """
     key = _key()
     normalised = " ".join(patient.casefold().split())
@@ -40,7 +39,8 @@ def pseudonym(patient: str) -> str:
 
 
 def made_with_another_key(pseudonyms: Iterable[str]) -> bool:
-    """Whether any of these was made on another machine, where the same patients have other pseudonyms.
+    """True if any of these was made with another key (on another computer or by another user), under which the same
+    patients have other pseudonyms.
 
     Raises:
         DamagedPatientKey: the key cannot be read.
@@ -69,14 +69,14 @@ def _key() -> bytes:
         raise DamagedPatientKey(
             "The key for patients is damaged",
             file=path,
-            remedy="Put the file back from a backup. If there is none, move it away: a new key is then made, and "
-            "patients that were imported before are not recognised.",
+            remedy="Restore the file from a backup. If there is none, move it away. The program then makes a new key "
+            "and does not recognise patients that were imported before.",
         )
     return key
 
 
 def _make(path: Path) -> None:
-    """Write a new key that this user alone may read, unless another process was faster."""
+    """Write a new key that only this user may read, unless another process was faster."""
     with space_is_needed(path):
         aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
@@ -90,7 +90,7 @@ def _make(path: Path) -> None:
 
 
 def _move_unless_there(aside: Path, path: Path) -> None:
-    """Unlike `replace`, never put a second key in the place of the one that another process has begun to use."""
+    """Move the file into place. Unlike `replace`, this never overwrites a key that another process already uses."""
     try:
         path.hardlink_to(aside)
     except FileExistsError:

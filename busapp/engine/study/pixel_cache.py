@@ -1,8 +1,8 @@
-"""A study's images as the pixels of a run: decoded and resized once, and kept in the study's cache.
+"""The pixels of a study's images for a run: decoded and resized once, and kept in the study's cache.
 
-The cache can be deleted at any time, and gives nothing that was not asked for: an entry says of which bytes, which
-file, which preprocessing and which version of it its pixels are, and holds their checksum. Where one of that differs,
-the image is decoded again. A cache that cannot be written is no error.
+The cache can be deleted at any time, and never returns wrong pixels. Each entry records the bytes, the file, the
+preprocessing and its version that its pixels come from, and their checksum. If any of these differs, the image is
+decoded again. A cache that cannot be written is no error.
 """
 
 import os
@@ -28,10 +28,10 @@ from busapp.engine.utils.prefetch import in_order
 from busapp.errors import UnreadableImage, UserError
 
 MAX_BYTES: Final = 2 * 2**30
-"""What the pixels of a study may take in its cache: 14,000 images of 224×224. Beyond it, those go that were used
-longest ago. A run on more images than that decodes them each time."""
+"""Bytes of the cache for a study's pixels: 14,000 images of 224×224. Beyond that, the least recently used entries are
+deleted. A run on more images than fit decodes them each time."""
 RESERVE: Final = 2 * 2**30
-"""Bytes that are left free on the disk, for what cannot be made again."""
+"""Bytes that the cache leaves free on the disk, for data that cannot be computed again."""
 _REPORT_AFTER: Final = 0.1
 """Seconds between two events."""
 
@@ -39,17 +39,17 @@ _REPORT_AFTER: Final = 0.1
 def load_pixels(
     workspace: Workspace, records: Sequence[ImageRecord], preparing: Preprocessing
 ) -> Generator[Event, None, tuple[list[ImageRecord], Pixels]]:
-    """The images that can be read, in their order, and their pixels, uint8 (n, size, size, 3), from the cache or
-    decoded in threads; the others are reported as skipped."""
+    """Return the readable images, in their order, and their pixels, uint8 (n, size, size, 3). Pixels come from the
+    cache or are decoded in threads. Unreadable images are reported as `Skipped`."""
     cache = _Cache.of(workspace, preparing, len(records))
     pixels = np.empty((len(records), preparing.size, preparing.size, 3), np.uint8)
     loaded: list[ImageRecord] = []
-    looked_at, reported = 0, 0.0
+    tried, reported = 0, 0.0
     with closing(in_order(cache.pixels, records, "pixels")) as steps:
         for done in steps:
             if done is not None:
                 record, future = done
-                looked_at += 1
+                tried += 1
                 try:
                     pixels[len(loaded)] = future.result()
                     loaded.append(record)
@@ -57,7 +57,7 @@ def load_pixels(
                     yield Skipped(record.file, str(error))
             if time.monotonic() - reported > _REPORT_AFTER:
                 reported = time.monotonic()
-                yield Progress(looked_at, len(records), f"loading image {min(looked_at + 1, len(records))}")
+                yield Progress(tried, len(records), f"loading image {min(tried + 1, len(records))}")
     if cache.keeps:
         cache.bound()
     return loaded, pixels[: len(loaded)]
@@ -65,39 +65,39 @@ def load_pixels(
 
 @dataclass(frozen=True)
 class _Cache:
-    """The kept pixels of a study's images under one preprocessing. Safe to use from several threads."""
+    """Cached pixels of a study's images under one preprocessing. Safe to use from several threads."""
 
     workspace: Workspace
     preparing: Preprocessing
     made_by: str
     keeps: bool
-    """Whether what is decoded is kept."""
+    """True if decoded pixels are written to the cache."""
 
     @classmethod
     def of(cls, workspace: Workspace, preparing: Preprocessing, n_images: int) -> "_Cache":
-        """For a run on so many images."""
+        """The cache for a run on `n_images` images."""
         needed = n_images * preparing.size**2 * 3
         keeps = needed <= MAX_BYTES and shutil.disk_usage(workspace.root).free - needed >= RESERVE
         return cls(workspace, preparing, _made_by(preparing), keeps)
 
     @property
     def folder(self) -> Path:
-        """Of all kept pixels of the study."""
+        """Folder of all cached pixels of the study."""
         return self.workspace.root / "cache" / "pixels"
 
     def path(self, record: ImageRecord) -> Path:
-        """Where the pixels of an image are kept; they need not be there yet."""
+        """Path of an image's cached pixels; the file may not exist yet."""
         kind = f"{self.preparing.size}{'-equalised' if self.preparing.equalise else ''}"
         return self.folder / kind / record.sha256[:2] / record.sha256
 
     def pixels(self, record: ImageRecord) -> Pixels:
-        """uint8 (size, size, 3). Raises `UnreadableImage`, also where the kept pixels could stand in: what a run
-        uses must not depend on its cache."""
+        """Pixels of an image, uint8 (size, size, 3). Raises `UnreadableImage` even if its pixels are cached: the images
+        of a run must not depend on the cache."""
         stored = self.workspace.image_path(record)
         try:
             key = self._key(record, stored.stat())
         except OSError:
-            return self.preparing.pixels(read_image(stored))  # says what is wrong with the file
+            return self.preparing.pixels(read_image(stored))  # raises the error that describes the problem
         kept = self._kept(record, key)
         if kept is None:
             kept = self.preparing.pixels(read_image(stored))
@@ -105,7 +105,7 @@ class _Cache:
         return kept
 
     def _key(self, record: ImageRecord, file: os.stat_result) -> bytes:
-        """What an entry begins with. With size and time of the file, one that was replaced or damaged is noticed."""
+        """First line of a cache entry. The file's size and time reveal that it was replaced or damaged."""
         return f"{record.sha256} {file.st_size} {file.st_mtime_ns} {self.preparing} {self.made_by}\n".encode()
 
     def _kept(self, record: ImageRecord, key: bytes) -> Pixels | None:
@@ -118,17 +118,17 @@ class _Cache:
         if len(content) != begin + size * size * 3 or content[:begin] != _head(key, memoryview(content)[begin:]):
             return None
         with suppress(OSError):
-            os.utime(path)  # the time of its last use
+            os.utime(path)  # marks the time of its last use
         return np.frombuffer(content, np.uint8, offset=begin).reshape(size, size, 3)
 
     def _keep(self, record: ImageRecord, key: bytes, pixels: Pixels) -> None:
         if self.keeps:
             content = pixels.tobytes()
-            with suppress(UserError, OSError):  # it is decoded again the next time
+            with suppress(UserError, OSError):  # the image is decoded again next time
                 write_atomically(self.path(record), _head(key, content) + content, survives_power_cut=False)
 
     def bound(self) -> None:
-        """Remove what was used longest ago until the study's pixels take no more than `MAX_BYTES`."""
+        """Delete the least recently used entries until the cache takes no more than `MAX_BYTES`."""
         found = []
         for path in self.folder.rglob("*"):
             with suppress(OSError):
@@ -149,7 +149,7 @@ def _head(key: bytes, pixels: bytes | memoryview) -> bytes:
 
 
 def _made_by(preparing: Preprocessing) -> str:
-    """The versions of everything that decides about pixels."""
+    """Versions of everything that determines the pixels."""
     versions = f"{preprocessing.VERSION}, Pillow {PIL.__version__}"
     if preparing.equalise:
         import skimage

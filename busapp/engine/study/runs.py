@@ -1,4 +1,4 @@
-"""Runs: one execution of a job, with its own folder of settings, events, checkpoint and results."""
+"""Runs. A run is one execution of a job, with its own folder for settings, events, checkpoint and results."""
 
 import json
 import platform
@@ -21,17 +21,20 @@ from busapp.errors import BadInput, CannotResume, UserError
 
 State = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
 PROGRESS_INTERVAL = 1.0
-"""Seconds between two lines of progress in `events.jsonl`; every other event is written at once."""
+"""Seconds between two lines of progress in `events.jsonl`. All other events are written at once."""
 _NAMES_PATIENTS = frozenset({"import"})
-"""Jobs that look at files from outside, which archives call after patients. What is left out, or goes wrong, is told
-by name to whoever watches; what the study keeps of it names no file."""
+"""Jobs that read files from outside, which picture archives name after patients. The user who watches the job sees
+the names of skipped and faulty files, but the run does not keep them."""
 _NOT_KEPT = "(name not kept)"
 
 
 class RunInfo(BaseModel):
-    """`run.json`: what a run is. Times are ISO 8601 in UTC; `dataset` is the catalog's
-    fingerprint at the start, after a check that the run itself began with, `revision` the number of its newest
-    change. `versions` are those of the libraries that the run began with; empty in older runs."""
+    """Content of `run.json`.
+
+    Times are ISO 8601 in UTC. `dataset` is the catalog's fingerprint at the start of the run (if the run checked the
+    images first, after that check), and `revision` the number of the catalog's newest change at that time. `versions`
+    are those of the libraries at the start, empty in older runs.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -52,7 +55,7 @@ class RunInfo(BaseModel):
 
 
 class Run:
-    """A run's folder: `run.json`, `events.jsonl`, `checkpoint.safetensors`, `result.json` and what the job adds."""
+    """A run's folder: `run.json`, `events.jsonl`, `checkpoint.safetensors`, `result.json` and files of the job."""
 
     def __init__(self, folder: Path, info: RunInfo) -> None:
         self.folder = folder
@@ -72,10 +75,10 @@ class Run:
         name: str,
         revision: int | None = None,
     ) -> "Run":
-        """Make the folder. The id starts with the time, so that ids sort by age.
+        """Create a run and its folder. The id starts with the time, so that ids sort by age.
 
         Raises:
-            BadInput: nothing can be written there.
+            BadInput: the folder cannot be written to.
             NoSpace: the disk is full.
         """
         now = datetime.now(UTC)
@@ -99,7 +102,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
-        """Read a run. One that says it runs while nobody holds its lock was interrupted.
+        """Read a run. A run in state `running` whose lock nobody holds was interrupted.
 
         Raises:
             BadInput: there is no run in this folder.
@@ -118,31 +121,31 @@ class Run:
         write_atomically(self.folder / "run.json", self.info.model_dump_json(indent=1).encode())
 
     def lock(self) -> FileLock:
-        """Held by whoever executes the run; the system frees it when that process dies."""
+        """The lock that the process executing the run holds. The system frees it when that process dies."""
         return FileLock(self.folder / "lock", timeout=0)
 
     def is_locked(self) -> bool:
-        """Whether the run is being executed now, by this process or another."""
+        """True if this or another process is executing the run now."""
         try:
             with self.lock():
                 return False
         except Timeout:
             return True
-        except OSError:  # nobody can be at work where nothing can be written
+        except OSError:  # no process can execute a run in a folder that cannot be written to
             return False
 
     @property
     def checkpoint(self) -> Path:
-        """Where a job keeps what it needs to go on."""
+        """Path of the checkpoint, from which a job can be resumed."""
         return self.folder / "checkpoint.safetensors"
 
     @property
     def can_resume(self) -> bool:
-        """Whether it stopped before its end and left a checkpoint."""
+        """True if the run stopped before its end and left a checkpoint."""
         return self.info.state in ("cancelled", "failed", "interrupted") and self.checkpoint.exists()
 
     def events(self) -> Iterator[Event]:
-        """What was recorded, in order; unreadable lines are left out."""
+        """Recorded events, in order. Unreadable lines are skipped."""
         path = self.folder / "events.jsonl"
         if not path.exists():
             return
@@ -153,7 +156,7 @@ class Run:
                     yield event
 
     def result(self) -> dict[str, Any] | None:
-        """The result of a finished run, else None."""
+        """The result of a finished run, None for others."""
         try:
             value: dict[str, Any] = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
             return value
@@ -161,7 +164,7 @@ class Run:
             return None
 
     def rename(self, name: str, note: str | None = None) -> None:
-        """Give the run another name, and a note if one is given."""
+        """Rename the run, and replace its note if one is given."""
         self.info.name = name
         if note is not None:
             self.info.note = note
@@ -169,7 +172,7 @@ class Run:
 
 
 def _make_folder(parent: Path, stem: str) -> str:
-    """Make a new folder; its name."""
+    """Create a new folder and return its name."""
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -182,7 +185,7 @@ def _make_folder(parent: Path, stem: str) -> str:
 
 
 def _as_kept(kind: str, event: Event) -> Event:
-    """An event as the run keeps it."""
+    """The event as it is recorded in the run."""
     if kind in _NAMES_PATIENTS and isinstance(event, Skipped):
         return replace(event, file=_NOT_KEPT)
     if kind in _NAMES_PATIENTS and isinstance(event, Finished):
@@ -192,13 +195,13 @@ def _as_kept(kind: str, event: Event) -> Event:
 
 
 def record(run: Run, job: Job) -> Job:
-    """Pass a job's events on, writing each to the run, and keep the run's state true whatever happens. Of an import,
-    the run keeps no names of files that did not come in.
+    """Execute a job: pass its events on, record each in the run, and keep the run's state correct whatever happens. The
+    run of an import keeps no names of skipped files.
 
     Raises:
-        CannotResume: the run is being executed elsewhere.
-        UserError: what the job raised; the run's state is then `failed` and holds the sentence. Also where the disk is
-            full or the run cannot be written to.
+        CannotResume: another process is executing the run.
+        UserError: the job raised it, the disk is full, or the run cannot be written to. The run's state is then
+            `failed`, and its `error` is the sentence for the user.
     """
     lock = run.lock()
     try:
@@ -206,7 +209,7 @@ def record(run: Run, job: Job) -> Job:
             lock.acquire()
     except Timeout as error:
         raise CannotResume(
-            "The run is at work in another window or terminal",
+            "The run is in progress in another window or terminal",
             file=run.id,
             remedy="Wait for it, or cancel it there.",
         ) from error
@@ -218,7 +221,8 @@ def record(run: Run, job: Job) -> Job:
         run.save()
 
     def stop(state: State, error: str = "") -> None:
-        """Where even that cannot be written, the run will be found as interrupted, and what stopped it is told."""
+        """Save the final state. If it cannot be saved, the run counts as interrupted, and the error that stopped it is
+        raised as usual."""
         with suppress(OSError, UserError):
             set_state(state, error)
 
@@ -227,10 +231,10 @@ def record(run: Run, job: Job) -> Job:
         with writing_is_needed(run.folder):
             remove_leftovers(run.folder)
             set_state("running")
-            # Closing may fail as writing did, so that it happens within `writing_is_needed`.
+            # Closing can fail like writing, so it happens inside `writing_is_needed`.
             with path.open("a", encoding="utf-8") as stream:
                 if stream.tell():
-                    stream.write("\n")  # ends a line that a crash cut short; an empty line reads as no event
+                    stream.write("\n")  # ends a line that a crash cut short; an empty line is no event
                 last_progress = 0.0
 
                 def write(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Which images a run uses, and how they fall into training and test sets."""
+"""Select the images of a run, and split them into training and test sets."""
 
 import hashlib
 from collections import Counter
@@ -15,15 +15,15 @@ from busapp.engine.utils.arrays import Indices
 from busapp.errors import NotEnoughImages
 
 HOLD_OUT_PARTS = 5
-"""The hold-out of `existing` is one of five parts: 156 of BUSI's 780 images."""
+"""The hold-out of `existing` is one part of five: 156 of BUSI's 780 images."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The real images of a run, in the catalog's order, and its fixed list of classes.
+    """The real images of a run, in the order of the catalog, and its fixed list of classes.
 
-    `set_aside` counts images left out because a near-duplicate has another class, `conflicts` the pairs of
-    such near-duplicates that stayed in.
+    `set_aside` counts images excluded because a near-duplicate has another class, `conflicts` the pairs of such
+    near-duplicates that stayed in.
     """
 
     records: tuple[ImageRecord, ...]
@@ -42,7 +42,7 @@ class Selection:
 
     @property
     def groups(self) -> npt.NDArray[np.int64]:
-        """int (n,): images with the same number must never be split."""
+        """int (n,): images with the same number must never be split between training and test."""
         return np.array([record.group for record in self.records], dtype=np.int64)
 
     @property
@@ -52,7 +52,7 @@ class Selection:
         return {name: found[name] for name in self.classes}
 
     def without(self, ids: set[int]) -> "Selection":
-        """The same without some images."""
+        """The same selection without the images with these ids."""
         kept = tuple(record for record in self.records if record.id not in ids)
         return Selection(kept, self.classes, self.set_aside, self.conflicts)
 
@@ -64,33 +64,33 @@ class Selection:
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of a selection; both parts are positions in it, in rising order."""
+    """One split of a selection. Both parts are positions in the selection, in rising order."""
 
     train: Indices
     test: Indices
 
 
 def select(workspace: Workspace, settings: ValidateSettings) -> Selection:
-    """The real images that a run with these settings uses: none that is set aside, none that is synthetic."""
+    """Select the images for a run with these settings: real images that are not set aside."""
     records = workspace.catalog.images(kind="real", with_excluded=False)
     used = {record.id for record in records}
     conflicts = [pair for pair in workspace.catalog.conflicts() if used.issuperset(pair)]
     keeps = settings.leaks.keep_conflicts
     contradicted = set() if keeps else {image_id for pair in conflicts for image_id in pair}
     kept = tuple(record for record in records if record.id not in contradicted)
-    # Not the catalog's classes: one whose images are all set aside takes no part.
+    # Not the catalog's classes: a class whose images are all set aside takes no part.
     classes = tuple(sorted({record.class_name for record in kept}))
     return Selection(kept, classes, set_aside=len(contradicted), conflicts=len(conflicts) if keeps else 0)
 
 
 def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
-    """Divide the images, stratified by class; the same seed gives the same folds.
+    """Split the images into folds, stratified by class. The same seed gives the same folds.
 
-    `existing` is one hold-out of 80/20, the others are cross-validations. Unless near-duplicates may be split,
-    a group falls on one side as a whole. Paper: sections 3.3 ("20 epochs", replicated system) and 3.4 (10 folds).
+    `existing` is one hold-out of 80/20, the other systems are cross-validations. Unless near-duplicates may be split,
+    groups stay whole. Paper: sections 3.3 ("20 epochs", replicated system) and 3.4 (10 folds).
 
     Raises:
-        NotEnoughImages: no images, a single class, or a class with fewer images or groups than parts.
+        NotEnoughImages: there are no images, there is only one class, or a class has fewer images or groups than parts.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
@@ -112,7 +112,7 @@ def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
     for fold in folds:
         if len(fold.test) == 0 or len(np.unique(labels[fold.train])) < len(selection.classes):
             raise NotEnoughImages(
-                "The groups are too large to give every fold images of every class to train on and any to test on",
+                "The groups are too large: not every fold gets training images of every class and test images",
                 remedy="Choose fewer folds.",
             )
     return folds
@@ -131,24 +131,25 @@ def _check_enough(selection: Selection, parts: int, remedy: str, *, by_group: bo
         if n < parts:
             unit = "groups of images" if by_group else "images"
             raise NotEnoughImages(
-                f"The class {name} has {n} {unit}, fewer than the {parts} parts of the division",
+                f"The class {name} has {n} {unit}, fewer than the {parts} parts of the split",
                 remedy=remedy,
             )
 
 
 def groups_split(folds: Sequence[Fold], groups: npt.NDArray[np.int64]) -> int:
-    """How many groups have images both in the training and in the test part of one fold or more."""
+    """Number of groups with images in both the training and the test part of at least one fold."""
     split = [np.intersect1d(groups[fold.train], groups[fold.test]) for fold in folds]
     return len(np.unique(np.concatenate(split)))
 
 
 def fingerprint_of_groups(everything: Sequence[ImageRecord]) -> str:
-    """A hash of all real images of the study and their groups, also of those that are set aside."""
+    """A hash of all given images and their groups. `everything` is all real images of the study, also those set
+    aside."""
     return hashlib.sha256(repr(sorted((r.sha256, r.group) for r in everything)).encode()).hexdigest()
 
 
 def forbidden_hashes(selection: Selection, fold: Fold, everything: Sequence[ImageRecord]) -> frozenset[str]:
-    """Content hashes of a fold's test images and of their group mates among all images of the study, also those
-    that are set aside: what a generator for this fold must not have seen."""
+    """Content hashes of the images that a generator for this fold must not be trained on: the fold's test images and
+    all images in the same groups, also those that are set aside."""
     tested = {selection.records[position].group for position in fold.test}
     return frozenset(record.sha256 for record in everything if record.group in tested)

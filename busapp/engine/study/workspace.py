@@ -1,4 +1,4 @@
-"""A workspace: the folder that holds everything of one study. Copy the folder and you copied the study."""
+"""A workspace: the folder that holds one study. Copying the folder copies the study."""
 
 import json
 import shutil
@@ -21,14 +21,14 @@ class Workspace:
     root: Path
     name: str
     phantoms: bool = False
-    """All images are simulated phantoms, and every screen and report says so."""
+    """True if all images are simulated phantoms. Every screen and report says so."""
 
     @classmethod
     def create(cls, root: Path, *, name: str = "", phantoms: bool = False) -> "Workspace":
-        """Make a new study in an empty or missing folder, or open the one that is there.
+        """Create a study in an empty or new folder, or open the study that is there.
 
         Raises:
-            BadInput: the folder holds other things, or cannot be written to.
+            BadInput: the folder holds other files, or cannot be written to.
         """
         root = root.expanduser().resolve()
         if (root / DESCRIPTION).exists():
@@ -44,7 +44,7 @@ class Workspace:
             write_json(root / DESCRIPTION, {"format": 1, "name": name or root.name, "phantoms": phantoms})
         except OSError as error:
             raise BadInput(
-                "The folder cannot be made or written to", file=root, remedy="Choose another folder."
+                "The folder cannot be created or written to", file=root, remedy="Choose another folder."
             ) from error
         return cls.open(root)
 
@@ -53,8 +53,8 @@ class Workspace:
         """Open a study.
 
         Raises:
-            BadInput: there is none in this folder.
-            DamagedStudy: its description or catalog cannot be read; both are left as they are.
+            BadInput: there is no study in this folder.
+            DamagedStudy: the description or the catalog cannot be read. Both stay as they are.
         """
         root = root.expanduser().resolve()
         try:
@@ -81,7 +81,7 @@ class Workspace:
         return Catalog(self.root / "catalog.sqlite")
 
     def close(self) -> None:
-        """Let go of the catalog's file."""
+        """Close the catalog's file."""
         self.catalog.close()
 
     # -- images --------------------------------------------------------------------------------------------
@@ -90,26 +90,26 @@ class Workspace:
         return self.root / folder / sha256[:2] / f"{sha256}{suffix}"
 
     def image_path(self, image: ImageRecord) -> Path:
-        """Where the bytes of an image are."""
+        """Path of an image's content."""
         return self._stored("images", image.sha256, image.suffix)
 
     def imported_path(self, image: ImageRecord) -> Path:
-        """Where the bytes of an image are as they were imported, whatever was covered since."""
+        """Path of an image's content as imported, whatever was covered since."""
         if image.original is None:
             return self.image_path(image)
         stored = self._stored("images", image.original, "")
         return next(stored.parent.glob(f"{image.original}*"), stored)
 
     def mask_path(self, sha256: str) -> Path:
-        """Where a lesion mask is (PNG, non-zero inside the lesion)."""
+        """Path of a lesion mask (PNG, non-zero inside the lesion)."""
         return self._stored("masks", sha256, ".png")
 
     def store_image(self, content: bytes, suffix: str) -> str:
-        """Keep the bytes under their hash, which is returned. What is already there is not written again."""
+        """Store the bytes under their hash and return it. Bytes that are stored already are not written again."""
         return self._store("images", content, suffix)
 
     def restore_image(self, content: bytes, suffix: str) -> bool:
-        """Keep the bytes of an image that the study has; whether they were missing, or cut short."""
+        """Store the bytes of an image that the study has. True if they were missing or truncated."""
         path = self._stored("images", sha256_of(content), suffix)
         is_whole = path.exists() and path.stat().st_size == len(content)
         if not is_whole:
@@ -117,7 +117,7 @@ class Workspace:
         return not is_whole
 
     def store_mask(self, content: bytes) -> str:
-        """Keep a mask's PNG bytes under their hash."""
+        """Store a mask's PNG bytes under their hash and return it."""
         return self._store("masks", content, ".png")
 
     def _store(self, folder: str, content: bytes, suffix: str) -> str:
@@ -135,29 +135,29 @@ class Workspace:
         return self.root / "models"
 
     def models(self) -> list[Path]:
-        """The study's models, the newest first."""
+        """The study's models, newest first."""
         found = [path for path in self.models_dir.glob("*.onnx") if path.exists()]
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
     def new_run(self, kind: str, settings: dict[str, object], name: str = "") -> Run:
-        """A folder for one execution of a job, with its settings and the dataset's fingerprint."""
+        """Create a run for one execution of a job, with its settings and the dataset's fingerprint."""
         catalog = self.catalog
         return Run.create(self.root / "runs", kind, settings, catalog.fingerprint(), name, catalog.revision())
 
     def changed_since(self, run: Run) -> list[str]:
-        """What has changed in the dataset since a run began, in words, the oldest first; nothing where the images,
-        classes and groups are again as they were."""
+        """Changes of the dataset since a run began, in words, oldest first. Empty if the images, classes and groups are
+        the same as then."""
         if run.info.dataset == self.catalog.fingerprint():
             return []
         changes = [] if run.info.revision is None else self.catalog.changes_since(run.info.revision)
-        return changes or ["The dataset was changed; how is not known"]
+        return changes or ["The dataset was changed; the changes are not known"]
 
     def run(self, run_id: str) -> Run:
-        """A run by its id. Raises `BadInput` where there is none."""
+        """A run by its id. Raises `BadInput` if there is none."""
         return Run.open(self.root / "runs" / run_id)
 
     def runs(self, kind: str | None = None) -> list[Run]:
-        """The runs, the newest first; folders that cannot be read are left out."""
+        """The runs, newest first. Folders that cannot be read are skipped."""
         found = []
         for folder in sorted((self.root / "runs").glob("*"), reverse=True):
             try:

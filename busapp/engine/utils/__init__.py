@@ -1,1 +1,1 @@
-"""Files, names, numbers in words, threads that work ahead, PNG, devices. Nothing of the domain."""
+"""Helpers without knowledge of the domain: files, names, numbers in words, work in threads, PNG, devices."""

@@ -1,6 +1,6 @@
-"""The colours of classes, the same on every screen and in every figure; always shown with the class's word.
+"""Colours of classes, the same on every screen and in every figure. They never stand without the name of the class.
 
-Okabe and Ito's set, told apart by colour-blind eyes too.
+Okabe and Ito's set, which colour-blind people can distinguish as well.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What torch computes on. Torch is imported by the functions alone, which jobs call."""
+"""Devices that torch computes on. Only the functions import torch; jobs call them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def find_device() -> torch.device:
-    """The fastest device there is: an NVIDIA GPU, an Apple GPU, else the CPU."""
+    """The fastest device of this machine: an NVIDIA GPU, an Apple GPU, otherwise the CPU."""
     import torch
 
     if torch.cuda.is_available():
@@ -20,7 +20,7 @@ def find_device() -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What to call a device in front of people: `NVIDIA H200`, `Apple GPU`, `CPU`."""
+    """Name of a device for people: `NVIDIA H200`, `Apple GPU`, `CPU`."""
     import torch
 
     if device.type == "cuda":
@@ -29,7 +29,7 @@ def device_name(device: torch.device) -> str:
 
 
 def mixed_precision(device: torch.device) -> bool:
-    """Whether bfloat16 is both supported and faster there: on newer GPUs. It needs no scaling of the loss."""
+    """True if the device supports bfloat16 and is faster with it (newer GPUs). It needs no scaling of the loss."""
     import torch
 
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""What all figures of matplotlib share: colours, paper, and files made of them."""
+"""Shared by all matplotlib figures: colours, paper size, and export to files."""
 
 import io
 from typing import Final
@@ -11,7 +11,7 @@ from PIL import Image
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
 A4: Final = (8.27, 11.69)
-"""Inches."""
+"""Width and height in inches."""
 
 
 def to_png(figure: Figure, dpi: int = 150) -> bytes:
@@ -22,7 +22,7 @@ def to_png(figure: Figure, dpi: int = 150) -> bytes:
 
 
 def to_svg(figure: Figure) -> bytes:
-    """A figure as SVG: the same bytes for the same figure, and words as words, so that they can be edited."""
+    """A figure as SVG. The same figure gives the same bytes, and text stays text, so that it can be edited."""
     stream = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "busapp"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})

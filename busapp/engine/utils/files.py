@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves either the old one or the new one, never a torn one."""
+"""Write files so that a crash leaves either the old or the new file, never a half-written one."""
 
 import errno
 import hashlib
@@ -16,19 +16,20 @@ from uuid import uuid4
 from busapp.errors import BadInput, NoSpace
 
 LONGEST_NAME: Final = 100
-"""Bytes in UTF-8. A number and an ending still fit into the 143 bytes that the strictest common file system takes."""
+"""Longest file name in bytes of UTF-8. With a number and an ending it still fits into the 143 bytes that the strictest
+common file system allows."""
 
 
 _FORBIDDEN: Final = frozenset('<>:"/\\|?*')
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
-"""Names of devices on Windows, whatever ending they have."""
+"""Device names of Windows, which are forbidden with any ending."""
 
 
 @contextmanager
 def space_is_needed(
     where: Path, remedy: str = "Free some space, then resume or start again; everything finished so far is kept."
 ) -> Iterator[None]:
-    """Turn "no space left on device" into a sentence for people."""
+    """Turn "no space left on device" into `NoSpace`, with a sentence for people."""
     try:
         yield
     except OSError as error:
@@ -38,10 +39,10 @@ def space_is_needed(
 
 
 def check_space(where: Path, needed: int, what: str) -> None:
-    """Say that a disk is too small before hours of work meet its end. `needed` bytes for `what`, in words.
+    """Check before hours of work that the disk has `needed` bytes for `what` (a plural, in words).
 
     Raises:
-        NoSpace: less is free where `where`, a folder, lies.
+        NoSpace: the disk of the folder `where` has less free space.
     """
     free = shutil.disk_usage(where).free
     if free < needed:
@@ -54,8 +55,8 @@ def check_space(where: Path, needed: int, what: str) -> None:
 
 @contextmanager
 def writing_is_needed(where: Path) -> Iterator[None]:
-    """Turn what a disk refuses into a sentence for people: no space left, or a file that may not be opened or
-    replaced, as one that another program holds open under Windows."""
+    """Turn write errors into errors for people: no space left, or a file that may not be opened or replaced, such as a
+    file that another program has open on Windows."""
     with space_is_needed(where):
         try:
             yield
@@ -71,16 +72,17 @@ def writing_is_needed(where: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[BinaryIO]:
-    """A stream that is written beside `path`, and moved into place once everything in it is written.
+    """Open a stream to a temporary file beside `path`, which replaces `path` once everything is written.
 
-    What may be lost or torn in a power cut, since it can be made again, need not wait for the disk.
+    With `survives_power_cut` off, the file is not flushed to the disk, which is faster. A power cut may then lose or
+    damage it; use this for files that can be made again.
 
     Raises:
-        NoSpace: the disk is full; `path` is as it was.
+        NoSpace: the disk is full. `path` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with space_is_needed(path):
-        # Not tempfile's: that gives files which nobody but this user may read, and studies are shared.
+        # tempfile would create a file that only this user may read, but studies are shared.
         aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
             with aside.open("xb") as stream:
@@ -95,10 +97,10 @@ def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[Binary
 
 
 def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:
-    """Write `content` beside `path` and move it into place; see `replacing`.
+    """Write `content` to a temporary file beside `path`, then move it into place; see `replacing`.
 
     Raises:
-        NoSpace: the disk is full; `path` is as it was.
+        NoSpace: the disk is full. `path` stays as it was.
     """
     with replacing(path, survives_power_cut=survives_power_cut) as stream:
         stream.write(content)
@@ -108,14 +110,15 @@ _ASIDE: Final = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `write_atomically` left in `folder`, at any depth, when it was killed. Nobody may write there now."""
+    """Remove temporary files that a killed `write_atomically` left in `folder`, at any depth. Nothing may be writing
+    there."""
     for path in folder.rglob(".*"):
         if _ASIDE.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, readable by people."""
+    """Write JSON atomically, indented for people to read."""
     write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
@@ -125,10 +128,11 @@ def sha256_of(content: bytes) -> str:
 
 
 def safe_name(name: str) -> str:
-    """The name of a file, without its ending, or of a folder: as near to `name` as every system allows."""
+    """A file name without its ending, or a folder name, that every system allows and that is as close to `name` as
+    possible."""
     composed = unicodedata.normalize("NFC", name)
-    # Category C: what cannot be seen, such as control characters and marks that turn the direction of reading.
+    # Category C: invisible characters, such as control characters and marks that change the direction of text.
     allowed = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in composed)
-    # A dot in front hides a file; one at the end, or a space, gets lost on Windows.
+    # A leading dot hides a file. Windows drops a trailing dot or space.
     short = allowed.strip(". ").encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(". ")
     return f"_{short}" if not short or _RESERVED.fullmatch(short) else short

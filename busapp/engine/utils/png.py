@@ -1,4 +1,4 @@
-"""Pictures as PNG files that hold nothing but their pixels."""
+"""PNG files that hold only the pixels of a picture."""
 
 import io
 
@@ -14,7 +14,7 @@ def png(picture: Image.Image) -> bytes:
 
 def bare_png(picture: Image.Image) -> bytes:
     """A picture of any mode as a PNG without metadata."""
-    # Pillow hands on a colour profile and more from `info`; an image made of the bytes alone has none.
+    # Pillow would also write the colour profile and more from `info`. An image made from the bytes alone has none.
     copy = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     stream = io.BytesIO()
     copy.save(stream, "PNG")

@@ -1,4 +1,4 @@
-"""Work on many things in threads, a few ahead of what is needed next, in constant memory."""
+"""Process many items in threads, a few items ahead of the one needed next, in constant memory."""
 
 import os
 from collections import deque
@@ -12,30 +12,30 @@ R = TypeVar("R")
 
 THREADS: Final = max(2, min(4, os.cpu_count() or 1))
 AHEAD: Final = 4 * THREADS
-"""Things that are worked on, or done and not taken yet: what bounds the memory."""
+"""Number of items that are being processed, or are finished and not yet taken. This bounds the memory."""
 PATIENCE: Final = 0.1
-"""Seconds between two answers, however long one thing takes."""
+"""Longest time in seconds between two yields, however long one item takes."""
 
 
 def in_order(
-    work: Callable[[T], R], things: Iterable[T], name: str
+    work: Callable[[T], R], items: Iterable[T], name: str
 ) -> Generator[tuple[T, Future[R]] | None, None, None]:
-    """Every thing in its order with what came of it, as a future that is done; None where the next one takes its time,
-    so that a job can say that it lives. `name` is that of the threads.
+    """Yield each item with its finished future, in order. Yields None while the next item is still running, so that the
+    job stays responsive. `name` is the name of the threads.
 
-    Closed early, it starts nothing new and waits for what is being worked on.
+    If it is closed early, it starts no further items and waits for those that are running.
     """
-    at_work: deque[tuple[T, Future[R]]] = deque()
-    waiting = iter(things)
+    started: deque[tuple[T, Future[R]]] = deque()
+    waiting = iter(items)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
     try:
         while True:
-            for thing in islice(waiting, AHEAD - len(at_work)):
-                at_work.append((thing, pool.submit(work, thing)))
-            if not at_work:
+            for item in islice(waiting, AHEAD - len(started)):
+                started.append((item, pool.submit(work, item)))
+            if not started:
                 return
-            while wait([at_work[0][1]], PATIENCE).not_done:
+            while wait([started[0][1]], PATIENCE).not_done:
                 yield None
-            yield at_work.popleft()
+            yield started.popleft()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Silence for libraries that warn of what they read, in several threads at once."""
+"""Silence the warnings of libraries that read files, safely in several threads."""
 
 import threading
 import warnings
@@ -12,10 +12,10 @@ _silence = warnings.catch_warnings()
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
-    """Warnings are off until the last thread has left.
+    """Turn warnings off until the last thread has left.
 
-    `warnings.catch_warnings` changes what holds for the whole process: of two threads that overlap, the second would
-    put back, for good, the silence that it found.
+    `warnings.catch_warnings` changes the state of the whole process. If two threads overlapped, the second would find
+    the warnings off and restore that state for good.
     """
     global _inside, _silence
     with _lock:

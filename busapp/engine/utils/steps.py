@@ -1,4 +1,4 @@
-"""Work that yields its steps and then returns a value: run to its end, or passed on with its steps changed."""
+"""Generators that yield steps and return a value: run them to the end, or pass their steps on changed."""
 
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def mapped(steps: Generator[Step, None, T], change: Callable[[Step], Changed | None]) -> Generator[Changed, None, T]:
-    """Yield `change(step)` for each step, nothing where that is None, and return what `steps` returns.
+    """Yield `change(step)` for each step unless it is None, and return what `steps` returns.
 
     Closing this generator closes `steps`.
     """
@@ -36,8 +36,8 @@ def run_unless_stopped(
     should_stop: Callable[[], bool],
     on_step: Callable[[Step], object] = lambda _: None,
 ) -> T | None:
-    """Pull every step, hand it to `on_step`, and return what `steps` returns; None once `should_stop` says so, which is
-    asked before the first step and after each."""
+    """Pull every step, pass it to `on_step`, and return what `steps` returns. Stops and returns None once `should_stop`
+    returns true; it is called before the first step and after each step."""
     returned: list[T] = []
     with closing(steps):
         if should_stop():
@@ -50,5 +50,5 @@ def run_unless_stopped(
 
 
 def _keeping(steps: Generator[Step, None, T], returned: list[T]) -> Generator[Step, None, None]:
-    """The same steps; what `steps` returns is put into `returned`."""
+    """Yield the same steps, and append what `steps` returns to `returned`."""
     returned.append((yield from steps))

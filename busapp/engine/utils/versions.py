@@ -1,4 +1,4 @@
-"""Which libraries the numbers come from."""
+"""Versions of the libraries that the numbers depend on."""
 
 from functools import cache
 from importlib import metadata
@@ -16,12 +16,12 @@ LIBRARIES: Final = (
     "pydicom",
     "onnxruntime",
 )
-"""What images are read, generators and classifiers trained, and folds made with."""
+"""Libraries that read images, train generators and classifiers, and make folds."""
 
 
 @cache
 def installed() -> dict[str, str]:
-    """The version of each of the libraries that is there, without loading any."""
+    """The version of each installed library of `LIBRARIES`. Loads none of them."""
     found = {}
     for name in LIBRARIES:
         try:

@@ -11,7 +11,7 @@ def many(count: int, thing: str) -> str:
 
 
 def from_to(fewest: int, most: int) -> str:
-    """`227`, or `0 to 227` where the two differ."""
+    """`227`, or `0 to 227` if the two differ."""
     return f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
 
 
@@ -24,7 +24,7 @@ def signed(points: float) -> str:
 
 
 def with_spread(value: float | None, spread: float | None, decimals: int) -> str:
-    """`0.21 ± 0.02`; a dash where there is no number."""
+    """`0.21 ± 0.02`; a dash if there is no number."""
     if value is None:
         return "–"
     rounded = round(value, decimals) + 0.0  # without the sign of a zero

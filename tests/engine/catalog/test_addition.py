@@ -1,4 +1,4 @@
-"""Images come in step by step while somebody works on the same study."""
+"""Images come in step by step while someone edits the same study."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_what_comes_in_after_an_import_was_taken_back_is_a_change_of_its_own(cat
     assert files(catalog) == []
     catalog.redo()
     assert files(catalog) == ["benign/3.png"]
-    assert catalog.redo() is None, "what was taken back first cannot be redone over what came in since"
+    assert catalog.redo() is None, "the first undone change cannot be redone over later changes"
 
 
 @pytest.mark.parametrize("redone", [False, True])

@@ -1,4 +1,4 @@
-"""The catalog: what is in it, every change to it, and what a damaged one gets."""
+"""The catalog: its content, every kind of change, and the errors for damaged files."""
 
 import sqlite3
 import threading
@@ -285,7 +285,7 @@ def test_what_has_changed_since_is_told(catalog: Catalog) -> None:
     catalog.undo()
     assert catalog.changes_since(then) == []
     catalog.undo()
-    assert catalog.changes_since(then) == ["Taken back: 1 image set aside: blurred"]
+    assert catalog.changes_since(then) == ["Undone: 1 image set aside: blurred"]
     catalog.redo()
     assert catalog.changes_since(0) == ["3 images imported", "1 image set aside: blurred"]
 

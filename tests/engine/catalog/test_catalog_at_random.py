@@ -1,4 +1,4 @@
-"""Changes of every kind in any order: each can be taken back and made again, and all of the dataset is as it was."""
+"""Changes of every kind in random order: each can be undone and redone, and the whole dataset is as before."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -19,16 +19,16 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 def state(catalog: Catalog) -> State:
-    """All that a run, a screen or an export depends on."""
+    """Everything that a run, a screen or an export depends on."""
     images = catalog.images()
     present = {image.id for image in images}
     flags = {image_id: names for image_id, names in catalog.flags().items() if image_id in present}
-    # Nobody can tell an image that is a group of its own from one that was never put into a group.
+    # An image that is a group of its own looks the same as one that was never put into a group.
     return [image._replace(group_id=image.group) for image in images], catalog.pairs(), flags
 
 
 class Hand:
-    """Someone who does anything to a catalog."""
+    """A user who makes random changes to a catalog."""
 
     def __init__(self, catalog: Catalog, seed: int) -> None:
         self._catalog = catalog
@@ -39,7 +39,7 @@ class Hand:
         ]  # fmt: skip
 
     def act(self) -> str:
-        """Do one thing; its name."""
+        """Make one change and return its name."""
         ids = [image.id for image in self._catalog.images()]
         usable = self.actions if len(ids) > 1 else self.actions[:3]
         action = self._chance.choice(usable)
@@ -113,7 +113,7 @@ def test_whatever_was_done_is_taken_back_and_made_again(catalog: Catalog, seed: 
         assert state(catalog) == states[-1], f"changed without an entry by the last of {done}"
         if len(states) > 1 and chance.random() < 0.2:
             catalog.undo()
-            assert state(catalog) == states[-2], f"not taken back: the last of {done}"
+            assert state(catalog) == states[-2], f"not undone: the last of {done}"
             if chance.random() < 0.5:
                 catalog.redo()
                 assert state(catalog) == states[-1], f"not made again: the last of {done}"

@@ -1,4 +1,4 @@
-"""A sound catalog is never called damaged because something keeps it from being used."""
+"""A sound catalog is never reported as damaged just because it cannot be used right now."""
 
 import os
 import sqlite3

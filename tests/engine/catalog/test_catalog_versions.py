@@ -1,4 +1,4 @@
-"""Catalogs that earlier versions wrote."""
+"""Catalogs written by earlier versions."""
 
 import sqlite3
 from pathlib import Path

@@ -11,7 +11,7 @@ from tiny_model import CLASSES, PROVENANCE, SIZE, write_model
 
 from busapp.engine import jobs
 from busapp.engine.diagnosis.diagnosis import Diagnoser, diagnose_one
-from busapp.engine.diagnosis.job import find_images
+from busapp.engine.diagnosis.job import images_to_diagnose
 from busapp.engine.events import ImageDiagnosed, Note, Skipped
 from busapp.engine.images.heat_map import COLOURS, overlay
 from busapp.engine.metrics import softmax
@@ -119,7 +119,7 @@ def test_colours_are_matplotlibs_magma() -> None:
 def test_folders_are_expanded_without_masks(tmp_path: Path) -> None:
     for name in ("b (2).png", "b (2)_mask.png", "b (2)_mask_1.png", "a.JPG", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in find_images([tmp_path, tmp_path / "named_mask.png"])] == [
+    assert [path.name for path in images_to_diagnose([tmp_path, tmp_path / "named_mask.png"])] == [
         "a.JPG",
         "b (2).png",
         "named_mask.png",

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from tiny_model import write_model
 
 from busapp.engine import jobs
-from busapp.engine.diagnosis.job import find_images
+from busapp.engine.diagnosis.job import images_to_diagnose
 from busapp.engine.events import Finished, Skipped
 from busapp.engine.images import dicom_pixels
 from busapp.engine.images.pictures import open_picture
@@ -204,7 +204,7 @@ def test_folders_yield_dicom_files_whatever_they_are_called(tmp_path: Path) -> N
     for name in ("a.dcm", "IM_0001", "1.2.840.113619.2", "DICOMDIR", "._a.png"):
         (tmp_path / name).write_bytes(dicom_bytes(loop(1)))
     (tmp_path / "README").write_text("no DICOM", encoding="utf-8")
-    assert [path.name for path in find_images([tmp_path])] == ["1.2.840.113619.2", "IM_0001", "a.dcm"]
+    assert [path.name for path in images_to_diagnose([tmp_path])] == ["1.2.840.113619.2", "IM_0001", "a.dcm"]
 
 
 def test_a_batch_goes_on_past_everything_that_is_bad(empty_study: Workspace, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_every_bomb_comes_within_ten_thousand_cases() -> None:
 
 
 def misbehave(case: Case, source: Path, study: Path) -> str:
-    """Does harm of another kind for each number."""
+    """Does a different kind of harm for each number."""
     if case.number == 0:
         os.abort()
     if case.number == 1:
@@ -60,7 +60,7 @@ def misbehave(case: Case, source: Path, study: Path) -> str:
 
 
 def import_nothing(_: Case, source: Path, study: Path) -> str:
-    """Makes a study without images."""
+    """Creates a study without images."""
     from busapp.engine.study.workspace import Workspace
 
     assert source.exists()
@@ -81,7 +81,7 @@ def test_harm_is_noticed(tmp_path: Path) -> None:
 
 
 def import_another_file(case: Case, source: Path, study: Path) -> str:
-    """Brings in what lies beside the input, or damages what is stored."""
+    """Imports a file from beside the input, or damages stored files."""
     from busapp.engine import jobs
     from busapp.engine.settings import ImportSettings
     from busapp.engine.study.workspace import Workspace

@@ -1,4 +1,4 @@
-"""ZIP archives: members come in without being unpacked, none leads out, and bombs are refused before they are read."""
+"""ZIP archives: members are imported without unpacking, no path leads out, and bombs are refused before reading."""
 
 import io
 import stat
@@ -101,7 +101,7 @@ def test_what_leads_out_or_cannot_be_trusted_is_skipped_and_the_rest_comes(
         "C:drive.png": out,
         "benign/../../back.png": out,
         "benign/link.png": "It is a link or a device, not a file",
-        "benign/inner.zip": "It is an archive; import it by itself",
+        "benign/inner.zip": "It is an archive; import it separately",
         "benign//empty.png": bad_name,
         "benign/bell\N{REPLACEMENT CHARACTER}.png": bad_name,
         "benign/notes.txt": "It is not an image",
@@ -139,7 +139,7 @@ def test_of_two_members_of_one_name_the_first_comes_in(empty_study: Workspace, t
 @pytest.mark.parametrize("says_so", [True, False])
 def test_names_are_read_in_whatever_encoding(empty_study: Workspace, tmp_path: Path, name: str, says_so: bool) -> None:
     source = zipped(tmp_path / "a.zip", {f"{name}/a.png": png()})
-    if not says_so:  # as old Mac and Linux programs pack
+    if not says_so:  # as old Mac and Linux programs do
         source.write_bytes(without_utf_8_flags(source.read_bytes()))
         assert zipfile.ZipFile(source).namelist() != [f"{name}/a.png"]
     imported(empty_study, source)
@@ -225,7 +225,7 @@ def nothing_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claiming(content: bytes, size: int) -> bytes:
-    """The archive with every member said to unpack to so many bytes."""
+    """The archive, with every member declared to unpack to this many bytes."""
     changed = bytearray(content)
     at = changed.find(b"PK\x01\x02")
     while at >= 0:
@@ -261,14 +261,14 @@ def test_members_that_share_their_bytes_are_refused(empty_study: Workspace, tmp_
     source = zipped(tmp_path / "a.zip", {"benign/a.png": png(1), "benign/b.png": png(2)})
     content = bytearray(source.read_bytes())
     second = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
-    struct.pack_into("<L", content, second + 42, 0)  # begins where the first does
+    struct.pack_into("<L", content, second + 42, 0)  # begins at the same byte as the first
     source.write_bytes(content)
     with pytest.raises(BadInput, match="share their bytes"):
         imported(empty_study, source)
 
 
 def test_a_member_is_never_read_beyond_what_it_says_to_have(empty_study: Workspace, tmp_path: Path) -> None:
-    """50 MB of nothing that say to be 1,000 bytes."""
+    """50 MB of zeros that are declared as 1,000 bytes."""
     source = zipped(tmp_path / "a.zip", {"benign/bomb.png": bytes(50_000_000), "benign/good.png": png()})
     content = bytearray(source.read_bytes())
     struct.pack_into("<L", content, content.index(b"PK\x01\x02") + 24, 1000)

@@ -1,4 +1,4 @@
-"""Tables, IDC patches and DICOM files: the class and the patient come with them, and the patient's name does not."""
+"""Tables, IDC patches and DICOM files: the import takes the class and the patient from them, but never the name."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def by_file(workspace: Workspace) -> dict[str, ImageRecord]:
 
 
 def everything_stored(workspace: Workspace) -> bytes:
-    """All bytes of the catalog."""
+    """All bytes of the catalog's files."""
     workspace.close()
     return b"".join(path.read_bytes() for path in workspace.root.glob("catalog.sqlite*"))
 
@@ -59,7 +59,7 @@ def everything_stored(workspace: Workspace) -> bytes:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of four images, two of them in a folder below, one with a mask."""
+    """A folder of four images, two of them in a subfolder, one with a mask."""
     for number in range(3):
         picture(tmp_path / "data" / f"{number}.png", number)
     picture(tmp_path / "data" / "more" / "3.png", 3)
@@ -185,7 +185,7 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
     images = by_file(empty_study)
     assert [images[f"benign/{n}.png"].patient for n in range(4)] == [*2 * [patients.pseudonym("P-1")], None, None]
     assert reasons(result) == {
-        "data/other.csv": "It is a table; to import what it names, import it by itself",
+        "data/other.csv": "It is a table; to import the images that it lists, import the table itself",
         "t.csv, row 5": "benign/2.png is of another patient in another row",
     }
     assert looked_at(empty_study, tmp_path / "data").notes == [
@@ -209,7 +209,7 @@ def test_a_name_that_holds_the_patient_is_warned_of_and_a_class_that_does_is_ref
     (tmp_path / "data" / "t.csv").write_text("file,patient\nbenign/P-17_left.png,P-17\nP-17/right.png,P-17\n")
     events = events_of(empty_study, tmp_path / "data")
     assert any(isinstance(e, Note) and e.level == "warning" and "1 files have their patient" in e.text for e in events)
-    assert "called like its patient" in reasons(events[-1].result)["P-17/right.png"]  # type: ignore[attr-defined]
+    assert "would have the patient's name" in reasons(events[-1].result)["P-17/right.png"]  # type: ignore[attr-defined]
     assert set(by_file(empty_study)) == {"benign/P-17_left.png"}
 
 
@@ -253,7 +253,7 @@ def loop(seed: int, frames: int = 1, size: tuple[int, int] = (16, 20)) -> np.nda
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """Two patients: a loop and a still of the one, a still without an ending in its name of the other."""
+    """Two patients: a loop and a still image of one, and a still image without an ending in its name of the other."""
     folder = tmp_path / "scans"
     for name in ("benign", "malignant"):
         (folder / name).mkdir(parents=True)
@@ -306,7 +306,7 @@ def test_a_folder_called_after_its_patient_is_no_class(empty_study: Workspace, t
     (tmp_path / "export" / "ben" / "IM_0002").write_bytes(dicom_bytes(loop(2), PatientName="Benign^Ann"))
     seen = looked_at(empty_study, tmp_path / "export")
     assert [left.reason for left in seen.skipped] == [
-        "Its class would be called like its patient; give the class with --class"
+        "The class would have the patient's name; give the class with --class"
     ]
     assert imported(empty_study, tmp_path / "export")["counts"] == {"ben": 1}
     assert imported(empty_study, tmp_path / "export", class_name="cyst")["counts"] == {"ben": 1, "cyst": 2}

@@ -1,4 +1,4 @@
-"""Archives call folders and files after patients. Nothing that a study keeps of an import says who they are."""
+"""Picture archives name folders and files after patients. Nothing that a study keeps of an import identifies them."""
 
 import zipfile
 from pathlib import Path
@@ -28,7 +28,7 @@ def assert_names_nobody(study: Workspace) -> None:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """An export of an archive as archives make them: all is called after the patient, and one file is damaged."""
+    """A typical export of a picture archive: everything is named after the patient, and one file is damaged."""
     folder = tmp_path / "DOE^JANE" / "benign"
     folder.mkdir(parents=True)
     picture = np.random.default_rng(0).integers(0, 255, (1, 48, 64), np.uint8)

@@ -1,4 +1,4 @@
-"""Importing folders: what comes in, what is left out and why, and what a kill leaves behind."""
+"""Import of folders: imported images, skipped files with reasons, and the state after a kill."""
 
 import json
 import os
@@ -22,14 +22,14 @@ from busapp.errors import BadInput
 
 
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (20, 16)) -> Path:
-    """Write noise, different for each seed."""
+    """Write an image of noise, different for each seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, size[::-1], np.uint8)).save(path)
     return path
 
 
 def mask(path: Path, inside: slice, value: int = 255, size: tuple[int, int] = (20, 16)) -> Path:
-    """Write a mask with some of its columns inside."""
+    """Write a mask whose lesion is some of its columns."""
     values = np.zeros(size[::-1], np.uint8)
     values[:, inside] = value
     Image.fromarray(values).save(path)
@@ -47,7 +47,7 @@ def imported(workspace: Workspace, *sources: Path, class_name: str | None = None
 
 
 def looked_at(workspace: Workspace, *sources: Path, class_name: str | None = None) -> Preview:
-    """What the preview says; nothing stops it."""
+    """The preview, not stopped by anything."""
     seen = preview(ImportSettings(sources=sources, class_name=class_name), workspace.catalog.known())
     assert seen is not None
     return seen
@@ -55,7 +55,7 @@ def looked_at(workspace: Workspace, *sources: Path, class_name: str | None = Non
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes of three and two images, in a folder of other things."""
+    """Two classes of three and two images, in a folder with other files."""
     for number in (1, 2, 10):
         picture(tmp_path / "data" / "benign" / f"benign ({number}).png", number)
     for number in (1, 2):
@@ -85,7 +85,7 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
     }
     for image in images:
         assert (image.width, image.height, image.kind, image.mask) == (20, 16, "real", None)
-        assert image.source == "data"  # the folder's own name: where it lies may name somebody
+        assert image.source == "data"  # only the folder's name: its full path may name a person
 
 
 def test_importing_twice_adds_nothing(empty_study: Workspace, folder: Path) -> None:
@@ -188,7 +188,7 @@ def test_what_cannot_come_in_is_listed_and_the_rest_comes(empty_study: Workspace
 
 
 def not_text(path: Path, name: bytes) -> Path:
-    """The path of a name as an old archive leaves it, in Latin-1."""
+    """The path of a file with a name in Latin-1, as old archives leave it."""
     named = path / os.fsdecode(name)
     try:
         named.touch()
@@ -310,7 +310,7 @@ def test_torn_files_of_a_killed_import_are_removed_by_the_next(empty_study: Work
     other.save()
     with other.lock():
         imported(empty_study, folder)
-        assert torn.exists()  # somebody else may be writing it
+        assert torn.exists()  # another process may be writing it
     imported(empty_study, folder)
     assert not torn.exists() and mine.exists()
 
@@ -385,7 +385,7 @@ def test_busi_as_downloaded_joins_its_masks(empty_study: Workspace, busi_origina
 def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path, after: int) -> None:
     answers = iter([False] * after + [True])
     assert preview(ImportSettings(sources=(phantom_folder,)), {}, lambda: next(answers)) is None
-    assert next(answers, None) is None  # nor was it asked again
+    assert next(answers, None) is None  # nor was it called again
 
 
 @pytest.mark.parametrize("damage", ["deleted", "emptied"])
@@ -403,6 +403,6 @@ def test_importing_again_makes_a_lost_stored_file_whole(
         stored.write_bytes(b"")
     events = list(jobs.start(empty_study, settings))
     assert stored.read_bytes() == content
-    told = "1 image of the study had lost its stored file, or a part of it, and is whole again."
+    told = "1 image of the study had lost its stored file or a part of it. This import restored it."
     assert Note(told) in events
     assert len(empty_study.catalog.history()) == 1

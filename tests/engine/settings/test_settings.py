@@ -1,4 +1,4 @@
-"""Settings validate, take what is not given from presets and protocols, and survive being saved with a run."""
+"""Settings are validated, filled from presets and protocols, and saved with a run without loss."""
 
 from pathlib import Path
 from typing import Any

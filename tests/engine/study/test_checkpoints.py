@@ -1,4 +1,4 @@
-"""A checkpoint comes back bit by bit, or is refused with a sentence."""
+"""A checkpoint is restored bit by bit, or refused with a sentence for people."""
 
 import errno
 import pickle
@@ -79,7 +79,7 @@ def test_every_changed_bit_is_noticed(tmp_path: Path) -> None:
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "empty": np.empty((0, 3)), "scalar": np.array(2.0)}
     save_checkpoint(tmp_path / "c", arrays, {"epoch": 1})
     content = (tmp_path / "c").read_bytes()
-    word = content.index(b"checksum")  # another word in its place leaves a checkpoint of an earlier version
+    word = content.index(b"checksum")  # with another word in its place, this is a checkpoint of an earlier version
     for position in [*range(word), *range(word + len("checksum"), len(content))]:
         changed = bytearray(content)
         changed[position] ^= 1 << position % 8

@@ -15,7 +15,7 @@ def test_a_patient_has_the_same_pseudonym_however_the_number_is_written() -> Non
     key, _, patient = first.partition(":")
     assert len(key) == 6
     assert len(patient) == 20
-    assert int(key + patient, 16) >= 0  # nothing but hexadecimal digits
+    assert int(key + patient, 16) >= 0  # hexadecimal digits only
 
 
 def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cache of pixels: never needed, never believed where it is damaged, and bounded."""
+"""The pixel cache: optional, ignored if damaged, and limited in size."""
 
 import hashlib
 import io
@@ -44,7 +44,7 @@ def _enough_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are decoded from now on."""
+    """List that collects the names of the files decoded from now on."""
     names: list[str] = []
 
     def read(path: Path) -> Image.Image:
@@ -88,7 +88,7 @@ def test_pixels_of_another_version_are_made_anew(
 
 
 def test_the_pixels_are_those_of_the_version() -> None:
-    """Whoever changes what a picture is to a network changes these numbers, and raises `preprocessing.VERSION`."""
+    """A change of the preprocessing changes these numbers, and must raise `preprocessing.VERSION`."""
     ramp = np.arange(50 * 70 * 3, dtype=np.uint32).reshape(50, 70, 3) * 7919 % 256
     stream = io.BytesIO()
     Image.fromarray(ramp.astype(np.uint8)).save(stream, "PNG")

@@ -1,4 +1,4 @@
-"""A run's record is true whatever happens to the job, the process or the disk."""
+"""The record of a run is correct, whatever happens to the job, the process or the disk."""
 
 import errno
 import subprocess
@@ -106,7 +106,7 @@ def test_a_run_at_work_cannot_be_executed_a_second_time(run: Run) -> None:
     next(first)
     assert run.is_locked()
     assert Run.open(run.folder).info.state == "running"
-    with pytest.raises(CannotResume, match="at work"):
+    with pytest.raises(CannotResume, match="in progress"):
         next(record(Run.open(run.folder), notes(3)))
     assert isinstance(next(first), Note)
     first.close()
@@ -122,7 +122,7 @@ def job():
     yield Note("first")
     yield Note("second")
     with open(run.folder / "events.jsonl", "a") as stream:
-        stream.write('{"event": "Note", "te')  # the line that the power cut tears
+        stream.write('{"event": "Note", "te')  # a line that the power cut interrupts
     run.checkpoint.write_bytes(b"checkpoint")
     os._exit(9)  # no finally, no atexit, no flush: as after kill -9
 for _ in record(run, job()):
@@ -242,7 +242,7 @@ def test_where_even_the_state_cannot_be_written_the_cause_is_told(run: Run, monk
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_disk_that_is_full_for_events_says_so(run: Run) -> None:
-    """What could not be written is tried again when the file is closed, and fails again."""
+    """Closing the file tries the failed write again, and fails again."""
     (run.folder / "events.jsonl").symlink_to("/dev/full")
     with pytest.raises(NoSpace, match="disk is full"):
         list(record(run, notes(1)))
@@ -251,7 +251,7 @@ def test_a_disk_that_is_full_for_events_says_so(run: Run) -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_file_that_may_not_be_replaced_is_named(run: Run, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """So it is under Windows while a spreadsheet shows the table of predictions."""
+    """Windows behaves like this while a spreadsheet has the table of predictions open."""
 
     def job() -> Job:
         yield Note("before")

@@ -1,4 +1,4 @@
-"""How images fall into folds under both protocols."""
+"""Folds under both protocols."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A study is a folder: made, opened, copied, refused."""
+"""A study is a folder: created, opened, copied, refused."""
 
 import shutil
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_file_cannot_become_a_study(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(BadInput, match="cannot be made"):
+    with pytest.raises(BadInput, match="cannot be created"):
         Workspace.create(tmp_path / "file")
 
 

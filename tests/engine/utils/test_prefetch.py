@@ -1,4 +1,4 @@
-"""Work ahead in threads: order, bounds, and what an early end leaves behind."""
+"""Prefetching in threads: order, limits, and an early end."""
 
 import threading
 from collections.abc import Iterator

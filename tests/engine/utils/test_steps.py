@@ -1,4 +1,4 @@
-"""Work that yields its steps and returns a value."""
+"""Generators that yield steps and return a value."""
 
 from collections.abc import Generator
 
@@ -8,7 +8,7 @@ from busapp.engine.utils.steps import mapped, run_to_end, run_unless_stopped
 
 
 class Counting:
-    """Counts to three, returns a word, and knows whether it was closed."""
+    """Counts to three, returns a word, and records whether it was closed."""
 
     def __init__(self) -> None:
         self.was_closed = False

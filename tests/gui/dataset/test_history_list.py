@@ -175,7 +175,7 @@ def test_a_tab_that_is_not_seen_does_not_ask(qtbot: QtBot, changed_study: Worksp
     assert tab.changed_since.frame.isHidden()
     tab.show()
     qtbot.waitUntil(tab.changed_since.frame.isVisible)
-    assert "Taken back: 2 images joined to one group" in tab.changed_since.label.text()
+    assert "Undone: 2 images joined to one group" in tab.changed_since.label.text()
     tab.shut_down()
 
 
