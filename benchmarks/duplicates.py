@@ -33,7 +33,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
-from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
+from busapp.engine.curation.duplicates import DuplicatePair, Signatures, find_pairs
 from busapp.engine.events import Finished
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import CurateSettings
@@ -161,7 +161,7 @@ ALTERATIONS: dict[str, Alteration] = {
 # -- measuring ---------------------------------------------------------------------------------------------
 
 
-def pairs_among(pictures: Sequence[Picture]) -> list[Found]:
+def pairs_among(pictures: Sequence[Picture]) -> list[DuplicatePair]:
     """What the search finds, every picture counting as a file of its own."""
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
@@ -190,7 +190,7 @@ def origins(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     return root
 
 
-def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[dict[str, Any], list[Found]]:
+def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[dict[str, Any], list[DuplicatePair]]:
     """Recall of the brute-force pairs and groups, and what groups come out; all pairs found."""
     reference = brute_force(pictures)
     found = pairs_among(pictures)
@@ -217,7 +217,7 @@ def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[di
     }, found
 
 
-def measure_altered(pictures: Sequence[Picture], originals: Sequence[Found], count: int) -> dict[str, Any]:
+def measure_altered(pictures: Sequence[Picture], originals: Sequence[DuplicatePair], count: int) -> dict[str, Any]:
     """Recall and false pairs by kind of alteration, `count` copies each."""
     known = {(pair.first, pair.second) for pair in originals} | brute_force(pictures)
     root = origins(len(pictures), sorted(known))
@@ -285,7 +285,9 @@ def measure_speed(pictures: Sequence[Picture], count: int) -> dict[str, Any]:
     }
 
 
-def write_sheets(folder: Path, files: Sequence[Path], found: Sequence[Found], known: set[tuple[int, int]]) -> None:
+def write_sheets(
+    folder: Path, files: Sequence[Path], found: Sequence[DuplicatePair], known: set[tuple[int, int]]
+) -> None:
     """Pairs beyond the reference, side by side, twelve a sheet."""
     folder.mkdir(parents=True, exist_ok=True)
     new = sorted((pair for pair in found if (pair.first, pair.second) not in known), key=lambda pair: -pair.similarity)

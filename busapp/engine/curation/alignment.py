@@ -125,7 +125,7 @@ def correlation(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Floats:
     return result
 
 
-def agreement(large: Floats, small: Floats, windows: Windows) -> tuple[Floats, Floats]:
+def speckle_correlation(large: Floats, small: Floats, windows: Windows) -> tuple[Floats, Floats]:
     """How far the speckle agrees once the pictures (n, SIDE, SIDE) are laid over each other.
 
     The median over blocks of 16×16 pixels decides, so that callipers, arrows and text in fewer than half of them

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.catalog import Cover, ImageRecord
-from busapp.engine.curation.quality import examine
+from busapp.engine.curation.quality import assess_quality
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.images.marks import Box, Mark, find_marks
 from busapp.engine.images.preprocessing import decode, read_image
@@ -122,7 +122,7 @@ _CHANGED: Final = "It was changed meanwhile, or another image of its name has th
 def _store(workspace: Workspace, image: ImageRecord, picture: Image.Image, boxes: Iterable[Box], fill: Fill) -> Cover:
     """Keep the covered picture, and look for what may be wrong with it."""
     content = png(covered(picture, boxes, fill))
-    flags = examine(content, decode(content, file=image.file)).flags
+    flags = assess_quality(content, decode(content, file=image.file)).flags
     return Cover(image, workspace.store_image(content, ".png"), ".png", flags)
 
 

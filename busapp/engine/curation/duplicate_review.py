@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from busapp.engine.catalog import ImageRecord, Pair
 
 
-class Review:
+class PairReview:
     """The pairs of a study. A pair waits as long as nothing was said of it and both of its images are in use."""
 
     def __init__(self, pairs: Iterable[Pair], images: Iterable[ImageRecord], flags: Mapping[int, list[str]]) -> None:

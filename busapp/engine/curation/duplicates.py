@@ -72,7 +72,7 @@ _OTHER_CONTRAST: Final = 7.0
 Mere crops differ by less than 7, those of gamma 0.6 or 1.6 by 10 or more."""
 
 
-class Found(NamedTuple):
+class DuplicatePair(NamedTuple):
     """Two near-duplicates by their places in the list, the smaller first; how similar, 0 to 1 (the agreement of their
     speckle, or the correlation of their thumbnails where that is what speaks for them); and how, in words."""
 
@@ -101,7 +101,7 @@ class Signatures:
 
 def find_pairs(
     signatures: Signatures, contents: Sequence[str], settings: CurateSettings
-) -> Generator[Event, None, list[Found]]:
+) -> Generator[Event, None, list[DuplicatePair]]:
     """Find near-duplicates among pictures.
 
     Two pictures are near-duplicates if their bytes are the same; or if their speckle agrees at
@@ -119,7 +119,7 @@ def find_pairs(
     from threadpoolctl import threadpool_limits
 
     same = np.unique(contents, return_inverse=True)[1]
-    found = {pair: Found(*pair, 1.0, SAME_FILE) for pair in _same_files(same)}
+    found = {pair: DuplicatePair(*pair, 1.0, SAME_FILE) for pair in _same_files(same)}
     # The threads are ours: those of a matrix product wait for each other, and on a busy machine for seconds.
     with threadpool_limits(1, "blas"):
         large, small = yield from _search(signatures, same, settings)
@@ -280,14 +280,14 @@ def _best_window(large: Floats, small: Floats) -> Floats:
 
 def _compare_all(
     signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings
-) -> Generator[Event, None, list[Found]]:
+) -> Generator[Event, None, list[DuplicatePair]]:
     """Those of the pairs that are near-duplicates, some of them both ways round."""
 
-    def compare(start: int) -> list[Found]:
+    def compare(start: int) -> list[DuplicatePair]:
         some = slice(start, start + TRIES)
         return _compare(signatures, large[some], small[some], settings)
 
-    found: list[Found] = []
+    found: list[DuplicatePair] = []
     done = 0
     for answer in in_order(compare, range(0, len(large), TRIES), "comparing"):
         if answer is not None:
@@ -299,7 +299,7 @@ def _compare_all(
     return found
 
 
-def _compare(signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings) -> list[Found]:
+def _compare(signatures: Signatures, large: Integers, small: Integers, settings: CurateSettings) -> list[DuplicatePair]:
     """Those of the pairs that are near-duplicates, the small picture laid over a window of the large one."""
     straight, turned = (
         alignment.correlation(signatures.thumbnails[large], view)
@@ -316,17 +316,17 @@ def _compare(signatures: Signatures, large: Integers, small: Integers, settings:
     if not len(kept):
         return []
     windows = alignment.align(middle[0][kept], middle[1][kept], windows[kept], steps=5)
-    agreement, disagreeing = alignment.agreement(below[kept], above[kept], windows)
+    agreement, disagreeing = alignment.speckle_correlation(below[kept], above[kept], windows)
     found = []
     for place, window, speckle, marked in zip(kept, windows, agreement, disagreeing, strict=True):
         first, second = sorted((int(large[place]), int(small[place])))
         if speckle >= settings.min_agreement:
             grey = signatures.thumbnails[large[place]], signatures.thumbnails[small[place]]
             how = _in_words(speckle, bool(mirrored[place]), window, marked, grey)
-            found.append(Found(first, second, min(float(speckle), 1.0), how))
+            found.append(DuplicatePair(first, second, min(float(speckle), 1.0), how))
         elif alike[place] and not speckle < UNRELATED:
             how = "mirrored, looks alike" if turned[place] > straight[place] else "looks alike"
-            found.append(Found(first, second, min(float(max(straight[place], turned[place])), 1.0), how))
+            found.append(DuplicatePair(first, second, min(float(max(straight[place], turned[place])), 1.0), how))
     return found
 
 

@@ -11,8 +11,8 @@ from contextlib import closing
 from typing import Any
 
 from busapp.engine.catalog import FoundPair, ImageRecord
-from busapp.engine.curation.duplicates import PARTS, Found, Signatures, find_pairs
-from busapp.engine.curation.quality import Examined, examine
+from busapp.engine.curation.duplicates import PARTS, DuplicatePair, Signatures, find_pairs
+from busapp.engine.curation.quality import Quality, assess_quality
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.images.preprocessing import decode, read_content, read_image
 from busapp.engine.settings import CurateSettings
@@ -89,19 +89,19 @@ def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
 
 def _look(
     workspace: Workspace, images: Sequence[ImageRecord], signatures: Signatures
-) -> Generator[Event, None, dict[int, Examined | None]]:
+) -> Generator[Event, None, dict[int, Quality | None]]:
     """Examine each image and put its signature; what was found by image id, None for images that cannot be read."""
 
-    def look(number: int) -> Examined:
+    def look(number: int) -> Quality:
         image = images[number]
         path = workspace.image_path(image)
         content = read_content(path)
         picture = decode(content, file=path)
         # However much was covered in it, it is the frame that it was: it stays with those that show the same.
         signatures.put(number, picture if image.original is None else read_image(workspace.imported_path(image)))
-        return examine(content, picture)
+        return assess_quality(content, picture)
 
-    found: dict[int, Examined | None] = {}
+    found: dict[int, Quality | None] = {}
     with closing(in_order(look, range(len(images)), "looking")) as looking:
         for answer in looking:
             if answer is not None:
@@ -117,7 +117,7 @@ def _look(
     return found
 
 
-def _second_half(comparing: Generator[Event, None, list[Found]]) -> Generator[Event, None, list[Found]]:
+def _second_half(comparing: Generator[Event, None, list[DuplicatePair]]) -> Generator[Event, None, list[DuplicatePair]]:
     """The same events, their progress moved behind that of looking."""
 
     def moved(event: Event) -> Event:

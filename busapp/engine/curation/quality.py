@@ -54,14 +54,14 @@ GREY_LEVELS: Final = 32
 """Grey levels of the co-occurrence matrix behind `texture`, whose entropy is therefore at most 10 bits."""
 
 
-class Examined(NamedTuple):
-    """What `examine` found: flags, of `FLAGS`, in the alphabet's order, and the measures."""
+class Quality(NamedTuple):
+    """What `assess_quality` found: flags, of `FLAGS`, in the alphabet's order, and the measures."""
 
     flags: list[str]
     measures: Measures
 
 
-def examine(content: bytes, picture: Image.Image) -> Examined:
+def assess_quality(content: bytes, picture: Image.Image) -> Quality:
     """Measure an image and say why it may be unfit.
 
     Args:
@@ -92,7 +92,7 @@ def examine(content: bytes, picture: Image.Image) -> Examined:
     }
     if found["blank"]:
         found["blur"] = found["margins"] = False  # an empty picture is neither sharp nor framed
-    return Examined([flag for flag, holds in found.items() if holds], measures)
+    return Quality([flag for flag, holds in found.items() if holds], measures)
 
 
 def _has_odd_channels(content: bytes) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 from pulling import gather
 
 from busapp.engine.curation import duplicates
-from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
+from busapp.engine.curation.duplicates import DuplicatePair, Signatures, find_pairs
 from busapp.engine.events import Progress
 from busapp.engine.images.phantoms import CLASSES, draw_phantom
 from busapp.engine.settings import CurateSettings
@@ -24,7 +24,9 @@ def phantoms() -> list[Image.Image]:
     return [Image.fromarray(draw_phantom(CLASSES[number % 3], rng, size=192)[0]) for number in range(18)]
 
 
-def pairs_among(pictures: Sequence[Image.Image | None], contents: Sequence[str] = (), **settings: float) -> list[Found]:
+def pairs_among(
+    pictures: Sequence[Image.Image | None], contents: Sequence[str] = (), **settings: float
+) -> list[DuplicatePair]:
     """The pairs; None stands for a picture that could not be read."""
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
@@ -114,7 +116,7 @@ def test_scans_of_one_probe_share_their_outline_but_are_no_duplicates(phantoms: 
 def test_the_same_bytes_are_a_pair_whatever_they_show(phantoms: list[Image.Image]) -> None:
     black = Image.new("RGB", (64, 64))
     found = pairs_among([phantoms[0], black, black, None, None, phantoms[0]], ["a", "b", "b", "c", "c", "a"])
-    assert found == [Found(a, b, 1.0, "same file") for a, b in ((0, 5), (1, 2), (3, 4))]
+    assert found == [DuplicatePair(a, b, 1.0, "same file") for a, b in ((0, 5), (1, 2), (3, 4))]
 
 
 def test_pictures_without_contrast_resemble_nothing() -> None:

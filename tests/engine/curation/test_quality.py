@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from busapp.engine.curation.quality import FLAGS, Examined, examine
+from busapp.engine.curation.quality import FLAGS, Quality, assess_quality
 from busapp.engine.images.phantoms import draw_phantom
 from busapp.engine.images.preprocessing import decode
 
@@ -21,9 +21,9 @@ def stored(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def looked_at(image: Image.Image | bytes) -> Examined:
+def looked_at(image: Image.Image | bytes) -> Quality:
     content = image if isinstance(image, bytes) else stored(image)
-    return examine(content, decode(content, file="image.png"))
+    return assess_quality(content, decode(content, file="image.png"))
 
 
 @pytest.fixture(scope="module")
