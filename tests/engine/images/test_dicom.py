@@ -517,11 +517,11 @@ def test_who_the_patient_is() -> None:
         ({"NumberOfFrames": 2_000_000_000}, "cut short"),
         ({"NumberOfFrames": 4}, "cut short"),
         ({"NumberOfFrames": -3}, "how large its picture is"),
-        ({"PhotometricInterpretation": "CMYK"}, "colours in a way that is not known"),
-        ({"PhotometricInterpretation": "RGB"}, "colours in a way that is not known"),
-        ({"BitsAllocated": 32}, "colours in a way that is not known"),
-        ({"BitsStored": 0}, "colours in a way that is not known"),
-        ({"BitsStored": 9}, "colours in a way that is not known"),
+        ({"PhotometricInterpretation": "CMYK"}, "colours in a way that is not supported"),
+        ({"PhotometricInterpretation": "RGB"}, "colours in a way that is not supported"),
+        ({"BitsAllocated": 32}, "colours in a way that is not supported"),
+        ({"BitsStored": 0}, "colours in a way that is not supported"),
+        ({"BitsStored": 9}, "colours in a way that is not supported"),
         ({"syntax": uid.MPEG4HP41}, "MPEG-4"),
     ],
 )
@@ -536,7 +536,7 @@ def test_a_syntax_that_nobody_knows_is_named_by_its_number() -> None:
     content = dicom_bytes(GREY, syntax=uid.RLELossless, frames=[b"\0\0"]).replace(
         b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.59"
     )
-    assert refusal(content).what == "The picture is compressed in a way that is not known (1.2.840.10008.1.2.59)"
+    assert refusal(content).what == "The picture is compressed in a way that is not supported (1.2.840.10008.1.2.59)"
 
 
 def test_a_file_that_is_cut_short_is_refused() -> None:
@@ -589,7 +589,7 @@ def test_12_bit_jpeg_is_refused_with_its_reason() -> None:
 )
 def test_a_codestream_of_another_size_is_refused_before_it_is_decoded(syntax: str, encode: Encoder) -> None:
     large = encode(np.zeros((300, 300), np.uint8))
-    with pytest.raises(UnreadableImage, match="not what the DICOM file says"):
+    with pytest.raises(UnreadableImage, match="does not match its description"):
         frames_of(dicom_bytes(GREY, syntax=syntax, frames=[large] * 3))
 
 
@@ -620,7 +620,7 @@ def test_a_jpeg_in_endlessly_many_pieces_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_a_progressive_jpeg_is_refused() -> None:
     frames = [encoded(frame, "JPEG", progressive=True) for frame in GREY]
-    with pytest.raises(UnreadableImage, match="not what the DICOM file says"):
+    with pytest.raises(UnreadableImage, match="does not match its description"):
         frames_of(dicom_bytes(GREY, syntax=uid.JPEGBaseline8Bit, frames=frames))
 
 

@@ -80,7 +80,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "without pixels.dcm": (lambda: dicom_bytes(), "holds no picture"),
     "unknown.dcm": (
         lambda: dicom_bytes(loop(1), frames=[b"\0\0"], syntax="1.2.840.10008.1.2.4.102"),
-        "compressed in a way that is not known",
+        "compressed in a way that is not supported",
     ),
     "truncated.dcm": (lambda: dicom_bytes(loop(1))[:-900], "cut short"),
     "ct.dcm": (lambda: dicom_bytes(loop(), Modality="CT"), "not an ultrasound image"),
