@@ -267,7 +267,7 @@ def measure_speed(pictures: Sequence[Picture], count: int) -> dict[str, Any]:
         for event in jobs.start(workspace, CurateSettings()):
             now = time.perf_counter()
             longest, last = max(longest, now - last), now
-            if "looked at" in getattr(event, "what", ""):
+            if "checked" in getattr(event, "what", ""):
                 looked = now - began
             if isinstance(event, Finished):
                 result = event.result

@@ -223,7 +223,7 @@ def test_progress_only_grows_and_ends_full(phantom_study: Workspace) -> None:
     events = [event for event in jobs.start(phantom_study, CurateSettings()) if isinstance(event, Progress)]
     shares = [event.done / event.total for event in events]
     assert shares == sorted(shares) and shares[-1] == 1
-    assert events[23].what == "looked at 24 of 24 images"
+    assert events[23].what == "checked 24 of 24 images"
 
 
 def test_runs_of_the_first_version_can_still_be_read() -> None:
