@@ -1,4 +1,4 @@
-"""Pictures of one frame are found however they were altered; other frames are left alone."""
+"""Pictures of one frame are found after any alteration; pictures of other frames are not."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ Alteration = Callable[[Image.Image], Image.Image]
 
 @pytest.fixture(scope="module")
 def phantoms() -> list[Image.Image]:
-    """Eighteen different ones, 192×192."""
+    """Eighteen different pictures, 192×192."""
     rng = np.random.default_rng(5)
     return [Image.fromarray(draw_phantom(CLASSES[number % 3], rng, size=192)[0]) for number in range(18)]
 
@@ -27,7 +27,7 @@ def phantoms() -> list[Image.Image]:
 def pairs_among(
     pictures: Sequence[Image.Image | None], contents: Sequence[str] = (), **settings: float
 ) -> list[DuplicatePair]:
-    """The pairs; None stands for a picture that could not be read."""
+    """The near-duplicates among pictures. None stands for a picture that could not be read."""
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
         if picture is not None:
@@ -39,7 +39,7 @@ def pairs_among(
 
 
 def cut(left: float, top: float, right: float, bottom: float) -> Alteration:
-    """What is left between these parts of the sides."""
+    """The part of the picture between these fractions of its sides."""
     return lambda picture: picture.crop(
         (
             round(left * picture.width),
@@ -98,7 +98,7 @@ def test_different_frames_are_left_alone(phantoms: list[Image.Image]) -> None:
 
 
 def test_scans_of_one_probe_share_their_outline_but_are_no_duplicates(phantoms: list[Image.Image]) -> None:
-    """Their thumbnails correlate, for the black around the fan decides; their speckle does not."""
+    """Their thumbnails correlate because of the black around the fan; their speckle does not."""
     fan = Image.new("L", (192, 192), 0)
     ImageDraw.Draw(fan).polygon([(60, 5), (132, 5), (190, 170), (2, 170)], fill=255)
     scans = []
