@@ -1,13 +1,13 @@
-"""How often a model keeps silent on images that are no breast ultrasound, since they are unlike all that it knows or
-blank: what is merely not decided between classes does not count.
+"""Measure how often a model abstains on images that are not breast ultrasound, because they are blank or unlike its
+training images. Abstentions because the classes are too close do not count.
 
-- `photographs`: those that come with scikit-image, scikit-learn and matplotlib, whole and two crops of each, and those
+- `photographs`: the photographs in scikit-image, scikit-learn and matplotlib, whole and two crops of each, and those
   of `--photos DIR`; `grey` are the same without colours.
-- `noise`: uniform and Gaussian of many strengths, in grey and colour, and smooth.
-- `blank`: one grey, and gradients.
+- `noise`: uniform and Gaussian noise of many strengths, in grey and colour, and smooth noise.
+- `blank`: images of one grey, and gradients.
 - `histology`: the images of `--histology DIR`, such as IDC patches.
 - `screenshots`: pictures of this program's window from `docs/images`.
-- `study`: of the images that the model was measured on, out of fold, as its file says: those should pass.
+- `study`: the images that the model was measured on, out of fold, from its file. On these it should not abstain.
 
     python benchmarks/abstention.py [--model FILE] [--photos DIR] [--histology DIR] [--json FILE|-]
 """
@@ -52,7 +52,7 @@ _IN_SKIMAGE = (
 
 
 def photographs(folder: Path | None) -> Iterator[Image.Image]:
-    """Whole and in crops; the same ones every time."""
+    """Photographs, whole and in crops; the same ones in every run."""
     rng = np.random.default_rng(0)
     for path in _files_of_photographs(folder):
         whole = read_image(path)
@@ -100,7 +100,7 @@ def blank() -> Iterator[Image.Image]:
 
 
 def silent(diagnoser: Diagnoser, image: Image.Image) -> bool:
-    """Whether the model abstains because it does not know what that is."""
+    """True if the model abstains because the image is blank or unlike its training images."""
     said = diagnoser.diagnose(image)
     limit = diagnoser.model.description.novelty
     novel = limit is not None and said.novelty is not None and said.novelty > limit.limit
@@ -109,9 +109,9 @@ def silent(diagnoser: Diagnoser, image: Image.Image) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="an ONNX file; left out: the one that ships")
+    parser.add_argument("--model", type=Path, help="an ONNX file (default: the model that ships with busapp)")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="more photographs")
-    parser.add_argument("--histology", type=Path, metavar="DIR", help="histology, or anything else, in folders or not")
+    parser.add_argument("--histology", type=Path, metavar="DIR", help="histology or other images, also in subfolders")
     parser.add_argument("--json", metavar="FILE|-", help="write the result as JSON")
     options = parser.parse_args()
     model = Model.load(options.model or next(iter(sorted(paths.models_dir().glob("*.onnx")))))

@@ -1,34 +1,40 @@
-"""How much faster busapp cross-validates than the plain way (`reference_crossval.py`), on the same folds, turn by turn.
+"""Compare the speed of busapp's cross-validation with the plain way (`reference_crossval.py`) on the same folds.
 
-Three sides, each in a process of its own with the same threads and the same libraries loaded before its clock starts:
+There are three sides. Each runs in a process of its own, with the same number of threads, and loads the same libraries
+before its clock starts:
 
 - `reference`: the plain way.
 - `full`: the job `validate` with all layers trained (no frozen stages, the paper's recipe): the same work.
 - `default`: the job `validate` with the default settings.
 
-DIR, a folder of classes, is imported into a study and curated first, which gives `system1` under `strict` its folds;
-the reference is given the same ones by file name. Then the sides take turns: while one does some steps (batches) the
-others stand still, until all have ended their epoch, which is one turn. The order of the sides is reversed from one
-round of steps to the next, so that other work on the machine hits all alike.
+With `--other CHECKOUT` there is a fourth side, `other`: the job `validate` with the default settings and the code of
+another checkout, such as one of an older commit (`git worktree add CHECKOUT COMMIT`).
 
-What a side takes for the whole job (all folds, all epochs) is: the time until its first step (decoding, and what is
-computed once: frozen stages), its time per image trained times all images to train, the same for testing, and what
-lies between two epochs (checkpoints) times all epochs. All of it counts; only import and curation, which the folds of
-both sides come from, stand beside as `study_seconds`, and of the first step of each process, in which libraries set
-themselves up, the time is left out. The ratios are the reference's whole job by that of `full` (`same_work_ratio`) and
-of `default` (`default_ratio`); `spread` holds the ratios of the single turns, by the time of their steps alone.
+The benchmark first imports DIR, a folder of classes, into a study and curates it. From this study come the folds of
+`system1` under `strict`. The reference gets the same folds by file name. Then the sides take turns: one side runs some
+steps (batches) while the others stand still, until all sides have ended an epoch. This is one turn. The order of the
+sides is reversed after each round of steps, so that other work on the machine affects all sides equally.
 
-Without `--quick` all folds and epochs are gone through, or all epochs of the first folds (`--only-folds`), which takes
-hours, and accuracies are reported too. With `--quick` the study is cut down to a slice of about five batches, with one
-image of each group, in five folds: its steps are as whole as those of the whole job. From the third on no turn begins
-that would end later than four minutes after the start. The time until the first step is then multiplied by the number
-of all images over that of the slice, and the peak of memory is the slice's.
+The time of a side for the whole job (all folds, all epochs) is the sum of four parts: the time until its first step
+(decoding, and the frozen stages, which are computed once); its time per trained image times all images to train; the
+same for tested images; and its time between two epochs (checkpoints) times all epochs. Two times do not count. Import
+and curation are reported apart as `study_seconds`, because the folds of all sides come from them. And the first step
+of each process is not timed, because libraries set themselves up in it. The ratios are the reference's whole job
+divided by that of `full` (`same_work_ratio`) and of `default` (`default_ratio`), and the whole job of `other` divided
+by that of `default` (`other_ratio`: above 1, this checkout is faster). `spread` contains the ratios of the single
+turns, from the time of their steps alone.
 
-The reference loads its images in its own process, or in others (`--workers`), which are stopped while it is not its
-turn: measure both, and take the better for it where they differ. On the processor only: where there is an NVIDIA GPU,
-torch is not shown it. Memory is counted as Linux does.
+Without `--quick` the benchmark runs all folds and epochs, or all epochs of the first folds (`--only-folds`). This takes
+hours, and the accuracies are reported too. With `--quick` the study is reduced to a slice of about five batches, with
+one image of each group, in five folds. Its steps are as large as those of the whole job. After the second turn, a turn
+only begins if it will probably end within four minutes after the start. The time until the first step is then
+multiplied by the number of all images divided by that of the slice. The peak of memory is the slice's.
 
-    python benchmarks/crossval_speed.py [--quick] --data DIR --weights FILE [--json FILE|-]
+The reference loads its images in its own process, or in others (`--workers`), which are stopped when it is not its
+turn. Measure both, and take the one that is better for the reference. All sides use only the processor: an NVIDIA GPU
+is hidden from torch. Memory is counted as Linux does.
+
+    python benchmarks/crossval_speed.py [--quick] --data DIR --weights FILE [--other CHECKOUT] [--json FILE|-]
 """
 
 import argparse
@@ -53,14 +59,16 @@ from busapp.engine.study.copying import copy_study
 from busapp.engine.study.splits import Selection, make_folds, select
 from busapp.engine.study.workspace import Workspace
 
+JOB_SIDES: tuple[SideName, ...] = ("full", "default", "other")
+"""The sides that run the job, each on its own copy of the study."""
 SLICE_FOLDS = 5
 QUICK_SECONDS = 230.0
 
-# -- the study, and the folds --------------------------------------------------------------------------------------
+# -- the study and its folds ---------------------------------------------------------------------------------------
 
 
 def make_study(root: Path, data: Path) -> tuple[Workspace, dict[str, float]]:
-    """A curated study of a folder, and the seconds that its import and its curation took."""
+    """Import a folder into a new study and curate it. Returns the study, and the seconds of import and curation."""
     workspace, seconds = Workspace.create(root), {}
     for settings in (ImportSettings(sources=(data,)), CurateSettings()):
         began = time.monotonic()
@@ -71,8 +79,8 @@ def make_study(root: Path, data: Path) -> tuple[Workspace, dict[str, float]]:
 
 
 def cut_down(workspace: Workspace, selection: Selection, batch_size: int) -> None:
-    """Set all images aside but a slice, one of each group, with the classes in their proportion: of each fold a batch
-    is tested and four are trained on, or nearly so."""
+    """Keep a slice with one image of each group and the classes in their proportion, and set all other images aside.
+    In each fold, about one batch is for testing and four are for training."""
     of_groups = list({record.group: record for record in selection.records}.values())
     kept = set[int]()
     for name in selection.classes:
@@ -83,7 +91,7 @@ def cut_down(workspace: Workspace, selection: Selection, batch_size: int) -> Non
 
 
 def files_of_folds(workspace: Workspace, settings: ValidateSettings) -> list[FilesOfFold]:
-    """The folds that the job will make."""
+    """The folds that the job will make, by file name."""
     selection = select(workspace, settings)
     files = [record.file for record in selection.records]
     return [
@@ -93,19 +101,21 @@ def files_of_folds(workspace: Workspace, settings: ValidateSettings) -> list[Fil
 
 
 def check_folds(plan: Plan) -> int:
-    """How many folds the jobs have tested, each on exactly the files that the reference was given for it.
+    """Count the folds that the jobs have tested, and check that each was tested on the reference's files.
 
     Raises:
-        SystemExit: they were others.
+        SystemExit: a fold was tested on other files.
     """
     compared = 0
-    for side in ("full", "default"):
-        workspace = Workspace.open(plan.studies / side)
+    for side in JOB_SIDES:
+        if not plan.study_of(side).exists():
+            continue
+        workspace = Workspace.open(plan.study_of(side))
         (run,) = workspace.runs("validate")
         tested = read_predictions(run) if (run.folder / FILE).exists() else []
         for number in {row.fold for row in tested}:
             if sorted(row.file for row in tested if row.fold == number) != sorted(plan.folds[number - 1].test):
-                raise SystemExit(f"The side {side} has tested fold {number} on other images than the reference.")
+                raise SystemExit(f"The side {side} has tested fold {number} on other images than the reference has.")
             compared += 1
         workspace.close()
     return compared
@@ -115,30 +125,30 @@ def check_folds(plan: Plan) -> int:
 
 
 class Turn(NamedTuple):
-    """One epoch of each side: the seconds of its steps."""
+    """One epoch of each side, with the seconds of its steps."""
 
     seconds: dict[SideName, float]
 
-    def ratio(self, side: SideName) -> float:
-        """The reference's time by that of a side."""
-        return self.seconds["reference"] / self.seconds[side]
+    def ratio(self, slower: SideName, faster: SideName) -> float:
+        """The time of one side divided by that of another."""
+        return self.seconds[slower] / self.seconds[faster]
 
 
 def take_turns(sides: list[Side], steps: int, turns: int, deadline: float) -> list[Turn]:
-    """Up to so many epochs of all sides, some steps at a time; at least two, then none that would end too late."""
+    """Run up to `turns` epochs of all sides, `steps` steps at a time. After two turns, none that would end too late."""
     taken: list[Turn] = []
     longest = 0.0
     while len(taken) < turns and (len(taken) < 2 or time.monotonic() + longest < deadline):
         began, done = time.monotonic(), {side.name: Work() for side in sides}
-        at_work = list(sides)
-        while at_work:
-            for side in at_work:
+        running = list(sides)
+        while running:
+            for side in running:
                 done[side.name].add(side.advance(steps))
-            at_work = [side for side in reversed(at_work) if not done[side.name].ended]
+            running = [side for side in reversed(running) if not done[side.name].ended]
         taken.append(Turn({name: work.seconds["train"] + work.seconds["test"] for name, work in done.items()}))
         longest = max(longest, time.monotonic() - began)
-        told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in taken[-1].seconds.items())
-        print(f"turn {len(taken)} of {turns}: {told}", file=sys.stderr)
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in taken[-1].seconds.items())
+        print(f"turn {len(taken)} of {turns}: {times}", file=sys.stderr)
     return taken
 
 
@@ -146,8 +156,8 @@ def take_turns(sides: list[Side], steps: int, turns: int, deadline: float) -> li
 
 
 class WholeJob(NamedTuple):
-    """How many images are trained and tested in all, in how many epochs of all folds together, and how many times
-    more images there are than in what was run."""
+    """The size of the whole job: images trained and tested in total, epochs of all folds together, and the number of
+    all images divided by that of the slice."""
 
     trained: int
     tested: int
@@ -155,7 +165,7 @@ class WholeJob(NamedTuple):
     scale: float
 
     def seconds(self, work: Work) -> float:
-        """What a side takes for it, by what it took for a part."""
+        """The time of a side for the whole job, estimated from its time for a part of it."""
         per_trained = work.seconds["train"] / work.images["train"]
         per_tested = work.seconds["test"] / work.images["test"]
         between = work.seconds["between"] / len(work.accuracies)
@@ -164,7 +174,7 @@ class WholeJob(NamedTuple):
 
 
 def described(work: Work, whole: WholeJob) -> dict[str, Any]:
-    """What the report says of a side's work."""
+    """A side's work, for the report."""
     return {
         "images_per_second": round(work.images["train"] / work.seconds["train"], 2),
         "images_per_second_tested": round(work.images["test"] / work.seconds["test"], 2),
@@ -174,14 +184,14 @@ def described(work: Work, whole: WholeJob) -> dict[str, Any]:
     }
 
 
-def spread(turns: list[Turn], side: SideName) -> dict[str, float]:
-    """Of the ratios of the turns."""
-    ratios = [turn.ratio(side) for turn in turns]
+def spread(turns: list[Turn], slower: SideName, faster: SideName) -> dict[str, float]:
+    """Least, median and largest ratio of the turns."""
+    ratios = [turn.ratio(slower, faster) for turn in turns]
     return {"min": round(min(ratios), 3), "median": round(statistics.median(ratios), 3), "max": round(max(ratios), 3)}
 
 
 def accuracies(side: Side, plan: Plan) -> dict[str, Any]:
-    """Test accuracy after the last epoch of every fold that was gone through, and over all their images."""
+    """Test accuracy after the last epoch of every finished fold, and over all their images."""
     epochs = plan.settings.epochs
     tested = [test for _, test in side.total.accuracies[epochs - 1 :: epochs]]
     sizes = [len(fold.test) for fold in plan.folds[: len(tested)]]
@@ -190,7 +200,7 @@ def accuracies(side: Side, plan: Plan) -> dict[str, Any]:
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """The benchmark in a folder that is thrown away; the report."""
+    """Run the benchmark in a temporary folder, and return the report."""
     began = time.monotonic()
     workspace, study_seconds = make_study(folder / "study", arguments.data)
     settings = ValidateSettings(
@@ -207,20 +217,24 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         cut_down(workspace, selection, settings.batch_size)
         settings = settings.model_copy(update={"folds": SLICE_FOLDS})
     plan = Plan(arguments.data.resolve(), folder, settings, files_of_folds(workspace, settings), arguments.workers)
-    for name in ("full", "default"):
-        for _ in copy_study(workspace, plan.studies / name):
-            pass
+    names = [*SIDES, *(("other",) if arguments.other else ())]
+    checkouts = {"other": arguments.other.resolve()} if arguments.other else {}
+    for name in names:
+        if name in JOB_SIDES:
+            plan.study_of(name).parent.mkdir(exist_ok=True)
+            for _ in copy_study(workspace, plan.study_of(name)):
+                pass
     workspace.close()
 
     epochs = settings.epochs * min(arguments.only_folds, len(plan.folds))
     with ExitStack() as stack:
-        sides = [stack.enter_context(closing(Side(name, plan))) for name in SIDES]
+        sides = [stack.enter_context(closing(Side(name, plan, checkouts.get(name)))) for name in names]
         circumstances = {side.name: side.ready() for side in sides}
         deadline = began + (QUICK_SECONDS if arguments.quick else float("inf"))
         turns = take_turns(sides, arguments.steps, epochs, deadline)
         if len(turns) == settings.epochs * len(plan.folds):
             for side in sides:
-                side.advance(1)  # what comes after the last epoch
+                side.advance(1)  # the job's end after the last epoch
         peaks = {side.name: side.end() for side in sides}
 
     n_run = len(plan.folds[0].train + plan.folds[0].test)
@@ -235,8 +249,13 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "mode": "quick" if arguments.quick else "whole",
         "same_work_ratio": round(seconds["reference"] / seconds["full"], 3),
         "default_ratio": round(seconds["reference"] / seconds["default"], 3),
+        **({"other_ratio": round(seconds["other"] / seconds["default"], 3)} if arguments.other else {}),
         "turns": len(turns),
-        "spread": {"same_work": spread(turns, "full"), "default": spread(turns, "default")},
+        "spread": {
+            "same_work": spread(turns, "reference", "full"),
+            "default": spread(turns, "reference", "default"),
+            **({"other": spread(turns, "other", "default")} if arguments.other else {}),
+        },
         "sides": {
             side.name: {
                 **described(side.total, whole),
@@ -260,20 +279,21 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a slice of the data, under five minutes")
+    parser.add_argument("--quick", action="store_true", help="only a slice of the data, less than five minutes")
     parser.add_argument("--data", type=Path, required=True, help="a folder of classes with images")
     parser.add_argument("--weights", type=Path, required=True, help="torchvision's mobilenet_v2-*.pth")
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--only-folds", type=int, default=50, help="go through so many of the folds")
+    parser.add_argument("--only-folds", type=int, default=50, help="run only this many folds")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--steps", type=int, default=5, help="that a side does before it is another's turn")
+    parser.add_argument("--steps", type=int, default=5, help="steps of a side before the next side's turn")
     parser.add_argument("--workers", type=int, default=0, help="processes that load the reference's images")
+    parser.add_argument("--other", type=Path, metavar="CHECKOUT", help="also measure another checkout of busapp")
     parser.add_argument("--json", default="-", help="a file, or - for standard output")
     arguments = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # what busapp sets; for all sides the same
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as busapp sets it, here for all sides
     with tempfile.TemporaryDirectory() as name:
         busapp.paths.user_data_dir = lambda: Path(name)
         json_report.write(measure(arguments, Path(name)), arguments.json)

@@ -1,16 +1,16 @@
-"""How fast busapp diagnoses: one decoded image with its heat map, against torch with pytorch-grad-cam on the same
-images in the same run, and a folder from its files to the table.
+"""Measure the speed of a diagnosis: of one decoded image with its heat map, against torch with pytorch-grad-cam on the
+same images in the same run, and of a whole folder from its files to the table.
 
 - `milliseconds`: the median of `Diagnoser.diagnose` for one decoded image, from any size to class, probabilities, heat
   map of every class, conformal set, novelty and similar images.
 - `reference_milliseconds`: the same image resized and normalised by torchvision's transforms, through `GradCAM` of
   pytorch-grad-cam over the last feature map of torchvision's MobileNetV2, which gives class and one heat map.
-- `ratio`: the second by the first, the median over turns; `spread` are its quartiles. The two take turns of ten images,
-  so that other work on the machine hits both alike.
-- `images_per_second`: the job `diagnose` over the folder, decoding and recording of the run included, model loaded.
+- `ratio`: the second divided by the first, the median over turns; `spread` contains its quartiles. The two sides take
+  turns of ten images, so that other work on the machine affects both equally.
+- `images_per_second`: the job `diagnose` over the folder, including decoding and saving the run, with a loaded model.
 - `cold_seconds`: `busapp diagnose IMAGE` as a whole process, the median of five (three with `--quick`).
 
-The accuracy of the reference's weights does not matter for its speed: they are random.
+The reference has random weights, because their accuracy does not affect its speed.
 
     pip install grad-cam
     python benchmarks/diagnosis_speed.py [--quick] --data DIR [--model FILE] [--json FILE|-]
@@ -43,11 +43,11 @@ from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
 
 TURN = 10
-"""Images between two changes of side."""
+"""Images that a side diagnoses in one turn."""
 
 
 def grad_cam(n_classes: int) -> Callable[[Image.Image], Any]:
-    """The plain way to class and heat map, as pytorch-grad-cam's documentation has it."""
+    """The plain way to class and heat map, as in pytorch-grad-cam's documentation."""
     import torch
 
     from busapp.engine.classifiers.torch_setup import MobileNetV2  # isort: skip  (makes torchvision importable)
@@ -77,7 +77,7 @@ def seconds_of(diagnose: Callable[[Image.Image], Any], images: list[Image.Image]
 
 
 def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, Any]:
-    """Both sides on the same decoded images, turn by turn, the order reversed from turn to turn."""
+    """Measure both sides on the same decoded images, turn by turn, in an order that is reversed after each turn."""
     sides = {"ours": Diagnoser(model).diagnose, "reference": grad_cam(len(model.classes))}
     for diagnose in sides.values():
         seconds_of(diagnose, images[:TURN])  # libraries set themselves up
@@ -87,7 +87,7 @@ def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, 
         chosen = [images[(turn * TURN + i) % len(images)] for i in range(TURN)]
         medians = {}
         for name in sorted(sides, reverse=bool(turn % 2)):
-            time.sleep(0.05)  # threads of the other side stop spinning
+            time.sleep(0.05)  # so that the other side's threads stop spinning
             seconds = seconds_of(sides[name], chosen)
             all_seconds[name] += seconds
             medians[name] = statistics.median(seconds)
@@ -103,7 +103,7 @@ def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, 
 
 
 def folder(model: Path, data: Path, folder_of_study: Path) -> dict[str, Any]:
-    """The job over the folder; the clock runs from the first image's answer to the last one's."""
+    """Measure the job over the folder, from the diagnosis of the first image to that of the last."""
     with_study = Workspace.create(folder_of_study)
     moments = [
         time.perf_counter()
@@ -115,7 +115,7 @@ def folder(model: Path, data: Path, folder_of_study: Path) -> dict[str, Any]:
 
 
 def cold(model: Path, image: Path, study: Path, times: int) -> float:
-    """Seconds of the whole command, the median."""
+    """Median time of the whole command in seconds."""
     command = [sys.executable, "-m", "busapp", "diagnose", str(image), "--model", str(model), "--workspace", str(study)]
     found = []
     for _ in range(times):
@@ -127,8 +127,8 @@ def cold(model: Path, image: Path, study: Path, times: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images, in folders or not")
-    parser.add_argument("--model", type=Path, help="an ONNX file; left out: the one that ships")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images, also in subfolders")
+    parser.add_argument("--model", type=Path, help="an ONNX file (default: the model that ships with busapp)")
     parser.add_argument("--quick", action="store_true", help="fewer turns: about half a minute")
     parser.add_argument("--json", metavar="FILE|-", help="write the result as JSON")
     options = parser.parse_args()

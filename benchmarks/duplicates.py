@@ -1,17 +1,18 @@
-"""How well near-duplicates are found, and how fast.
+"""Measure the recall and the speed of the search for near-duplicates.
 
     python benchmarks/duplicates.py [--quick] [--data DIR] [--json FILE|-] [--sheets DIR]
 
-`DIR` holds BUSI in folders of classes, 256×256 or as downloaded. Three questions:
+`DIR` contains BUSI in folders of classes, 256×256 or as downloaded. There are three measurements:
 
-- `busi`: of the pairs that a brute-force comparison finds (grey 32×32 thumbnails, bicubic, correlation > 0.97, mirrored
-  or not), how many are found, and what else is. `--sheets` writes pictures of all pairs beyond those, to look at.
-- `altered`: copies of BUSI images, altered in one way at a time, are put among the originals: how many are found, and
-  how many pairs join images that share no origin. Originals that are found to be near-duplicates of each other, or
-  that brute force finds, share theirs.
-- `speed`: the job on 10,000 different images, two threads, with its memory.
+- `busi`: the share of pairs found among those of a brute-force comparison (grey 32×32 thumbnails, bicubic, correlation
+  > 0.97, mirrored or not), and the pairs found beyond those. `--sheets` writes pictures of the latter for a check by
+  eye.
+- `altered`: copies of BUSI images, each altered in one way, are put among the originals. Measured are the share of
+  copies found, and the number of pairs between images of different origins. Originals share an origin if the search or
+  brute force finds that they are near-duplicates.
+- `speed`: the time and the memory of the job on 10,000 different images with two threads.
 
-The whole takes about five minutes on two cores, `--quick` one.
+All of it takes about five minutes on two cores, `--quick` one minute.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
-from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
+from busapp.engine.curation.duplicates import DuplicatePair, Signatures, find_pairs
 from busapp.engine.events import Finished
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.settings import CurateSettings
@@ -49,14 +50,14 @@ SPEED_COUNT = 10_000
 
 
 def resized(picture: Picture, rng: np.random.Generator) -> Picture:
-    """To 35 to 200 % of either side, so that the aspect changes, too."""
+    """Each side resized to 35 to 200 % on its own, so that the aspect changes, too."""
     factor, aspect = rng.choice([0.5, 0.7, 1.5]), rng.uniform(0.75, 1.33)
     size = round(picture.width * factor * aspect), round(picture.height * factor / aspect)
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def cropped(share: float) -> Alteration:
-    """A window of this share of either side, anywhere."""
+    """A window of this share of both sides, at a random place."""
 
     def crop(picture: Picture, rng: np.random.Generator) -> Picture:
         width, height = round(picture.width * share), round(picture.height * share)
@@ -67,7 +68,7 @@ def cropped(share: float) -> Alteration:
 
 
 def sides_cut(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Up to 16 % cut off each side by itself: of a side, 67 % are left at least, and the aspect changes."""
+    """Up to 16 % cut off at each edge on its own. At least 67 % of a side remain, and the aspect changes."""
     left, right, top, bottom = rng.uniform(0, 0.165, 4)
     width, height = picture.size
     return picture.crop(
@@ -101,7 +102,7 @@ def jpeg(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def marked(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Two pairs of callipers with their lines, two lines of text, an arrow."""
+    """Two pairs of callipers with their lines, two lines of text, and an arrow drawn over the picture."""
     picture = picture.copy()
     draw = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -161,8 +162,8 @@ ALTERATIONS: dict[str, Alteration] = {
 # -- measuring ---------------------------------------------------------------------------------------------
 
 
-def pairs_among(pictures: Sequence[Picture]) -> list[Found]:
-    """What the search finds, every picture counting as a file of its own."""
+def pairs_among(pictures: Sequence[Picture]) -> list[DuplicatePair]:
+    """The pairs that the search finds, if every picture is a file of its own."""
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
         signatures.put(number, picture)
@@ -170,7 +171,7 @@ def pairs_among(pictures: Sequence[Picture]) -> list[Found]:
 
 
 def brute_force(pictures: Sequence[Picture]) -> set[tuple[int, int]]:
-    """The reference: every thumbnail against every other and its mirror image."""
+    """The reference: every thumbnail is compared with every other one and its mirror image."""
     grey = [picture.convert("L").resize((32, 32), Image.Resampling.BICUBIC) for picture in pictures]
     thumbnails = np.stack([np.asarray(picture, np.float32) for picture in grey])
     thumbnails -= thumbnails.mean((1, 2), keepdims=True)
@@ -182,7 +183,7 @@ def brute_force(pictures: Sequence[Picture]) -> set[tuple[int, int]]:
 
 
 def origins(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """For each picture the smallest number among those that pairs connect it with."""
+    """For each picture, the smallest number in the group that the pairs connect it with."""
     root = list(range(count))
     for first, second in pairs:
         one, other = sorted((root[first], root[second]))
@@ -190,8 +191,8 @@ def origins(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     return root
 
 
-def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[dict[str, Any], list[Found]]:
-    """Recall of the brute-force pairs and groups, and what groups come out; all pairs found."""
+def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[dict[str, Any], list[DuplicatePair]]:
+    """The recall of the brute-force pairs and groups, with the resulting groups; and all pairs found."""
     reference = brute_force(pictures)
     found = pairs_among(pictures)
     pairs = {(pair.first, pair.second) for pair in found}
@@ -217,8 +218,8 @@ def measure_busi(pictures: Sequence[Picture], files: Sequence[Path]) -> tuple[di
     }, found
 
 
-def measure_altered(pictures: Sequence[Picture], originals: Sequence[Found], count: int) -> dict[str, Any]:
-    """Recall and false pairs by kind of alteration, `count` copies each."""
+def measure_altered(pictures: Sequence[Picture], originals: Sequence[DuplicatePair], count: int) -> dict[str, Any]:
+    """Recall and false pairs for each kind of alteration, with `count` copies each."""
     known = {(pair.first, pair.second) for pair in originals} | brute_force(pictures)
     root = origins(len(pictures), sorted(known))
     result = {}
@@ -242,7 +243,7 @@ def measure_altered(pictures: Sequence[Picture], originals: Sequence[Found], cou
 
 
 def measure_speed(pictures: Sequence[Picture], count: int) -> dict[str, Any]:
-    """The job on `count` images that share no frame: turned by any angle and cut out small, 256×256, as PNG."""
+    """Measure the job on `count` images that share no frame: small parts turned by a random angle, 256×256, as PNG."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace.create(Path(folder) / "study")
 
@@ -267,7 +268,7 @@ def measure_speed(pictures: Sequence[Picture], count: int) -> dict[str, Any]:
         for event in jobs.start(workspace, CurateSettings()):
             now = time.perf_counter()
             longest, last = max(longest, now - last), now
-            if "looked at" in getattr(event, "what", ""):
+            if "checked" in getattr(event, "what", ""):
                 looked = now - began
             if isinstance(event, Finished):
                 result = event.result
@@ -285,8 +286,10 @@ def measure_speed(pictures: Sequence[Picture], count: int) -> dict[str, Any]:
     }
 
 
-def write_sheets(folder: Path, files: Sequence[Path], found: Sequence[Found], known: set[tuple[int, int]]) -> None:
-    """Pairs beyond the reference, side by side, twelve a sheet."""
+def write_sheets(
+    folder: Path, files: Sequence[Path], found: Sequence[DuplicatePair], known: set[tuple[int, int]]
+) -> None:
+    """Write the pairs beyond the reference side by side, twelve per sheet."""
     folder.mkdir(parents=True, exist_ok=True)
     new = sorted((pair for pair in found if (pair.first, pair.second) not in known), key=lambda pair: -pair.similarity)
     for start in range(0, len(new), 12):
@@ -304,7 +307,7 @@ def write_sheets(folder: Path, files: Sequence[Path], found: Sequence[Found], kn
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="20 copies of a kind and 1,000 images for the speed")
+    parser.add_argument("--quick", action="store_true", help="20 copies of each kind, and 1,000 images for the speed")
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/busi-256")
     parser.add_argument("--json", default="-")
     parser.add_argument("--sheets", type=Path)
@@ -312,7 +315,7 @@ def main() -> None:
     arguments = parser.parse_args()
     files = [file for file in sorted(arguments.data.glob("*/*.png")) if "_mask" not in file.stem]
     if not files:
-        sys.exit(f"{arguments.data}: no images; give --data the folder of BUSI's classes")
+        sys.exit(f"{arguments.data} contains no images. Set --data to the folder of BUSI's classes.")
     pictures = [read_image(file) for file in files]
     busi, found = measure_busi(pictures, files)
     result: dict[str, Mapping[str, Any]] = {"busi": busi}

@@ -1,16 +1,17 @@
-"""How fast the DCGAN trains against a plain `tf.function` DCGAN of the same architecture (`reference_dcgan.py`).
+"""Compare the training speed of the DCGAN with a plain `tf.function` DCGAN of the same architecture
+(`reference_dcgan.py`).
 
-Two comparisons in one process, with the same threads, on the same phantoms, in batches of the same size:
+There are two comparisons in one process, with the same threads, phantoms and batch size:
 
-- `step_ratio`: the step alone. Both sides take turns, a step each, in an order that is reversed from turn to turn; the
-  median of the turns' ratios, the reference's time by ours. Drawing the noise and putting the batch together count on
-  our side.
+- `step_ratio`: the step alone. The two sides take turns of one step, in an order that is reversed after each turn. The
+  ratio is the reference's time divided by ours, the median over turns. Our time includes drawing the noise and
+  assembling the batch.
 - `live_ratio`: the job `synthesize` in the program's own window, with curves, samples and job bar on the screen
-  (offscreen, where there is none), events written to the run, samples drawn and checkpoints saved as the preset has
-  it. The job's thread goes through an epoch of the reference after each of its own; the reference's time by ours.
+  (offscreen if there is none). It writes events, draws samples and saves checkpoints as the preset says. After each
+  epoch of the job, its thread runs an epoch of the reference. The ratio is the reference's time divided by ours.
 
-`--quick` measures the preset `quick` (64×64, batches of 16); without it the published settings, 224×224, in batches of
-16 in place of 150, which takes some ten minutes on two cores.
+`--quick` measures the preset `quick` (64×64, batches of 16). Without it, the benchmark measures the published settings,
+224×224, with batches of 16 instead of 150, which takes about ten minutes on two cores.
 
     python benchmarks/gan_speed.py [--quick] [--json FILE|-]
 """
@@ -43,26 +44,26 @@ IMAGES = 64
 BATCH = 16
 TURNS = {"quick": 40, "published": 8}
 EPOCHS = {"quick": 12, "published": 3}
-"""Epochs of the job in the window; the first is not counted, since graphs are made in it."""
+"""Epochs of the job in the window. The first one does not count, because it builds the graphs."""
 
 ReferenceStep = Callable[[npt.NDArray[np.float32]], float]
 
 
 def settings_for(preset: str) -> SynthesizeSettings:
-    """Of what is measured; `quick` is the shipped preset but for its number of epochs."""
+    """The measured settings. `quick` is the shipped preset with another number of epochs."""
     given = {"class_name": "malignant", "preset": preset, "batch_size": BATCH, "epochs": EPOCHS[preset], "count": 0}
     return SynthesizeSettings.model_validate(given)
 
 
 def make_reference(settings: SynthesizeSettings) -> ReferenceStep:
-    """The plain way, by the same settings."""
+    """A training step of the reference with the same settings."""
     from reference_dcgan import make_step
 
     return make_step(settings.image_size, settings.kernel_size, settings.leak, settings.learning_rate, settings.beta_1)
 
 
-def as_reference_wants(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Images in [-1, 1], float32, prepared beforehand."""
+def for_reference(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """The reference's input, prepared before the measurement: float32 in [-1, 1]."""
     return pixels.astype(np.float32) / 127.5 - 1
 
 
@@ -70,12 +71,12 @@ def as_reference_wants(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 
 def compare_steps(settings: SynthesizeSettings, pixels: Pixels, turns: int) -> dict[str, Any]:
-    """Both sides by turns, a step each; milliseconds and ratios."""
+    """Measure both sides in turns of one step. Returns milliseconds and ratios."""
     from busapp.engine.gan.networks import Networks
     from busapp.engine.gan.trainer import Trainer
 
     trainer, reference = Trainer(Networks(settings, "tensorflow")), make_reference(settings)
-    prepared, order = as_reference_wants(pixels), np.arange(BATCH)
+    prepared, order = for_reference(pixels), np.arange(BATCH)
 
     def ours(number: int) -> None:
         trainer.step(pixels[order], 1, number)
@@ -106,8 +107,8 @@ def compare_steps(settings: SynthesizeSettings, pixels: Pixels, turns: int) -> d
 
 
 def with_reference(job: Job, epoch_of_reference: Callable[[], float], seconds: dict[str, list[float]]) -> Job:
-    """The job's events; behind each of its epochs one of the reference. An epoch lasts from the first step to the next
-    epoch's, so that samples and checkpoints are in it."""
+    """The events of the job, with an epoch of the reference after each of its epochs. An epoch lasts until the first
+    step of the next one, so that it includes samples and checkpoints."""
     began, plain, in_training = 0.0, 0.0, False
     for event in job:
         yield event
@@ -121,7 +122,7 @@ def with_reference(job: Job, epoch_of_reference: Callable[[], float], seconds: d
 
 
 def compare_live(settings: SynthesizeSettings, study: Workspace, pixels: Pixels) -> dict[str, Any]:
-    """The job in the real window against the reference's epochs in the same thread."""
+    """Measure the job in the real window against epochs of the reference in the same thread."""
     from PySide6.QtWidgets import QApplication
 
     from busapp.gui.jobs.job_queue import QueuedJob
@@ -135,7 +136,7 @@ def compare_live(settings: SynthesizeSettings, study: Workspace, pixels: Pixels)
     seconds: dict[str, list[float]] = {"ours": [], "plain": []}
 
     def make_job() -> Job:
-        reference, prepared = make_reference(settings), as_reference_wants(pixels)
+        reference, prepared = make_reference(settings), for_reference(pixels)
 
         def epoch_of_reference() -> float:
             began = time.perf_counter()
@@ -154,7 +155,7 @@ def compare_live(settings: SynthesizeSettings, study: Workspace, pixels: Pixels)
     if outcomes[0].state != "finished":
         raise SystemExit(outcomes[0].error)
     window.close()
-    # The first epoch of each side makes its graph; a checkpoint falls into one epoch of ten, so that sums are compared.
+    # The first epoch of each side builds its graph. Only one epoch in ten saves a checkpoint, so sums are compared.
     ours, plain = (sum(seconds[name][1:]) for name in ("ours", "plain"))
     return {
         "live_ratio": round(plain / ours, 3),
@@ -164,7 +165,7 @@ def compare_live(settings: SynthesizeSettings, study: Workspace, pixels: Pixels)
 
 
 def measure(preset: str, folder: Path) -> dict[str, Any]:
-    """Both comparisons in a folder that is thrown away."""
+    """Run both comparisons in a temporary folder."""
     settings = settings_for(preset)
     write_phantoms(folder / "phantoms", {"malignant": IMAGES}, size=settings.image_size, seed=0)
     study = Workspace.create(folder / "study", phantoms=True)

@@ -1,9 +1,9 @@
-"""How long the Dataset tab keeps the window waiting with 100,000 images: opening, scrolling, selecting, resizing.
+"""Measure how long the Dataset tab blocks the window with 100,000 images: opening, scrolling, selecting, resizing.
 
-A frame is what the window's thread does for one input (a notch of the wheel, a key, a step of the slider): the event,
-all that it causes, and painting. Frames are 1/60 s apart, so that small pictures load in between as they would. The
-reference, in the same run, is a plain `QListView` of as many items with one solid icon each: what Qt does with pictures
-that cost nothing.
+A frame is the work of the window's thread for one input (a notch of the wheel, a key, a step of the slider): the
+event, everything that it causes, and painting. Frames are 1/60 s apart, so that thumbnails load in between as in real
+use. The reference, in the same run, is a plain `QListView` with the same number of items and one solid icon: Qt's own
+time, with pictures that cost nothing.
 
     python benchmarks/grid_scroll.py [--images N] [--contents N] [--json FILE|-]
 """
@@ -36,7 +36,7 @@ NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
 def fill(workspace: Workspace, images: int, contents: int) -> None:
-    """Rows for `images` images with `contents` different pictures, thumbnails made as an import makes them."""
+    """Add `images` images with `contents` different pictures to the study, with thumbnails as an import makes them."""
     rng = np.random.default_rng(0)
     hashes = [f"{number:064x}" for number in range(contents)]
     outline = np.zeros((224, 224), np.uint8)
@@ -68,7 +68,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class _Solid(QAbstractListModel):
-    """As many items with one icon."""
+    """A model of `count` items, all with the same icon."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Solid(QAbstractListModel):
 
 
 def reference_grid(count: int) -> QListView:
-    """Qt's own grid, its fastest settings."""
+    """Qt's own grid with its fastest settings."""
     view = QListView()
     view.setViewMode(QListView.ViewMode.IconMode)
     view.setFlow(QListView.Flow.LeftToRight)
@@ -102,7 +102,8 @@ def reference_grid(count: int) -> QListView:
 
 
 def timed(action: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds that the window's thread was busy with an action and all that it causes, and of its processor."""
+    """The time of an action and of everything that it causes in the window's thread, in milliseconds: wall clock and
+    processor."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     action()
     QApplication.processEvents()
@@ -110,7 +111,7 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 
 
 def frames(actions: Iterable[Callable[[], object]]) -> dict[str, float]:
-    """Each action in a frame of its own: the frames' times in milliseconds."""
+    """Run each action in a frame of its own. Returns statistics of the frames' times in milliseconds."""
     found = []
     for action in actions:
         found.append(timed(action))
@@ -126,12 +127,12 @@ def frames(actions: Iterable[Callable[[], object]]) -> dict[str, float]:
 
 
 def key(view: QListView, which: Qt.Key, held: Qt.KeyboardModifier = NO_KEYS) -> Callable[[], object]:
-    """Pressing a key in the view."""
+    """An action that presses a key in the view."""
     return lambda: QApplication.sendEvent(view, QKeyEvent(QEvent.Type.KeyPress, which, held))
 
 
 def wheel(view: QListView, notches: int) -> Callable[[], object]:
-    """Turning the wheel over the view."""
+    """An action that turns the wheel over the view."""
     place, angle = QPointF(100, 100), QPoint(0, -120 * notches)
     button, phase = Qt.MouseButton.NoButton, Qt.ScrollPhase.NoScrollPhase
     return lambda: QApplication.sendEvent(
@@ -141,7 +142,7 @@ def wheel(view: QListView, notches: int) -> Callable[[], object]:
 
 
 def mouse(view: QListView, kind: QEvent.Type, place: QPoint) -> Callable[[], object]:
-    """Pressing, moving with the left button held, or releasing."""
+    """An action that presses the left button, moves the mouse with the button held, or releases the button."""
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
     button = none if kind == QEvent.Type.MouseMove else left
     held = none if kind == QEvent.Type.MouseButtonRelease else left
@@ -152,13 +153,13 @@ def mouse(view: QListView, kind: QEvent.Type, place: QPoint) -> Callable[[], obj
 
 
 def drag(view: QListView, share: float) -> Callable[[], object]:
-    """Dragging the scroll bar to a share of its length."""
+    """An action that drags the scroll bar to a share of its length."""
     bar = view.verticalScrollBar()
     return lambda: bar.setSliderPosition(round(bar.maximum() * share))
 
 
 def measure(window: QWidget, view: QListView) -> dict[str, dict[str, float]]:
-    """What a user does with the grid, the same for both."""
+    """Measure typical actions of a user, the same for both grids."""
     size = window.size()
     results = {
         "wheel": frames(wheel(view, 1) for _ in range(300)),
@@ -192,7 +193,7 @@ def measure(window: QWidget, view: QListView) -> dict[str, dict[str, float]]:
 
 
 def measure_study(workspace: Workspace, images: int) -> dict[str, Any]:
-    """Open a study in the Dataset tab and use it."""
+    """Open a study in the Dataset tab, and measure its use."""
     tab = DatasetTab()
     tab.resize(1366, 768)
     tab.show()
@@ -219,7 +220,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
-    parser.add_argument("--contents", type=int, default=5_000, help="how many different pictures there are")
+    parser.add_argument("--contents", type=int, default=5_000, help="number of different pictures")
     parser.add_argument("--json", default="-")
     arguments = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

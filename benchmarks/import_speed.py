@@ -1,10 +1,11 @@
-"""How many images of 500×500 an import takes a second, against a plain loop, and whether its memory stays the same.
+"""Measure the speed of an import, in images of 500×500 per second, against a plain loop; and that its memory does not
+grow with the number of images.
 
-The images look like ultrasound to a PNG decoder: smoothed speckle in RGB, about 300 KB each. There are 40 different
-pictures; a line of text in each file makes all of them different to the study. The reference is what cannot be left
-out, in one thread: read, decode with Pillow, hash, write a copy; it makes no small picture, waits for no disk and keeps
-no catalog. Import and reference take turns, each in a fresh folder, and the medians' ratio is reported. Memory is the
-largest that the process ever had, as Linux counts it.
+For a PNG decoder, the images are like ultrasound: smoothed speckle in RGB, about 300 KB each. There are 40 different
+pictures. A line of text in each file makes all files different. The reference runs only the necessary steps, in one
+thread: it reads each file, decodes it with Pillow, hashes it and writes a copy. It makes no thumbnails, does not wait
+for the disk and keeps no catalog. Import and reference take turns, each in a fresh folder, and the ratio of the medians
+is reported. Memory is the peak of the process, as Linux counts it.
 
     python benchmarks/import_speed.py [--quick] [--json FILE|-]
 """
@@ -34,7 +35,7 @@ from busapp.engine import jobs
 from busapp.engine.events import Finished
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
-import busapp.engine.imports.job  # what a long-running program has loaded already
+import busapp.engine.imports.job  # a running program has loaded it already
 workspace = Workspace.create(Path(sys.argv[2]))
 began, last, longest, worked = time.monotonic(), time.monotonic(), 0.0, time.process_time()
 for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),))):
@@ -42,14 +43,14 @@ for event in jobs.start(workspace, ImportSettings(sources=(Path(sys.argv[1]),)))
     last, longest = now, max(longest, now - last)
 assert isinstance(event, Finished) and not event.result["skipped"], event
 seconds, worked = time.monotonic() - began, time.process_time() - worked
-# Not getrusage: its peak is at least that of the process which started this one.
+# Not getrusage: its peak is at least that of the parent process.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(event.result["imported"], seconds, longest, int(peak.split()[1]) / 1024, worked)
 """
 
 
 def make_images(folder: Path, count: int, side: int = 500) -> None:
-    """Write the PNG files in two folders of classes."""
+    """Write `count` PNG files into two folders of classes."""
     rng = np.random.default_rng(0)
     speckle = rng.rayleigh(40, (side + 40, side + 40))
     smooth = (speckle[:-1, :-1] + speckle[1:, :-1] + speckle[:-1, 1:] + speckle[1:, 1:]) / 4
@@ -61,7 +62,7 @@ def make_images(folder: Path, count: int, side: int = 500) -> None:
     for name in ("benign", "malignant"):
         (folder / name).mkdir(parents=True)
     for number in range(count):
-        # The text stands between the header and the pixels; a new one needs no new compression of the pixels.
+        # The text stands between the header and the pixels, so the pixels need not be compressed again.
         content = _with_text(encoded[number % len(encoded)], f"image {number}")
         (folder / ("benign", "malignant")[number % 2] / f"{number}.png").write_bytes(content)
 
@@ -83,7 +84,7 @@ def _with_text(png: bytes, text: str) -> bytes:
 
 
 def reference_seconds(images: Path, copies: Path) -> float:
-    """The plain loop."""
+    """Run the plain loop, and return its time in seconds."""
     began = time.monotonic()
     copies.mkdir()
     for path in sorted(images.rglob("*.png")):
@@ -94,7 +95,7 @@ def reference_seconds(images: Path, copies: Path) -> float:
 
 
 class Import(NamedTuple):
-    """One import, in a process of its own. `longest_step` is the longest time between two of its events."""
+    """One import in a process of its own. `longest_step` is the longest time between two of its events, in seconds."""
 
     images: int
     seconds: float
@@ -113,7 +114,7 @@ def import_in_process(images: Path, study: Path) -> Import:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer images and runs: a minute less")
+    parser.add_argument("--quick", action="store_true", help="fewer images and runs; saves a minute")
     parser.add_argument("--json", default="-")
     arguments = parser.parse_args()
     few, many, runs = (200, 800, 2) if arguments.quick else (1000, 4000, 3)

@@ -1,4 +1,4 @@
-"""Where the numbers of a benchmark go: `--json FILE|-`."""
+"""Write the numbers of a benchmark: `--json FILE|-`."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def write(result: dict[str, Any], target: str) -> None:
-    """As JSON into a file, or for `-` to standard output."""
+    """Write `result` as JSON to the file `target`, or to standard output if `target` is `-`."""
     text = json.dumps(result, indent=1, ensure_ascii=False)
     if target == "-":
         print(text)

@@ -1,16 +1,16 @@
-"""Which recipe to train by, chosen without a score of any image that the choice is tested on.
+"""Choose a training recipe without the scores of the images that the choice is tested on.
 
     python benchmarks/recipes.py choose STUDY --weights FILE [--only NAME …] [--out FILE]
     python benchmarks/recipes.py svm STUDY --weights FILE
 
-`choose` trains every candidate on eight of the ten folds of `system1 strict` and scores it on the other two, five
-times, so that each image is scored once. For each fold the candidate counts that is best on the images of the nine
-others: the fold's own images took part in training some of the networks that were scored, and in no score. If one
-candidate is best for all ten folds, its cross-validation is one of a recipe chosen on inner folds. Scores are kept in
-`--out`, and a second start goes on where the first ended.
+`choose` trains every candidate five times on eight of the ten folds of `system1 strict`, and scores it on the other
+two, so that each image is scored once. For each fold, it chooses the candidate that is best on the images of the nine
+other folds. The fold's own images were used to train some of the scored networks, but for no score. If one candidate is
+best for all ten folds, its cross-validation is that of a recipe chosen on inner folds. Scores are saved in `--out`, and
+a second start resumes from them.
 
-`svm` is what frozen ImageNet features give on the ten folds: MobileNetV2's 1,280 pooled features, standardised, and a
-support vector machine, whose C and class weights are chosen by grouped cross-validation within each training part.
+`svm` measures frozen ImageNet features on the ten folds: MobileNetV2's 1,280 pooled features, standardised, and a
+support vector machine. Its C and class weights are chosen by grouped cross-validation within each training part.
 """
 
 import argparse
@@ -47,16 +47,16 @@ def main() -> None:
     for name in arguments.only or CANDIDATES:
         if name not in _scores(arguments.out):
             _score(workspace, name, settings.model_copy(update=CANDIDATES[name]), arguments.out)
-    _tell(_scores(arguments.out), *_folds(workspace, settings)[:2])
+    _print_scores(_scores(arguments.out), *_folds(workspace, settings)[:2])
 
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["choose", "svm"])
-    parser.add_argument("study", type=Path, help="a study with its images checked")
+    parser.add_argument("study", type=Path, help="a study with checked images")
     parser.add_argument("--weights", type=Path, required=True, help="MobileNetV2's ImageNet weights")
-    parser.add_argument("--only", nargs="*", choices=sorted(CANDIDATES), help="these candidates; left out: all")
-    parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"), help="where scores are kept")
+    parser.add_argument("--only", nargs="*", choices=sorted(CANDIDATES), help="only these candidates (default: all)")
+    parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"), help="file for the scores")
     return parser.parse_args()
 
 
@@ -66,7 +66,7 @@ def _folds(workspace: Workspace, settings: ValidateSettings) -> tuple[Selection,
 
 
 def _score(workspace: Workspace, name: str, settings: ValidateSettings, out: Path) -> None:
-    """Predictions of one candidate for all images, by networks that saw eight folds each."""
+    """Save the predictions of one candidate for all images, by networks that were trained on eight folds each."""
     from busapp.engine.classifiers.training import Learner
 
     began = time.perf_counter()
@@ -100,8 +100,8 @@ def _scores(out: Path) -> dict[str, np.ndarray]:
     return {row["name"]: np.array(row["logits"]) for row in rows}
 
 
-def _tell(scores: dict[str, np.ndarray], selection: Selection, folds: list[Fold]) -> None:
-    """The table of what was tried, and what is chosen for each fold."""
+def _print_scores(scores: dict[str, np.ndarray], selection: Selection, folds: list[Fold]) -> None:
+    """Print the scores of all candidates, and the choice for each fold."""
     right = {name: logits.argmax(1) == selection.labels for name, logits in scores.items()}
     for name, logits in sorted(scores.items(), key=lambda item: -right[item[0]].mean()):
         found = metrics.summary(selection.labels, logits, selection.groups, selection.classes)
@@ -138,7 +138,7 @@ def _svm(workspace: Workspace, settings: ValidateSettings) -> None:
         ).fit(features[fold.train], labels[fold.train], groups=groups[fold.train])
         print(machine.best_params_, flush=True)
         values[fold.test] = machine.decision_function(features[fold.test])
-    _tell({"frozen features, SVM": values}, selection, folds)
+    _print_scores({"frozen features, SVM": values}, selection, folds)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Cross-validate MobileNetV2 the plain way: ImageFolder, DataLoader, Adam, as a tutorial would write it.
 
-`crossval_speed.py` measures against this. Nothing in it is slower than its ingredients make it: every image is decoded,
-resized and normalised whenever its turn comes, all layers are trained, tensors keep torch's usual memory format, and
-each fold starts from the ImageNet weights. That steps are yielded, so that they can be counted and timed, is all that
-a tutorial would not do. The batches are loaded by the training process itself: where the processor trains, and all
-its cores with it, loading processes take from it what they give.
+`crossval_speed.py` measures against this. No part of it is slower than necessary: every image is decoded, resized and
+normalised each time it is used, all layers are trained, tensors keep torch's usual memory format, and each fold starts
+from the ImageNet weights. There is one difference to a tutorial: steps are yielded, so that they can be counted and
+timed. The training process itself loads the batches. If all cores of the processor train, other processes that load
+images take as much time from the training as they save.
 
     python benchmarks/reference_crossval.py --data DIR --weights FILE [--folds K] [--epochs N] [--workers N]
 """
@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
-# First, since torchvision from the package index does not load beside a torch for the CPU without it.
+# This comes first, because without it torchvision from the package index does not load beside a torch for the CPU.
 import busapp.engine.classifiers.torch_setup
 
 # isort: split
@@ -32,8 +32,8 @@ assert busapp.engine.classifiers.torch_setup
 
 
 class Step(NamedTuple):
-    """What was just done: a batch of so many images trained or tested on, an epoch ended with the accuracies of its
-    training (the running one) and its test, or something else."""
+    """A finished step: a batch of `images` for training or testing, the end of an epoch with its accuracies (the
+    training accuracy is the running one), or something else."""
 
     kind: Literal["train", "test", "epoch", "other"]
     images: int = 0
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 
 def load_images(folder: Path, image_size: int = 224) -> ImageFolder:
-    """The images of a folder of classes, as the network wants them."""
+    """The images of a folder of classes, transformed to the network's input."""
     transform = transforms.Compose(
         [
             transforms.Resize((image_size, image_size)),
@@ -70,7 +70,7 @@ def cross_validate(
     batch_size: int = 32,
     workers: int = 0,
 ) -> Iterator[Step]:
-    """Train on the first and test on the second positions of every fold, after every epoch."""
+    """Cross-validate: for every fold, train on its first positions, and test on its second ones after every epoch."""
     for train, test in folds:
         model = make_model(len(images.classes), weights)
         criterion = nn.CrossEntropyLoss()

@@ -1,6 +1,6 @@
 """A DCGAN of the paper's architecture as a tutorial would write it: Keras layers, `tf.function`, two gradient tapes.
 
-It is what `gan_speed.py` measures against, and takes nothing from busapp.
+`gan_speed.py` measures against it. It uses no code of busapp.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ NOISE = 100
 
 
 def make_generator(size: int, kernel: int, slope: float) -> Any:
-    """Noise (n, 100) to images (n, size, size, 3) in [-1, 1]."""
+    """A network from noise (n, 100) to images (n, size, size, 3) in [-1, 1]."""
     layers, base = keras.layers, size // 8
     network = keras.Sequential(
         [
@@ -35,7 +35,7 @@ def make_generator(size: int, kernel: int, slope: float) -> Any:
 
 
 def make_discriminator(size: int, kernel: int, slope: float) -> Any:
-    """Images (n, size, size, 3) in [-1, 1] to logits (n, 1)."""
+    """A network from images (n, size, size, 3) in [-1, 1] to logits (n, 1)."""
     layers = keras.layers
     network = keras.Sequential([keras.Input((size, size, 3))])
     for depth in (32, 64, 128):
@@ -50,7 +50,8 @@ def make_discriminator(size: int, kernel: int, slope: float) -> Any:
 def make_step(
     size: int, kernel: int, slope: float, learning_rate: float, beta_1: float
 ) -> Callable[[npt.NDArray[np.float32]], float]:
-    """Trains both networks on a batch (n, size, size, 3) in [-1, 1], and returns the generator's loss."""
+    """A function that trains both networks on a batch (n, size, size, 3) in [-1, 1], and returns the generator's loss
+    of that batch."""
     generator, discriminator = make_generator(size, kernel, slope), make_discriminator(size, kernel, slope)
     g_adam, d_adam = (keras.optimizers.Adam(learning_rate, beta_1=beta_1) for _ in range(2))
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)

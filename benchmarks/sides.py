@@ -1,14 +1,23 @@
-"""The sides of `crossval_speed.py`: processes that do as many steps as they are asked for, and time them."""
+"""The sides of `crossval_speed.py`: each is a process that runs the number of steps that it is asked for, and times
+them.
+
+A side can run the code of another checkout of busapp, such as one of an older commit. So the process of a side gets
+only plain data, and builds the plan with the modules of its own checkout, wherever these are. The two checkouts share
+what `_START` and the connection use: `sides.Plan`, `sides.FilesOfFold`, `sides.serve`, the fields of `sides.Work`, and
+`busapp.engine.settings.ValidateSettings`. Both must be able to read the same study.
+"""
 
 import contextlib
 import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,15 +31,38 @@ from busapp.engine.study.workspace import Workspace
 if TYPE_CHECKING:
     from reference_crossval import Step
 
-SideName = Literal["reference", "full", "default"]
+SideName = Literal["reference", "full", "default", "other"]
 SIDES: tuple[SideName, ...] = ("reference", "full", "default")
+"""The sides of every run. `other` is the job with the default settings in another checkout."""
 
 _LIBRARIES = ("reference_crossval", "busapp.engine.classifiers.training", "busapp.engine.validation.job")
+
+_START = """
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+import busapp
+connection = Connection(int(sys.argv[1]))
+given = connection.recv()
+if given["checkout"] and not Path(busapp.__file__).is_relative_to(given["checkout"]):
+    sys.exit(f"{given['checkout']} is no checkout of busapp: {busapp.__file__} was imported instead.")
+import sides
+from busapp.engine.settings import ValidateSettings
+plan = sides.Plan(
+    Path(given["data"]),
+    Path(given["studies"]),
+    ValidateSettings.model_validate(given["settings"]),
+    [sides.FilesOfFold(**fold) for fold in given["folds"]],
+    given["workers"],
+)
+sides.serve(connection, given["side"], plan)
+"""
+"""The program of a side's process. Its argument is the file descriptor of the connection."""
 
 
 @dataclass(frozen=True)
 class FilesOfFold:
-    """What is trained and what is tested on, by the names of the files as they were imported."""
+    """The files of the training part and the test part of a fold, by their names at the import."""
 
     train: list[str]
     test: list[str]
@@ -38,8 +70,8 @@ class FilesOfFold:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all sides are given: a folder of classes, the settings of the job, the folds that it will make, and a
-    folder with a copy of the study for each of the sides that run the job."""
+    """The input of all sides: a folder of classes, the settings of the job, the folds that it will make, and a folder
+    with a copy of the study for each side that runs the job (see `study_of`)."""
 
     data: Path
     studies: Path
@@ -48,9 +80,25 @@ class Plan:
     workers: int
     """Processes that load images for the reference."""
 
+    def study_of(self, side: SideName) -> Path:
+        """The copy of the study for a side. The other checkout calls its side `default`, in a folder of its own."""
+        return self.studies / "other" / "default" if side == "other" else self.studies / side
+
+    def as_data(self, side: SideName, checkout: Path | None) -> dict[str, Any]:
+        """The plan as plain data for a side's process (see `_START`)."""
+        return {
+            "side": "default" if side == "other" else side,
+            "checkout": str(checkout) if checkout else "",
+            "data": str(self.data),
+            "studies": str(self.study_of(side).parent),
+            "settings": self.settings.model_dump(mode="json", exclude_unset=True),
+            "folds": [asdict(fold) for fold in self.folds],
+            "workers": self.workers,
+        }
+
 
 def reference_steps(plan: Plan) -> "Iterator[Step]":
-    """The plain way, on the files of the plan's folds."""
+    """The steps of the plain way, on the files of the plan's folds."""
     from reference_crossval import cross_validate, load_images
 
     settings = plan.settings
@@ -63,7 +111,7 @@ def reference_steps(plan: Plan) -> "Iterator[Step]":
 
 
 def job_steps(plan: Plan, side: SideName) -> "Iterator[Step]":
-    """The job `validate`, each of its events as a step."""
+    """The steps of the job `validate`, one for each of its events."""
     from reference_crossval import Step
 
     same_work = {"frozen_stages": 0, "recipe": "paper"}
@@ -76,7 +124,7 @@ def job_steps(plan: Plan, side: SideName) -> "Iterator[Step]":
             if "epoch" in event.what:
                 yield Step("test" if "testing" in event.what else "train", n_done)
             else:
-                yield Step("other")  # what is kept of the fold
+                yield Step("other")  # the results of the fold are saved
             before = event.done
         elif isinstance(event, EpochEnded):
             yield Step("epoch", 0, event.train_accuracy, event.test_accuracy)
@@ -87,9 +135,9 @@ def job_steps(plan: Plan, side: SideName) -> "Iterator[Step]":
 
 @dataclass
 class Work:
-    """What was done and how long it took: `seconds` and `images` by kind, `train` and `test`; the seconds of `start`
-    are those before the first step, of `between` those between the epochs. `accuracies` are those of training and
-    test of every epoch. `ended` says that the last step ended an epoch, or that there is nothing more to do."""
+    """Finished work and its time. `seconds` and `images` are by kind, `train` and `test`. Among the seconds, `start` is
+    the time before the first step, and `between` the time between epochs. `accuracies` are those of training and test
+    of every epoch. `ended` is True if the last step ended an epoch, or if nothing is left to do."""
 
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     images: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -97,7 +145,7 @@ class Work:
     ended: bool = False
 
     def add(self, other: "Work") -> None:
-        """Add what was done after it."""
+        """Add later work to this."""
         for kind, seconds in other.seconds.items():
             self.seconds[kind] += seconds
         for kind, images in other.images.items():
@@ -107,7 +155,7 @@ class Work:
 
 
 def advance(steps: "Iterator[Step]", count: int, *, first: bool) -> Work:
-    """Do so many steps, or fewer where the epoch ends. The `first` of all is done besides, and not counted."""
+    """Run `count` steps, or fewer if the epoch ends. The very `first` step is run in addition and not counted."""
     work, done = Work(), 0
     while done < count and not work.ended:
         began = time.perf_counter()
@@ -132,18 +180,17 @@ def advance(steps: "Iterator[Step]", count: int, *, first: bool) -> Work:
 
 
 def serve(connection: Connection, side: SideName, plan: Plan) -> None:
-    """A side's process: load the libraries, say so, then do as many steps as one is asked for, until that is none."""
+    """Run a side: load the libraries, report that, then run as many steps as the connection asks for, until it asks for
+    none."""
     busapp.paths.user_data_dir = lambda: plan.studies  # no speed measured here is kept for the user
     import torch
 
     for name in _LIBRARIES:
         importlib.import_module(name)
-    # What started this process would start the ones that load images as well; a tutorial has what is usual.
-    multiprocessing.set_start_method(None, force=True)
     connection.send({"threads": torch.get_num_threads(), "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY")})
     steps = reference_steps(plan) if side == "reference" else job_steps(plan, side)
     first = True
-    with contextlib.suppress(EOFError, BrokenPipeError):  # nobody is there any more to ask
+    with contextlib.suppress(EOFError, BrokenPipeError):  # the benchmark has ended
         while count := connection.recv():
             _signal_children("SIGCONT")
             work = advance(steps, count, first=first)
@@ -155,54 +202,60 @@ def serve(connection: Connection, side: SideName, plan: Plan) -> None:
 
 
 def _signal_children(name: str) -> None:
-    """To the processes that load images: they must not work ahead while it is another side's turn."""
+    """Send a signal to the processes that load images, which must not work ahead during another side's turn."""
     for child in multiprocessing.active_children():
         if child.pid is not None:
             os.kill(child.pid, getattr(signal, name))
 
 
 def peak_mib() -> float:
-    """The largest that this process ever was. Not getrusage: its peak is at least that of the process's parent."""
+    """Peak memory of this process in MiB. Not from getrusage, whose peak is at least that of the parent process."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 class Side:
-    """A side as it is seen from outside."""
+    """A side, as the benchmark controls it. It runs in a process of its own, with the code of `checkout` if that is
+    given."""
 
-    def __init__(self, name: SideName, plan: Plan) -> None:
+    def __init__(self, name: SideName, plan: Plan, checkout: Path | None = None) -> None:
         self.name, self.total = name, Work()
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, plan))
-        self._process.start()
+        self._connection, theirs = multiprocessing.Pipe()
+        places = [str(checkout), str(checkout / "benchmarks")] if checkout else sys.path
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, str(theirs.fileno())],  # -P: not from the current folder
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+            pass_fds=[theirs.fileno()],
+        )
         theirs.close()
+        self._connection.send(plan.as_data(name, checkout))
 
     def ready(self) -> dict[str, Any]:
-        """Wait until its libraries are loaded; with how many threads it works and how they wait."""
+        """Wait until its libraries are loaded. Returns the number of its threads, and how they wait."""
         circumstances: dict[str, Any] = self._answer()
         return circumstances
 
     def advance(self, steps: int) -> Work:
-        """Let it do some steps, or fewer where its epoch ends."""
+        """Let it run some steps, or fewer if its epoch ends."""
         self._connection.send(steps)
         work: Work = self._answer()
         self.total.add(work)
         return work
 
     def end(self) -> float:
-        """End it; its peak of memory in MiB."""
+        """End it, and return its peak of memory in MiB."""
         self._connection.send(0)
         peak: float = self._answer()
-        self._process.join()
+        self._process.wait()
         return peak
 
     def close(self) -> None:
-        """Let its process end, wherever it is."""
+        """Let its process end after its current steps."""
         self._connection.close()
+        self._process.wait()
 
     def _answer(self) -> Any:
         try:
             return self._connection.recv()
-        except EOFError:
-            raise SystemExit(f"The side {self.name} has failed; its last words stand above.") from None
+        except (EOFError, ConnectionResetError):
+            raise SystemExit(f"The side {self.name} has failed. Its error is printed above.") from None

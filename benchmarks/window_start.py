@@ -1,7 +1,7 @@
-"""How long the window takes from the start of the process until it is painted, against a bare one.
+"""Measure the time from the start of the process to the painted window, against an empty window.
 
-The reference is a process that shows an empty `QMainWindow` after importing pyqtgraph: no program with these
-libraries can be faster. The two take turns, and the medians' ratio is reported.
+The reference is a process that shows an empty `QMainWindow` after importing pyqtgraph. No program with these libraries
+can be faster. The two take turns, and the ratio of the medians is reported.
 
     python benchmarks/window_start.py [--runs N] [--json FILE|-]
 """

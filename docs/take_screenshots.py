@@ -1,14 +1,13 @@
-"""Pictures of the real window on a study, as they stand in the README: each tab, the duplicate review, the comparison
-of runs and what leaks are worth.
+"""Take the README's pictures of the real window on a study: each tab, the duplicate review, the comparison of runs,
+and the measured effects of leaks and of synthetic images.
 
     python docs/take_screenshots.py STUDY [--out docs/images] [--size 1280x800] [--scheme light] [--image FILE]
 
-The study must have been worked on: its newest runs are what Synthesis and Validation show, its newest model
-diagnoses FILE (by default the study's first malignant image). The review shows the first pair that waits, or else the
-first that was decided; without any pair there is no picture of it. The longest finished run of each system, protocol
-and recipe is compared (`compare.png`, from two on), and the newest finished measurements of leaks and of synthetic
-images are shown (`leaks.png`, `gain.png`).
-No screen is needed (`QT_QPA_PLATFORM=offscreen`).
+The study must contain results: Synthesis and Validation show its newest runs, and its newest model diagnoses FILE (by
+default the study's first malignant image). The review shows the first waiting pair, or else the first decided one;
+without pairs there is no picture of it. The comparison shows the longest finished run of each system, protocol and
+recipe (`compare.png`, if there are two or more). `leaks.png` and `gain.png` show the newest finished measurements of
+leaks and of synthetic images. The script needs no screen (`QT_QPA_PLATFORM=offscreen`).
 """
 
 import argparse
@@ -34,14 +33,15 @@ from busapp.gui.runs.runs_list import MOST_COMPARED
 from busapp.gui.validation.measurement_view import MeasurementView
 
 SETTLE_SECONDS = 1.5
-"""Thumbnails and curves are drawn by timers and threads; this long they get before the picture is taken."""
+"""Seconds before a picture is taken, because timers and threads draw thumbnails and curves."""
 
 LONGEST_SECONDS = 60.0
-"""Numbers are resampled in the background; on a busy machine that takes a while. Then the picture is taken as it is."""
+"""Longest time in seconds to wait for numbers that are resampled in the background. Then the picture is taken anyway.
+"""
 
 
 def work_events(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-    """Let the window work for so long, or until something is so."""
+    """Process the window's events for some seconds, or until a condition is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not until():
         app.processEvents()
@@ -49,14 +49,14 @@ def work_events(app: QApplication, seconds: float, until: Callable[[], bool] = l
 
 
 def first_malignant(study: Workspace, folder: Path) -> Path:
-    """A copy of the study's first malignant image, else of its first image, under the name it came with."""
+    """A copy of the study's first malignant image, or else of its first image, with its original name."""
     images = study.catalog.images(kind="real")
     chosen = next((image for image in images if image.class_name == "malignant"), images[0])
     return Path(shutil.copy(study.image_path(chosen), folder / Path(chosen.file).name))
 
 
 def show_review(window: MainWindow) -> bool:
-    """Open the duplicate review at a pair; whether there is one."""
+    """Open the duplicate review at a pair. True if there is a pair."""
     review = window.dataset.review
     window.dataset.open_review()
     if review.pair is None:
@@ -67,7 +67,7 @@ def show_review(window: MainWindow) -> bool:
 
 
 def show_comparison(window: MainWindow, app: QApplication) -> bool:
-    """Set the study's runs side by side, and wait for their differences; whether there are two to compare."""
+    """Compare the study's runs, and wait for their differences. True if there are two or more runs to compare."""
     assert window.workspace is not None
     view = window.validation.compare_view
     ids = [run.id for run in longest_runs(window.workspace)][:MOST_COMPARED]
@@ -80,25 +80,25 @@ def show_comparison(window: MainWindow, app: QApplication) -> bool:
 
 
 def show_leaks(window: MainWindow, app: QApplication) -> bool:
-    """Show what leaks are worth; whether it was measured."""
+    """Show the effect of leaks. True if it was measured."""
     window.validation.show_leaks()
     return is_measured(window.validation.leaks_view, app)
 
 
 def show_gain(window: MainWindow, app: QApplication) -> bool:
-    """Show what synthetic images are worth; whether it was measured."""
+    """Show the effect of synthetic images. True if it was measured."""
     window.validation.show_gain()
     return is_measured(window.validation.gain_view, app)
 
 
 def is_measured(view: MeasurementView[Any], app: QApplication) -> bool:
-    """Wait for the estimate of another measurement; whether there is one to show."""
+    """Wait for the estimate of another measurement. True if a finished one is shown."""
     work_events(app, LONGEST_SECONDS, until=lambda: "Estimating" not in view.plan.text())
     return view.result.isVisible()
 
 
 def main() -> None:
-    """Open the window, walk through the tabs, save a picture of each."""
+    """Open the window, and save a picture of each tab."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")

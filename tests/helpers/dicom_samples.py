@@ -1,4 +1,5 @@
-"""DICOM files made for tests: one function for all, and encoders for what neither pydicom nor Pillow encodes."""
+"""DICOM files for tests: one function writes all of them. Encoders for formats that pydicom and Pillow cannot encode,
+and builders for palettes and regions."""
 
 import io
 from typing import Any
@@ -20,10 +21,10 @@ def dicom_bytes(
     preamble: bool = True,
     **elements: Any,
 ) -> bytes:
-    """A DICOM ultrasound file of `pixels` (n, height, width) or (n, height, width, 3), as `elements` describe them.
+    """A DICOM ultrasound file of `pixels` (n, height, width) or (n, height, width, 3), described by `elements`.
 
-    `frames` are the same pixels already encoded; without them they are written as they are. An element that is None
-    is left out.
+    `frames` are the same pixels already encoded; without `frames` the pixels are written uncompressed. An element that
+    is None is omitted.
     """
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
@@ -78,7 +79,7 @@ def _description(pixels: np.ndarray) -> dict[str, Any]:
 
 
 def encoded(frame: np.ndarray, format_name: str, **options: Any) -> bytes:
-    """One frame as Pillow encodes it ("JPEG", "JPEG2000")."""
+    """One frame encoded by Pillow ("JPEG", "JPEG2000")."""
     stream = io.BytesIO()
     Image.fromarray(frame).save(stream, format_name, **options)
     return stream.getvalue()
@@ -120,3 +121,37 @@ def _difference(value: int) -> str:
     n_bits = abs(value).bit_length()
     remainder = value if value > 0 else value + (1 << n_bits) - 1
     return f"{n_bits:04b}" + (f"{remainder:0{n_bits}b}" if n_bits else "")
+
+
+def palette(bits: int, n_entries: int = 256, first: int = 0, *, big_endian: bool = False) -> dict[str, Any]:
+    """Elements of a palette. From the first entry to the last, red falls, green rises and blue is constant."""
+    ramp = np.linspace(0, 255, n_entries).round().astype(int)
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour, entries in (("Red", 255 - ramp), ("Green", ramp), ("Blue", np.full(n_entries, 77))):
+        order = ">" if big_endian else "<"
+        data = (entries * 257).astype(f"{order}u2") if bits == 16 else entries.astype(np.uint8)
+        packed = data.tobytes()
+        if bits == 8 and big_endian:
+            packed = np.frombuffer(packed, np.uint16).byteswap().tobytes()
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [n_entries % 65536, first, bits]
+        elements[f"{colour}PaletteColorLookupTableData"] = packed
+    return elements
+
+
+def segmented(*words: int) -> dict[str, Any]:
+    """Elements of a palette of 256 entries, whose three colours are segmented tables of these 16-bit words."""
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        elements[f"Segmented{colour}PaletteColorLookupTableData"] = np.array(words, "<u2").tobytes()
+    return elements
+
+
+def region(box: tuple[int, int, int, int], **elements: Any) -> Dataset:
+    """An ultrasound region: left, top, right and bottom in pixels, by default with pixels 0.2 mm wide."""
+    item = Dataset()
+    item.RegionLocationMinX0, item.RegionLocationMinY0, item.RegionLocationMaxX1, item.RegionLocationMaxY1 = box
+    described = {"RegionSpatialFormat": 1, "PhysicalUnitsXDirection": 3, "PhysicalDeltaX": 0.02} | elements
+    for keyword, value in described.items():
+        setattr(item, keyword, value)
+    return item

@@ -1,4 +1,4 @@
-"""The benchmark against the plain way runs, on the same folds and the same images on all sides."""
+"""The benchmark against the plain way runs with the same folds and the same images on all sides."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """Weights like torchvision's file of ImageNet's, of a network that was never trained."""
+    """Weights of an untrained network, in a file like torchvision's ImageNet weights."""
     import torch
 
     from busapp.engine.classifiers.torch_setup import MobileNetV2
@@ -31,9 +31,10 @@ def weights(tmp_path: Path) -> Path:
 def test_all_sides_do_the_same_work(phantom_folder: Path, weights: Path) -> None:
     command = [sys.executable, BENCHMARKS / "crossval_speed.py", "--data", phantom_folder, "--weights", weights]
     command += ["--folds", 2, "--epochs", 1, "--image-size", 64, "--batch-size", 4, "--json", "-"]
+    command += ["--other", BENCHMARKS.parent]
     report = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
     assert report["mode"] == "whole" and report["turns"] == 2
-    assert report["folds_compared"] == 4, "both folds of both jobs"
+    assert report["folds_compared"] == 6, "both folds of all three jobs"
     n, first_step = report["whole_job"]["images"], 4
     assert [sum(sizes) for sizes in report["was_run"]["folds"]] == [n, n]
     reference = report["sides"]["reference"]
@@ -42,13 +43,27 @@ def test_all_sides_do_the_same_work(phantom_folder: Path, weights: Path) -> None
         assert all(side[name] == reference[name] for name in ("threads", "omp_wait_policy"))
         assert side["images_per_second"] == pytest.approx(side["images"]["train"] / side["seconds"]["train"], rel=0.1)
         assert side["peak_mib"] > 100
-    for ratio, side in (("same_work", "full"), ("default", "default")):
-        faster = reference["whole_job_seconds"] / report["sides"][side]["whole_job_seconds"]
-        assert report[f"{ratio}_ratio"] == pytest.approx(faster, rel=0.1)
+    seconds = {side: report["sides"][side]["whole_job_seconds"] for side in report["sides"]}
+    compared = {"same_work": ("reference", "full"), "default": ("reference", "default"), "other": ("other", "default")}
+    for ratio, (slower, faster) in compared.items():
+        assert report[f"{ratio}_ratio"] == pytest.approx(seconds[slower] / seconds[faster], rel=0.1)
         spread = report["spread"][ratio]
         assert 0 < spread["min"] <= spread["median"] <= spread["max"]
     for measured in report["accuracies"].values():
         assert len(measured["by_fold"]) == 2 and 0 <= measured["accuracy"] <= 1
+
+
+def test_another_checkout_without_busapp_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from sides import Plan, Side
+
+    side = Side("other", Plan(tmp_path, tmp_path, ValidateSettings(), [], 0), tmp_path)
+    with pytest.raises(SystemExit, match="other has failed"):
+        side.ready()
+    side.close()
+    assert "busapp" in capfd.readouterr().err
 
 
 def test_a_slice_has_one_image_of_a_group_and_even_folds(

@@ -1,1 +1,1 @@
-"""Near-duplicates, contradicting labels and quality: what is wrong with the images, and what sets it right."""
+"""Near-duplicates, contradicting labels and quality: find problems of the images, and correct them."""

@@ -1,4 +1,4 @@
-"""Lay one picture over a window of another and say how far their speckle agrees.
+"""Align one picture with a window of another, and measure the correlation of their speckle.
 
 Pictures are compared as textures: squares of `SIDE` pixels with brightness and contrast evened out locally, so that
 gain, gamma, equalisation and shading do not matter.
@@ -12,31 +12,32 @@ from PIL import Image
 
 Floats = npt.NDArray[np.float32]
 Texture = npt.NDArray[np.int8]
-"""int8 (…, SIDE, SIDE): grey values less their local mean, over their local deviation, times `UNIT`."""
+"""int8 (…, SIDE, SIDE): grey values minus their local mean, divided by their local deviation, times `UNIT`."""
 Windows = npt.NDArray[np.float32]
-"""float32 (n, 4): top, bottom, left, right of what is shown, as fractions of the larger picture's sides."""
+"""float32 (n, 4): top, bottom, left, right of the visible part, as fractions of the larger picture's sides."""
 
 SIDE: Final = 128
 UNIT: Final = 50.0
 _LIMIT: Final = 2.5
-"""Local deviations at which textures are cut off, so that burned-in marks weigh no more than speckle."""
+"""Textures are clipped at this many local deviations, so that burned-in marks weigh no more than speckle."""
 _REACH: Final = 8.0
-"""Pixels that count as local: the standard deviation of a Gaussian."""
+"""Size of the local neighbourhood in pixels: the standard deviation of a Gaussian."""
 _LEAST_DEVIATION: Final = 4.0
-"""Grey values (0 to 255), so that faint noise is not made as strong as speckle."""
+"""Grey values (0 to 255). The local deviation is never smaller, so that faint noise does not become as strong as
+speckle."""
 
 BLOCK: Final = 16
 _FINE: Final = 3.0
-"""Pixels: what varies over more is no speckle. The standard deviation of a Gaussian."""
+"""Standard deviation of a Gaussian in pixels. Coarser variation is not speckle."""
 _LEAST_SPECKLE: Final = 0.05 * UNIT
 _LEAST_EVENNESS: Final = 0.5
-"""Blocks of tissue have speckle all over: the square of its mean size is a larger part of its mean square, 0.64 for
-Gaussian noise. Others lie at the outline of the scan, which all pictures of one probe have in common, or at the wall of
-a cyst, where unrelated ones can be made to agree."""
+"""Least evenness of a block of tissue: the squared mean of its absolute values, divided by its mean square. It is 0.64
+for Gaussian noise, because speckle covers the whole block. It is lower at the outline of the scan, which all pictures
+of one probe share, and at the wall of a cyst, where unrelated pictures can be aligned so that they correlate."""
 _LEAST_BLOCKS: Final = 16
-"""Of 64: with fewer blocks of tissue in both pictures nothing is said."""
+"""Of 64 blocks. With fewer blocks of tissue in both pictures the correlation is unknown."""
 DISAGREEING: Final = 0.5
-"""A block whose speckle correlates less than this shows something else: a mark, a text."""
+"""A block whose speckle correlates less than this shows something else: a mark or text."""
 
 
 def texture(grey: Image.Image) -> Texture:
@@ -51,8 +52,8 @@ def texture(grey: Image.Image) -> Texture:
 
 
 def resampling(start: Floats, end: Floats, size: int) -> Floats:
-    """Matrices that resample the part from `start` to `end` (n, fractions of a side of `size` samples) to the whole
-    side, linear, 0 outside: float32 (n, size, size)."""
+    """Matrices that stretch the part from `start` to `end` (n,) to the whole side by linear interpolation, with 0
+    outside: float32 (n, size, size). `start` and `end` are fractions of a side of `size` samples."""
     along = ((np.arange(size) + 0.5) / size).astype(np.float32)
     positions = (start[:, None] + (end - start)[:, None] * along) * size - 0.5
     weights: Floats = np.maximum(0, 1 - np.abs(positions[:, :, None] - np.arange(size, dtype=np.float32)))
@@ -60,7 +61,7 @@ def resampling(start: Floats, end: Floats, size: int) -> Floats:
 
 
 def show(pictures: Floats, windows: Windows) -> Floats:
-    """What the windows show of the pictures (n, size, size): the same shape."""
+    """The parts of the pictures (n, size, size) in their windows, enlarged to the same shape."""
     size = pictures.shape[1]
     rows = resampling(windows[:, 0], windows[:, 1], size)
     columns = resampling(windows[:, 2], windows[:, 3], size)
@@ -69,22 +70,22 @@ def show(pictures: Floats, windows: Windows) -> Floats:
 
 
 def halved(pictures: Floats) -> Floats:
-    """Means of squares of two pixels: (n, size / 2, size / 2) of (n, size, size)."""
+    """Pictures (n, size, size) reduced to half their size by averaging 2×2 pixels: (n, size / 2, size / 2)."""
     rows = pictures[:, 0::2] + pictures[:, 1::2]
     means: Floats = (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
     return means
 
 
 def align(large: Floats, small: Floats, windows: Windows, steps: int) -> Windows:
-    """Move the windows so that what they show of the large pictures resembles the small ones most.
+    """Move the windows so that their parts of the large pictures resemble the small pictures as much as possible.
 
-    Gauss-Newton on the four sides of each window, the gain between the two pictures fitted along (Lucas and Kanade
-    1981; Evangelidis and Psarakis 2008 for the gain). A window must begin within about a wavelength of the texture.
+    Gauss-Newton on the four sides of each window, which also fits the gain between the two pictures (Lucas and Kanade
+    1981; Evangelidis and Psarakis 2008 for the gain). A window must start within about a wavelength of the texture.
 
     Args:
         large, small: float32 (n, size, size) each.
-        windows: where to begin.
-        steps: how often to move.
+        windows: the starting windows.
+        steps: the number of Gauss-Newton steps.
     """
     for _ in range(steps):
         windows = windows + _move(large, small, windows)
@@ -107,7 +108,7 @@ def _move(large: Floats, small: Floats, windows: Windows) -> Windows:
     lengths = np.linalg.norm(flat, axis=1, keepdims=True) + 1e-3
     unit = flat / lengths
     gain = np.maximum((unit * wanted).sum(axis=1, keepdims=True) / lengths, 0.2)
-    slopes -= (slopes @ unit[:, :, None]) * unit[:, None, :]  # what the gain explains says nothing of the place
+    slopes -= (slopes @ unit[:, :, None]) * unit[:, None, :]  # the part that the gain explains does not tell the place
     slopes *= gain[:, :, None]
     normal = slopes @ slopes.transpose(0, 2, 1)
     damping = 1e-3 * np.trace(normal, axis1=1, axis2=2) / 4 + 1e-3
@@ -118,22 +119,22 @@ def _move(large: Floats, small: Floats, windows: Windows) -> Windows:
 
 
 def correlation(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Floats:
-    """Of each picture with its counterpart: float32 (n,), -1 to 1; 0 where one is even."""
+    """The correlation of each picture with its counterpart: float32 (n,), -1 to 1; 0 if one of them is even."""
     a, b = (_centred(pictures.reshape(len(pictures), -1).astype(np.float32)) for pictures in (first, second))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     result: Floats = (a * b).sum(axis=1) / np.maximum(lengths, 1e-3)
     return result
 
 
-def agreement(large: Floats, small: Floats, windows: Windows) -> tuple[Floats, Floats]:
-    """How far the speckle agrees once the pictures (n, SIDE, SIDE) are laid over each other.
+def speckle_correlation(large: Floats, small: Floats, windows: Windows) -> tuple[Floats, Floats]:
+    """The correlation of the speckle of aligned pictures (n, SIDE, SIDE).
 
-    The median over blocks of 16×16 pixels decides, so that callipers, arrows and text in fewer than half of them
-    do not.
+    It is the median over blocks of 16×16 pixels, so that callipers, arrows and text in fewer than half of the blocks
+    have no influence.
 
     Returns:
-        The median correlation of the blocks (n,), -1 to 1, NaN where too few of them show tissue in both; and the
-        share of blocks that disagree (n,), 0 to 1.
+        The median correlation of the blocks (n,), -1 to 1, NaN if too few blocks show tissue in both pictures; and
+        the share of blocks that correlate less than `DISAGREEING` (n,), 0 to 1.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -1,6 +1,6 @@
-"""Cover what is burned into a picture: a patient's name before it is shared, callipers before it is learned from.
+"""Cover burned-in marks of a picture: a patient's name before sharing, callipers before training.
 
-The imported content stays in the study; training, diagnosis, thumbnails and exports use the covered one.
+The imported content stays in the study. Training, diagnosis, thumbnails and exports use the covered picture.
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -14,7 +14,7 @@ from PIL import Image
 
 from busapp.engine.catalog import Cover, ImageRecord
 from busapp.engine.contract.dataset import CoverResult
-from busapp.engine.curation.quality import examine
+from busapp.engine.curation.quality import assess_quality
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.images.marks import Box, Mark, find_marks
 from busapp.engine.images.preprocessing import decode, read_image
@@ -27,14 +27,15 @@ from busapp.engine.utils.words import many
 from busapp.errors import BadInput, NotEnoughImages
 
 MAX_MADE_UP: Final = 100_000
-"""Pixels that are filled from their surroundings at most, in all areas together, and never more than half of the
-picture: more would be tissue that nobody has seen. So many take a core 0.4 s."""
+"""Most pixels of a picture that are filled from their surroundings, in all areas together. More than half of the
+picture is never filled. More would be invented tissue. This number takes a core 0.4 s."""
 HALO: Final = 0.2
-"""Text is covered so many of its heights further: its outline and what JPEG makes of its edges would still tell it."""
+"""Margin around covered text, as a fraction of its height: its outline and the JPEG artefacts at its edges could
+otherwise still be read."""
 
 
 def suggest(picture: Image.Image) -> list[Mark]:
-    """What may have to be covered (see `marks.py`), with boxes that hold text and its halo."""
+    """Marks to cover, as suggestions (see `marks.py`). The boxes of texts include the halo."""
     return [
         _with_halo(mark, picture) if mark.kind == "text" else mark
         for mark in find_marks(np.asarray(picture.convert("L")))
@@ -49,19 +50,19 @@ def _with_halo(mark: Mark, picture: Image.Image) -> Mark:
 
 
 def covered(picture: Image.Image, boxes: Iterable[Box], fill: Fill) -> Image.Image:
-    """The picture with these boxes covered: a new RGB image without metadata. Nothing that was in them has any part
-    in it; what lies outside of the picture is ignored.
+    """The picture with these boxes covered: a new RGB image without metadata. Nothing in it depends on the old content
+    of the boxes. Parts of boxes outside the picture are ignored.
 
-    "black", the default everywhere: what is covered is plainly gone. "surroundings": a membrane is spanned over the
-    rim of each area, so that every pixel is the mean of its neighbours (harmonic inpainting). Such pixels are made
-    up: there is no speckle in them, and nothing may be diagnosed or measured there. Left out of 10 BUSI images and put
-    back this way, squares of 25 pixels were 17 grey levels off, lines of 200 by 20 pixels 20; biharmonic inpainting
-    was off by 17 and 23.
+    Fill "black", the default everywhere: the covered content is plainly gone. Fill "surroundings": a membrane spans
+    the rim of each area, so that every pixel is the mean of its neighbours (harmonic inpainting). Such pixels are
+    invented: they contain no speckle, and nothing may be diagnosed or measured there. On 10 BUSI images, squares of 25
+    pixels filled this way were off by 17 grey levels, and lines of 200 by 20 pixels by 20. Biharmonic inpainting was
+    off by 17 and 23.
 
     Source: Chan & Shen 2002, "Mathematical models for local nontexture inpaintings", SIAM J. Appl. Math. 62:1019.
 
     Raises:
-        BadInput: more is to be filled from its surroundings than `MAX_MADE_UP` or half of the picture.
+        BadInput: more than `MAX_MADE_UP` pixels, or half of the picture, would be filled from the surroundings.
     """
     pixels = np.array(picture.convert("RGB"))
     hidden = np.zeros(pixels.shape[:2], bool)
@@ -77,7 +78,7 @@ def covered(picture: Image.Image, boxes: Iterable[Box], fill: Fill) -> Image.Ima
 
 
 def _membrane(pixels: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """The values (n, 3) of the hidden pixels that solve Laplace's equation. At the picture's edge it is free."""
+    """The values (n, 3) of the hidden pixels that solve Laplace's equation, free at the picture's edge."""
     from scipy.sparse import coo_array
     from scipy.sparse.linalg import splu
 
@@ -103,27 +104,27 @@ def _membrane(pixels: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_]) -> n
 
 
 def cover_image(workspace: Workspace, image: ImageRecord, boxes: Sequence[Box], fill: Fill) -> None:
-    """Cover boxes of an image of the study, in addition to what is covered in it already. Its lesion mask stays. Can
-    be undone.
+    """Cover boxes of an image of the study, in addition to those already covered. Its lesion mask stays. The user can
+    undo this.
 
     Raises:
-        UnreadableImage: the stored bytes are no picture (any more).
-        BadInput: as `covered`; or the image was changed since `image` was read from the catalog.
+        UnreadableImage: the stored bytes are not (or no longer) a picture.
+        BadInput: see `covered`; or the image was changed since `image` was read from the catalog.
         NoSpace: the disk is full; nothing is changed.
     """
     what = f"{many(len(boxes), 'area')} covered"
     cover = _store(workspace, image, read_image(workspace.image_path(image)), boxes, fill)
     if not workspace.catalog.cover([cover], lambda _: f"{image.file}: {what}"):
-        raise BadInput(_CHANGED, file=image.file, remedy="Close the image and look at it again.")
+        raise BadInput(_CHANGED, file=image.file, remedy="Close the image and open it again.")
 
 
-_CHANGED: Final = "It was changed meanwhile, or another image of its name has the same picture"
+_CHANGED: Final = "It was changed meanwhile, or another image with its name has the same picture"
 
 
 def _store(workspace: Workspace, image: ImageRecord, picture: Image.Image, boxes: Iterable[Box], fill: Fill) -> Cover:
-    """Keep the covered picture, and look for what may be wrong with it."""
+    """Store the covered picture, and assess its quality."""
     content = png(covered(picture, boxes, fill))
-    flags = examine(content, decode(content, file=image.file)).flags
+    flags = assess_quality(content, decode(content, file=image.file)).flags
     return Cover(image, workspace.store_image(content, ".png"), ".png", flags)
 
 
@@ -131,24 +132,24 @@ def _store(workspace: Workspace, image: ImageRecord, picture: Image.Image, boxes
 
 
 def cover_text(workspace: Workspace, settings: CoverSettings, run: Run) -> Job:
-    """The job `cover`: cover the text that is found in each of the images, as one change of the dataset at the end.
-    A cancelled job changes nothing.
+    """The job `cover`: cover the text that is found in each image, as one change of the dataset at the end. A
+    cancelled job changes nothing.
 
-    What is found is not all that is there, and not all of it is text: the images want to be looked through. An image
-    that cannot be read, has too much text to be filled, or is changed meanwhile is `Skipped`.
+    The search misses some text, and finds some marks that are not text. So a person should check the images. An image
+    is `Skipped` if it cannot be read, has too much text to be filled, or is changed while the job runs.
 
-    The result holds `covered` and `areas` (how many images, and boxes in them), `ids` (the images covered), `with_text`
-    (those of them in which there still seems to be text), `without_text` (images in which none was found) and
-    `skipped` ([{file, reason}]).
+    The result contains `covered` and `areas` (the number of covered images, and of boxes in them), `ids` (the covered
+    images), `with_text` (covered images that still seem to contain text), `without_text` (images in which no text was
+    found) and `skipped` ([{file, reason}]).
 
     Raises:
-        NotEnoughImages: none is asked for, and none has the flag `text`.
+        NotEnoughImages: no image is chosen, and none has the flag `text`.
     """
     wanted = set(settings.ids or (i for i, flags in workspace.catalog.flags().items() if "text" in flags))
     images = [image for image in workspace.catalog.images() if image.id in wanted]
     if not images:
-        remedy = "Check the images first, or choose some."
-        raise NotEnoughImages("No image is known to have text burned in", file=workspace.root, remedy=remedy)
+        remedy = "Check the images first, or select the images to cover."
+        raise NotEnoughImages("No image is flagged for burned-in text", file=workspace.root, remedy=remedy)
     found, skipped = yield from _cover_all(workspace, images, settings.fill)
     done = workspace.catalog.cover([cover for cover, _ in found], lambda n: f"Text covered in {many(n, 'image')}")
     changed = [Skipped(cover.image.file, _CHANGED) for cover, _ in found if cover.image.id not in done]
@@ -166,7 +167,7 @@ def cover_text(workspace: Workspace, settings: CoverSettings, run: Run) -> Job:
 
 
 _Found = list[tuple[Cover, int]]
-"""New contents, each with how many boxes are covered in it."""
+"""New contents, each with the number of boxes covered in it."""
 
 
 def _cover_all(

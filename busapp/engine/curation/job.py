@@ -1,8 +1,8 @@
 """Find near-duplicates, contradicting labels and doubtful images.
 
-BUSI holds the same picture several times over, mirrored, cropped or with other callipers, and some of them under
-two classes (Pawłowska et al. 2023, Data in Brief 48:109247). Whoever splits such pictures between training and test
-measures memory, so `strict` keeps groups whole and sets conflicts aside.
+BUSI contains some pictures several times, mirrored, cropped or with other callipers, and some of these under two
+classes (Pawłowska et al. 2023, Data in Brief 48:109247). A split of such pictures between training and test measures
+memory. So `strict` keeps groups whole and sets conflicts aside.
 """
 
 from collections import defaultdict
@@ -11,8 +11,8 @@ from contextlib import closing
 
 from busapp.engine.catalog import FoundPair, ImageRecord
 from busapp.engine.contract.dataset import CatalogFindings, CurateResult, CurateThresholds
-from busapp.engine.curation.duplicates import PARTS, Found, Signatures, find_pairs
-from busapp.engine.curation.quality import Examined, examine
+from busapp.engine.curation.duplicates import PARTS, DuplicatePair, Signatures, find_pairs
+from busapp.engine.curation.quality import Quality, assess_quality
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.images.preprocessing import decode, read_content, read_image
 from busapp.engine.settings import CurateSettings
@@ -24,23 +24,23 @@ from busapp.errors import NotEnoughImages, UnreadableImage
 
 
 def is_curated(workspace: Workspace) -> bool:
-    """Whether curation has seen every real image of the study, so that its groups can be relied on."""
+    """True if curation has checked every real image of the study, so that its groups are reliable."""
     return all(image.checked for image in workspace.catalog.images(kind="real"))
 
 
 def curated_first(workspace: Workspace, run: Run) -> Job:
-    """Curate the study for a run whose groups must be known, where that was not done. Any protocol needs them: one
-    keeps them whole, the other counts those it splits."""
+    """Curate the study before a run that needs its groups, unless that is done. Both protocols need groups: one keeps
+    them whole, the other counts those that it splits."""
     if not is_curated(workspace):
-        yield Note("The study is curated first: near-duplicates have to be known.")
+        yield Note("The study is curated first, because a run needs to know its near-duplicates.")
         yield from check_images(workspace, _last_curation(workspace))
-        # What it measures, it measures on the dataset as it is now, which its own check must not seem to have changed.
+        # The run measures the dataset as it is now. Its own check must not look like a later change of the dataset.
         run.info.dataset, run.info.revision = workspace.catalog.fingerprint(), workspace.catalog.revision()
         run.save()
 
 
 def _last_curation(workspace: Workspace) -> CurateSettings:
-    """The thresholds that the user chose last: new images are no reason to group the old ones by others."""
+    """The thresholds that the user chose last, so that new images do not change how the old ones are grouped."""
     for run in workspace.runs("curate"):
         if run.info.state == "finished":
             return CurateSettings.model_validate(run.info.settings)
@@ -48,25 +48,25 @@ def _last_curation(workspace: Workspace) -> CurateSettings:
 
 
 def curate(workspace: Workspace, settings: CurateSettings, run: Run) -> Job:
-    """The job `curate`: what `check_images` does, ended by `Finished` with its result."""
+    """The job `curate`: run `check_images`, and end with its result in `Finished`."""
     yield Finished(dict((yield from check_images(workspace, settings))))
 
 
 def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Event, None, CurateResult]:
     """Find near-duplicates (see `duplicates.py`) and doubtful images (see `quality.py`) among the real images.
 
-    The catalog makes groups of the pairs, minding what the user said of them and whose patients the images are of. A
-    conflict is a pair with different classes. Nothing is set aside here; what was found before is replaced in one
-    step at the end.
+    The catalog forms groups from the pairs, the user's verdicts and the patients of the images. A conflict is a pair
+    with different classes. No image is set aside. One step at the end replaces the earlier results.
 
-    Of an image in which something was covered, the imported picture is compared, and the covered one examined. One
-    that cannot be read is `Skipped` and flagged `unreadable`; it resembles nothing but its own bytes.
+    If a part of an image is covered, duplicates are searched in the imported picture, and quality is assessed on the
+    covered one. An image that cannot be read is `Skipped` and flagged `unreadable`. It matches only files with the
+    same bytes.
 
     Returns:
-        `n_images`, `n_groups` (single images too), `n_pairs`, `groups` (those of several images), `conflicts` and
-        `flags`, as in the contract of `busapp curate --json`, of what the catalog then says: without the pairs that
-        the user called different. Images of one name cannot be told apart there and share their flags. `settings`
-        are the thresholds.
+        The state of the catalog afterwards, as in the contract of `busapp curate --json`: `n_images`, `n_groups`
+        (including single images), `n_pairs`, `groups` (of several images), `conflicts` and `flags`. Pairs that the
+        user called different are not included. Images with the same name share their flags, because the contract
+        cannot tell them apart. `settings` are the thresholds.
 
     Raises:
         NotEnoughImages: the study has no real image.
@@ -93,19 +93,19 @@ def check_images(workspace: Workspace, settings: CurateSettings) -> Generator[Ev
 
 def _look(
     workspace: Workspace, images: Sequence[ImageRecord], signatures: Signatures
-) -> Generator[Event, None, dict[int, Examined | None]]:
-    """Examine each image and put its signature; what was found by image id, None for images that cannot be read."""
+) -> Generator[Event, None, dict[int, Quality | None]]:
+    """Assess each image and store its signature. Returns the quality by image id, None for unreadable images."""
 
-    def look(number: int) -> Examined:
+    def look(number: int) -> Quality:
         image = images[number]
         path = workspace.image_path(image)
         content = read_content(path)
         picture = decode(content, file=path)
-        # However much was covered in it, it is the frame that it was: it stays with those that show the same.
+        # A covered image still shows the same frame, so it stays in the group of its imported picture.
         signatures.put(number, picture if image.original is None else read_image(workspace.imported_path(image)))
-        return examine(content, picture)
+        return assess_quality(content, picture)
 
-    found: dict[int, Examined | None] = {}
+    found: dict[int, Quality | None] = {}
     with closing(in_order(look, range(len(images)), "looking")) as looking:
         for answer in looking:
             if answer is not None:
@@ -116,13 +116,13 @@ def _look(
                 except UnreadableImage as error:
                     found[image.id] = None
                     yield Skipped(image.file, error.what)
-            what = f"looked at {len(found)} of {len(images)} images"
+            what = f"checked {len(found)} of {len(images)} images"
             yield Progress(PARTS * len(found) // len(images), 2 * PARTS, what)
     return found
 
 
-def _second_half(comparing: Generator[Event, None, list[Found]]) -> Generator[Event, None, list[Found]]:
-    """The same events, their progress moved behind that of looking."""
+def _second_half(comparing: Generator[Event, None, list[DuplicatePair]]) -> Generator[Event, None, list[DuplicatePair]]:
+    """The same events, with their progress moved to the second half, after the check of the images."""
 
     def moved(event: Event) -> Event:
         return Progress(PARTS + event.done, 2 * PARTS, event.what) if isinstance(event, Progress) else event
@@ -131,7 +131,7 @@ def _second_half(comparing: Generator[Event, None, list[Found]]) -> Generator[Ev
 
 
 def _described(workspace: Workspace) -> CatalogFindings:
-    """What the catalog says of the real images, under the names of the contract."""
+    """The catalog's groups, pairs, conflicts and flags of the real images, under the names of the contract."""
     images = workspace.catalog.images(kind="real")
     files = {image.id: image.file for image in images}
     members: defaultdict[int, list[ImageRecord]] = defaultdict(list)
@@ -152,7 +152,7 @@ def _described(workspace: Workspace) -> CatalogFindings:
 
 
 def _flags_by_file(files: Mapping[int, str], flags: Mapping[int, Sequence[str]]) -> dict[str, list[str]]:
-    """Flags by file name. Images of different contents can carry one name."""
+    """Flags by file name. Different images can have the same name."""
     by_file: defaultdict[str, set[str]] = defaultdict(set)
     for image_id, file in files.items():
         if flags.get(image_id):

@@ -1,7 +1,7 @@
-"""What is measured of each image, and why an image may be unfit: its quality flags.
+"""The quality of an image: its measures, and flags with the reasons why it may be unfit.
 
-Each threshold stands beside the flag that it decides, with what it was measured on. `text` and `callipers` are what
-`marks.py` finds, and have theirs there; `channels` is read from the header and has none.
+Each threshold is documented with its flag and with the data that it was measured on. The flags `text` and `callipers`
+come from `marks.py`, with the thresholds there. `channels` is read from the header and has no threshold.
 """
 
 import io
@@ -17,20 +17,20 @@ from busapp.engine.images.marks import Grey, find_marks
 from busapp.engine.utils.quiet import no_warnings
 
 FLAGS: Final = {
-    "blank": "Nearly blank: there is no picture to speak of.",
+    "blank": "Nearly blank: hardly anything is visible.",
     "blur": "Blurred: speckle and edges are washed out.",
     "callipers": "Measuring crosses are drawn over the picture.",
     "channels": "Stored with other channels or another depth than 8-bit grey or RGB.",
     "colour": "Colour: Doppler, or coloured marks.",
-    "margins": "Much of the picture is empty: a frame around the scan, or nothing but black below it.",
+    "margins": "Much of the picture is empty: a frame around the scan, or only black below it.",
     "text": "Letters or numbers are burned in: they may name the patient.",
     "tiny": "Tiny: a side has fewer than 64 pixels.",
     "unreadable": "The file cannot be read as an image.",
 }
-"""Every flag, with what it says to people. `unreadable` is given by whoever failed to decode the file."""
+"""Every flag with its explanation for people. The caller that fails to decode a file gives `unreadable`."""
 
 SIDE: Final = 256
-"""Coverage, colour, texture and blur are measured with the longer side brought down to this many pixels."""
+"""Coverage, colour, texture and blur are measured with the longer side reduced to this many pixels."""
 
 TINY_SIDE: Final = 64
 """`tiny`: the shorter side has fewer pixels."""
@@ -38,35 +38,36 @@ BLANK_DEVIATION: Final = 4.0
 """`blank`: the grey values (0 to 255) have a smaller standard deviation. BUSI's lowest is 27."""
 COLOUR_SPREAD: Final = 32
 COLOUR_SHARE: Final = 5e-4
-"""`colour`: in more than this share of the pixels the channels lie further apart than `COLOUR_SPREAD`: Doppler or
-coloured callipers. Eight of BUSI's 780 images."""
+"""`colour`: in more than this share of the pixels the channels differ by more than `COLOUR_SPREAD`. The cause is
+Doppler or coloured callipers. Eight of BUSI's 780 images."""
 BLUR_RATIO: Final = 0.01
-"""`blur`: the variance of the Laplacian is a smaller part of the grey values' variance. BUSI's lowest is 0.033;
-blurred by a Gaussian of 2 pixels, 19 of 20 of its images fall below 0.007."""
+"""`blur`: the variance of the Laplacian, divided by the variance of the grey values, is smaller. BUSI's lowest is
+0.033. After a Gaussian blur of 2 pixels, 19 of 20 of its images fall below 0.007."""
 CELL: Final = 8
 CELL_SPREAD: Final = 4
-"""A cell of 8×8 pixels is empty if its grey values lie no further apart than this: speckle always does."""
+"""A cell of 8×8 pixels is empty if its grey values differ by at most this. Speckle always differs by more."""
 TEXT_CELLS: Final = 3
-"""Textured stripes with fewer cells than this across are text in the frame, not scan."""
+"""Textured stripes that are narrower than this many cells are text in the frame, not scan."""
 MARGIN_COVERAGE: Final = 0.75
-"""`margins`: the scan covers a smaller share of the picture. Four of BUSI's 780 images, black below; 95% cover 0.97."""
+"""`margins`: the scan covers a smaller share of the picture. Four of BUSI's 780 images, which are black below the scan;
+in 95% of them the scan covers 0.97 or more."""
 GREY_LEVELS: Final = 32
-"""Grey levels of the co-occurrence matrix behind `texture`, whose entropy is therefore at most 10 bits."""
+"""Grey levels of the co-occurrence matrix behind `texture`. Its entropy is therefore at most 10 bits."""
 
 
-class Examined(NamedTuple):
-    """What `examine` found: flags, of `FLAGS`, in the alphabet's order, and the measures."""
+class Quality(NamedTuple):
+    """The flags of an image (keys of `FLAGS`, in alphabetical order), and its measures."""
 
     flags: list[str]
     measures: Measures
 
 
-def examine(content: bytes, picture: Image.Image) -> Examined:
-    """Measure an image and say why it may be unfit.
+def assess_quality(content: bytes, picture: Image.Image) -> Quality:
+    """Measure an image, and flag the reasons why it may be unfit.
 
     Args:
-        content: the stored bytes, whose header says how the image is stored.
-        picture: what `preprocessing.decode` made of them: 8-bit RGB, any size.
+        content: the stored bytes. Their header tells the storage format.
+        picture: the same image from `preprocessing.decode`: 8-bit RGB, any size.
     """
     grey = picture.convert("L")
     small_grey = np.asarray(_reduced(grey))
@@ -92,18 +93,18 @@ def examine(content: bytes, picture: Image.Image) -> Examined:
     }
     if found["blank"]:
         found["blur"] = found["margins"] = False  # an empty picture is neither sharp nor framed
-    return Examined([flag for flag, holds in found.items() if holds], measures)
+    return Quality([flag for flag, holds in found.items() if holds], measures)
 
 
 def _has_odd_channels(content: bytes) -> bool:
-    with no_warnings():  # decoding has spoken of whatever is odd in the file
+    with no_warnings():  # decoding has already reported whatever is odd in the file
         image = Image.open(io.BytesIO(content))
     if "transparency" in image.info:
         return True
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
         return bool(np.ptp(palette, axis=1).any())
-    # Pillow hands channels of 2, 4, 5 and 16 bits out as 8-bit ones; only its decoder's arguments tell ("RGB;16B").
+    # Pillow returns channels of 2, 4, 5 and 16 bits as 8-bit ones. Only its decoder's arguments name them ("RGB;16B").
     other_depth = re.search(r";(2|4|15|16)(?!\d)", str(image.tile))
     return image.mode not in ("L", "RGB") or other_depth is not None
 
@@ -115,7 +116,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
 
 
 def _channel_spread(picture: Image.Image) -> Image.Image:
-    """How far the largest and the smallest of the three channels lie apart: 8-bit, black where the picture is grey."""
+    """The difference of the largest and the smallest of the three channels: 8-bit, black where the picture is grey."""
     red, green, blue = picture.split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     smallest = ImageChops.darker(ImageChops.darker(red, green), blue)
@@ -123,8 +124,8 @@ def _channel_spread(picture: Image.Image) -> Image.Image:
 
 
 def _coverage(grey: Grey) -> float:
-    """The share of a picture that the scan's convex hull covers: sectors and trapezoids are convex, and shadows within
-    them belong to the scan. Lines of text in the frame are no part of it."""
+    """The share of a picture inside the scan's convex hull. Sectors and trapezoids are convex, and shadows inside them
+    belong to the scan. Lines of text in the frame are not included."""
     from scipy.ndimage import binary_opening, label
 
     height, width = (side // CELL for side in grey.shape)
@@ -141,7 +142,7 @@ def _coverage(grey: Grey) -> float:
 
 
 def _hull_area(cells: npt.NDArray[np.bool_]) -> float:
-    """The area of the convex hull of the cells that are true, of which there is at least one, in cells."""
+    """The area of the convex hull of the true cells (at least one), in cells."""
     from scipy.spatial import ConvexHull
 
     (rows,) = np.nonzero(cells.any(axis=1))
@@ -152,7 +153,7 @@ def _hull_area(cells: npt.NDArray[np.bool_]) -> float:
 
 
 def _colourfulness(picture: Image.Image) -> float:
-    """0 for grey, about 15 where there is slightly, 109 where there is extremely much colour.
+    """Colourfulness: 0 for grey, about 15 for slightly coloured, 109 for extremely coloured pictures.
 
     Source: Hasler & Süsstrunk 2003, "Measuring colourfulness in natural images", Proc. SPIE 5007:87-95.
     """
@@ -162,7 +163,7 @@ def _colourfulness(picture: Image.Image) -> float:
 
 
 def _texture(grey: Grey) -> float:
-    """Haralick's entropy in bits of the symmetric co-occurrences of neighbours, to the right and below.
+    """Haralick's entropy, in bits, of the symmetric co-occurrences of neighbours to the right and below.
 
     Source: Haralick, Shanmugam & Dinstein 1973, "Textural features for image classification", IEEE Trans. SMC 3:610.
     """

@@ -1,4 +1,4 @@
-"""Two pictures of one frame side by side, and laid over each other to see where they differ."""
+"""Show two pictures of one frame side by side, and overlay them to see their differences."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,9 +11,9 @@ from busapp.engine.curation import alignment
 from busapp.engine.curation.alignment import Floats
 
 LONGEST_SIDE: Final = 1024
-"""Pixels; larger pictures are shown smaller, both by the same factor."""
+"""Pixels. Larger pictures are reduced, both by the same factor."""
 _STARTS: Final = (0.0, 0.11, 0.22, 0.33)
-"""Where a window may begin, and how far from the end it may end, as fractions of a side."""
+"""Possible distances of a window from either end of a side, as fractions of the side."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -21,11 +21,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Two pictures, RGB, on black grounds of one size, at the scale at which they show the same.
+    """Two RGB pictures on black grounds of one size, at the same scale.
 
-    `brought` is the second one brought onto the first: of the same size, mirrored where it has to be.
-    `difference` is the absolute difference of the grey values of `first` and `brought`: uint8 (height, width), 0
-    outside of where both have pixels. `mean` is its mean there.
+    `brought` is the second picture aligned with the first: of the same size, mirrored if necessary.
+    `difference` is the absolute difference of the grey values of `first` and `brought`: uint8 (height, width). It is 0
+    where one of them has no pixels. `mean` is the mean of `difference` where both have pixels.
     """
 
     first: Image.Image
@@ -36,13 +36,13 @@ class SideBySide:
 
 
 def side_by_side(first: Image.Image, second: Image.Image, *, mirrored: bool, cropped: bool) -> SideBySide:
-    """Lay `second` over `first`.
+    """Overlay `first` with `second`.
 
     Args:
         first, second: RGB, of any sizes.
-        mirrored: the second one shows the frame the other way round.
-        cropped: one of them shows only a part of the other; which, and which part, is found by their speckle
-            (`alignment.py`). Otherwise both show the same part, however large they are.
+        mirrored: the second one shows the frame mirrored.
+        cropped: one of them shows only a part of the other. Their speckle tells which one, and which part
+            (`alignment.py`). Otherwise both show the same part, at any size.
     """
     turned = ImageOps.mirror(second) if mirrored else second
     first_place, second_place = _places(first, turned, cropped)
@@ -75,7 +75,7 @@ def _on_ground(picture: Image.Image, place: tuple[int, int, int, int], size: tup
 
 
 def _places(first: Image.Image, second: Image.Image, cropped: bool) -> tuple[Box, Box]:
-    """Where both lie on a common ground, at the finer one's scale."""
+    """The boxes of both pictures on a common ground, at the scale of the finer one."""
     if cropped:
         textures = [alignment.texture(picture.convert("L")).astype(np.float32)[None] for picture in (first, second)]
         (window, fit), (other, other_fit) = _best_window(*textures), _best_window(*reversed(textures))
@@ -88,7 +88,7 @@ def _places(first: Image.Image, second: Image.Image, cropped: bool) -> tuple[Box
 
 
 def _window_places(large: Image.Image, small: Image.Image, window: Floats) -> tuple[Box, Box]:
-    """The large picture whole, and the small one where its window is."""
+    """The box of the whole large picture, and that of the small one at its window."""
     top, bottom, left, right = (float(edge) for edge in window)
     across = small.width / max(right - left, 0.05)
     factor = max(1.0, across / large.width)
@@ -97,7 +97,7 @@ def _window_places(large: Image.Image, small: Image.Image, window: Floats) -> tu
 
 
 def _best_window(large: Floats, small: Floats) -> tuple[Floats, float]:
-    """The window (4,) of the large texture (1, SIDE, SIDE) that shows what the small one does; how well, -1 to 1."""
+    """The window (4,) of the large texture (1, SIDE, SIDE) that fits the small one best; its correlation, -1 to 1."""
     parts = [(start, 1 - end) for start in _STARTS for end in _STARTS if start + end <= max(_STARTS)]
     windows = np.array([(*down, *along) for down in parts for along in parts], np.float32)
     middle = [alignment.halved(texture) for texture in (large, small)]

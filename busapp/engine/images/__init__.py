@@ -1,1 +1,1 @@
-"""From a file to pixels and back: preprocessing, DICOM, loops, burned-in marks. Knows nothing of a study."""
+"""From a file to pixels and back: preprocessing, DICOM, loops, burned-in marks. Independent of any study."""

@@ -1,8 +1,8 @@
-"""Ultrasound pictures out of DICOM files, and nothing that says whose they are.
+"""Read ultrasound pictures from DICOM files, without anything that identifies the patient.
 
-`DicomHeader.patient`, `.instance` and `.identifiers` are the only identifiers that leave this module; a caller hashes
-the first two (`busapp.engine.study.patients`), looks for the others where they must not be, and keeps nothing else.
-Sentences for people name no value of the file but its modality, its size and how it is compressed.
+`DicomHeader.patient`, `.instance` and `.identifiers` are the only identifiers that leave this module. A caller hashes
+the first two (`busapp.engine.study.patients`), searches for the others where they must not appear, and keeps nothing
+else. Messages for people contain only these values of the file: modality, size and compression.
 """
 
 import io
@@ -29,17 +29,17 @@ _STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 _ENCAPSULATED_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
 _CENTIMETRES: Final = 3
 _TWO_DIMENSIONAL: Final = 1
-# What removers of names write into the place of the patient's number: it would make one patient of all.
+# Anonymisers write these in place of the patient's number. Taken literally, they would make all patients one.
 _NOBODY: Final = frozenset({"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown"})
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, the last two exclusive, as Pillow's `crop` wants it."""
+"""Left, top, right and bottom in pixels, the last two exclusive, as Pillow's `crop` takes them."""
 
 
 @dataclass(frozen=True)
 class DicomHeader:
-    """What a file says before its pixels are decoded. `patient` and `instance` are identifiers: hash, never store.
-    `identifiers` are the patient's number and the parts of the name: never store."""
+    """The header of a file, read before its pixels are decoded. `patient` and `instance` are identifiers: hash them,
+    never store them. `identifiers` are the patient's number and the parts of the name: never store them."""
 
     patient: str = field(repr=False)
     instance: str = field(repr=False)
@@ -49,27 +49,27 @@ class DicomHeader:
     width: int
     height: int
     burned_in: bool
-    """Whether the file itself says that text which identifies the patient may be part of the picture."""
+    """True if the file itself says that its picture may contain text that identifies the patient."""
 
 
 @dataclass(frozen=True)
 class DicomFrame:
-    """One frame: 8-bit RGB, its number in the loop from 1, and how many millimetres a pixel is wide, if it is known."""
+    """One frame: 8-bit RGB, its number in the loop from 1, and the width of a pixel in millimetres, None if unknown."""
 
     picture: Image.Image
     number: int
     spacing_mm: float | None
     cropped: bool
-    """Whether everything around the ultrasound regions was cut away."""
+    """True if everything around the ultrasound regions was cut away."""
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file that begins with `head` (132 bytes or more) is meant to be a DICOM file."""
+    """True if a file that begins with `head` (132 bytes or more) is meant to be a DICOM file."""
     return head[128:132] == b"DICM" or _begins_with_elements(head)
 
 
 def _begins_with_elements(head: bytes) -> bool:
-    """Whether there are DICOM elements where the preamble should be, as in files from before the year 1996.
+    """True if DICOM elements stand where the preamble should be, as in files from before the year 1996.
 
     Two elements of group 8 (or of the file's own group 2) must follow each other in order. No other format of
     pictures, tables or archives begins like this.
@@ -94,10 +94,10 @@ def _begins_with_elements(head: bytes) -> bool:
 
 
 def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomHeader:
-    """Read what stands before the pixels, in a few milliseconds, from all bytes of a file or a stream that can seek.
+    """Read everything before the pixels from the bytes of a file or a seekable stream; takes a few milliseconds.
 
     Raises:
-        UnreadableImage: it holds no ultrasound picture that can be read.
+        UnreadableImage: it contains no readable ultrasound picture.
     """
     with _readable(file):
         dicom, pixels = _opened(content_or_stream)
@@ -115,7 +115,7 @@ def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomH
 
 @dataclass(frozen=True)
 class DicomLoop:
-    """The frames of a file, each decoded when it is asked for; a single picture is a loop of one."""
+    """The frames of a file, each decoded on request. A single picture is a loop of one frame."""
 
     file: str
     _dicom: "DicomFile" = field(repr=False)
@@ -125,11 +125,11 @@ class DicomLoop:
 
     @property
     def n_frames(self) -> int:
-        """How many frames the file says it has, 1 or more."""
+        """The number of frames that the file declares, 1 or more."""
         return self._pixels.frames
 
     def frame(self, index: int) -> DicomFrame:
-        """Decode frame `index`, from 0, and no other. Raises `UnreadableImage`."""
+        """Decode only frame `index`, counted from 0. Raises `UnreadableImage`."""
         from busapp.engine.images.dicom_pixels import decode_frame
 
         with _readable(self.file):
@@ -139,13 +139,13 @@ class DicomLoop:
 
 
 def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> DicomLoop:
-    """Look through a file whose frames are decoded later.
+    """Check a file whose frames are decoded later.
 
-    `crop_to_regions` cuts to the box around the ultrasound regions, which leaves out the machine's banner with the
-    patient's name. Where the file names no regions, or impossible ones, nothing is cut (`DicomFrame.cropped`).
+    `crop_to_regions` cuts each frame to the box around the ultrasound regions. This removes the machine's banner with
+    the patient's name. If the file names no regions, or impossible ones, nothing is cut (`DicomFrame.cropped`).
 
     Raises:
-        UnreadableImage: it holds no ultrasound picture that can be read.
+        UnreadableImage: it contains no readable ultrasound picture.
     """
     with _readable(file):
         dicom, pixels = _opened(content)
@@ -154,16 +154,16 @@ def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> Dic
 
 
 def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
-    """Decode the frames one after the other; of a loop of more than `most`, that many, evenly spaced.
+    """Decode the frames one by one. If a loop has more than `most` frames, decode `most` evenly spaced ones.
 
-    `crop_to_regions` is that of `open_loop`.
+    For `crop_to_regions` see `open_loop`.
 
     Raises:
-        UnreadableImage: the file or one of the frames cannot be read; frames before it have been yielded.
+        UnreadableImage: the file or one of the frames cannot be read. Frames before it have been yielded.
     """
     loop = open_loop(content, file=file, crop_to_regions=crop_to_regions)
     for index in evenly_spaced(loop.n_frames, most):
-        yield loop.frame(index)  # warnings are off only while it decodes: not while a caller is at work
+        yield loop.frame(index)  # warnings are off only while a frame is decoded, not while the caller's code runs
 
 
 def evenly_spaced(n_frames: int, most: int) -> list[int]:
@@ -174,12 +174,12 @@ def evenly_spaced(n_frames: int, most: int) -> list[int]:
 
 @contextmanager
 def _readable(file: Path | str) -> Iterator[None]:
-    """Turn whatever is raised over a bad file into a sentence for people that repeats none of its values."""
+    """Turn every error about a bad file into a message for people that repeats none of the file's values."""
     try:
-        # pydicom warns of values that break the standard, and repeats them.
+        # pydicom's warnings about values that break the standard repeat these values.
         with no_warnings(), np.errstate(all="ignore"):
             yield
-    # Without the first error as cause: it may repeat values too.
+    # The first error is not kept as the cause, because it may repeat values too.
     except UnreadableImage as error:
         raise UnreadableImage(error.what, file=file, remedy=error.remedy) from None
     except Exception:  # damaged files make pydicom and the decoders raise errors of every kind
@@ -189,7 +189,7 @@ def _readable(file: Path | str) -> Iterator[None]:
 
 
 def _opened(content_or_stream: bytes | BinaryIO) -> "tuple[DicomFile, PixelFormat]":
-    # Here, because everybody who looks at a folder asks `is_dicom`, and pydicom takes long to load.
+    # Imported here because every scan of a folder calls `is_dicom`, and pydicom is slow to load.
     from busapp.engine.images import dicom_file, dicom_pixels
 
     content = content_or_stream if isinstance(content_or_stream, bytes) else None
@@ -218,10 +218,10 @@ def _must_be_ultrasound(dicom: "DicomFile") -> None:
 
 
 def _patient(values: "Values") -> str:
-    """Who it is, as well as the file can tell; a study or a single picture stands for a patient without a name.
+    """The best identifier of the patient in the file; without number and name, that of the study or the picture.
 
-    The bare number, as tables name it too. Who issued it does not count: not every machine says so, and one patient
-    taken for two would be split between training and test, while two taken for one are only kept together."""
+    The patient's number is used alone, as in tables. Its issuer is ignored, because not every machine names it. One
+    patient taken for two could be split between training and test; two taken for one are only kept together."""
     number, name, born = (values.text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
     if number.casefold() not in _NOBODY:
         return number
@@ -259,7 +259,7 @@ def _region_box(region: "Values", pixels: "PixelFormat") -> Box | None:
 
 
 def _spacing(values: "Values") -> float | None:
-    """Millimetres a pixel, from left to right: of the first two-dimensional region, or of the picture."""
+    """Width of a pixel in millimetres, from the first two-dimensional region or else from the whole picture."""
     for region in values.items("SequenceOfUltrasoundRegions"):
         delta = region.number("PhysicalDeltaX") or 0.0
         two_dimensional = region.number("RegionSpatialFormat") == _TWO_DIMENSIONAL

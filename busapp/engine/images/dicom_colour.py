@@ -1,7 +1,7 @@
-"""What the stored values of a DICOM picture look like: palettes, windows and colour spaces, to 8-bit RGB.
+"""Convert the stored values of a DICOM picture to 8-bit RGB: palettes, windows and colour spaces.
 
-A stored value has at most 16 bits. So its looks are worked out once for every value that there can be, and then looked
-up. Source: DICOM PS3.3, C.7.6.3.1 (photometric interpretation), C.7.9 (palettes), C.11.1 and C.11.2 (modality, VOI).
+A stored value has at most 16 bits. So the result is computed once for every possible value and then looked up.
+Source: DICOM PS3.3, C.7.6.3.1 (photometric interpretation), C.7.9 (palettes), C.11.1 and C.11.2 (modality, VOI).
 """
 
 import math
@@ -16,22 +16,22 @@ from busapp.engine.images.dicom_file import DicomFile, Values
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
-"""Signed or unsigned integers of 8 or 16 bits, shape (height, width) or (height, width, 3), as they were stored."""
+"""Signed or unsigned integers of 8 or 16 bits as stored, shape (height, width) or (height, width, 3)."""
 
 Levels = npt.NDArray[np.float64]
-"""One number for every value that a sample can have, in the order of the values' unsigned form: (256,) or (65536,)."""
+"""One number for every possible value of a sample, in the order of the unsigned values: (256,) or (65536,)."""
 
 _MAX_ENTRIES: Final = 2**16
 
 
 def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -> Image.Image:
-    """Samples as 8-bit RGB; `colours` is their photometric interpretation, which a decoder may have changed.
+    """Convert samples to 8-bit RGB; `colours` is their photometric interpretation, which a decoder may have changed.
 
-    Grey is shown through the file's window. Without one, 8 bits are shown as they are, and more from the smallest
-    to the largest value of the frame.
+    The file's window is applied to grey values. Without a window, 8-bit values stay as they are, and deeper ones are
+    scaled from the smallest to the largest value of the frame.
 
     Raises:
-        UnreadableImage: the palette is missing or makes no sense.
+        UnreadableImage: the palette is missing or invalid.
     """
     samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
     if samples.ndim == 3:
@@ -73,7 +73,7 @@ def _greys(
 
 
 def _rescaled(stored: Levels, dicom: DicomFile) -> Levels:
-    """The modality's table, or its straight line."""
+    """The values after the modality's table, or after its slope and intercept."""
     for item in dicom.values.items("ModalityLUTSequence")[:1]:
         entries, first, _ = _table(item, "LUTDescriptor", "LUTData", dicom)
         return _looked_up(stored, entries, first)
@@ -84,7 +84,7 @@ def _rescaled(stored: Levels, dicom: DicomFile) -> Levels:
 
 
 def _windowed(levels: Levels, dicom: DicomFile) -> Levels | None:
-    """The first window, or else the table for viewing, as 0 to 1; None if the file has neither."""
+    """The values through the first window, or else through the VOI table, 0 to 1; None if the file has neither."""
     centre, width = dicom.values.number("WindowCenter"), dicom.values.number("WindowWidth")
     if centre is not None and width is not None and math.isfinite(centre) and 0 < width < math.inf:
         function = dicom.values.text("VOILUTFunction").upper()
@@ -110,17 +110,17 @@ def _palette(stored: Levels, dicom: DicomFile) -> npt.NDArray[np.uint8]:
         entries, first, bits = _table(dicom.values, f"{name}Descriptor", data, dicom)
         columns.append(_looked_up(stored, entries, first))
     table = np.stack(columns, axis=1).astype(np.uint16)
-    # Some files announce 16 bits and yet store values from 0 to 255.
+    # Some files declare 16 bits but store values from 0 to 255.
     return (table >> 8 if bits > 8 and table.max() > 255 else table.clip(max=255)).astype(np.uint8)
 
 
 def _looked_up(values: Levels, entries: npt.NDArray[np.int64], first: int) -> Levels:
-    """Values before the first entry or after the last one get that entry."""
+    """The entries for these values. Values before the first entry get the first, values after the last get the last."""
     return entries[(np.rint(values) - first).clip(0, len(entries) - 1).astype(np.int64)].astype(np.float64)
 
 
 def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> tuple[npt.NDArray[np.int64], int, int]:
-    """A lookup table's entries, the value that the first one stands for, and the bits that they have."""
+    """A lookup table's entries, the stored value of the first entry, and the bits per entry."""
     order = ">" if dicom.syntax == ExplicitVRBigEndian else "<"
     n_entries, first, bits = _words(values.any(descriptor), order).tolist()
     n_entries = n_entries or _MAX_ENTRIES
@@ -145,7 +145,7 @@ def _words(value: Any, order: str) -> npt.NDArray[np.int64]:
 
 
 def _octets(value: Any, order: str) -> npt.NDArray[np.int64]:
-    """8-bit entries, of which each word holds two: the first in its lower byte."""
+    """8-bit entries. Each word holds two, the first one in the lower byte."""
     if not isinstance(value, bytes):
         return _words(value, order)
     if order == ">" and len(value) % 2 == 0:
@@ -154,9 +154,9 @@ def _octets(value: Any, order: str) -> npt.NDArray[np.int64]:
 
 
 def _expanded(data: npt.NDArray[np.int64], n_entries: int, *, wide: bool) -> npt.NDArray[np.int64]:
-    """The entries of a segmented table (C.7.9.2), no further than `n_entries`.
+    """The first `n_entries` entries of a segmented table (C.7.9.2).
 
-    pydicom's own expansion has no limit, and a segment that repeats others, which repeat others, grows exponentially.
+    pydicom's own expansion has no limit, and segments that repeat segments that repeat segments grow exponentially.
     """
     entries: list[int] = []
     at = 0
@@ -177,7 +177,7 @@ def _expanded(data: npt.NDArray[np.int64], n_entries: int, *, wide: bool) -> npt
 
 
 def _segment(data: npt.NDArray[np.int64], at: int, entries: list[int]) -> int:
-    """Append a discrete or a linear segment, and say how long it was in `data`."""
+    """Append a discrete or a linear segment to `entries`, and return its length in `data`."""
     kind, length = int(data[at]), int(data[at + 1])
     if kind == 0:
         entries.extend(data[at + 2 : at + 2 + length].tolist())

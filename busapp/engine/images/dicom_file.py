@@ -1,7 +1,7 @@
-"""Reading a DICOM file that nobody vouches for: a few of its values, and where its pixels lie.
+"""Read an untrusted DICOM file: a few of its values, and the place of its pixels.
 
-pydicom reads the elements; this module sets the limits that pydicom has not: how many elements are read, how large a
-value may be, and how far a deflated file may grow. Of all elements only those in `_WANTED` are kept.
+pydicom reads the elements. This module adds the limits that pydicom lacks: the number of elements, the size of a
+value, and the size of an inflated file. It keeps only the elements in `_WANTED`.
 """
 
 import io
@@ -28,7 +28,7 @@ from pydicom.uid import (
 from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.errors import UnreadableImage
 
-# pydicom repeats the values it complains of in its log, and a value may name a patient.
+# pydicom logs the values that it complains about, and a value may name a patient.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 _COLOURS: Final = ("Red", "Green", "Blue")
@@ -57,10 +57,10 @@ _MAX_READS: Final = 200_000
 
 
 class GuardedStream:
-    """A stream that may be read a limited number of times, which limits time and memory: pydicom reads every element,
-    sequence item and fragment on its own, and makes an object of each, however small it is.
+    """A stream with a limited number of reads, which limits time and memory: pydicom reads every element, sequence
+    item and fragment on its own, and makes an object of each, even the smallest.
 
-    With `whole`, a value that the stream ends in is an error: pydicom would hand over the part that is there.
+    With `whole`, a stream that ends inside a value raises an error. pydicom would return the part that is there.
     """
 
     def __init__(self, stream: BinaryIO, *, largest: int, whole: bool = False) -> None:
@@ -82,7 +82,7 @@ class GuardedStream:
 
 @dataclass(frozen=True)
 class Values:
-    """The elements of a file or of an item of a sequence, asked for by keyword."""
+    """The elements of a file or of an item of a sequence, looked up by keyword."""
 
     elements: Dataset
 
@@ -90,22 +90,22 @@ class Values:
         return keyword in self.elements
 
     def any(self, keyword: str) -> Any:
-        """The value, None where it is missing, empty or cannot be made sense of."""
+        """The value; None if it is missing, empty or cannot be parsed."""
         try:
             return self.elements.get(keyword)
-        except Exception:  # pydicom makes sense of values when they are asked for, and raises errors of every kind
+        except Exception:  # pydicom parses a value on first access, and raises errors of every kind
             return None
 
     def text(self, keyword: str) -> str:
-        """The value without blanks around it; empty where it is missing or damaged."""
+        """The value without surrounding blanks; empty if it is missing or damaged."""
         value = self.any(keyword)
         try:
             return "" if value is None else str(value).strip(" \0")
-        except Exception:  # a name is decoded only now
+        except Exception:  # pydicom decodes a name only now
             return ""
 
     def numbers(self, keyword: str) -> list[float]:
-        """One number or several; empty where there is none or anything else."""
+        """One or more numbers; empty if the value is missing or not a number."""
         value = self.any(keyword)
         try:
             return [float(number) for number in (value if hasattr(value, "__len__") else [value])]
@@ -113,12 +113,12 @@ class Values:
             return []
 
     def number(self, keyword: str) -> float | None:
-        """The number, or the first one of several; None where it is missing, damaged or not finite."""
+        """The number, or the first of several; None if it is missing, damaged or not finite."""
         values = self.numbers(keyword)
         return values[0] if values and math.isfinite(values[0]) else None
 
     def whole_number(self, keyword: str, default: int) -> int:
-        """The number; `default` where it is missing, and -1 where it is no whole number."""
+        """The number; `default` if it is missing, -1 if it is not a whole number."""
         value = self.any(keyword)
         if value is None:
             return default
@@ -126,22 +126,22 @@ class Values:
         return int(number) if number is not None and number.is_integer() else -1
 
     def binary(self, keyword: str) -> bytes:
-        """The bytes of an element; empty where it is missing or anything else."""
+        """The bytes of an element; empty if it is missing or not bytes."""
         value = self.any(keyword)
         return value if isinstance(value, bytes) else b""
 
     def items(self, keyword: str) -> list["Values"]:
-        """The items of a sequence; empty where it is missing or damaged."""
+        """The items of a sequence; empty if it is missing or damaged."""
         value = self.any(keyword)
         return [Values(item) for item in value] if isinstance(value, Sequence) else []
 
 
 @dataclass(frozen=True)
 class DicomFile:
-    """What was read: `values` holds no pixels; those are `pixel_length` bytes from `pixels_at` on in `content`.
+    """A parsed file. `values` holds no pixels: they are the `pixel_length` bytes of `content` from `pixels_at` on.
 
-    `pixels_at` is None where the file has no pixels; `pixel_length` is `UNDEFINED_LENGTH` where they are encapsulated.
-    `content` is None where only a stream was read.
+    `pixels_at` is None if the file has no pixels. `pixel_length` is `UNDEFINED_LENGTH` if they are encapsulated.
+    `content` is None if only a stream was read.
     """
 
     values: Values
@@ -170,8 +170,8 @@ def read(stream: BinaryIO, *, content: bytes | None = None) -> DicomFile:
     """Read everything before the pixels.
 
     Raises:
-        UnreadableImage: it holds more than can be trusted.
-        Exception: of any kind, from pydicom, where the file is damaged.
+        UnreadableImage: it exceeds the limits of this module.
+        Exception: of any kind, from pydicom, if the file is damaged.
     """
     stream.seek(132 if stream.read(132).endswith(b"DICM") else 0)
     guarded = GuardedStream(stream, largest=_MAX_NESTED_VALUE)
@@ -185,8 +185,8 @@ def read(stream: BinaryIO, *, content: bytes | None = None) -> DicomFile:
     kind = str(meta.get("MediaStorageSOPClassUID", ""))
     if kind == MediaStorageDirectoryStorage:
         raise UnreadableImage(
-            "It is a list of DICOM files (DICOMDIR) and holds no picture",
-            remedy="Import the folder in which it lies: the files that it lists are found there.",
+            "It is a list of DICOM files (DICOMDIR) and contains no picture",
+            remedy="Import the folder that contains it. The listed files are in there.",
         )
     syntax = UID(str(meta.TransferSyntaxUID)) if "TransferSyntaxUID" in meta else None
     if syntax == DeflatedExplicitVRLittleEndian:
@@ -211,7 +211,7 @@ def _read_values(stream: GuardedStream, kind: str, syntax: UID | None, content: 
         stop_when=at_pixels,
         specific_tags=[*_WANTED],
     )
-    if syntax is None and pixels[1] != UNDEFINED_LENGTH:  # pydicom has found out by looking at the first element
+    if syntax is None and pixels[1] != UNDEFINED_LENGTH:  # pydicom has detected it from the first element
         syntax = ImplicitVRLittleEndian if values.original_encoding[0] else ExplicitVRLittleEndian
     return DicomFile(Values(values), kind or str(values.get("SOPClassUID", "")), syntax, content, *pixels)
 
@@ -223,7 +223,7 @@ def _is_too_large(tag: BaseTag, length: int) -> bool:
 
 
 def _inflate(deflated: bytes) -> bytes:
-    """Deflated syntax (PS3.5, A.5), as far as 512 MiB; pydicom inflates without a limit."""
+    """Inflate the deflated syntax (PS3.5, A.5) up to 512 MiB. pydicom has no such limit."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     content = inflater.decompress(deflated, MAX_BYTES)
     if inflater.unconsumed_tail or len(deflated) > MAX_BYTES:

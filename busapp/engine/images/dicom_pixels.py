@@ -1,8 +1,8 @@
-"""One frame of a DICOM file as an 8-bit RGB picture.
+"""Decode one frame of a DICOM file to an 8-bit RGB picture.
 
-pydicom decodes what is uncompressed, Pillow run lengths, JPEG and JPEG 2000, CharLS JPEG-LS.
-What a codestream says of its own size is compared with the file's before it is decoded, since a decoder believes it.
-(GDCM would decode all of them, but ends the whole program over a damaged JPEG.)
+pydicom decodes uncompressed pixels. Pillow decodes run lengths, JPEG and JPEG 2000. CharLS decodes JPEG-LS.
+A decoder trusts the size in the codestream. So that size is compared with the file's before decoding.
+(GDCM would decode all formats, but a damaged JPEG makes it end the whole program.)
 """
 
 import io
@@ -39,7 +39,7 @@ from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS, LimitedRea
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
-"""uint8, uint16, int8 or int16, shape (height, width) or (height, width, 3), as they were stored."""
+"""uint8, uint16, int8 or int16 as stored, shape (height, width) or (height, width, 3)."""
 
 NATIVE: Final = (
     ImplicitVRLittleEndian,
@@ -62,13 +62,13 @@ _COLOURS: Final = {
     "YBR_RCT": 3,
 }
 _MAX_SEGMENTS: Final = 10_000
-"""Before the one that says how large the picture is; usual files have a dozen."""
+"""Most segments before the one with the picture's size. Usual files have a dozen."""
 _ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM file, or as PNG."
 
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What the file says of its pixels; `checked` has compared it with what can be decoded."""
+    """The file's description of its pixels. `checked_format` only returns formats that can be decoded."""
 
     syntax: UID
     colours: str
@@ -82,13 +82,13 @@ class PixelFormat:
     planar: int
 
     def frame_bytes(self) -> int:
-        """The bytes of an uncompressed frame."""
+        """Size of an uncompressed frame in bytes."""
         values = self.width * self.height * (2 if self.colours == "YBR_FULL_422" else self.samples)
         return values * self.bits_allocated // 8
 
 
 def checked_format(dicom: DicomFile) -> PixelFormat:
-    """The format of the pixels, once it is known that they can be decoded and are not too large.
+    """The format of the pixels, after checking that they can be decoded and are not too large.
 
     Raises:
         UnreadableImage: there are no pixels, or they cannot be decoded or trusted.
@@ -119,9 +119,11 @@ def checked_format(dicom: DicomFile) -> PixelFormat:
         and 1 <= pixels.bits_stored <= pixels.bits_allocated
         and pixels.planar in (0, 1)
     ):
-        raise UnreadableImage("The DICOM file stores its colours in a way that is not known", remedy=_ANOTHER_EXPORT)
+        raise UnreadableImage(
+            "The DICOM file stores its colours in a way that is not supported", remedy=_ANOTHER_EXPORT
+        )
     if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
-        raise UnreadableImage("The DICOM file is not compressed as it says", remedy=_ANOTHER_EXPORT)
+        raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=_ANOTHER_EXPORT)
     if pixels.syntax in NATIVE and pixels.frame_bytes() * pixels.frames > dicom.pixel_length:
         raise cut_short()
     return pixels
@@ -130,16 +132,16 @@ def checked_format(dicom: DicomFile) -> PixelFormat:
 def _known_syntax(syntax: UID | None) -> UID:
     if syntax in _SYNTAXES:
         return syntax
-    name = syntax.name if syntax is not None and syntax.is_valid else "it does not say how"
-    raise UnreadableImage(f"The picture is compressed in a way that is not known ({name})", remedy=_ANOTHER_EXPORT)
+    name = syntax.name if syntax is not None and syntax.is_valid else "the file does not name it"
+    raise UnreadableImage(f"The picture is compressed in a way that is not supported ({name})", remedy=_ANOTHER_EXPORT)
 
 
 def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Image.Image:
-    """Frame `index`, from 0, as 8-bit RGB.
+    """Decode frame `index`, counted from 0, to 8-bit RGB.
 
     Raises:
-        UnreadableImage: the pixels are cut short or contradict what the file says of them.
-        Exception: of any kind, from the decoders, where they are damaged.
+        UnreadableImage: the pixels are cut short or contradict their description in the file.
+        Exception: of any kind, from the decoders, if the pixels are damaged.
     """
     samples, colours = _samples(dicom, pixels, index)
     return to_rgb(samples, colours, dicom, pixels.bits_stored)
@@ -163,8 +165,8 @@ def _native(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples,
     frame_bytes, colours = pixels.frame_bytes(), pixels.colours
     full = pixels.width * pixels.height * 3 * pixels.bits_allocated // 8
     if colours == "YBR_FULL_422" and dicom.pixel_length >= full * pixels.frames:
-        frame_bytes, colours = full, "YBR_FULL"  # some machines name it 4:2:2 and yet store every sample
-    # Rounded to even positions, as big-endian files store 8-bit pixels as swapped words.
+        frame_bytes, colours = full, "YBR_FULL"  # some machines name it 4:2:2 but store every sample
+    # Rounded to even positions because big-endian files store 8-bit pixels as swapped words.
     start, end = frame_bytes * index, frame_bytes * (index + 1)
     if end > len(dicom.content) - dicom.pixels_at:
         raise cut_short()
@@ -216,7 +218,7 @@ def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
 
 
 def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
-    """RLE (PS3.5, annex G): each plane of bytes is packed on its own, the higher bytes of 16 bits first."""
+    """Decode RLE (PS3.5, annex G): each plane of bytes is packed on its own, the higher bytes of 16 bits first."""
     n_bytes = pixels.bits_allocated // 8
     n_segments, *starts = struct.unpack("<16L", encoded[:64])
     if n_segments != pixels.samples * n_bytes:
@@ -231,20 +233,20 @@ def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
 
 
 def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
-    # One long line, since runs may cross the rows. Pillow stops at its end, however far the runs would go on, and is 15
-    # times as fast as pydicom.
+    # One long line, because runs may cross rows. Pillow stops at the end of the line even if the runs continue, and is
+    # 15 times as fast as pydicom.
     line = Image.frombytes("L", (pixels.width * pixels.height, 1), segment, "packbits", "L")
     return np.asarray(line).reshape(pixels.height, pixels.width)
 
 
 def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
-    """JPEG baseline, extended (8 bits) and lossless (8 bits), as it is or turned into RGB by libjpeg."""
+    """Decode JPEG baseline, extended (8 bits) and lossless (8 bits), as stored or converted to RGB by libjpeg."""
     kind, bits = _codestream_header(encoded, pixels)
     if kind not in _JPEG[pixels.syntax]:
         raise contradiction()
     if bits != 8:
         raise UnreadableImage(
-            f"The picture is a JPEG with {bits} bits for each value, and only 8 can be read", remedy=_ANOTHER_EXPORT
+            f"The picture is a JPEG with {bits} bits for each value, but only 8 can be read", remedy=_ANOTHER_EXPORT
         )
     refuse_many_scans(encoded)
     image = Image.open(LimitedReads(encoded), formats=("JPEG",))
@@ -252,17 +254,17 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     if pixels.samples == 1:
         return np.asarray(image), pixels.colours
     says_how = "jfif" in image.info or "adobe" in image.info
-    if kind == 3:  # libjpeg converts no colours when it decodes without loss
+    if kind == 3:  # libjpeg converts no colours when it decodes lossless JPEG
         if "jfif" in image.info:
             image.draft("YCbCr", image.size)
         return np.asarray(image), "YBR_FULL" if image.mode == "YCbCr" else pixels.colours
-    if not says_how and pixels.colours == "RGB":  # libjpeg would take it for YCbCr
+    if not says_how and pixels.colours == "RGB":  # libjpeg would assume YCbCr
         image.draft("YCbCr", image.size)
     return np.asarray(image), "RGB"
 
 
 def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
-    # Only the codestream: the boxes that may stand around it can contradict it, and readers stumble over them.
+    # Only the codestream: the boxes around it can contradict it, and make readers fail.
     start = encoded.find(b"\xff\x4f\xff\x51")
     if start < 0 or len(encoded) < start + 43:
         raise contradiction()
@@ -273,7 +275,7 @@ def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     bits_held = 8 * samples.dtype.itemsize
     samples = samples >> max(0, bits_held - bits)  # Pillow stretches 12 bits to 16, and 5 to 8
     if pixels.signed and pixels.samples == 1:
-        if encoded[start + 42] & 0x80:  # and moves negative values to where none is
+        if encoded[start + 42] & 0x80:  # Pillow also shifts the values so that none is negative
             samples = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
         else:
             samples = _with_sign(samples, bits)
@@ -286,28 +288,28 @@ def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> Samples:
     kind, bits = _codestream_header(encoded, pixels)
     if kind != 55:
         raise contradiction()
-    # With one end marker more, since CharLS counts to two thousand million where a picture ends without any.
+    # An extra end marker, because CharLS counts to two thousand million if a picture ends without one.
     buffer, info = jpeg_ls.decode_pixel_data(encoded + b"\xff\xd9")
     samples = np.frombuffer(buffer, np.uint8 if bits <= 8 else np.uint16)
     if pixels.samples == 1:
         samples = samples.reshape(pixels.height, pixels.width)
-        return _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS knows no sign
+        return _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS stores no sign
     if info["interleave_mode"] == 0:
         return samples.reshape(3, pixels.height, pixels.width).transpose(1, 2, 0)
     return samples.reshape(pixels.height, pixels.width, 3)
 
 
 def _with_sign(samples: Samples, bits: int) -> Samples:
-    """Values of `bits` bits that were stored without a sign although the highest bit is one."""
+    """Signed values from unsigned ones of `bits` bits whose highest bit is the sign."""
     unused = 8 * samples.dtype.itemsize - bits
     return (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
 
 
 def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
-    """Which start-of-frame marker a JPEG or JPEG-LS has (0 to 15, 55), and its bits for each value.
+    """The start-of-frame marker of a JPEG or JPEG-LS (0 to 15, 55), and its bits for each value.
 
     Raises:
-        UnreadableImage: its size or its number of colours is not what the file says.
+        UnreadableImage: its size or its number of colours differs from the file's description.
     """
     at = 2
     for _ in range(_MAX_SEGMENTS):
@@ -333,4 +335,6 @@ def _must_be(image: Image.Image, pixels: PixelFormat, modes: dict[int, tuple[str
 
 
 def contradiction() -> UnreadableImage:
-    return UnreadableImage("The compressed picture is not what the DICOM file says of it", remedy=_ANOTHER_EXPORT)
+    return UnreadableImage(
+        "The compressed picture does not match its description in the DICOM file", remedy=_ANOTHER_EXPORT
+    )

@@ -1,4 +1,4 @@
-"""Heat maps: where in an image a class is seen, in colours that are even to the eye."""
+"""Heat maps: the places in an image that show a class, in perceptually even colours."""
 
 from typing import Final
 
@@ -7,20 +7,20 @@ import numpy.typing as npt
 from PIL import Image
 
 HeatMap = npt.NDArray[np.float32]
-"""float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels); 1 is where the
-class is seen most clearly in this image."""
+"""float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels). 1 marks the place
+that shows the class most clearly in this image."""
 
 MAP_SHIFT: Final = 15.5 / 32
-"""By how many cells the cells of a MobileNetV2's last feature map lie right of and below the middle of what they see.
+"""Cells by which each cell of MobileNetV2's last feature map lies to the right of and below the pixels that it shows.
 
-Each of its five steps of two pads one pixel on every side, so that cell i is about the pixels around 32 i, not around
-32 i + 15.5, where its place in the grid would put it. Laid over an image without regard to that, as Grad-CAM usually
-is, a map misses small lesions by half a cell in both directions."""
+Each of the network's five strides of two pads one pixel on every side. So cell i shows the pixels around 32 i, not
+those around 32 i + 15.5, its place in the grid. Without this correction, as in the usual Grad-CAM, a map misses small
+lesions by half a cell in both directions."""
 
 _FINE: Final = 256
-"""Pixels on the longer side to which a map is enlarged before its contour is drawn."""
+"""Pixels on the longer side of a map enlarged for its contours."""
 
-# matplotlib's magma at 17 even steps; between them it is linear to within 3 of 255.
+# matplotlib's magma at 17 even steps; in between, linear interpolation is off by at most 3 of 255.
 _MAGMA = (
     "000004 0a0822 1d1147 36106b 51127c 6a1c81 832681 9c2e7f b73779 "
     "cf4070 e55064 f4695c fb8761 fea571 fec287 fde0a1 fcfdbf"
@@ -38,12 +38,12 @@ COLOURS: Final = _colours()
 
 
 def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0, *, mirrored: bool = False) -> HeatMap:
-    """The heat map of a class activation map, float32 (h, w): as in Grad-CAM, only what speaks for the class counts,
-    relative to where it does so most.
+    """The heat map of a class activation map, float32 (h, w). As in Grad-CAM, only evidence for the class counts,
+    relative to the strongest evidence.
 
-    `shift` says by how many cells the activation's cells lie right of and below what they are about (`MAP_SHIFT`); the
-    heat map lies where it belongs, on a grid of four times as many cells. In one that is `mirrored`, the mean over an
-    image and its mirror image, what lies to the right and to the left makes up for each other.
+    `shift` is the distance in cells by which the activation's cells lie to the right of and below the pixels that they
+    show (`MAP_SHIFT`). With it, the heat map is moved to its right place, on a grid of four times as many cells. In a
+    `mirrored` map, the mean over an image and its mirror image, the horizontal shifts cancel out.
     """
     positive = np.maximum(activation, 0)
     if shift:
@@ -57,14 +57,14 @@ def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0, *, mirr
 
 
 def colour_heat_map(heat_map: HeatMap, size: tuple[int, int]) -> Image.Image:
-    """The map in colours, smoothly enlarged to (width, height): RGB."""
+    """The map in `COLOURS`, smoothly enlarged to `size` (width, height): RGB."""
     levels = Image.fromarray((heat_map * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     return Image.fromarray(COLOURS[np.asarray(levels)])
 
 
 def contours(heat_map: HeatMap, size: tuple[int, int], level: float = 0.5) -> list[npt.NDArray[np.float64]]:
-    """The lines along which the map, smoothly enlarged to (width, height), has this level: (n, 2) each, x and y in
-    pixels from the image's upper left corner. 0.5 is half of the strongest evidence. No line where there is none."""
+    """The lines along which the map, smoothly enlarged to `size` (width, height), has this level: (n, 2) each, x and y
+    in pixels from the image's upper left corner. 0.5 is half of the strongest evidence. Empty without evidence."""
     from contourpy import contour_generator
 
     width, height = size
@@ -77,5 +77,5 @@ def contours(heat_map: HeatMap, size: tuple[int, int], level: float = 0.5) -> li
 
 
 def overlay(image: Image.Image, heat_map: HeatMap, opacity: float = 0.45) -> Image.Image:
-    """The map over the image, at the image's own size: RGB. `opacity` is 0 (image only) to 1 (map only)."""
+    """The map blended over the image, at the image's size: RGB. `opacity` is 0 (image only) to 1 (map only)."""
     return Image.blend(image.convert("RGB"), colour_heat_map(heat_map, image.size), opacity)

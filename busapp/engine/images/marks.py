@@ -1,9 +1,8 @@
-"""Find what a scanner drew over a picture: letters and measuring callipers.
+"""Find the marks that a scanner drew over a picture: letters and measuring callipers.
 
-Overlays are drawn with thin strokes of one brightness and sharp edges. Tissue is drawn with speckle, and its brightest
-structures lie across the beam, so that upright strokes and true crosses hardly occur in it. Thresholds are grey values
-(0 to 255) and pixels; they were set on 96 BUSI images and measured on 144 others (see
-tests/engine/images/test_marks.py).
+Marks have thin strokes of one brightness and sharp edges. Tissue consists of speckle, and its brightest structures lie
+across the beam, so upright strokes and true crosses hardly occur in it. Thresholds are in grey values (0 to 255) and
+pixels. They were set on 96 BUSI images and measured on 144 others (see tests/engine/images/test_marks.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,40 +18,42 @@ Grey = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are the first column and row outside."""
 Boxes = npt.NDArray[np.intp]
-"""(n, 4): boxes, one a row."""
+"""(n, 4): one box per row."""
 Offsets = tuple[tuple[int, int], ...]
 """Steps down and to the right."""
 
 LONGEST_SIDE: Final = 2048
-"""Larger pictures are searched at a whole fraction of their size; marks are drawn for screens of about this width."""
+"""Pixels. Larger pictures are first reduced by a whole factor: marks are drawn for screens of about this width."""
 MARGIN: Final = 2
-"""Pixels around a mark that its box takes in."""
+"""Pixels around a mark that its box includes."""
 
 STROKE: Final = 5
-"""Strokes are thinner than this."""
+"""Pixels. Strokes are thinner than this."""
 STROKE_CONTRAST: Final = 50
-"""A stroke is brighter than what is beside it by more than this."""
+"""A stroke is brighter than its surroundings by more than this."""
 LETTER_HEIGHT: Final = (5, 30)
 LETTER_WIDTH: Final = 3.0
 """A letter, or a few that touch, is at most this many times as wide as high."""
 MAX_LETTERS: Final = 2000
-"""With more strokes of a letter's size than this the picture is a pattern, and none of them is taken for a letter."""
+"""If more strokes than this have the size of a letter, the picture is a pattern, and none of them is a letter."""
 
 LETTER_SPREAD: Final = 0.5
 BRIGHTNESS_SPREAD: Final = 30
 SPACE: Final = 1.2
-"""Neighbours in a line differ in height by at most this part of the smaller one, in their brightest grey value by at
-most this much, and are this many heights apart or less."""
+"""Limits for neighbours in a line: their difference in height as a fraction of the smaller height, the difference of
+their brightest grey values, and their distance in heights."""
 
 CROSS_ARM: Final = 2
 REACH: Final = CROSS_ARM + 1
 CROSS_CONTRAST: Final = (40, 90)
-"""A cross is brighter than three of its four quadrants by the first, or, where a measuring line and a number stand
-beside it, than two of them by the second. In 72 BUSI images without callipers the largest were 30 and 69."""
+"""A cross is brighter than three of its four quadrants by the first value. Or it is brighter than two of them by the
+second, because a measuring line and a number may stand beside it. In 72 BUSI images without callipers the largest
+values were 30 and 69."""
 COMPANION_CONTRAST: Final = (25, 65)
-"""Callipers come in pairs: beside a clear cross, less is enough for others."""
+"""Callipers come in pairs, so if a picture has a clear cross, these lower values are enough for the others."""
 SLANTED_CONTRAST: Final = 60
-"""A slanted cross is brighter than all four of its quadrants by this much; letters have more that is like it."""
+"""A slanted cross is brighter than all four of its quadrants by this much, because letters often contain similar
+shapes."""
 UPRIGHT: Final[Offsets] = ((0, 1), (0, -1), (1, 0), (-1, 0))
 SLANTED: Final[Offsets] = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 QUADRANTS: Final[dict[Offsets, list[Offsets]]] = {
@@ -63,17 +64,17 @@ QUADRANTS: Final[dict[Offsets, list[Offsets]]] = {
         ((REACH * y - x, REACH * x - y), (REACH * y, REACH * x), (REACH * y + x, REACH * x + y)) for y, x in UPRIGHT
     ],
 }
-"""Where it must be darker between the arms."""
+"""Pixels between the arms that must be darker."""
 LONGEST_ARM: Final = 12
 MAX_CROSSES: Final = 100
-"""More candidates than this are not looked at: the picture is a pattern."""
+"""Only the clearest candidates are checked. A picture with more of them is a pattern."""
 
 
 class Mark(NamedTuple):
-    """Something drawn over the picture, and the box that holds it with a small margin.
+    """A mark over the picture, and the box that contains it with a small margin.
 
-    `text`: a line of letters or numbers. `calliper`: one end of a measurement, with its number where there is one; the
-    dotted line between two ends is not in their boxes.
+    `text`: a line of letters or numbers. `calliper`: one end of a measurement, with its number if it has one. The
+    dotted line between two ends is not part of their boxes.
     """
 
     kind: Literal["text", "calliper"]
@@ -81,8 +82,8 @@ class Mark(NamedTuple):
 
 
 class _Cross(NamedTuple):
-    """A cross: its centre, the grey value halfway between its arms and what is beside them, whether it is clear by
-    itself, and where its arms point."""
+    """A cross: its centre, the grey value halfway between its arms and their surroundings, True if it is clear by
+    itself, and the directions of its arms."""
 
     x: int
     y: int
@@ -92,7 +93,7 @@ class _Cross(NamedTuple):
 
 
 def find_marks(grey: Grey) -> list[Mark]:
-    """The marks in a picture, texts before callipers, each kind from the top down.
+    """The marks in a picture: texts, then callipers, each kind from top to bottom.
 
     Args:
         grey: uint8 (height, width), any size.
@@ -120,7 +121,7 @@ def find_marks(grey: Grey) -> list[Mark]:
 
 
 def _strokes(grey: Grey) -> Boxes:
-    """The boxes of everything that is drawn with thin bright strokes, touching corners counted as touching."""
+    """The boxes of all thin bright strokes. Strokes that touch at a corner are one."""
     from scipy.ndimage import find_objects, label
 
     thin = grey - _opened(grey) > STROKE_CONTRAST
@@ -129,7 +130,7 @@ def _strokes(grey: Grey) -> Boxes:
 
 
 def _opened(grey: Grey) -> Grey:
-    """The picture without anything bright that a square of `STROKE` pixels does not fit into."""
+    """The picture without the bright parts that are too thin for a square with sides of `STROKE` pixels."""
     opened = np.pad(grey, STROKE - 1, mode="edge")
     for darker_or_lighter in (np.minimum, np.maximum):
         for axis in (0, 1):
@@ -138,7 +139,7 @@ def _opened(grey: Grey) -> Grey:
 
 
 def _along(grey: Grey, axis: int, choose: Callable[..., Grey]) -> Grey:
-    """The least or the largest of each `STROKE` neighbours along an axis, which gets shorter by `STROKE` - 1."""
+    """The least or the largest of every `STROKE` neighbours along an axis. The axis gets shorter by `STROKE` - 1."""
     lines = grey.swapaxes(0, axis)
     count = len(lines) - STROKE + 1
     chosen = lines[:count].copy(order="K")
@@ -148,7 +149,7 @@ def _along(grey: Grey, axis: int, choose: Callable[..., Grey]) -> Grey:
 
 
 def _lines(grey: Grey, strokes: Boxes, crosses: Sequence[_Cross]) -> list[Box]:
-    """Boxes of lines of text: at least two letters of one brightness beside each other on one line."""
+    """Boxes of lines of text: at least two neighbouring letters of one brightness on one line."""
     from scipy.sparse.csgraph import connected_components
 
     left, top, right, bottom = strokes.T
@@ -163,8 +164,8 @@ def _lines(grey: Grey, strokes: Boxes, crosses: Sequence[_Cross]) -> list[Box]:
 
 
 def _is_text(line: Boxes, crosses: Sequence[_Cross]) -> bool:
-    """Whether one letter is higher than wide, as bright layers of tissue never are, and at least two and half of them
-    hold no cross: a t does, and so does a calliper beside its number."""
+    """True if one letter is higher than wide, as bright layers of tissue never are, and if at least two letters and
+    half of the line contain no cross. A t contains one, and so does a calliper beside its number."""
     left, top, right, bottom = line.T
     crossed = np.zeros(len(line), bool)
     for cross in crosses:
@@ -178,7 +179,7 @@ def _brightness(grey: Grey, boxes: Boxes) -> npt.NDArray[np.intp]:
 
 
 def _beside(letters: Boxes, brightness: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """Which letters can be neighbours in a word or across a space: bool (n, n)."""
+    """True for two letters that can be neighbours in a word or across a space: bool (n, n)."""
     left, top, right, bottom = letters.T
     height = bottom - top
     lower = np.minimum.outer(height, height)
@@ -194,7 +195,7 @@ def _apart(values: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 
 def _grown(line: Boxes, strokes: Boxes) -> Box:
-    """The box of a line with what else stands on it: punctuation, and letters that fell to pieces."""
+    """The box of a line, extended to the rest of its text: punctuation, and letters that were split into pieces."""
     left, top = line[:, :2].min(axis=0)
     right, bottom = line[:, 2:].max(axis=0)
     height = bottom - top
@@ -212,7 +213,7 @@ def _grown(line: Boxes, strokes: Boxes) -> Box:
 
 
 def _crosses(grey: Grey) -> list[_Cross]:
-    """Crosses of either shape, the clearest first, none within another."""
+    """Crosses of both shapes, clearest first, without overlaps."""
     upright, slanted = _contrasts(grey, UPRIGHT), _contrasts(grey, SLANTED)
     clear = (upright.third >= CROSS_CONTRAST[0]) | (upright.second >= CROSS_CONTRAST[1])
     clear |= slanted.fourth >= SLANTED_CONTRAST
@@ -232,8 +233,8 @@ def _crosses(grey: Grey) -> list[_Cross]:
 
 
 class _Contrasts(NamedTuple):
-    """How bright the darkest pixel of a cross of some shape would be, and how much brighter than all, three, and two of
-    its quadrants (0 where it is not), for all centres that are `REACH` pixels off the edges."""
+    """For every centre that is `REACH` pixels or more from the edges: the darkest pixel of a cross of one shape there,
+    and by how much it is brighter than all, three, and two of its quadrants (0 if it is not brighter)."""
 
     bright: Grey
     fourth: Grey
@@ -257,13 +258,13 @@ def _contrasts(grey: Grey, arms: Offsets) -> _Contrasts:
 
 
 def _arm_box(grey: Grey, cross: _Cross) -> Box:
-    # Of the four arms the shortest may be cut off by the picture's edge, and the longest go over into tissue or line.
+    # The second shortest arm counts: the picture's edge may cut one off, and long ones may run into tissue or a line.
     arm = 1 + sorted(_arm_length(grey, cross, down, right) for down, right in cross.arms)[1]
     return cross.x - arm, cross.y - arm, cross.x + arm + 1, cross.y + arm + 1
 
 
 def _with_number(end: Box, strokes: Boxes) -> Box:
-    """The box of a cross and of the number that touches it or stands beside it."""
+    """The box of a cross together with the number that touches it or stands beside it."""
     box = np.array(end)
     side = end[2] - end[0]
     small = (strokes[:, 2:] - strokes[:, :2] <= 2 * side).all(axis=1)
@@ -275,7 +276,7 @@ def _with_number(end: Box, strokes: Boxes) -> Box:
 
 
 def _arm_length(grey: Grey, cross: _Cross, down: int, right: int) -> int:
-    """How many pixels on end are bright, from the centre into one direction."""
+    """The number of consecutive bright pixels from the centre in one direction."""
     for step in range(1, LONGEST_ARM + 1):
         y, x = cross.y + step * down, cross.x + step * right
         if not (0 <= y < grey.shape[0] and 0 <= x < grey.shape[1]) or grey[y, x] < cross.level:
@@ -287,7 +288,7 @@ def _arm_length(grey: Grey, cross: _Cross, down: int, right: int) -> int:
 
 
 def _joined(boxes: Sequence[Box]) -> list[Box]:
-    """The boxes, those taken together of which one holds the centre of the other."""
+    """The boxes, merged where one contains the centre of another."""
     joined: list[Box] = []
     for box in boxes:
         same = [other for other in joined if _hold_each_other(box, other)]
@@ -314,7 +315,7 @@ def _within(x: float, y: float, box: Box) -> bool:
 
 
 def _with_margin(box: Box, factor: int, width: int, height: int) -> Box:
-    """The box with `MARGIN` around it, in pixels of the whole picture, which it does not leave."""
+    """The box with `MARGIN` around it, in pixels of the whole picture and within its edges."""
     left, top, right, bottom = box
     return (
         max(0, factor * (left - MARGIN)),

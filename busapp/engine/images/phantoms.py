@@ -1,7 +1,7 @@
-"""Made-up breast ultrasound images, from a small speckle simulation: for the demo, the tests and teaching.
+"""Draw phantoms: artificial breast ultrasound images from a small speckle simulation, for demo, tests and teaching.
 
-They are phantoms: they look the part, and stand for no patient. Echo strength, attenuation and the scanner's
-point spread are drawn on one grid, in decibels, as textbooks describe the three classes:
+Phantoms look like real images and show no patient. Echo strength, attenuation and the scanner's point spread are
+simulated on one grid, in decibels, as textbooks describe the three classes:
 
 - normal: skin line, fat with ligaments, fibroglandular layers, muscle with striae, attenuation with depth;
 - benign: a smooth dark ellipse, wider than tall, with a bright far wall and enhancement behind it;
@@ -21,7 +21,7 @@ from busapp.engine.images.preprocessing import Pixels
 from busapp.errors import BadInput
 
 Field = npt.NDArray[np.float64]
-"""float64 (GRID, GRID): depth × lateral position; echo strength in dB unless it says otherwise."""
+"""float64 (GRID, GRID): depth × lateral position; echo strength in dB unless noted otherwise."""
 
 CLASSES: Final = ("benign", "malignant", "normal")
 GRID: Final = 256
@@ -33,7 +33,7 @@ _DEPTH, _LATERAL = np.meshgrid(np.linspace(0, 1, GRID), np.linspace(0, 1, GRID),
 
 
 def draw_phantom(class_name: str, rng: np.random.Generator, size: int = 128) -> tuple[Pixels, npt.NDArray[np.uint8]]:
-    """One phantom of a class, and where its lesion is.
+    """One phantom of a class, and the mask of its lesion.
 
     Returns:
         Pixels uint8 (size, size, 3), grey in three equal channels, and the mask uint8 (size, size), 255 inside
@@ -59,24 +59,24 @@ def draw_phantom(class_name: str, rng: np.random.Generator, size: int = 128) -> 
 
 
 def write_phantoms(folder: Path, counts: Mapping[str, int], size: int, seed: int) -> None:
-    """Write all of `each_phantom`. Raises what it raises."""
+    """Write all phantoms of `each_phantom`. Raises the same errors."""
     for _ in each_phantom(folder, counts, size, seed):
         pass
 
 
 def each_phantom(folder: Path, counts: Mapping[str, int], size: int, seed: int) -> Iterator[Path]:
-    """Write phantoms as BUSI is laid out: `benign/phantom benign (1).png`, `benign/phantom benign (1)_mask.png`.
+    """Write phantoms in BUSI's layout: `benign/phantom benign (1).png`, `benign/phantom benign (1)_mask.png`.
 
-    The same seed writes the same files, and more of a class leave the first ones as they were.
+    The same seed writes the same files. A higher count of a class leaves its first files unchanged.
 
     Args:
-        folder: made if it is not there.
+        folder: created if it does not exist.
         counts: images per class, of `CLASSES`.
         size: width and height in pixels.
         seed: any non-negative integer.
 
     Yields:
-        Each image file, once it and its mask are written.
+        Each image file, after it and its mask are written.
 
     Raises:
         BadInput: a class is none of `CLASSES`.

@@ -1,5 +1,5 @@
-"""The one way from a file, or from bytes, to the pictures in it that can be diagnosed: a still one, or the frames of a
-loop. What a file is called does not count, only what is in it.
+"""The one way from a file, or from bytes, to its pictures for a diagnosis: a single picture, or the frames of a loop.
+Only the content of a file counts, not its name.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,14 @@ from busapp.engine.images.preprocessing import FORMATS, decode, frames_of, read_
 from busapp.errors import UnreadableImage
 
 SMALLEST_SIDE: Final = 16
-"""Pixels; whatever is narrower or lower shows nothing that could be diagnosed."""
+"""Pixels. Narrower or lower pictures show nothing that could be diagnosed."""
 _HEAD: Final = 132
-"""So many bytes say what kind of file it is."""
+"""Bytes that are enough to detect the kind of a file."""
 
 
 class _Kind(NamedTuple):
-    """What is not opened, but often tried: the bytes by which it is known, at a place, and what is said of it."""
+    """A kind of file that users often try to open but busapp cannot read: its first bytes and their place, and the
+    error message."""
 
     at: int
     magic: bytes
@@ -30,7 +31,7 @@ class _Kind(NamedTuple):
 
 
 _BEGINNINGS: Final = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*")
-"""Of the kinds that are opened."""
+"""First bytes of the kinds that busapp reads."""
 _AS_PNG: Final = "Save the picture that you want as PNG, and open that."
 _KINDS: Final = (
     *(_Kind(0, magic, "GIF pictures, animated or not, cannot be read", _AS_PNG) for magic in (b"GIF87a", b"GIF89a")),
@@ -50,7 +51,7 @@ _KINDS: Final = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, or the `frames` of a loop, each decoded when it is asked for; frames count from 1."""
+    """A single picture, or the `frames` of a loop, each decoded on request. Frames are counted from 1."""
 
     file: str
     frames: int
@@ -58,12 +59,12 @@ class Picture:
 
     @property
     def middle(self) -> int:
-        """The frame that stands for a loop."""
+        """The frame that represents a loop."""
         return evenly_spaced(self.frames, 1)[0] + 1
 
     def frame(self, number: int) -> Image.Image:
-        """Frame `number`, 1 to `frames`, as 8-bit RGB. No other one is decoded, except of an animated PNG those before
-        it, which its frames only change.
+        """Decode frame `number`, 1 to `frames`, to 8-bit RGB. Only this frame is decoded. The exception is an animated
+        PNG: each of its frames changes the one before, so all frames up to this one are decoded.
 
         Raises:
             UnreadableImage: its pixels are damaged, or it is too small to show anything.
@@ -81,13 +82,13 @@ class Picture:
 
 
 def open_picture(source: Path | bytes, file: str = "") -> Picture:
-    """Look through a file, or the bytes of one, without decoding a pixel. `file` is what sentences call it; a path's
-    own name if it is left empty.
+    """Check a file, or the bytes of one, without decoding a pixel. Messages call it `file`, or by its path if `file`
+    is empty.
 
-    DICOM files are cropped to their ultrasound regions, which leaves out the machine's banner.
+    DICOM files are cropped to their ultrasound regions, which removes the machine's banner.
 
     Raises:
-        UnreadableImage: it is missing, or no picture that can be read.
+        UnreadableImage: it is missing, or not a readable picture.
     """
     name = file or (str(source) if isinstance(source, Path) else "")
     content = read_content(source) if isinstance(source, Path) else source
@@ -122,8 +123,8 @@ def _refuse_other_kinds(content: bytes, name: str) -> None:
 
 
 def _clearer(error: UnreadableImage, content: bytes, name: str) -> UnreadableImage:
-    """What stops the decoder in a file that begins as a picture is damage; other files are no pictures at all."""
-    if isinstance(error.__cause__, UnreadableImage):  # it says already what is wrong
+    """A clearer error: a file that begins like a picture is damaged, any other file is no picture at all."""
+    if isinstance(error.__cause__, UnreadableImage):  # this one is already clear
         return error
     if content.startswith(_BEGINNINGS):
         return UnreadableImage(
@@ -132,5 +133,5 @@ def _clearer(error: UnreadableImage, content: bytes, name: str) -> UnreadableIma
     return UnreadableImage(
         "The file is not an image, whatever its name says",
         file=name,
-        remedy=f"Open an image of one of the kinds {', '.join(FORMATS)} and DICOM.",
+        remedy=f"Open an image in one of these formats: {', '.join(FORMATS)}, DICOM.",
     )

@@ -1,4 +1,4 @@
-"""The one definition of what a picture is to a network: training, diagnosis and export share it.
+"""The one definition of a network's input: training, diagnosis and export share it.
 
 Source: Samrin 2024, section 3.1: resized to 224×224, three channels, scaled to [0, 1], then normalised with
 ImageNet's mean and standard deviation. Adaptive equalisation is a choice of Zion and Tripathy, section 1 ("datasets
@@ -30,37 +30,39 @@ MAX_PIXELS: Final = 64_000_000
 _TOO_MANY: Final = f"more than {MAX_PIXELS // 1_000_000} million"
 MAX_BYTES: Final = 512 * 2**20
 FORMATS: Final = ("BMP", "JPEG", "PNG", "TIFF")
-"""What is opened, whatever a file is called. Pillow knows many more; PostScript it hands to another program."""
+"""Formats that are opened, regardless of a file's name. Pillow reads many more, and hands PostScript to another
+program."""
 MAX_READS: Final = 1_000_000
-"""Pillow reads every chunk of a PNG, segment of a JPEG and run of a BMP on its own; so many take about a second.
-The largest pictures in the usual pieces of 8 KiB take an eighth of that."""
+"""Pillow reads every chunk of a PNG, segment of a JPEG and run of a BMP on its own. This number of reads takes about a
+second. The largest pictures in the usual pieces of 8 KiB take an eighth of that."""
 MAX_PAGES: Final = 10_000
-"""Of a TIFF that are looked for."""
+"""Pages of a TIFF that are searched for."""
 MAX_SCANS: Final = 100
-"""How often a JPEG may go over its picture, which takes time even where nothing is drawn: a file of a few megabytes
-can take an hour (libjpeg-turbo's LJT-01-003). Usual ones do so up to 12 times; libtiff has the same limit."""
+"""Scans (passes over the picture) that a JPEG may have. Each takes time even if it draws nothing: a file of a few
+megabytes can take an hour (libjpeg-turbo's LJT-01-003). Usual files have up to 12; libtiff has the same limit."""
 _SCAN: Final = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]")
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 VERSION: Final = 1
-"""Of what `decode` and `Preprocessing.pixels` do. It is raised with every change that gives other pixels, so that those
-that studies keep in their caches are made anew."""
+"""Version of `decode` and `Preprocessing.pixels`. Every change that gives other pixels raises it, so that the pixels in
+the caches of studies are computed again."""
 
 TILES: Final = 8
-"""Along each side. Pizer et al. 1987 found 8×8 contextual regions to suit medical images; scikit-image's default."""
+"""Tiles along each side. Pizer et al. 1987 found that 8×8 contextual regions suit medical images; also scikit-image's
+default."""
 CLIP_LIMIT: Final = 0.01
-"""The share of a tile's pixels that one of its 256 grey levels may hold: 2.56 times an even share, so that a tile's
-contrast grows by about that factor at most and its speckle is not blown up. scikit-image's default; the paper names
-none."""
+"""The share of a tile's pixels that one of its 256 grey levels may hold. This is 2.56 times an even share, so that a
+tile's contrast grows at most by about that factor and its speckle is not exaggerated. scikit-image's default; the
+paper names no value."""
 
 
 def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
-    """One frame of an encoded picture, the first one unless asked for another, as 8-bit RGB.
+    """Decode one frame of an encoded picture, by default the first, to 8-bit RGB.
 
-    16-bit and floating-point grey is scaled by its own largest value; transparency is laid on black.
+    16-bit and floating-point grey is divided by its own largest value. Transparent parts are drawn on black.
 
     Raises:
-        UnreadableImage: not a picture, cut short, or larger than 64 million pixels (looked at before decoding).
+        UnreadableImage: not a picture, cut short, or larger than 64 million pixels (checked before decoding).
     """
     with _readable(file):
         image = _open(content)
@@ -74,8 +76,8 @@ def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
 
 
 def frames_of(content: bytes, *, file: Path | str) -> Sequence[int]:
-    """Which frames `decode` can be asked for: those of an animated PNG, and the pages of a TIFF that are as large as
-    the first one, as previews beside a picture are not. Nothing is decoded.
+    """The frames that `decode` can read, without decoding them: all frames of an animated PNG, and the pages of a TIFF
+    that are as large as the first one. Smaller pages are previews.
 
     Raises:
         UnreadableImage: not a picture, larger than 64 million pixels, or its pages cannot be counted.
@@ -96,7 +98,7 @@ def frames_of(content: bytes, *, file: Path | str) -> Sequence[int]:
 
 
 class LimitedReads(io.BytesIO):
-    """Bytes that may be read `MAX_READS` times."""
+    """A stream of bytes that allows `MAX_READS` reads."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -113,7 +115,7 @@ class LimitedReads(io.BytesIO):
 
 
 def refuse_many_scans(jpeg: bytes) -> None:
-    """Raise `UnreadableImage` where a JPEG goes over its picture more than `MAX_SCANS` times."""
+    """Raise `UnreadableImage` if a JPEG has more than `MAX_SCANS` scans."""
     if next(islice(_SCAN.finditer(jpeg), MAX_SCANS, None), None) is not None:
         raise UnreadableImage(
             f"The JPEG goes over its picture more than {MAX_SCANS} times, as only malicious files do",
@@ -123,9 +125,9 @@ def refuse_many_scans(jpeg: bytes) -> None:
 
 @contextmanager
 def _readable(file: Path | str) -> Iterator[None]:
-    """Turn whatever Pillow raises over a bad picture into a sentence for people."""
+    """Turn every error of Pillow about a bad picture into a message for people."""
     try:
-        with no_warnings():  # Pillow warns of odd metadata that the pixels do not depend on
+        with no_warnings():  # Pillow warns of odd metadata that do not affect the pixels
             yield
     except UnreadableImage as error:
         raise UnreadableImage(error.what, file=file, remedy=error.remedy) from error
@@ -133,7 +135,7 @@ def _readable(file: Path | str) -> Iterator[None]:
         raise UnreadableImage(
             "The file is not a readable image",
             file=file,
-            remedy="Check that it opens in an image viewer, and save it as PNG if it is of another kind than "
+            remedy="Check that it opens in an image viewer, and save it as PNG if it has another format than "
             f"{', '.join(FORMATS)}.",
         ) from error
 
@@ -142,7 +144,7 @@ def _open(content: bytes) -> Image.Image:
     """Read the header only."""
     try:
         image = Image.open(LimitedReads(content), formats=FORMATS)
-    except Image.DecompressionBombError as error:  # raised before the size is told
+    except Image.DecompressionBombError as error:  # raised before the size is known
         raise UnreadableImage(f"The image has far {_TOO_MANY} pixels", remedy="Make it smaller first.") from error
     _refuse_large(image)
     return image
@@ -159,7 +161,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.array(image, dtype=np.float64), copy=False, posinf=0)
         values /= values.max(initial=0.0) or 1.0
-        values *= 255  # in place, as one copy of the largest picture takes half a GiB
+        values *= 255  # in place, because one copy of the largest picture takes half a GiB
         image = Image.fromarray(values.clip(min=0, out=values).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -171,14 +173,14 @@ def read_content(path: Path) -> bytes:
     """The bytes of a file that should be an image.
 
     Raises:
-        UnreadableImage: it cannot be opened, or it is larger than 512 MiB (looked at before reading).
+        UnreadableImage: it cannot be opened, or it is larger than 512 MiB (checked before reading).
     """
     with _opened(path) as stream:
         return stream.read()
 
 
 def size_of(content: bytes, *, file: Path | str) -> tuple[int, int]:
-    """Width and height of an encoded picture from its header, without decoding; the first bytes of it may be enough.
+    """Width and height of an encoded picture from its header, without decoding. Its first bytes may be enough.
 
     Raises:
         UnreadableImage: not a picture, or larger than 64 million pixels.
@@ -205,19 +207,19 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read and decode a file; see `read_content` and `decode` for what they raise."""
+    """Read and decode a file. Raises the errors of `read_content` and `decode`."""
     return decode(read_content(path), file=path)
 
 
 def equalise(image: Image.Image) -> Image.Image:
     """Contrast-limited adaptive histogram equalisation of an RGB image: the same size, RGB.
 
-    Only the luma changes, and grey stays grey. An image of one grey level is given back as it is. A core takes about
-    4 ms for 224×224 pixels, 5 ms for 256×256, 17 ms for 500×500 and 0.4 s for 2048×2048, with 50 bytes a pixel.
+    Only the luma changes, and grey stays grey. An image of one grey level is returned unchanged. One core takes about
+    4 ms for 224×224 pixels, 5 ms for 256×256, 17 ms for 500×500 and 0.4 s for 2048×2048, with 50 bytes per pixel.
 
     Source: Pizer et al. 1987, Zuiderveld 1994, by scikit-image, which stretches the luma to its full range first.
     """
-    from skimage.exposure import equalize_adapthist  # SciPy comes with it; what does not equalise starts without
+    from skimage.exposure import equalize_adapthist  # it loads SciPy; without equalisation neither is needed
 
     luma, blue, red = image.convert("YCbCr").split()
     darkest, brightest = luma.getextrema()
@@ -231,27 +233,27 @@ def equalise(image: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How images become the pixels of a run, in training, test and diagnosis alike, real or synthetic.
+    """The conversion of images to the pixels of a run: the same in training, test and diagnosis, real or synthetic.
 
-    `size` is that of the square. An image is resized first and equalised then: it costs the same however large the
-    image is stored, and a tile holds as many pixels of a small drawn image as of a large real one.
+    `size` is the side of the square. An image is first resized and then equalised. So equalisation takes the same time
+    for stored images of any size, and a tile contains as many pixels of a small synthetic image as of a large real one.
     """
 
     size: int
     equalise: bool = False
 
     def pixels(self, image: Image.Image) -> Pixels:
-        """An RGB image resized, whatever its aspect, bilinear with antialiasing: uint8 (size, size, 3)."""
+        """An RGB image resized to a square, ignoring its aspect, bilinear with antialiasing: uint8 (size, size, 3)."""
         square = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
         return np.asarray(equalise(square) if self.equalise else square, dtype=np.uint8)
 
     def load(self, paths: Iterable[Path]) -> Pixels:
-        """The pixels of all these files: uint8 (n, size, size, 3). Raises `UnreadableImage`."""
+        """The pixels of these files: uint8 (n, size, size, 3). Raises `UnreadableImage`."""
         squares = [self.pixels(read_image(path)) for path in paths]
         return np.stack(squares) if squares else np.empty((0, self.size, self.size, 3), np.uint8)
 
 
 def normalise(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """What the network sees: float32 (n, 3, height, width), about -2.1 to 2.6, from uint8 (n, height, width, 3)."""
+    """The network's input: float32 (n, 3, height, width), about -2.1 to 2.6, from uint8 (n, height, width, 3)."""
     scaled = (pixels.astype(np.float32) / 255.0 - MEAN) / STD
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))

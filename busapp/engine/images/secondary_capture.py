@@ -1,7 +1,7 @@
-"""A page as a DICOM Secondary Capture, which a picture archive files beside the study that its image came from.
+"""Write a page as a DICOM Secondary Capture, which a picture archive files beside the study of its image.
 
-Source: DICOM PS3.3, A.8 (Secondary Capture Image IOD), by highdicom. What says whose the image is passes from the
-source into the new file alone: neither the study nor a sentence for people gets any of it.
+Source: DICOM PS3.3, A.8 (Secondary Capture Image IOD), by highdicom. The patient's identifiers are copied only from
+the source into the new file. They enter neither the study nor any message for people.
 """
 
 import io
@@ -25,17 +25,17 @@ from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UnreadableImage
 
-# highdicom repeats the values it complains of in its log, and a value may name a patient.
+# highdicom logs the values that it complains about, and a value may name a patient.
 logging.getLogger("highdicom").setLevel(logging.CRITICAL + 1)
 
 SERIES: Final = 9901
-"""The number of the new series; archives sort by it, and it should come last."""
+"""The number of the new series. Archives sort by it, and the new series should come last."""
 _LONGEST_COMMENT: Final = 1000
 _TAKEN_OVER: Final = (
     *("PatientID", "IssuerOfPatientID", "PatientName"),
     *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
 )
-"""Text, which archives compare: exactly as the source has it, however far from the standard."""
+"""Text that archives compare. It is copied exactly as in the source, even if it breaks the standard."""
 _CHECKED: Final[dict[str, tuple[str, ...]]] = {
     "PatientBirthDate": ("%Y%m%d",),
     "StudyDate": ("%Y%m%d",),
@@ -54,30 +54,31 @@ def secondary_capture(
     reader: str,
     finding: str,
 ) -> bytes:
-    """A page, uint8 (height, width, 3) RGB, as the bytes of a DICOM file.
+    """The bytes of a DICOM file with a page, uint8 (height, width, 3) RGB.
 
-    `source` is the file that the page is about; where that is DICOM, the new object belongs to the same patient and
-    study and refers to the source's `frame`, counted from 1. Else it is a study of its own, whose patient is the one
-    named, or nobody. A `patient` that was typed stands on the page; the source's own name is not replaced by it.
-    `series` is kept from page to page, empty at first: the pages of one study are one new series.
+    `source` is the file that the page is about. If it is DICOM, the new object belongs to the same patient and study
+    and refers to the source's `frame`, counted from 1. Otherwise the object is a study of its own, and its patient is
+    `patient`, or nobody if that is empty. A typed `patient` stands on the page and never replaces the source's name.
+    `series` is passed from page to page, empty at first: the pages of one study form one new series.
 
     Raises:
-        UnreadableImage: the source is gone or damaged, or what it says of its patient cannot be written down.
+        UnreadableImage: the source is missing or damaged, or its data of the patient cannot be written.
     """
     try:
-        with source.open("rb") as stream, no_warnings():  # pydicom's warnings repeat values of the source
+        with source.open("rb") as stream, no_warnings():  # pydicom's warnings repeat the source's values
             origin = read(stream) if is_dicom(stream.read(132)) and not stream.seek(0) else None
     except UnreadableImage as error:
         raise UnreadableImage(error.what, file=source, remedy=error.remedy) from None
     except OSError as error:
-        raise UnreadableImage("The image can no longer be read", file=source, remedy="Is it still there?") from error
+        remedy = "Check that the file is still there."
+        raise UnreadableImage("The image can no longer be read", file=source, remedy=remedy) from error
     except Exception:  # pydicom's errors, of every kind, repeat values too
         raise UnreadableImage("The DICOM file is damaged", file=source, remedy="Copy it again.") from None
     try:
         with no_warnings():
             return _made(page, origin, frame, series, patient=patient, reader=reader, finding=finding)
     except Exception:
-        what = "What the DICOM file says of its patient and study cannot be written into another"
+        what = "The patient and study data of the DICOM file cannot be copied into another file"
         raise UnreadableImage(what, file=source, remedy="Export it again from the archive.") from None
 
 
@@ -100,7 +101,7 @@ def _made(
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=("L", "F"),  # highdicom asks for one; a page has none, see `_say_what_it_is`
+        patient_orientation=("L", "F"),  # highdicom requires one; a page has none, see `_describe`
         study_instance_uid=study,
         series_instance_uid=series_uid,
         series_number=SERIES,
@@ -110,7 +111,7 @@ def _made(
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set="ISO_IR 192",
     )
-    _say_what_it_is(made, now, finding, reader)
+    _describe(made, now, finding, reader)
     if origin is None:
         made.PatientName = _typed(patient)
         made.StudyDate, made.StudyTime = made.ContentDate, made.ContentTime
@@ -118,13 +119,13 @@ def _made(
         _take_over(made, origin)
         _refer(made, origin, frame)
     if patient or (origin and origin.values.text("BurnedInAnnotation").upper() == "YES"):
-        made.BurnedInAnnotation = "YES"  # that there is none is never said: who knows what picture and file's name say
+        made.BurnedInAnnotation = "YES"  # never "NO": the picture or the file name on the page may name the patient
     stream = io.BytesIO()
     made.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
 
 
-def _say_what_it_is(made: Dataset, now: datetime, finding: str, reader: str) -> None:
+def _describe(made: Dataset, now: datetime, finding: str, reader: str) -> None:
     made.SeriesDescription = "busapp diagnosis, research use only"
     made.ContentDate = made.SeriesDate = f"{now:%Y%m%d}"
     made.ContentTime = made.SeriesTime = f"{now:%H%M%S}"
@@ -138,12 +139,12 @@ def _say_what_it_is(made: Dataset, now: datetime, finding: str, reader: str) -> 
 
 
 def _typed(name: str) -> str:
-    """A name as DICOM takes it: on one line, without what separates values and spellings there."""
+    """A name in DICOM's form: on one line, without DICOM's separators of values and spellings."""
     return " ".join(name.replace("\\", " ").replace("=", " ").split())
 
 
 def _take_over(made: Dataset, origin: DicomFile) -> None:
-    """Patient and study, where the source names them."""
+    """Copy patient and study, as far as the source names them."""
     for keyword in _TAKEN_OVER:
         if value := _as_stored(origin.values.any(keyword)):
             setattr(made, keyword, value)
@@ -173,7 +174,7 @@ def _fits(value: str, wanted: str) -> bool:
 
 
 def _refer(made: Dataset, origin: DicomFile, frame: int) -> None:
-    """Name the image that the page is about; an object that does not say which it is cannot be referred to."""
+    """Refer to the image that the page is about, if the source has valid identifiers of itself and its kind."""
     instance, kind = _uid(origin, "SOPInstanceUID"), origin.kind
     if not instance or not UID(kind).is_valid:
         return

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord, Pair, Verdict
-from busapp.engine.curation.duplicate_review import Review
+from busapp.engine.curation.duplicate_review import PairReview
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.choice_bar import ChoiceBar, Which
 from busapp.gui.dataset.decisions import Decisions
@@ -50,7 +50,7 @@ class DuplicateReview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace: Workspace | None = None
-        self._review = Review([], [], {})
+        self._review = PairReview([], [], {})
         self._classes: list[str] = []
         self._shown: list[Pair] = []
         self._at = 0
@@ -163,7 +163,7 @@ class DuplicateReview(QWidget):
     def open_study(self, workspace: Workspace) -> None:
         """Review another study, from its first pair."""
         self.workspace = workspace
-        self._review, self._shown, self._at = Review([], [], {}), [], 0
+        self._review, self._shown, self._at = PairReview([], [], {}), [], 0
         self._decisions = Decisions(workspace.catalog)
         self.told.clear()
         self._loader.open_study(workspace)
@@ -188,7 +188,7 @@ class DuplicateReview(QWidget):
         before = {(pair.first, pair.second): self._review.waits(pair) for pair in self._review.pairs}
         pairs = catalog.pairs()
         # Those in pairs are read again at every decision; all others only tell whether anything was looked at.
-        self._review = Review(pairs, catalog.images(in_pairs=bool(pairs)), catalog.flags())
+        self._review = PairReview(pairs, catalog.images(in_pairs=bool(pairs)), catalog.flags())
         self._classes = catalog.classes()
         reopened = [pair for pair in self._review.waiting if before.get((pair.first, pair.second)) is False]
         if reopened:

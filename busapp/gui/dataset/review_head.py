@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import Pair
-from busapp.engine.curation.duplicate_review import Review
+from busapp.engine.curation.duplicate_review import PairReview
 from busapp.gui.theme import SPACE
 
 _WHY: Final = (
@@ -61,7 +61,7 @@ class ReviewHead(QWidget):
         column.addLayout(first)
         column.addWidget(self._second)
 
-    def show_progress(self, review: Review) -> None:
+    def show_progress(self, review: PairReview) -> None:
         """How many pairs are decided."""
         total, waiting = len(review.pairs), review.waiting
         contradicting = sum(map(review.contradicts, waiting))
@@ -70,7 +70,7 @@ class ReviewHead(QWidget):
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(total - len(waiting))
 
-    def show_pair(self, review: Review, pair: Pair | None, place: int, of: int) -> None:
+    def show_pair(self, review: PairReview, pair: Pair | None, place: int, of: int) -> None:
         """Which pair is looked at, None for none; `place` counts from 0."""
         self._second.setVisible(pair is not None)
         if pair is None:

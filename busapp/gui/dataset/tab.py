@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.curation.duplicate_review import Review
+from busapp.engine.curation.duplicate_review import PairReview
 from busapp.engine.events import Event, RunStarted
 from busapp.engine.settings import CurateSettings
 from busapp.engine.study.workspace import Workspace
@@ -262,7 +262,7 @@ class DatasetTab(StudyTab):
         self._alike = {
             image_id for pair in pairs if pair.verdict != "different" for image_id in (pair.first, pair.second)
         }
-        self._tell_what_waits(Review(pairs, self._images, self._flags))
+        self._tell_what_waits(PairReview(pairs, self._images, self._flags))
         self._apply_filters()
         if self._pages.currentWidget() is self._review_page:
             self.review.refresh()
@@ -292,7 +292,7 @@ class DatasetTab(StudyTab):
             known.append("all of them simulated phantoms, not patients")
         return known
 
-    def _tell_what_waits(self, review: Review) -> None:
+    def _tell_what_waits(self, review: PairReview) -> None:
         """The banner: what was not checked or reviewed; what the user closed does not come back by itself."""
         unchecked = sum(image.kind == "real" and not image.checked for image in self._images)
         waiting = review.waiting

@@ -1,4 +1,4 @@
-"""Covering what is burned into a picture: nothing of it is left, nothing is lost, and it can be undone."""
+"""Covering burned-in marks: nothing of a mark remains visible, no data is lost, and the user can undo it."""
 
 import io
 from pathlib import Path
@@ -20,7 +20,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, NoSpace, NotEnoughImages, UnreadableImage
 
 NAME_BOX = (8, 6, 150, 26)
-"""Holds everything that `scan` writes."""
+"""Contains everything that `scan` writes."""
 
 
 def scan(name: str = "", seed: int = 0) -> Image.Image:
@@ -39,7 +39,7 @@ def run_job(workspace: Workspace, settings: JobSettings) -> list[Event]:
 
 @pytest.fixture
 def study(empty_study: Workspace, tmp_path: Path) -> Workspace:
-    """Two images with a name burned in, one without; flags are known."""
+    """Two images with a burned-in name, one without; all are checked."""
     folder = tmp_path / "scans" / "benign"
     folder.mkdir(parents=True)
     for file, name in (("1.png", "DOE JANE 1970"), ("2.png", "ROE RICHARD"), ("3.png", "")):
@@ -85,7 +85,7 @@ def test_a_slope_goes_on_through_what_is_filled_from_its_surroundings() -> None:
     slope = np.add.outer(np.arange(60), 2 * np.arange(80)).astype(np.uint8)
     picture = np.stack([slope, slope // 2, 255 - slope], axis=2)
     found = np.asarray(covered(Image.fromarray(picture), [(20, 10, 60, 40)], "surroundings"))
-    # A plane solves Laplace's equation; half of it was rounded down.
+    # A plane solves Laplace's equation. Half of its values were rounded down.
     assert np.abs(found.astype(int) - picture).max() <= 1
 
 
@@ -284,7 +284,7 @@ def test_a_study_without_flagged_images_is_told_so(study: Workspace) -> None:
 
 
 def test_the_sample_of_busi_has_no_text_left(busi_original: Path, empty_study: Workspace) -> None:
-    """Real letters on real scans: after one pass the finder sees none any more, and masks stay."""
+    """Real letters on real scans: after one pass no more text is found."""
     run_job(empty_study, ImportSettings(sources=(busi_original,)))
     ids = tuple(image.id for image in empty_study.catalog.images()[::2])
     result = result_of(run_job(empty_study, CoverSettings(ids=ids)))

@@ -1,4 +1,4 @@
-"""Pictures of one frame are found however they were altered; other frames are left alone."""
+"""Pictures of one frame are found after any alteration; pictures of other frames are not."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 from pulling import gather
 
 from busapp.engine.curation import duplicates
-from busapp.engine.curation.duplicates import Found, Signatures, find_pairs
+from busapp.engine.curation.duplicates import DuplicatePair, Signatures, find_pairs
 from busapp.engine.events import Progress
 from busapp.engine.images.phantoms import CLASSES, draw_phantom
 from busapp.engine.settings import CurateSettings
@@ -19,13 +19,15 @@ Alteration = Callable[[Image.Image], Image.Image]
 
 @pytest.fixture(scope="module")
 def phantoms() -> list[Image.Image]:
-    """Eighteen different ones, 192×192."""
+    """Eighteen different pictures, 192×192."""
     rng = np.random.default_rng(5)
     return [Image.fromarray(draw_phantom(CLASSES[number % 3], rng, size=192)[0]) for number in range(18)]
 
 
-def pairs_among(pictures: Sequence[Image.Image | None], contents: Sequence[str] = (), **settings: float) -> list[Found]:
-    """The pairs; None stands for a picture that could not be read."""
+def pairs_among(
+    pictures: Sequence[Image.Image | None], contents: Sequence[str] = (), **settings: float
+) -> list[DuplicatePair]:
+    """The near-duplicates among pictures. None stands for a picture that could not be read."""
     signatures = Signatures(len(pictures))
     for number, picture in enumerate(pictures):
         if picture is not None:
@@ -37,7 +39,7 @@ def pairs_among(pictures: Sequence[Image.Image | None], contents: Sequence[str] 
 
 
 def cut(left: float, top: float, right: float, bottom: float) -> Alteration:
-    """What is left between these parts of the sides."""
+    """The part of the picture between these fractions of its sides."""
     return lambda picture: picture.crop(
         (
             round(left * picture.width),
@@ -96,7 +98,7 @@ def test_different_frames_are_left_alone(phantoms: list[Image.Image]) -> None:
 
 
 def test_scans_of_one_probe_share_their_outline_but_are_no_duplicates(phantoms: list[Image.Image]) -> None:
-    """Their thumbnails correlate, for the black around the fan decides; their speckle does not."""
+    """Their thumbnails correlate because of the black around the fan; their speckle does not."""
     fan = Image.new("L", (192, 192), 0)
     ImageDraw.Draw(fan).polygon([(60, 5), (132, 5), (190, 170), (2, 170)], fill=255)
     scans = []
@@ -114,7 +116,7 @@ def test_scans_of_one_probe_share_their_outline_but_are_no_duplicates(phantoms: 
 def test_the_same_bytes_are_a_pair_whatever_they_show(phantoms: list[Image.Image]) -> None:
     black = Image.new("RGB", (64, 64))
     found = pairs_among([phantoms[0], black, black, None, None, phantoms[0]], ["a", "b", "b", "c", "c", "a"])
-    assert found == [Found(a, b, 1.0, "same file") for a, b in ((0, 5), (1, 2), (3, 4))]
+    assert found == [DuplicatePair(a, b, 1.0, "same file") for a, b in ((0, 5), (1, 2), (3, 4))]
 
 
 def test_pictures_without_contrast_resemble_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What is said of an image's quality follows from what was done to it."""
+"""The flags and measures of an image follow from its known alterations."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from busapp.engine.curation.quality import FLAGS, Examined, examine
+from busapp.engine.curation.quality import FLAGS, Quality, assess_quality
 from busapp.engine.images.phantoms import draw_phantom
 from busapp.engine.images.preprocessing import decode
 
@@ -21,9 +21,9 @@ def stored(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def looked_at(image: Image.Image | bytes) -> Examined:
+def looked_at(image: Image.Image | bytes) -> Quality:
     content = image if isinstance(image, bytes) else stored(image)
-    return examine(content, decode(content, file="image.png"))
+    return assess_quality(content, decode(content, file="image.png"))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def framed(image: Image.Image, border: int, grey: int = 0) -> Image.Image:
 
 
 def png(width: int, height: int, depth: int, colour_type: int, row: bytes) -> bytes:
-    """A PNG file such as Pillow itself does not write."""
+    """A PNG file of a kind that Pillow cannot write."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress((b"\0" + row) * height)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -162,7 +162,7 @@ def test_brightness_and_contrast_are_those_of_the_grey_values(phantom: Image.Ima
 
 
 def test_colourfulness_of_pure_red() -> None:
-    """By hand: no spread; red-green 255, yellow-blue 127.5; 0.3 times their length."""
+    """Computed by hand: no spread; red-green 255, yellow-blue 127.5; so 0.3 times their length."""
     assert looked_at(Image.new("RGB", (80, 80), "red")).measures.colour == pytest.approx(0.3 * np.hypot(255, 127.5))
 
 

@@ -1,11 +1,11 @@
 from busapp.engine.catalog import FoundPair
-from busapp.engine.curation.duplicate_review import Review
+from busapp.engine.curation.duplicate_review import PairReview
 from busapp.engine.study.workspace import Workspace
 
 
-def _review(study: Workspace) -> Review:
+def _review(study: Workspace) -> PairReview:
     catalog = study.catalog
-    return Review(catalog.pairs(), catalog.images(), catalog.flags())
+    return PairReview(catalog.pairs(), catalog.images(), catalog.flags())
 
 
 def _ids(study: Workspace, class_name: str) -> list[int]:
@@ -58,8 +58,8 @@ def test_one_picture_with_two_classes_is_told_at_the_end(phantom_study: Workspac
 
 def test_an_image_with_flags_or_fewer_pixels_is_rather_set_aside(phantom_study: Workspace) -> None:
     images = phantom_study.catalog.images()[:2]
-    review = Review([], images, {images[1].id: ["blur"]})
+    review = PairReview([], images, {images[1].id: ["blur"]})
     assert review.is_worth_less(images[1], images[0])
     assert not review.is_worth_less(images[0], images[1])
     small = images[0]._replace(width=10)
-    assert Review([], [small, images[1]], {}).is_worth_less(small, images[1])
+    assert PairReview([], [small, images[1]], {}).is_worth_less(small, images[1])

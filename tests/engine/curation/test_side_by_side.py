@@ -50,7 +50,7 @@ def test_a_part_is_laid_where_it_was_cut_out(busi_original: Path, mirrored: bool
     assert both.mean < 0.3 * plain.mean
     part_shown = both.first if first_is_cropped else both.second
     black = np.asarray(part_shown).max(axis=2) == 0
-    assert black[:, :5].all() and black[:, -5:].all(), "the part must stand where it was cut out"
+    assert black[:, :5].all() and black[:, -5:].all(), "the part must lie where it was cut out"
 
 
 def test_pictures_without_anything_in_them_do_no_harm() -> None:

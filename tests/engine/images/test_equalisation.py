@@ -1,4 +1,4 @@
-"""Adaptive equalisation travels with a run: training, export, diagnosis and drawn images see the same pixels."""
+"""Adaptive equalisation belongs to a run: training, export, diagnosis and synthetic images use the same pixels."""
 
 import subprocess
 import sys
@@ -54,7 +54,7 @@ def speckle() -> Image.Image:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Pixels]]:
-    """What the networks were really given: in training, and by the model file."""
+    """The inputs that the networks really got: in training, and from the model file."""
     given: dict[str, list[Pixels]] = {"training": [], "model": []}
     prepare, run = Learner.prepare, Model.run
 
@@ -90,7 +90,7 @@ def test_training_export_and_diagnosis_see_the_same_pixels(
     np.testing.assert_array_equal(final_training, expected)
     compared = np.concatenate(seen["model"])
     np.testing.assert_array_equal(compared[: len(images)], expected)
-    assert len(compared) == len(images) + 3, "and then the examples"
+    assert len(compared) == len(images) + 3, "the examples follow the images"
 
     seen["model"].clear()
     diagnosed = finish(phantom_study, DiagnoseSettings(images=tuple(paths), model=model.path))

@@ -23,7 +23,7 @@ def marks(image: Image.Image) -> list[Mark]:
 
 
 def cross(image: Image.Image, x: int, y: int, arm: int, width: int = 1, slanted: bool = False) -> Box:
-    """Draw a cross; its box."""
+    """Draw a cross, and return its box."""
     draw = ImageDraw.Draw(image)
     if slanted:
         draw.line([(x - arm, y - arm), (x + arm, y + arm)], fill=220, width=width)
@@ -133,10 +133,10 @@ def test_patterns_end_soon_and_within_the_picture() -> None:
 
 @pytest.fixture(scope="module")
 def held_out(busi_256: Path) -> list[tuple[dict[str, str], set[str]]]:
-    """The labels of each image that no threshold was set on, and the kinds of marks found in it.
+    """The labels of each held-out image (no threshold was set on it), and the kinds of marks found in it.
 
-    `text` is any letter or number, also cut off at an edge, but neither the number of a calliper nor, in the top left
-    `corner`, the scanner's name; `callipers` are crosses, measuring lines, arrows and body marks. Labelled by eye.
+    Labelled by eye. `text` is any letter or number, even if cut off at an edge, except the number of a calliper and
+    the scanner's name in the top left `corner`. `callipers` are crosses, measuring lines, arrows and body marks.
     """
     with LABELS.open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["set"] == "held out"]
@@ -153,7 +153,7 @@ def held_out(busi_256: Path) -> list[tuple[dict[str, str], set[str]]]:
 def test_marks_of_busi(
     held_out: list[tuple[dict[str, str], set[str]]], label: str, kind: str, sensitivity: float
 ) -> None:
-    """22 of 27 images with text and 17 of 19 with callipers were found, and none was flagged that has no mark."""
+    """22 of 27 images with text and 17 of 19 with callipers were found. No image without marks was flagged."""
     marked = [kind in found for row, found in held_out if row[label] == "yes"]
     clean = [kind not in found for row, found in held_out if row[label] == "no"]
     assert np.mean(marked) >= sensitivity, f"{sum(marked)} of {len(marked)} found"

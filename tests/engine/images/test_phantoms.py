@@ -1,4 +1,4 @@
-"""Phantoms look like what they are called, are the same for the same seed, and all differ."""
+"""Phantoms look like their class, are the same for the same seed, and all differ from each other."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SIZE = 128
 
 
 def drawn(class_name: str, count: int = 12) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Grey values as float and the lesion as bool, of several phantoms."""
+    """Grey values as float and lesions as bool of several phantoms."""
     phantoms = (draw_phantom(class_name, np.random.default_rng([7, seed]), SIZE) for seed in range(count))
     return [(pixels[:, :, 0].astype(float), mask > 0) for pixels, mask in phantoms]
 

@@ -1,4 +1,4 @@
-"""From a file to pictures that can be diagnosed: every kind, every frame, and every bad input with its sentence."""
+"""From a file to pictures for a diagnosis: every kind, every frame, and every bad input with its message."""
 
 import csv
 import io
@@ -48,13 +48,13 @@ def noise() -> bytes:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds no pixels."""
+    """A PNG that declares a size but contains no pixels."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + b"\0\0\0\x40IDAT"
 
 
 def loop(n_frames: int = 5) -> np.ndarray:
-    """Frames (n, 40, 40) whose number can be read off their brightness: 10, 20, …"""
+    """Frames (n, 40, 40) whose brightness tells their number: 10, 20, …"""
     frames = np.zeros((n_frames, SIDE, SIDE), np.uint8)
     frames[:, 10:30, 10:30] = (10 * np.arange(1, n_frames + 1))[:, None, None]
     return frames
@@ -80,7 +80,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "without pixels.dcm": (lambda: dicom_bytes(), "holds no picture"),
     "unknown.dcm": (
         lambda: dicom_bytes(loop(1), frames=[b"\0\0"], syntax="1.2.840.10008.1.2.4.102"),
-        "compressed in a way that is not known",
+        "compressed in a way that is not supported",
     ),
     "truncated.dcm": (lambda: dicom_bytes(loop(1))[:-900], "cut short"),
     "ct.dcm": (lambda: dicom_bytes(loop(), Modality="CT"), "not an ultrasound image"),
@@ -126,7 +126,7 @@ def test_the_bytes_count_and_not_the_name(tmp_path: Path) -> None:
 
 
 def png_16(rows: np.ndarray, colour_type: int) -> bytes:
-    """16 bits a sample; `rows` (h, w, samples)."""
+    """A PNG with 16 bits per sample; `rows` (h, w, samples)."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -1,4 +1,4 @@
-"""Every kind of picture file becomes the same kind of pixels, or is refused with a sentence."""
+"""Every kind of picture file becomes the same kind of pixels, or is refused with a message."""
 
 import io
 import struct
