@@ -1,10 +1,9 @@
 """Before the images are exported: in which form, which of them, where to; and how many and how much that is."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from PySide6.QtCore import Qt, QThread, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -22,7 +21,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
 from busapp.engine.study.workspace import Workspace
@@ -31,6 +29,7 @@ from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.summaries import counts_in_words, megabytes
 
@@ -47,23 +46,6 @@ _FORMATS: Final[dict[Format, tuple[str, str]]] = {
     ),
     "zip": ("ZIP", "The same folders in one file, to hand to a colleague."),
 }
-
-
-class _Weigh(QThread):
-    """Finds out off the window's thread how large the export will be.
-
-    Signals:
-        weighed: bytes for each pixel.
-    """
-
-    weighed = Signal(float)
-
-    def __init__(self, workspace: Workspace, images: Sequence[ImageRecord], parent: QDialog) -> None:
-        super().__init__(parent)
-        self._workspace, self._images = workspace, images
-
-    def run(self) -> None:
-        self.weighed.emit(bytes_per_pixel(self._workspace, self._images, self.isInterruptionRequested))
 
 
 class _Card(QFrame):
@@ -194,9 +176,9 @@ class ShareDialog(QDialog):
         self._group.buttonToggled.connect(self._on_format)
         self.out_box.textChanged.connect(self._look)
         self._look()
-        self._weigh = _Weigh(workspace, self._images, self)
-        self._weigh.weighed.connect(self._on_weighed)
-        self._weigh.start()
+        self._weighing = Background(self)
+        self._weighing.made.connect(self._on_weighed)
+        self._weighing.ask_long(lambda handle: bytes_per_pixel(workspace, self._images, handle.is_stopped))
 
     def settings(self) -> ShareSettings:
         """What the user chose."""
@@ -219,8 +201,7 @@ class ShareDialog(QDialog):
     def done(self, result: int) -> None:
         """Close; weighing ends with the image at hand."""
         self.hide()
-        self._weigh.requestInterruption()
-        self._weigh.wait()
+        self._weighing.stop()
         super().done(result)
 
     # -- inside --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from busapp.engine.curation.covering import cover_image
 from busapp.engine.events import RunStarted
 from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.dataset.import_preview import ImportPreview
+from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
 from busapp.gui.dataset.tab import DatasetTab
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.jobs.job_thread import Outcome
@@ -22,7 +22,7 @@ from busapp.gui.jobs.job_thread import Outcome
 def _preview(qtbot: QtBot, tab: DatasetTab) -> ImportPreview:
     """The newest preview, its look at the files being over."""
     preview = tab.findChildren(ImportPreview)[-1]
-    qtbot.waitUntil(lambda: preview._look is None)
+    qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     return preview
 
 
