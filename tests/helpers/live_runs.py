@@ -6,13 +6,13 @@ from busapp.engine import jobs
 from busapp.engine.events import Event
 from busapp.engine.settings import JobSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 from busapp.gui.runs.study_tab import StudyTab
 
 
 def watch(qtbot: QtBot, tab: StudyTab, study: Workspace, settings: JobSettings) -> None:
     """Execute a job to its end while the tab is told of every event."""
-    outcomes: list[Outcome] = []
+    outcomes: list[JobOutcome] = []
     thread = JobThread(lambda: jobs.start(study, settings))
 
     def on_event(event: Event) -> None:

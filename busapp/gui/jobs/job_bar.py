@@ -26,7 +26,7 @@ from busapp.engine import speeds
 from busapp.engine.events import CheckpointSaved, Event, Note, Progress, Skipped
 from busapp.engine.utils.words import many
 from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.message_strip import MessageStrip
 from busapp.summaries import headline
@@ -178,7 +178,7 @@ class JobBar(QWidget):
         seconds = self._time_left.seconds(event.done, event.total) if event.total else None
         self.left.setText("" if seconds is None else f"{speeds.in_words(seconds)} left")
 
-    def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
+    def _on_ended(self, job: QueuedJob, outcome: JobOutcome) -> None:
         self._working.hide()
         self._follows_another = bool(self._queue.waiting)
         title = self._title_of(job)
@@ -197,7 +197,7 @@ class JobBar(QWidget):
                 sentence,
                 "\n".join(self._asides),
                 level="warning" if skipped else "info",
-                action="Show",
+                action="Show" if job.has_result else "",
                 on_action=lambda: self.result_requested.emit(job),
             )
 

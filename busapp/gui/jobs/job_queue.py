@@ -11,21 +11,25 @@ from busapp.engine import jobs
 from busapp.engine.events import Event, Job, RunStarted
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 
 _numbers = count(1)
 
 
 @dataclass(eq=False)
 class QueuedJob:
-    """A job at work or waiting. `study` is the folder of the study it belongs to, if it belongs to one; `run_id` is
-    known once it started, or from the beginning where it is resumed."""
+    """A job that is running or waiting.
+
+    `study` is the folder of its study, if it has one. `run_id` is known once the job has started; for a resumed run,
+    from the beginning. `has_result` is true if the window can show what the job found.
+    """
 
     kind: str
     title: str
     make_job: Callable[[], Job]
     study: Path | None = None
     run_id: str = ""
+    has_result: bool = True
     number: int = field(default_factory=lambda: next(_numbers))
 
 
@@ -35,7 +39,7 @@ class JobQueue(QObject):
     Signals:
         started: the `QueuedJob` that now works.
         event_arrived: that job, and its `Event`; none after `cancel()`.
-        ended: that job, and its `Outcome`.
+        ended: that job, and its `JobOutcome`.
         queue_changed: the list of waiting jobs changed.
         paused_changed: whether the job at work is paused now.
     """
@@ -145,7 +149,7 @@ class JobQueue(QObject):
             self.current.run_id = event.run
         self.event_arrived.emit(self.current, event)
 
-    def _on_ended(self, outcome: Outcome) -> None:
+    def _on_ended(self, outcome: JobOutcome) -> None:
         thread, job = self._thread, self.current
         assert thread is not None and job is not None
         thread.wait()  # it has nothing left to do but to return from `run`

@@ -20,7 +20,7 @@ _PROGRESS_INTERVAL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """How a job ended. `error` is the sentence for people, `details` the traceback of a defect."""
 
     state: Literal["finished", "failed", "cancelled"]
@@ -35,7 +35,7 @@ class JobThread(QThread):
     Signals:
         event_arrived: the events, in order; none after `cancel()`. Of `Progress` events that come faster than
             anybody can read, only the newest; of the others every one.
-        ended: exactly once, last, with the `Outcome`.
+        ended: exactly once, last, with the `JobOutcome`.
     """
 
     event_arrived = Signal(object)
@@ -68,7 +68,7 @@ class JobThread(QThread):
 
     def run(self) -> None:
         """Pull until the end, the failure or the cancel. Called by Qt in the new thread."""
-        outcome = Outcome("failed", error="The job ended without a result.")
+        outcome = JobOutcome("failed", error="The job ended without a result.")
         try:
             job = self._make_job()
             try:
@@ -76,25 +76,25 @@ class JobThread(QThread):
             finally:
                 job.close()
         except UserError as error:
-            outcome = Outcome("failed", error=str(error))
+            outcome = JobOutcome("failed", error=str(error))
         except Exception as error:
             log.exception("job failed")
-            outcome = Outcome(
+            outcome = JobOutcome(
                 "failed",
                 error=f"Something went wrong inside busapp ({type(error).__name__}: {error}). The log has the details.",
                 details=traceback.format_exc(),
             )
         self.ended.emit(outcome)
 
-    def _pull(self, job: Job) -> Outcome:
-        outcome = Outcome("finished")
+    def _pull(self, job: Job) -> JobOutcome:
+        outcome = JobOutcome("finished")
         waiting: Progress | None = None
         shown_at = 0.0
         for event in job:
             if isinstance(event, Finished):
-                outcome = Outcome("finished", event.result)
+                outcome = JobOutcome("finished", event.result)
             elif self._cancelled.is_set():
-                return Outcome("cancelled")
+                return JobOutcome("cancelled")
             if isinstance(event, Progress) and time.monotonic() - shown_at < _PROGRESS_INTERVAL:
                 waiting = event
             else:
@@ -105,7 +105,7 @@ class JobThread(QThread):
                 self._emit(event)
             self._may_go_on.wait()
             if self._cancelled.is_set() and not isinstance(event, Finished):
-                return Outcome("cancelled")
+                return JobOutcome("cancelled")
         return outcome
 
     def _emit(self, event: Event) -> None:

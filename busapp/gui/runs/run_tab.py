@@ -13,7 +13,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.runs.changed_since import ChangedSince
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.runs.runs_list import RunsList
@@ -208,7 +208,7 @@ class RunTab(StudyTab):
         elif self.run is not None and self.run.id == self._run_at_work:
             self.draw_event(event)
 
-    def job_ended(self, kind: str, outcome: Outcome) -> None:
+    def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         if kind != self.kind:
             return
         ended, self._run_at_work = self._run_at_work, None

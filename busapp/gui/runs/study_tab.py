@@ -1,11 +1,13 @@
 """What the four tabs have in common: a study, a way to ask for jobs, and the events of the job at work."""
 
+from typing import ClassVar
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from busapp.engine.events import Event
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 
 
 class StudyTab(QWidget):
@@ -25,6 +27,9 @@ class StudyTab(QWidget):
     problem = Signal(str, str)
     diagnosis_requested = Signal(object)
 
+    job_kinds: ClassVar[tuple[str, ...]]
+    """The kinds of jobs whose results this tab shows. Each kind has exactly one tab."""
+
     workspace: Workspace | None = None
 
     def open_study(self, workspace: Workspace) -> None:
@@ -41,7 +46,7 @@ class StudyTab(QWidget):
     def job_event(self, kind: str, event: Event) -> None:
         """An event of the job at work, whatever its kind (`import`, `curate`, `synthesize`, …)."""
 
-    def job_ended(self, kind: str, outcome: Outcome) -> None:
+    def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         """The job at work ended. The window calls `refresh` on every tab afterwards."""
 
     def shut_down(self) -> None:

@@ -17,7 +17,7 @@ _TICKS: Final = (1, 2, 5, 10, 20, 50)
 """Units between two ticks: the smallest that leaves room between them."""
 
 
-class Row(Protocol):
+class PlottedRow(Protocol):
     """What every row has; `tip` is all of it in words."""
 
     @property
@@ -46,7 +46,7 @@ class RowsPlot(QWidget):
     # -- for the subclass ----------------------------------------------------------------------------------
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[PlottedRow]:
         """What is shown, from top to bottom."""
         raise NotImplementedError
 

@@ -68,7 +68,7 @@ class _Field(QWidget):
     def show_state(self, error: str) -> None:
         """Mark a value that is not the default, and tell what is wrong with it (may be empty)."""
         self.mark.setVisible(self.editor.value() != self.default)
-        self.mark.setToolTip(f"Differs from the default, {in_words(self.default)}. Click to take it back.")
+        self.mark.setToolTip(f"Differs from the default, {value_in_words(self.default)}. Click to take it back.")
         self.error.setText(error)
         self.error.setVisible(bool(error))
 
@@ -269,7 +269,7 @@ class _Rows(QWidget):
         self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
 
 
-def in_words(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     """A setting's value for people."""
     if value is None or value == "":
         return "auto"

@@ -101,6 +101,14 @@ def test_a_finished_job_leaves_a_line_with_a_link_and_what_was_skipped(qtbot: Qt
     assert not strip.isVisible()
 
 
+def test_a_job_without_a_result_to_open_has_no_link(qtbot: QtBot, bar: Bar) -> None:
+    job = _job(Finished(imported(1)))
+    job.has_result = False
+    bar.queue.add(job)
+    qtbot.waitUntil(lambda: bar.queue.current is None)
+    assert bar.bar.strip.isVisible() and not bar.bar.strip.action_button.isVisible()
+
+
 def test_a_failure_stays_when_the_next_job_starts(qtbot: QtBot, bar: Bar) -> None:
     def fails() -> Job:
         yield Note("begun")
