@@ -1,4 +1,4 @@
-"""The window: four tabs in the order of the work, one job bar, menus, and an orderly end."""
+"""The window: four tabs in the order of the work, one job bar, menus, and an orderly shut-down."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +58,7 @@ class _Page(QWidget):
 
 
 class MainWindow(QMainWindow):
-    """Owns the study that is open, the jobs and the tabs."""
+    """Owns the open study, the jobs and the tabs."""
 
     def __init__(self, workspace: Workspace | None = None) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
         self._page_of_kind = {kind: page for page in self.pages for kind in page.tab.job_kinds}
         for name, page in zip(self.study_tabs, self.pages, strict=True):
             self.tabs.addTab(page, name)
-        self.no_study = EmptyState("No study is open. Make a new one, or open one.", "New study…", "Open a study…")
+        self.no_study = EmptyState("No study is open. Create a new one, or open one.", "New study…", "Open a study…")
         self.no_study.clicked.connect(self._new_study)
         self.no_study.second_clicked.connect(self._choose_study)
         self.strip = MessageStrip()
@@ -183,7 +183,7 @@ class MainWindow(QMainWindow):
     # -- the study -----------------------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        """Show another study in all tabs; a job of the former one goes on."""
+        """Show another study in all tabs. A job of the previous study continues."""
         former, self.workspace = self.workspace, workspace
         self.strip.clear()
         for page in self.pages:
@@ -192,7 +192,7 @@ class MainWindow(QMainWindow):
         self.history.open_study(workspace)
         self.outputs.open_study(workspace)
         self.job_bar.open_study(workspace.root)
-        self._follow_job_at_work()
+        self._follow_running_job()
         if former is not None and former is not workspace:
             former.close()
         user_settings.remember_study(workspace.root)
@@ -233,7 +233,7 @@ class MainWindow(QMainWindow):
 
     def _new_study(self) -> None:
         start = user_settings.last_folder() / "new study"
-        name, _ = QFileDialog.getSaveFileName(self, "New study: a name for its folder", str(start))
+        name, _ = QFileDialog.getSaveFileName(self, "New study: name its folder", str(start))
         if name:
             user_settings.remember_folder(Path(name).parent)
             self._open_folder(Path(name), Workspace.create)
@@ -253,7 +253,7 @@ class MainWindow(QMainWindow):
             self.recent_menu.addAction("None yet").setEnabled(False)
 
     def _open_sample(self) -> None:
-        """The sample study; made first, by a job, where it is not there yet."""
+        """Open the sample study. A job makes it first if it does not exist yet."""
         folder = paths.user_data_dir() / "sample study"
         self.queue.add(QueuedJob("demo", "Sample study", lambda: _make_sample(folder)))
 
@@ -283,8 +283,8 @@ class MainWindow(QMainWindow):
     def _is_of_open_study(self, job: QueuedJob) -> bool:
         return self.workspace is not None and job.study == self.workspace.root
 
-    def _follow_job_at_work(self) -> None:
-        """Let the tab of the job at work go on listening, where the study that is opened is the job's."""
+    def _follow_running_job(self) -> None:
+        """If the running job belongs to the opened study, let its tab follow the job again."""
         job = self.queue.current
         if job is not None and job.run_id and self._is_of_open_study(job):
             tab = self._page_of(job.kind).tab
@@ -307,7 +307,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _show_result(self, job: QueuedJob) -> None:
-        """Show what a job found, in its own study: that is opened first where another one is open."""
+        """Show the result of a job in its own study, which is opened first if another one is open."""
         if self.outputs.show(job):
             return
         if job.study is not None and not self._is_of_open_study(job):
@@ -320,7 +320,8 @@ class MainWindow(QMainWindow):
             page.tab.open_run(job.run_id)
 
     def _show_worth(self) -> None:
-        """What synthetic images do for the classifier is measured with the settings of the Validation tab."""
+        """Open the view in the Validation tab that measures what synthetic images do for the classifier. It uses the
+        settings of that tab."""
         self.tabs.setCurrentWidget(self._page_of("gain"))
         self.validation.show_gain()
 
@@ -339,7 +340,7 @@ class MainWindow(QMainWindow):
         self._guide.open_at(self.tabs.tabText(self.tabs.currentIndex()).lower())
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask while a job works, then stop it and close once it has cleaned up."""
+        """Close the window. If a job is running, ask first, stop the job, and close once it has cleaned up."""
         job = self.queue.current
         if job is not None:
             event.ignore()
@@ -348,7 +349,7 @@ class MainWindow(QMainWindow):
                 self.setEnabled(False)
                 self.queue.clear()
                 self.job_bar.cancel()
-                if self.queue.current is None:  # it ended while the question stood
+                if self.queue.current is None:  # it ended while the question was open
                     self.close()
             return
         user_settings.save_layout(self)
@@ -359,7 +360,7 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _agrees_to_stop(self, job: QueuedJob) -> bool:
-        question = QMessageBox(QMessageBox.Icon.Question, "Close busapp?", f"“{job.title}” is at work.", parent=self)
+        question = QMessageBox(QMessageBox.Icon.Question, "Close busapp?", f"“{job.title}” is running.", parent=self)
         question.setInformativeText(f"Closing stops it. {self.job_bar.what_is_kept()}")
         stop = question.addButton("Stop it and close", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
@@ -368,7 +369,7 @@ class MainWindow(QMainWindow):
 
 
 def _make_sample(folder: Path) -> Job:
-    from busapp.engine.demo import run_demo  # in the job's thread: it loads what reports are drawn with
+    from busapp.engine.demo import run_demo  # in the job's thread: it loads the libraries that draw reports
 
     yield from run_demo(folder)
 

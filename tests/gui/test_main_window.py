@@ -37,7 +37,7 @@ def window(qtbot: QtBot, empty_study: Workspace) -> Iterator[MainWindow]:
 
 
 def _import(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
-    """As a user does: choose, look at the preview, agree, wait."""
+    """Import as a user does: choose, look at the preview, agree, wait."""
     window.dataset.import_from([folder])
     preview = window.dataset.findChildren(ImportPreview)[-1]
     qtbot.waitUntil(preview.import_button.isEnabled)

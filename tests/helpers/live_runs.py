@@ -1,4 +1,4 @@
-"""Real jobs in a real thread, watched by a tab as the window would let it."""
+"""Real jobs in a real thread, whose events go to a tab as in the window."""
 
 from pytestqt.qtbot import QtBot
 
@@ -11,7 +11,7 @@ from busapp.gui.runs.study_tab import StudyTab
 
 
 def watch(qtbot: QtBot, tab: StudyTab, study: Workspace, settings: JobSettings) -> None:
-    """Execute a job to its end while the tab is told of every event."""
+    """Execute a job to its end, and pass every event to the tab."""
     outcomes: list[JobOutcome] = []
     thread = JobThread(lambda: jobs.start(study, settings))
 

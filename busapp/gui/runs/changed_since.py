@@ -1,4 +1,4 @@
-"""What has changed in the dataset since the run that is shown began."""
+"""The changes to the dataset since the shown run began."""
 
 import logging
 from functools import partial
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class ChangedSince(QWidget):
-    """Takes no room while nothing has changed. The catalog is asked off the window's thread, and only while this can
-    be seen: the fingerprint of a large dataset takes a while."""
+    """Lists the changes; takes no space if there are none. The comparison runs in the background, and only while this
+    widget is visible, because the fingerprint of a large dataset takes a while."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,13 +40,13 @@ class ChangedSince(QWidget):
         column.addWidget(self.frame)
 
     def clear(self) -> None:
-        """No run is shown."""
+        """Show nothing, as no run is shown."""
         self._run_id, self._unasked = "", None
         self._work.ask(None)
         self.frame.hide()
 
     def look(self, workspace: Workspace, run: Run) -> None:
-        """Compare the dataset with the one that the run began with."""
+        """Compare the dataset with the one at the start of the run."""
         if run.id != self._run_id:
             self.clear()
         self._run_id = run.id
@@ -56,7 +56,7 @@ class ChangedSince(QWidget):
             self._ask()
 
     def stop(self) -> None:
-        """Wait for what is being asked."""
+        """Forget the comparison, and wait if one is running."""
         self.clear()
         self._work.stop()
 

@@ -83,7 +83,7 @@ def test_it_is_empty_while_idle_and_shows_the_job_with_its_numbers(qtbot: QtBot,
 
 
 def imported(count: int, *skipped: dict[str, str]) -> dict[str, Any]:
-    """The result of an import."""
+    """Return the result of an import."""
     return {"imported": count, "already_present": 0, "skipped": list(skipped), "counts": {"benign": count}}
 
 

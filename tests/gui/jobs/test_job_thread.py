@@ -14,7 +14,7 @@ from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 
 
 class Listener:
-    """Runs a job in a real thread and keeps what it says."""
+    """Runs a job in a real thread and keeps its events and outcomes."""
 
     def __init__(self, make_job: Callable[[], Job]) -> None:
         self.events: list[Event] = []
@@ -105,7 +105,7 @@ def test_pause_stops_pulling_and_cancel_closes_also_while_paused(qtbot: QtBot) -
         return len(seen) > 3 and seen[-1] == seen[-4]
 
     qtbot.waitUntil(stands_still)
-    listener.thread.go_on()
+    listener.thread.resume()
     qtbot.waitUntil(lambda: len(listener.events) > seen[-1])
     listener.thread.pause()
     listener.thread.cancel()
