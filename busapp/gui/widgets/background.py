@@ -52,8 +52,7 @@ class _Worker(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._round = 0
-        self._waiting: OrderedDict[Hashable, LongWork] = OrderedDict()
-        """The last one is done first."""
+        self._waiting: OrderedDict[Hashable, LongWork] = OrderedDict()  # the last one is done first
         self._is_running = False
         self._lock = threading.Lock()
         self._pool = QThreadPool(self)
