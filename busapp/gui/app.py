@@ -1,4 +1,4 @@
-"""Starting the window."""
+"""Start the window."""
 
 import gc
 import signal
@@ -21,16 +21,16 @@ ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None]
 
 
 def run(workspace: Path | None) -> int:
-    """Show the window on a study and wait until it is closed; the exit code.
+    """Show the window on a study, wait until it is closed, and return the exit code.
 
-    Without a folder it is the study that was open last, else the one in the user's data folder; where that cannot
-    be opened, the window says so.
+    Without a folder, the window opens the study that was open last, or else the one in the user's data folder. If that
+    cannot be opened, the window says so.
 
     Raises:
-        UserError: the folder that was named cannot be opened as a study.
+        UserError: the given folder cannot be opened as a study.
     """
-    # A study of 100,000 images is half a million objects, none of them garbage: looking through them again and again
-    # while they are read takes as long as reading them.
+    # A study of 100,000 images is half a million objects, none of them garbage. Repeated collections while they are
+    # read would take as long as the reading itself.
     gc.set_threshold(200_000, 20, 50)
     study = Workspace.create(workspace) if workspace is not None else None
     application = QApplication.instance()
@@ -39,10 +39,10 @@ def run(workspace: Path | None) -> int:
     app.setDesktopFileName("busapp")
     app.setWindowIcon(QIcon(str(paths.resources_dir() / "icons" / "busapp.svg")))
     window = _window(study)
-    # After the window is built: a style sheet makes every widget that joins another cost three times as much.
+    # Applied after the window is built: with a style sheet, adding a widget to another takes three times as long.
     theme.apply(app)
     log_uncaught, sys.excepthook = sys.excepthook, _telling(window, sys.excepthook)
-    # Qt's loop never lets Python's own handler for Ctrl-C run; runs survive being killed at any moment.
+    # Qt's event loop never lets Python's own handler for Ctrl-C run. Runs survive being killed at any moment.
     on_interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         window.show()
@@ -66,7 +66,7 @@ def _window(study: Workspace | None) -> MainWindow:
 
 
 def _telling(window: MainWindow, log_it: ExceptHook) -> ExceptHook:
-    """Also tell the user of a defect, not only the log."""
+    """Return a hook that reports a defect to the user as well as to the log."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log_it(kind, error, trace)

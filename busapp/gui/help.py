@@ -1,4 +1,4 @@
-"""The guide, what this program is made of, and its test of itself."""
+"""The guide, the versions and licences of this program's parts, and its self-test."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ _PARTS = (
 
 
 class Guide(QDialog):
-    """The user guide, beside the window."""
+    """The user guide, in a window of its own."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,7 +95,7 @@ def _versions() -> list[str]:
 
 
 def self_test() -> Job:
-    """Let the program test its own installation, in a process of its own. The result holds `output`, its lines.
+    """Test the installation in a separate process. The result holds the lines of its output as `output`.
 
     Raises:
         UserError: a part failed.

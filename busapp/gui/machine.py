@@ -1,4 +1,4 @@
-"""What this computer is, in words, without loading any framework."""
+"""A description of this computer in words, made without loading any framework."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it, and how many threads there are."""
+    """Return the processor's name, as the system reports it, and the number of threads."""
     return f"{_processor_name()} · {os.cpu_count() or 1} threads"
 
 
@@ -28,7 +28,7 @@ def _processor_name() -> str:
 
 
 def graphics() -> str:
-    """The names of the NVIDIA cards that Linux's driver lists; empty where it lists none."""
+    """Return the names of the NVIDIA cards that the Linux driver lists; empty if it lists none."""
     names = []
     for card in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         try:

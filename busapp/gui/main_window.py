@@ -1,9 +1,7 @@
-"""The window: four tabs in the order of the work, one job bar, menus, and an orderly end."""
+"""The window: four tabs in the order of the work, one job bar, menus, and an orderly shut-down."""
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QKeySequence, QResizeEvent
@@ -21,8 +19,7 @@ from PySide6.QtWidgets import (
 
 from busapp import paths
 from busapp.engine.events import Event, Job
-from busapp.engine.settings import SETTINGS, JobSettings
-from busapp.engine.study.runs import Run
+from busapp.engine.settings import JobSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UserError
@@ -33,8 +30,9 @@ from busapp.gui.diagnosis.tab import DiagnosisTab
 from busapp.gui.help import About, Guide, self_test
 from busapp.gui.jobs.job_bar import JobBar
 from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.machine import graphics, processor
+from busapp.gui.resume_offers import ResumeOffers
 from busapp.gui.runs.run_tab import RunTab
 from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.study_outputs import StudyOutputs
@@ -43,18 +41,6 @@ from busapp.gui.theme import SPACE
 from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
-
-_TAB_OF_KIND: Final = {
-    "import": 0,
-    "curate": 0,
-    "synthesize": 1,
-    "balance": 0,  # where its images are to be seen
-    "validate": 2,
-    "leaks": 2,
-    "gain": 2,
-    "export": 3,
-    "diagnose": 3,
-}
 
 
 class _Page(QWidget):
@@ -72,7 +58,7 @@ class _Page(QWidget):
 
 
 class MainWindow(QMainWindow):
-    """Owns the study that is open, the jobs and the tabs."""
+    """Owns the open study, the jobs and the tabs."""
 
     def __init__(self, workspace: Workspace | None = None) -> None:
         super().__init__()
@@ -90,7 +76,7 @@ class MainWindow(QMainWindow):
         }
         self._guide: Guide | None = None
         self._is_closing = False
-        self._offers: dict[str, tuple[MessageStrip, str]] = {}
+        self._offers = ResumeOffers(lambda kind: self._page_of(kind).strip, self)
         self._refresh_later = QTimer(self, singleShot=True, interval=0)
         self._refresh_later.timeout.connect(self._refresh)
         self._lay_out()
@@ -112,9 +98,10 @@ class MainWindow(QMainWindow):
         for widget in (self.tabs, self.tabs.tabBar()):
             widget.setAccessibleName("Dataset, Synthesis, Validation, Diagnosis")
         self.pages = [_Page(tab) for tab in self.study_tabs.values()]
+        self._page_of_kind = {kind: page for page in self.pages for kind in page.tab.job_kinds}
         for name, page in zip(self.study_tabs, self.pages, strict=True):
             self.tabs.addTab(page, name)
-        self.no_study = EmptyState("No study is open. Make a new one, or open one.", "New study…", "Open a study…")
+        self.no_study = EmptyState("No study is open. Create a new one, or open one.", "New study…", "Open a study…")
         self.no_study.clicked.connect(self._new_study)
         self.no_study.second_clicked.connect(self._choose_study)
         self.strip = MessageStrip()
@@ -152,7 +139,7 @@ class MainWindow(QMainWindow):
             self._add(view, f"&{name}", show, QKeySequence(f"Ctrl+{index + 1}"))
         help_menu = self.menuBar().addMenu("&Help")
         self._add(help_menu, "&Guide", self._open_guide, QKeySequence("F1"))
-        self._add(help_menu, "&Self-test", lambda: self.queue.add(QueuedJob("selftest", "Self-test", self_test)))
+        self._add(help_menu, "&Self-test", self._test_itself)
         self._add(help_menu, "&Log folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(paths.log_dir()))))
         self._add(help_menu, "&About busapp", lambda: _open(About(self)))
 
@@ -191,11 +178,12 @@ class MainWindow(QMainWindow):
         self.synthesis.generator_requested.connect(self.outputs.write_generator_of)
         self.synthesis.worth_requested.connect(self._show_worth)
         self.job_bar.result_requested.connect(self._show_result)
+        self._offers.accepted.connect(self._resume)
 
     # -- the study -----------------------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        """Show another study in all tabs; a job of the former one goes on."""
+        """Show another study in all tabs. A job of the previous study continues."""
         former, self.workspace = self.workspace, workspace
         self.strip.clear()
         for page in self.pages:
@@ -204,12 +192,12 @@ class MainWindow(QMainWindow):
         self.history.open_study(workspace)
         self.outputs.open_study(workspace)
         self.job_bar.open_study(workspace.root)
-        self._follow_job_at_work()
+        self._follow_running_job()
         if former is not None and former is not workspace:
             former.close()
         user_settings.remember_study(workspace.root)
         self._show_title()
-        self._offer_to_resume(workspace)
+        self._offers.open_study(workspace)
 
     def tell(self, sentence: str, details: str = "") -> None:
         """Show a message above the tabs."""
@@ -245,7 +233,7 @@ class MainWindow(QMainWindow):
 
     def _new_study(self) -> None:
         start = user_settings.last_folder() / "new study"
-        name, _ = QFileDialog.getSaveFileName(self, "New study: a name for its folder", str(start))
+        name, _ = QFileDialog.getSaveFileName(self, "New study: name its folder", str(start))
         if name:
             user_settings.remember_folder(Path(name).parent)
             self._open_folder(Path(name), Workspace.create)
@@ -265,7 +253,7 @@ class MainWindow(QMainWindow):
             self.recent_menu.addAction("None yet").setEnabled(False)
 
     def _open_sample(self) -> None:
-        """The sample study; made first, by a job, where it is not there yet."""
+        """Open the sample study. A job makes it first if it does not exist yet."""
         folder = paths.user_data_dir() / "sample study"
         self.queue.add(QueuedJob("demo", "Sample study", lambda: _make_sample(folder)))
 
@@ -273,12 +261,12 @@ class MainWindow(QMainWindow):
         if self.workspace is not None:
             for page in self.pages:
                 page.tab.refresh()
-            self._withdraw_stale_offers(self.workspace)
+            self._offers.refresh(self.workspace)
 
     # -- jobs ----------------------------------------------------------------------------------------------
 
     def _page_of(self, kind: str) -> _Page:
-        return self.pages[_TAB_OF_KIND.get(kind, 0)]
+        return self._page_of_kind[kind]
 
     def _start(self, settings: JobSettings) -> None:
         if self.workspace is not None:
@@ -290,13 +278,13 @@ class MainWindow(QMainWindow):
             self.queue.resume(self.workspace, run_id)
         except UserError as error:
             self.tell(str(error))
-        self._withdraw_offer(run_id)
+        self._offers.withdraw(run_id)
 
     def _is_of_open_study(self, job: QueuedJob) -> bool:
         return self.workspace is not None and job.study == self.workspace.root
 
-    def _follow_job_at_work(self) -> None:
-        """Let the tab of the job at work go on listening, where the study that is opened is the job's."""
+    def _follow_running_job(self) -> None:
+        """If the running job belongs to the opened study, let its tab follow the job again."""
         job = self.queue.current
         if job is not None and job.run_id and self._is_of_open_study(job):
             tab = self._page_of(job.kind).tab
@@ -308,7 +296,7 @@ class MainWindow(QMainWindow):
             for page in self.pages:
                 page.tab.job_event(job.kind, event)
 
-    def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
+    def _on_ended(self, job: QueuedJob, outcome: JobOutcome) -> None:
         if self._is_of_open_study(job):
             for page in self.pages:
                 page.tab.job_ended(job.kind, outcome)
@@ -319,7 +307,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _show_result(self, job: QueuedJob) -> None:
-        """Show what a job found, in its own study: that is opened first where another one is open."""
+        """Show the result of a job in its own study, which is opened first if another one is open."""
         if self.outputs.show(job):
             return
         if job.study is not None and not self._is_of_open_study(job):
@@ -332,42 +320,19 @@ class MainWindow(QMainWindow):
             page.tab.open_run(job.run_id)
 
     def _show_worth(self) -> None:
-        """What synthetic images do for the classifier is measured with the settings of the Validation tab."""
+        """Open the view in the Validation tab that measures what synthetic images do for the classifier. It uses the
+        settings of that tab."""
         self.tabs.setCurrentWidget(self._page_of("gain"))
         self.validation.show_gain()
 
     def _diagnose_with(self, model: Path) -> None:
-        self.tabs.setCurrentWidget(self.pages[_TAB_OF_KIND["diagnose"]])
+        self.tabs.setCurrentWidget(self._page_of("diagnose"))
         self.diagnosis.open_model(model)
 
-    def _offer_to_resume(self, workspace: Workspace) -> None:
-        self._offers.clear()
-        stopped = [run for run in workspace.runs() if run.info.state in ("interrupted", "cancelled") and run.can_resume]
-        for run in reversed(stopped):
-            self._offer_run(run)
-
-    def _offer_run(self, run: Run) -> None:
-        at = datetime.fromisoformat(run.info.created).astimezone()
-        words = {"interrupted": "was interrupted", "cancelled": "was stopped"}[run.info.state]
-        strip = self._page_of(run.info.kind).strip
-        sentence = (
-            f"{SETTINGS[run.info.kind].label}: {run.info.name}, begun {at:%Y-%m-%d %H:%M}, {words}. It can go on."
-        )
-        strip.add(sentence, level="info", action="Resume", on_action=lambda: self._resume(run.id))
-        self._offers[run.id] = (strip, sentence)
-
-    def _withdraw_offer(self, run_id: str) -> None:
-        if run_id in self._offers:
-            strip, sentence = self._offers.pop(run_id)
-            strip.remove(sentence)
-
-    def _withdraw_stale_offers(self, workspace: Workspace) -> None:
-        """A run that was offered may have been deleted, or resumed elsewhere, since."""
-        resumable = {run.id for run in workspace.runs() if run.can_resume} if self._offers else set()
-        for run_id in set(self._offers) - resumable:
-            self._withdraw_offer(run_id)
-
     # -- help and the end ----------------------------------------------------------------------------------
+
+    def _test_itself(self) -> None:
+        self.queue.add(QueuedJob("selftest", "Self-test", self_test, has_result=False))
 
     def _open_guide(self) -> None:
         if self._guide is None:
@@ -375,7 +340,7 @@ class MainWindow(QMainWindow):
         self._guide.open_at(self.tabs.tabText(self.tabs.currentIndex()).lower())
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask while a job works, then stop it and close once it has cleaned up."""
+        """Close the window. If a job is running, ask first, stop the job, and close once it has cleaned up."""
         job = self.queue.current
         if job is not None:
             event.ignore()
@@ -384,7 +349,7 @@ class MainWindow(QMainWindow):
                 self.setEnabled(False)
                 self.queue.clear()
                 self.job_bar.cancel()
-                if self.queue.current is None:  # it ended while the question stood
+                if self.queue.current is None:  # it ended while the question was open
                     self.close()
             return
         user_settings.save_layout(self)
@@ -395,7 +360,7 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _agrees_to_stop(self, job: QueuedJob) -> bool:
-        question = QMessageBox(QMessageBox.Icon.Question, "Close busapp?", f"“{job.title}” is at work.", parent=self)
+        question = QMessageBox(QMessageBox.Icon.Question, "Close busapp?", f"“{job.title}” is running.", parent=self)
         question.setInformativeText(f"Closing stops it. {self.job_bar.what_is_kept()}")
         stop = question.addButton("Stop it and close", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
@@ -404,7 +369,7 @@ class MainWindow(QMainWindow):
 
 
 def _make_sample(folder: Path) -> Job:
-    from busapp.engine.demo import run_demo  # in the job's thread: it loads what reports are drawn with
+    from busapp.engine.demo import run_demo  # in the job's thread: it loads the libraries that draw reports
 
     yield from run_demo(folder)
 

@@ -1,10 +1,9 @@
-"""Before the images are exported: in which form, which of them, where to; and how many and how much that is."""
+"""The dialog before images are exported: the format, which images, where to, and how many and how large they are."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from PySide6.QtCore import Qt, QThread, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -22,7 +21,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
 from busapp.engine.study.workspace import Workspace
@@ -31,6 +29,7 @@ from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.summaries import counts_in_words, megabytes
 
@@ -39,31 +38,14 @@ Format = Literal["folders", "coco", "zip"]
 _FORMATS: Final[dict[Format, tuple[str, str]]] = {
     "folders": (
         "Folders",
-        "One folder for each class, lesion masks beside their images, and a table. Import takes it as it is.",
+        "One folder for each class, lesion masks beside their images, and a table. You can import it again as it is.",
     ),
     "coco": (
         "COCO",
         "Images, masks and one file of annotations, for programs that learn to find or outline lesions.",
     ),
-    "zip": ("ZIP", "The same folders in one file, to hand to a colleague."),
+    "zip": ("ZIP", "The same folders in one file, to give to a colleague."),
 }
-
-
-class _Weigh(QThread):
-    """Finds out off the window's thread how large the export will be.
-
-    Signals:
-        weighed: bytes for each pixel.
-    """
-
-    weighed = Signal(float)
-
-    def __init__(self, workspace: Workspace, images: Sequence[ImageRecord], parent: QDialog) -> None:
-        super().__init__(parent)
-        self._workspace, self._images = workspace, images
-
-    def run(self) -> None:
-        self.weighed.emit(bytes_per_pixel(self._workspace, self._images, self.isInterruptionRequested))
 
 
 class _Card(QFrame):
@@ -94,7 +76,7 @@ class _Card(QFrame):
 
 
 class _TextWarning(QFrame):
-    """Says how many images may have text burned in, or were not looked at for it. Hidden where there are none."""
+    """Shows how many images may have burned-in text, or were not checked for it. Hidden if there are none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,12 +93,13 @@ class _TextWarning(QFrame):
         sentences = []
         if choice.with_text:
             sentences.append(
-                f"{many(choice.with_text, 'image')} may have text burned in, which could name a patient. Look, and "
+                f"{many(choice.with_text, 'image')} may have burned-in text, which could name a patient. Check, and "
                 "cover the text before you pass the export on."
             )
         if choice.unchecked:
             sentences.append(
-                f"In {many(choice.unchecked, 'image')} text was not looked for yet: check the images first."
+                f"{many(choice.unchecked, 'image')} {'was' if choice.unchecked == 1 else 'were'} not checked for text "
+                "yet: check the images first."
             )
         self.label.setText(" ".join(sentences))
         self.button.setVisible(bool(choice.with_text))
@@ -124,16 +107,16 @@ class _TextWarning(QFrame):
 
 
 class ShareDialog(QDialog):
-    """Asks for the settings of an export. `settings()` has them once it was accepted.
+    """Asks for the settings of an export. `settings()` returns them once the dialog is accepted.
 
     Signals:
-        text_requested: the user wants to see the images with text burned in; the dialog closes without an export.
+        text_requested: the user wants to see the images with burned-in text; the dialog closes without an export.
     """
 
     text_requested = Signal()
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None, *, run: str | None = None) -> None:
-        """`run`: a synthesis run, whose images alone are to be exported."""
+        """`run`: a synthesis run, if only its images are to be exported."""
         super().__init__(parent)
         self.setWindowTitle("Export images" if run is None else "Export the images of a run")
         self._workspace, self._run = workspace, run
@@ -194,12 +177,12 @@ class ShareDialog(QDialog):
         self._group.buttonToggled.connect(self._on_format)
         self.out_box.textChanged.connect(self._look)
         self._look()
-        self._weigh = _Weigh(workspace, self._images, self)
-        self._weigh.weighed.connect(self._on_weighed)
-        self._weigh.start()
+        self._weighing = Background(self)
+        self._weighing.made.connect(self._on_weighed)
+        self._weighing.ask_long(lambda handle: bytes_per_pixel(workspace, self._images, handle.is_stopped))
 
     def settings(self) -> ShareSettings:
-        """What the user chose."""
+        """Return the settings that the user chose."""
         return ShareSettings(
             out=Path(self.out_box.text().strip()),
             format=next(name for name, button in self.formats.items() if button.isChecked()),
@@ -210,23 +193,22 @@ class ShareDialog(QDialog):
         )
 
     def accept(self) -> None:
-        """Close and remember the place, unless something came to stand there meanwhile."""
+        """Close and remember the place, unless something has been put there meanwhile."""
         self._look()
         if self.export_button.isEnabled():
             remember_folder(self.settings().out.parent)
             super().accept()
 
     def done(self, result: int) -> None:
-        """Close; weighing ends with the image at hand."""
+        """Close, once the size of the current image is known."""
         self.hide()
-        self._weigh.requestInterruption()
-        self._weigh.wait()
+        self._weighing.stop()
         super().done(result)
 
     # -- inside --------------------------------------------------------------------------------------------
 
     def _free_place(self, folder: Path) -> Path:
-        """A place in the folder where nothing stands yet, in either form."""
+        """Return a path in the folder that is free, both as a folder and as a ZIP file."""
         name = f"{safe_name(self._workspace.name)} images"
         place, number = folder / name, 1
         while place.exists() or place.with_name(f"{place.name}.zip").exists():
@@ -250,7 +232,7 @@ class ShareDialog(QDialog):
         name = QFileDialog.getExistingDirectory(self, "Export into a folder", str(place.parent))
         if name:
             self.out_box.setText(name)
-            if self._problem(self.settings()):  # it is not empty: a new one in it
+            if self._problem(self.settings()):  # the folder is not empty, so a new one is offered inside it
                 self.out_box.setText(str(self._free_place(Path(name))))
 
     def _on_weighed(self, bytes_per_pixel: float) -> None:
@@ -302,7 +284,7 @@ class ShareDialog(QDialog):
 
 
 def _switch(field: str, count: int | None) -> QCheckBox:
-    """A switch of the settings; with the number of images that it is about, and hidden where there are none."""
+    """Return the checkbox of a setting, with the number of images that it affects; hidden if that is 0."""
     described = ShareSettings.model_fields[field]
     box = QCheckBox(f"{described.title} ({count:,})" if count is not None else described.title or field)
     box.setToolTip(f"<p>{described.description}</p>")

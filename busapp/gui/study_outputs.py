@@ -1,4 +1,4 @@
-"""What leaves a study as a file or folder: its report, the paper's figures, a copy. Entries of the File menu."""
+"""Actions of the File menu that write files or folders from a study: its report, the paper's figures, a copy."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _HTML: Final = "Web page (*.html)"
 
 
 class StudyOutputs(QObject):
-    """Actions that are there while a study is open. Each asks for a name and lets the queue do the work."""
+    """Actions that are enabled while a study is open. Each asks for a name and adds a job to the queue."""
 
     def __init__(self, window: QMainWindow, queue: JobQueue) -> None:
         super().__init__(window)
@@ -40,17 +40,18 @@ class StudyOutputs(QObject):
         return action
 
     def fill(self, menu: QMenu) -> None:
-        """Put the actions into a menu."""
+        """Add the actions to a menu."""
         menu.addActions([self.report_action, self.figures_action, self.copy_action])
 
     def open_study(self, workspace: Workspace) -> None:
-        """Write of another study from now on."""
+        """Write from another study from now on."""
         self._workspace = workspace
         for action in (self.report_action, self.figures_action, self.copy_action):
             action.setEnabled(True)
 
     def show(self, job: QueuedJob) -> bool:
-        """Open what a job wrote with the program that the user has for it. False where it is no job of these."""
+        """Open the file or folder that a job wrote, with the user's program for it. False if the job is not one of
+        these."""
         path = self._written.get(job.number)
         if path is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
@@ -67,28 +68,28 @@ class StudyOutputs(QObject):
             self._add("report", f"Report of “{workspace.name}”", path, lambda: _report(workspace, path))
 
     def _named(self, name: str, kind: str) -> Path | None:
-        """The path that is meant, with the suffix of the kind that was chosen unless another one was typed. None where
-        there is none, or the user does not want the file that is there to be replaced."""
+        """Return the intended path, with the suffix of the chosen kind unless the user typed another one. None if the
+        user gave no name, or does not want to replace an existing file."""
         path = Path(name)
         suffix = ".html" if kind == _HTML else ".pdf"
-        # Some systems' dialogs leave the suffix of the name offered when another kind of file is chosen.
+        # On some systems, the dialog keeps the suffix of the offered name when another kind of file is chosen.
         if not name or path.suffix.lower() in (suffix, ".html", ".htm") or (path.suffix == ".pdf" and not kind):
             return path if name else None
         path = path.with_suffix(suffix) if path.suffix == ".pdf" else path.with_name(f"{path.name}{suffix}")
-        if path.exists():  # the dialog asked about another name
-            question = f"“{path.name}” is there already. Replace it?"
+        if path.exists():  # the dialog asked about the name without this suffix
+            question = f"“{path.name}” already exists. Replace it?"
             if QMessageBox.question(self._window, "Write a report", question) != QMessageBox.StandardButton.Yes:
                 return None
         return path
 
     def write_figures_of(self, run_id: str) -> None:
-        """The paper's table and figures from one run alone."""
+        """Write the paper's table and figures from one run alone."""
         if self._workspace is not None:
             self._write_figures(self._workspace, run_id)
 
     def _write_figures(self, workspace: Workspace, run_id: str = "") -> None:
         start = user_settings.last_folder() / f"{run_id or workspace.root.name} figures"
-        ask = f"The paper's table and figures from {'this run' if run_id else 'your runs'}: a name for their folder"
+        ask = f"The paper's table and figures from {'this run' if run_id else 'your runs'}: name their folder"
         name, _ = QFileDialog.getSaveFileName(self._window, ask, str(start))
         if name:
             user_settings.remember_folder(Path(name).parent)
@@ -97,7 +98,7 @@ class StudyOutputs(QObject):
             self._add("figures", title, Path(name), lambda: _figures(workspace, Path(name), runs))
 
     def write_generator_of(self, run_id: str) -> None:
-        """The generator of a synthesis run as a Keras file."""
+        """Write the generator of a synthesis run as a Keras file."""
         if self._workspace is None:
             return
         start = user_settings.last_folder() / f"{safe_name(self._workspace.run(run_id).info.name)}.keras"
@@ -109,11 +110,11 @@ class StudyOutputs(QObject):
             self._written[job.number] = out.parent
 
     def write_app_folder_of(self, run_id: str, file_format: Literal["tflite", "onnx"]) -> None:
-        """The model of a validation run as a folder for an app's developer."""
+        """Write the model of a validation run as a folder for an app's developer."""
         if self._workspace is None:
             return
         start = user_settings.last_folder() / f"{safe_name(self._workspace.run(run_id).info.name)} {file_format}"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Export for an app: a name for the new folder", str(start))
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export for an app: name the new folder", str(start))
         if name:
             out = Path(name)
             user_settings.remember_folder(out.parent)
@@ -122,7 +123,7 @@ class StudyOutputs(QObject):
 
     def _copy_study(self, workspace: Workspace) -> None:
         start = workspace.root.parent / f"{workspace.root.name} copy"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Copy the study: a name for the new folder", str(start))
+        name, _ = QFileDialog.getSaveFileName(self._window, "Copy the study: name the new folder", str(start))
         if name:
             self._add("copy", f"Copy of “{workspace.name}”", Path(name), lambda: copy_study(workspace, Path(name)))
 
@@ -133,7 +134,7 @@ class StudyOutputs(QObject):
 
 
 def _report(workspace: Workspace, path: Path) -> Job:
-    from busapp.engine.report import make_report  # in the job's thread: it loads what reports are drawn with
+    from busapp.engine.report import make_report  # in the job's thread: it loads the libraries that draw reports
 
     yield from make_report(workspace, path)
 

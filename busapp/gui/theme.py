@@ -1,4 +1,4 @@
-"""Colours of the window, light and dark, and of the classes. Qt's Fusion style wears them through a palette."""
+"""Colours of the window, light and dark, and of the classes. Qt's Fusion style takes them from a palette."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ Scheme = Literal["light", "dark"]
 Choice = Literal["light", "dark", "system"]
 
 SPACE = 8
-"""Pixels of the window's rhythm: every margin and gap is one, a half or a few of them."""
+"""Pixels. Every margin and gap in the window is this, half of it, or a small multiple."""
 TRAIN: Final = "#56B4E9"
 TEST: Final = "#E69F00"
-"""Curves and points of training and of test images."""
+"""Colours of curves and points of training and of test images."""
 
 
 def class_colour(name: str, classes: Sequence[str]) -> QColor:
-    """The colour of a class, the same on every screen; always shown with its word."""
+    """Return the colour of a class. It is the same on every screen, and always shown together with the class name."""
     return QColor(engine_colours.class_colour(name, classes))
 
 
 def ink_on(ground: QColor) -> QColor:
-    """Black or white, whichever is read better on this ground (relative luminance after WCAG 2.1)."""
+    """Return black or white, whichever is easier to read on this ground (relative luminance of WCAG 2.1)."""
     levels = ground.redF(), ground.greenF(), ground.blueF()
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in levels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -53,7 +53,7 @@ class Colours:
     info_strip: str
 
 
-# Every word on its ground has a contrast of at least 4.5 : 1.
+# All text has a contrast of at least 4.5 : 1 to its ground.
 _SCHEMES: dict[Scheme, Colours] = {
     "light": Colours(
         window="#f3f4f6",
@@ -92,7 +92,7 @@ _SCHEMES: dict[Scheme, Colours] = {
 
 @dataclass(frozen=True, slots=True)
 class PlotColours:
-    """What pyqtgraph is told: `background`, `foreground` (axes and words) and `grid` as `#rrggbb`."""
+    """Colours for pyqtgraph, as `#rrggbb`: `background`, `foreground` (axes and words) and `grid`."""
 
     background: str
     foreground: str
@@ -100,10 +100,10 @@ class PlotColours:
 
 
 class _Theme(QObject):
-    """The scheme in force.
+    """The current scheme.
 
     Signals:
-        changed: the scheme in force changed; widgets that paint with `colours()` paint again.
+        changed: the current scheme changed; widgets that paint with `colours()` paint again.
     """
 
     changed = Signal()
@@ -119,18 +119,18 @@ theme = _Theme()
 
 
 def colours() -> Colours:
-    """The colours in force."""
+    """Return the colours of the current scheme."""
     return _SCHEMES[theme.scheme]
 
 
 def plot_colours() -> PlotColours:
-    """The colours of plots in force."""
+    """Return the colours of plots in the current scheme."""
     now = colours()
     return PlotColours(background=now.base, foreground=now.text, grid=now.border)
 
 
 def apply(app: QApplication, choice: Choice = "system") -> None:
-    """Dress the application; `system` follows the desktop from now on, also when it changes."""
+    """Apply the colours to the application. `system` follows the desktop from now on, also when that changes."""
     theme.choice = choice
     if theme.application is not app:
         theme.application = app
@@ -182,9 +182,9 @@ def _palette(c: Colours) -> QPalette:
 
 
 def _stylesheet(c: Colours) -> str:
-    # Fusion draws the frame of a box that is not ticked darker than the window, which nobody sees on a dark one.
-    # A button keeps its size when it comes into focus: its border and padding together are what Fusion leaves around
-    # the words, or they would be clipped.
+    # Fusion draws the frame of an unticked box darker than the window, which is invisible on a dark one.
+    # A button keeps its size when it gets the focus: its border and padding together equal the space that Fusion leaves
+    # around the words, or the words would be clipped.
     return f"""
     QToolTip {{ color: {c.text}; background: {c.base}; border: 1px solid {c.border}; padding: 4px; }}
     QLabel[role="muted"] {{ color: {c.muted}; }}

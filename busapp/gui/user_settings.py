@@ -1,5 +1,5 @@
-"""What the window remembers of this user between two starts: sizes, the open and recent studies, folders, weights, the
-name under which images are reviewed."""
+"""Settings of this user that the window remembers between two starts: sizes, the open and recent studies, folders,
+weights, and the name of the reader in blind reviews."""
 
 from pathlib import Path
 from typing import Final
@@ -20,18 +20,18 @@ def _path(key: str) -> Path | None:
 
 
 def last_folder() -> Path:
-    """The folder that the last file dialog ended in, else the home folder."""
+    """Return the folder of the last file dialog, or else the home folder."""
     folder = _path("last_folder")
     return folder if folder is not None and folder.is_dir() else Path.home()
 
 
 def remember_folder(folder: Path) -> None:
-    """Start the next file dialog here."""
+    """Start the next file dialog in this folder."""
     _store().setValue("last_folder", str(folder))
 
 
 def weights_file() -> Path | None:
-    """The file of ImageNet weights that the user pointed to last, if it is still there."""
+    """Return the file of ImageNet weights that the user chose last, if it still exists."""
     path = _path("weights_file")
     return path if path is not None and path.is_file() else None
 
@@ -42,7 +42,7 @@ def remember_weights(path: Path) -> None:
 
 
 def reader() -> str:
-    """The name under which images were reviewed last; empty if nobody did."""
+    """Return the name of the last reader of a blind review; empty if there was none."""
     value = _store().value("reader")
     return value if isinstance(value, str) else ""
 
@@ -53,20 +53,20 @@ def remember_reader(name: str) -> None:
 
 
 def open_study() -> Path | None:
-    """The study that was open when the window was last closed, if it is still there."""
+    """Return the study that was open when the window was last closed, if it still exists."""
     root = _path("open_study")
     return root if root is not None and (root / "study.json").exists() else None
 
 
 def recent_studies() -> list[Path]:
-    """Studies opened before that are still there, the newest first."""
+    """Return the studies opened before that still exist, the newest first."""
     value = _store().value("recent_studies")
     names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return [Path(name) for name in names if (Path(name) / "study.json").exists()]
 
 
 def remember_study(root: Path) -> None:
-    """This study is open now."""
+    """Remember that this study is open now."""
     store = _store()
     store.setValue("open_study", str(root))
     others = [path for path in recent_studies() if path != root]
@@ -83,7 +83,7 @@ def save_layout(window: QWidget) -> None:
 
 
 def restore_layout(window: QWidget) -> bool:
-    """Put the window and its named splitters back; whether there was a geometry to restore."""
+    """Restore the window's geometry and its named splitters. True if there was a geometry to restore."""
     store = _store()
     for splitter in window.findChildren(QSplitter):
         state = store.value(f"splitter/{splitter.objectName()}") if splitter.objectName() else None

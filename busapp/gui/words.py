@@ -1,4 +1,4 @@
-"""Runs in words, as lists show them."""
+"""Descriptions of runs in words, as lists show them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from busapp.summaries import leaks, per_cent
 
 
 def settings_in_words(info: RunInfo) -> str:
-    """The settings that matter: those that stand open in the form, and others where they are not the default."""
+    """Describe the settings that matter: those always visible in the form, and others that differ from the default."""
     parts: list[str] = []
     for name, field in SETTINGS[info.kind].model_fields.items():
         value = info.settings.get(name)
@@ -30,7 +30,7 @@ def settings_in_words(info: RunInfo) -> str:
 
 
 def recipe_in_words(recipe: Recipe) -> str:
-    """How a classifier is trained, with every part that does something."""
+    """Describe how a classifier is trained, with every part of the recipe that has an effect."""
     parts = [f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"]
     parts.append(f"learning rate {recipe.learning_rate:g}{', falling' if recipe.cosine else ''}")
     if recipe.variants:
@@ -47,7 +47,7 @@ def recipe_in_words(recipe: Recipe) -> str:
 
 
 def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:
-    """The one number that a run ends in, with what it needs beside it."""
+    """Return the main number of a run's result, with its interval or unit; empty if there is none."""
     if not result:
         return ""
     if kind == "validate" and "accuracy" in result:
@@ -60,13 +60,13 @@ def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:
 
 
 def when_in_words(created: str) -> str:
-    """A run's time as the user's clock shows it."""
+    """Return a run's time in the user's time zone."""
     return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def latest_changes(changes: Sequence[str], most: int = 5) -> list[str]:
-    """Changes to the dataset, a line each, the newest last; how many more there are, where there are more than
-    `most`."""
+    """Return changes to the dataset, one line each, the newest last. If there are more than `most`, the first line
+    counts the others."""
     hidden = len(changes) - most
     more = [f"• {many(hidden, 'earlier change')}"] if hidden > 0 else []
     return [*more, *(f"• {change}" for change in changes[-most:])]

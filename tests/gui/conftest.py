@@ -1,4 +1,4 @@
-"""Every test of the window acts offscreen, with settings of its own, and leaves neither thread nor Qt warning."""
+"""Tests of the window run offscreen with their own user settings, and must leave neither thread nor Qt warning."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from PySide6.QtCore import QSettings, QThread, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 from shiboken6 import getAllValidWrappers
 
-# Said by Qt about the machine, not about the program.
+# Qt reports these about the machine, not about the program.
 _EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
 
 
@@ -24,7 +24,7 @@ _tests_since_all_was_collected = 0
 
 @pytest.fixture(autouse=True)
 def garbage_goes_in_this_thread() -> Iterator[None]:
-    """Python collects garbage in whichever thread happens to make it; what is Qt's must go in the thread of its own."""
+    """Collect garbage only here. Python collects it in any thread, but Qt objects must be deleted in their own."""
     global _tests_since_all_was_collected
     gc.disable()
     yield
@@ -35,7 +35,7 @@ def garbage_goes_in_this_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_user_settings(tmp_path: Path) -> None:
-    """What the window remembers goes to the test's folder."""
+    """Keep the settings that the window remembers in the test's folder."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     for file_format in (QSettings.Format.IniFormat, QSettings.Format.NativeFormat):
         QSettings.setPath(file_format, QSettings.Scope.UserScope, str(tmp_path / "user-settings"))
@@ -43,7 +43,7 @@ def own_user_settings(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_qt_warnings() -> Iterator[None]:
-    """A warning of Qt's fails the test."""
+    """A Qt warning fails the test."""
     warnings: list[str] = []
 
     def handler(kind: QtMsgType, _context: object, text: str) -> None:
@@ -59,7 +59,7 @@ def no_qt_warnings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_threads_left(own_user_settings: None) -> Iterator[None]:
-    """A thread that a test leaves running, Python's or Qt's, fails it."""
+    """A thread of Python or Qt that is left running fails the test."""
     before = set(threading.enumerate())
     yield
     deadline = time.monotonic() + 5
@@ -70,13 +70,13 @@ def no_threads_left(own_user_settings: None) -> Iterator[None]:
 
 
 def _threads() -> set[threading.Thread]:
-    # Python calls a thread "Dummy" that Qt started and that called into Python; those are looked at as QThreads.
+    # Threads that Qt started are "dummy" threads for Python; they are checked as QThreads.
     return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
 
 
 @pytest.fixture(autouse=True)
 def no_style_left() -> Iterator[None]:
-    """A style sheet that a test leaves makes every widget of the later ones cost three times as much."""
+    """Remove the style sheet, because it would make every widget of later tests three times as slow to build."""
     yield
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.styleSheet():

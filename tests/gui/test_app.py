@@ -59,7 +59,7 @@ def test_the_last_study_opens_again(qtbot: QtBot, phantom_study: Workspace) -> N
 
 
 def _contrast(first: str, second: str) -> float:
-    """WCAG 2's ratio of two colours."""
+    """Return the contrast ratio of two colours (WCAG 2)."""
 
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]

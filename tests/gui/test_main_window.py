@@ -13,7 +13,7 @@ from recorded_runs import validation_events
 from busapp import paths
 from busapp.engine import demo, jobs
 from busapp.engine.events import CheckpointSaved, Finished, Job, Progress
-from busapp.engine.settings import ImportSettings, ValidateSettings
+from busapp.engine.settings import SETTINGS, ImportSettings, ValidateSettings
 from busapp.engine.study.runs import record
 from busapp.engine.study.workspace import Workspace
 from busapp.gui import app as gui_app
@@ -37,7 +37,7 @@ def window(qtbot: QtBot, empty_study: Workspace) -> Iterator[MainWindow]:
 
 
 def _import(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
-    """As a user does: choose, look at the preview, agree, wait."""
+    """Import as a user does: choose, look at the preview, agree, wait."""
     window.dataset.import_from([folder])
     preview = window.dataset.findChildren(ImportPreview)[-1]
     qtbot.waitUntil(preview.import_button.isEnabled)
@@ -68,6 +68,14 @@ def test_four_tabs_by_keys_and_a_line_that_says_research(qtbot: QtBot, window: M
         assert window.tabs.currentIndex() == index
     words = {label.text() for label in window.statusBar().findChildren(type(window.device_label))}
     assert "Research use only. Not a medical device." in words
+
+
+def test_every_kind_of_job_has_exactly_one_tab(window: MainWindow) -> None:
+    for kind in SETTINGS:
+        tabs = [name for name, tab in window.study_tabs.items() if kind in tab.job_kinds]
+        assert len(tabs) == 1, (kind, tabs)
+    with pytest.raises(KeyError):
+        window._page_of("no such kind")
 
 
 def test_every_widget_that_takes_the_focus_has_a_name(window: MainWindow) -> None:

@@ -18,7 +18,7 @@ Opened = Callable[[Workspace], ShareDialog]
 
 @pytest.fixture
 def opened(qtbot: QtBot, tmp_path: Path) -> Iterator[Opened]:
-    """Shows the dialog on a study, the images being weighed; the last folder is `place`."""
+    """Show the dialog for a study and wait for the size of the export. The last folder is `place`."""
     (tmp_path / "place").mkdir()
     remember_folder(tmp_path / "place")
     dialogs = []
@@ -41,7 +41,7 @@ def _click(qtbot: QtBot, widget: QDialog | object) -> None:
 
 
 def _add(study: Workspace, name: str, **fields: object) -> None:
-    """One more entry of the catalog, with the bytes of an image that is there."""
+    """Add an entry to the catalog, with the content of an existing image."""
     image = study.catalog.images()[0]
     new = NewImage(name, image.sha256, image.suffix, "normal", 64, 64, **fields)  # type: ignore[arg-type]
     study.catalog.add([new], "1 image")
@@ -55,7 +55,7 @@ def test_it_says_how_many_and_how_much_and_hands_over_what_was_chosen(
     assert dialog.export_button.text() == "Export 24 images" and dialog.export_button.isEnabled()
     for hidden in (dialog.synthetic_box, dialog.set_aside_box, dialog.left_out, dialog.names_hint):
         assert not hidden.isVisible()
-    assert "In 24 images text was not looked for" in dialog.text_warning.label.text()
+    assert "24 images were not checked for text" in dialog.text_warning.label.text()
     assert dialog.text_warning.isVisible() and not dialog.text_warning.button.isVisible()
     qtbot.keyClick(dialog.new_names_box, Qt.Key.Key_Space)
     _click(qtbot, dialog.export_button)
@@ -100,8 +100,8 @@ def test_images_with_text_are_told_and_can_be_shown(qtbot: QtBot, opened: Opened
     flags = {images[0].id: ["text"], images[1].id: ["blur"]}
     phantom_study.catalog.set_curation([image.id for image in images], [], flags, {})
     dialog = opened(phantom_study)
-    assert dialog.text_warning.isVisible() and "1 image may have text" in dialog.text_warning.label.text()
-    assert "not looked for" not in dialog.text_warning.label.text()
+    assert dialog.text_warning.isVisible() and "1 image may have burned-in text" in dialog.text_warning.label.text()
+    assert "not checked" not in dialog.text_warning.label.text()
     with qtbot.waitSignal(dialog.text_requested):
         _click(qtbot, dialog.text_warning.button)
     assert dialog.result() == QDialog.DialogCode.Rejected and not dialog.isVisible()

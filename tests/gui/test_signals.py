@@ -1,4 +1,4 @@
-"""The Qt binding itself: a program that emits a signal for every event lives by it."""
+"""The Qt binding itself, because the program emits a signal for every event."""
 
 import sys
 
@@ -10,7 +10,8 @@ class _Emitter(QObject):
 
 
 def test_emitting_keeps_the_references_of_true() -> None:
-    # PySide6 6.12.0 loses one at every emit, which ends in "deallocating True or False" where Python counts them.
+    # PySide6 6.12.0 loses one reference at every emit. Pythons that count these references then crash with
+    # "deallocating True or False".
     emitter = _Emitter()
     before = sys.getrefcount(True)
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""What leaves a study as a file: named in a dialog, written by a job, opened from the job bar."""
+"""Files written from a study: named in a dialog, written by a job, opened from the job bar."""
 
 import threading
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def window(qtbot: QtBot, phantom_study: Workspace) -> Iterator[MainWindow]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """What was opened with another program."""
+    """Paths that were opened with another program."""
     found: list[Path] = []
 
     def open_url(url: QUrl) -> bool:
@@ -45,7 +45,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def _name(monkeypatch: pytest.MonkeyPatch, path: Path | str, kind: str = "") -> list[str]:
-    """Let the file dialog give this answer; what it offered."""
+    """Let the file dialog return this answer. Returns the list of what it offered."""
     offered: list[str] = []
 
     def ask(_parent: object, _title: str, start: str, *_: object) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def _open_tab(qtbot: QtBot, window: MainWindow, index: int) -> None:
 
 
 def _do(qtbot: QtBot, window: MainWindow, button: Any) -> dict[str, Any]:
-    """Click what starts a job, and wait for its end."""
+    """Click the button that starts a job, and wait for its end."""
     with qtbot.waitSignal(window.queue.ended, timeout=120_000) as ended:
         _click(qtbot, button)
     outcome = ended.args[1]

@@ -1,4 +1,4 @@
-"""A job that the test lets through."""
+"""A job that runs until the test lets it end."""
 
 import threading
 
@@ -7,7 +7,7 @@ from busapp.gui.jobs.job_queue import QueuedJob
 
 
 class Gate:
-    """A job that works until it is let through, and remembers that it was closed."""
+    """A job that runs until `opened` is set, and sets `closed` when it is closed."""
 
     def __init__(self, name: str) -> None:
         self.opened, self.closed = threading.Event(), threading.Event()

@@ -29,7 +29,7 @@ from busapp.engine.images.phantoms import write_phantoms
 from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.jobs.job_queue import QueuedJob
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.main_window import MainWindow
 
 DUE_EVERY_MS = 10
@@ -74,11 +74,11 @@ def watch(study: Workspace, settings: SynthesizeSettings) -> Waits:
     def on_event(_job: QueuedJob, event: Event) -> None:
         waits.is_training = waits.is_training or isinstance(event, GanEpochEnded)
 
-    def on_end(_job: QueuedJob, outcome: Outcome) -> None:
+    def on_end(_job: QueuedJob, outcome: JobOutcome) -> None:
         outcomes.append(outcome)
         app.quit()
 
-    outcomes: list[Outcome] = []
+    outcomes: list[JobOutcome] = []
     window.queue.event_arrived.connect(on_event)
     window.queue.ended.connect(on_end)
     window.queue.start(study, settings)

@@ -1,4 +1,4 @@
-"""Real jobs in a real thread, watched by a tab as the window would let it."""
+"""Real jobs in a real thread, whose events go to a tab as in the window."""
 
 from pytestqt.qtbot import QtBot
 
@@ -6,13 +6,13 @@ from busapp.engine import jobs
 from busapp.engine.events import Event
 from busapp.engine.settings import JobSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 from busapp.gui.runs.study_tab import StudyTab
 
 
 def watch(qtbot: QtBot, tab: StudyTab, study: Workspace, settings: JobSettings) -> None:
-    """Execute a job to its end while the tab is told of every event."""
-    outcomes: list[Outcome] = []
+    """Execute a job to its end, and pass every event to the tab."""
+    outcomes: list[JobOutcome] = []
     thread = JobThread(lambda: jobs.start(study, settings))
 
     def on_event(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Runs that were recorded by the real recorder from hand-made events, to be replayed by the tabs."""
+"""Runs that the real recorder recorded from hand-made events, for the tabs to replay."""
 
 import math
 
@@ -30,7 +30,7 @@ def recorded(run: Run, job: Job) -> list[Event]:
 
 
 def synthesis_run(workspace: Workspace, *, epochs: int = 6, class_name: str = "malignant") -> Run:
-    """A finished run with losses, samples, a checkpoint, scores and a warning."""
+    """Return a finished run with losses, samples, a checkpoint, scores and a warning."""
     settings = SynthesizeSettings.model_validate({"class_name": class_name, "epochs": epochs})
     run = workspace.new_run("synthesize", settings.model_dump(mode="json"), "Recorded synthesis")
 
@@ -70,7 +70,7 @@ def synthesis_run(workspace: Workspace, *, epochs: int = 6, class_name: str = "m
 def validation_events(
     workspace: Workspace, run: Run, settings: ValidateSettings, leaks: dict[str, int] | None = None
 ) -> Job:
-    """Epochs, folds with their predictions, and the result. In every fold one benign image is called malignant."""
+    """Yield epochs, folds with their predictions, and the result. One benign image per fold is called malignant."""
     images = workspace.catalog.images()
     classes = workspace.catalog.classes()
     predictions: list[Prediction] = []
@@ -132,7 +132,7 @@ def validation_events(
 def validation_run(
     workspace: Workspace, settings: ValidateSettings, leaks: dict[str, int] | None = None, name: str = ""
 ) -> Run:
-    """A finished run."""
+    """Return a finished run."""
     run = workspace.new_run("validate", settings.model_dump(mode="json"), name or "Recorded validation")
     recorded(run, validation_events(workspace, run, settings, leaks))
     return run

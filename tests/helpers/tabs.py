@@ -1,4 +1,4 @@
-"""A tab on the screen, without the window around it."""
+"""A tab on the screen, without the window."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ Tab = TypeVar("Tab", bound=StudyTab)
 
 @contextmanager
 def shown(tab: Tab, qtbot: QtBot) -> Iterator[Tab]:
-    """The tab as large as in a window of 1280×800; a change to the study refreshes it, as the window does."""
+    """Show the tab as large as in a window of 1280×800. A change to the study refreshes it, as in the window."""
     tab.study_changed.connect(tab.refresh)
     qtbot.addWidget(tab)
     tab.resize(1280, 690)

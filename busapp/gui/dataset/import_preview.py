@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QThread, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -27,33 +28,12 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.editors import Editor, editor_for
 
+LOOKING: Final = "Looking at the files …"
 _BY_SOURCE: Final = "as the folders or names say"
 _Index = QModelIndex | QPersistentModelIndex
-
-
-class _Look(QThread):
-    """Looks at the sources off the window's thread.
-
-    Signals:
-        seen: the `Preview`, or the error that says why there is none.
-    """
-
-    seen = Signal(object)
-
-    def __init__(self, workspace: Workspace, settings: ImportSettings, parent: QDialog) -> None:
-        super().__init__(parent)
-        self._workspace, self._settings = workspace, settings
-
-    def run(self) -> None:
-        seen: Preview | UserError | None
-        try:
-            seen = preview(self._settings, self._workspace.catalog.known(), self.isInterruptionRequested)
-        except UserError as error:
-            seen = error
-        if seen is not None and not self.isInterruptionRequested():
-            self.seen.emit(seen)
 
 
 class ImportPreview(QDialog):
@@ -67,8 +47,9 @@ class ImportPreview(QDialog):
         self.setWindowTitle("Import images")
         self._workspace = workspace
         self._sources = tuple(sources)
-        self._look: _Look | None = None
-        self._look_again = False
+        self._looking = Background(self)
+        self._looking.made.connect(self._on_seen)
+        self._looking.failed.connect(self._show_nothing)
         self._make_fields()
         self.summary = QLabel()
         self.notes = QLabel()
@@ -150,40 +131,23 @@ class ImportPreview(QDialog):
     def done(self, result: int) -> None:
         """Close; a look at the files ends with the file at hand."""
         self.hide()
-        self._look_again = False
-        if self._look is not None:
-            self._look.requestInterruption()
-            self._look.wait()
+        self._looking.stop()
         super().done(result)
 
     def _start_looking(self) -> None:
         self.import_button.setEnabled(False)
-        if self._look is not None:
-            self._look_again = True
-            self._look.requestInterruption()
-            return
         try:
             settings = self.settings()
         except ValidationError as error:
+            self._looking.ask(None)
             problem = error.errors()[0]
             said = problem["msg"].removeprefix("Value error, ")
             self._show_nothing(f"{_title(str(problem['loc'][0]))}: {said}.")
             return
-        self.summary.setText("Looking at the files …")
-        self._look = _Look(self._workspace, settings, self)
-        self._look.seen.connect(self._on_seen)
-        self._look.finished.connect(self._on_looked)
-        self._look.start()
-
-    def _on_looked(self) -> None:
-        self._look = None
-        if self._look_again:
-            self._look_again = False
-            self._start_looking()
+        self.summary.setText(LOOKING)
+        self._looking.ask_long(partial(_look, self._workspace, settings))
 
     def _on_seen(self, seen: Preview | UserError) -> None:
-        if self._look_again:
-            return
         if isinstance(seen, ClassUnknown):
             self._show_nothing("Which class are these images? Choose one, or type a new one.")
             self._ask_for_class()
@@ -244,6 +208,13 @@ class ImportPreview(QDialog):
     def _name_sources(self, names: Sequence[str]) -> None:
         more = [f"and {len(names) - 4} more"] if len(names) > 4 else []
         self.from_where.setText("\n".join([*names[:4], *more]))
+
+
+def _look(workspace: Workspace, settings: ImportSettings, handle: Handle) -> Preview | UserError | None:
+    try:
+        return preview(settings, workspace.catalog.known(), handle.is_stopped)
+    except UserError as error:  # the dialog asks for the class where the error says that it is not known
+        return error
 
 
 def _title(name: str) -> str:

@@ -33,7 +33,7 @@ from busapp.gui.dataset.image_grid import LARGEST, SMALLEST, ImageGrid
 from busapp.gui.dataset.import_preview import ImportPreview
 from busapp.gui.images.image_model import facts
 from busapp.gui.images.image_viewer import ImageViewer
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.theme import SPACE
@@ -51,6 +51,8 @@ class DatasetTab(StudyTab):
     """
 
     sample_requested = Signal()
+
+    job_kinds = ("import", "curate", "cover", "balance", "share", "demo")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -204,7 +206,7 @@ class DatasetTab(StudyTab):
         if kind in ("import", "balance") and isinstance(event, RunStarted):
             self._before_addition = event.run, {image.id for image in self._images}
 
-    def job_ended(self, kind: str, outcome: Outcome) -> None:
+    def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         if kind == "curate" and outcome.state != "finished":
             self._tell_again()
 

@@ -5,7 +5,6 @@ from functools import partial
 from html import escape
 from itertools import takewhile
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from PySide6.QtCore import QMimeData, Qt, Signal
@@ -32,7 +31,7 @@ from busapp.errors import UserError
 from busapp.gui.diagnosis.model_details import ModelDetails
 from busapp.gui.theme import SPACE, colours
 from busapp.gui.user_settings import last_folder, remember_folder
-from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
 from busapp.gui.words import when_in_words
@@ -80,7 +79,7 @@ class ModelsDialog(QDialog):
         self.setAcceptDrops(True)
         self._workspace, self._wanted = workspace, chosen
         self._then: Callable[[object], None] = lambda _found: None
-        self._look, self._work, self._closed = Background(self), Background(self), Event()
+        self._look, self._work = Background(self), Background(self)
         self._look.made.connect(self._fill)
         self._look.failed.connect(self._on_failed)
         self._work.made.connect(self._on_done)
@@ -165,7 +164,7 @@ class ModelsDialog(QDialog):
 
     def refresh(self) -> None:
         """Look at the models again; the selection stays on its model."""
-        self._look.ask(partial(_look_at_all, self._workspace, self._closed))
+        self._look.ask_long(partial(_look_at_all, self._workspace))
 
     def _fill(self, entries: list[Entry]) -> None:
         current = self.current()
@@ -314,14 +313,13 @@ class ModelsDialog(QDialog):
     def done(self, result: int) -> None:
         """Close; the model that is being opened or copied is waited for."""
         self.hide()
-        self._closed.set()
         self._look.stop()
         self._work.stop()
         super().done(result)
 
 
-def _look_at_all(workspace: Workspace, closed: Event) -> list[Entry]:
-    return list(takewhile(lambda _entry: not closed.is_set(), examine(workspace)))
+def _look_at_all(workspace: Workspace, handle: Handle) -> list[Entry]:
+    return list(takewhile(lambda _entry: not handle.is_stopped(), examine(workspace)))
 
 
 def _import_all(workspace: Workspace, files: Sequence[Path]) -> list[Imported | UserError]:

@@ -18,7 +18,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.gui.diagnosis.diagnosis_result import DiagnosisResult
 from busapp.gui.images.heat_map_view import HeatMapView
 from busapp.gui.images.image_canvas import to_qimage
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 from busapp.gui.widgets.panels import SIDE_WIDTH, scrolling
 
 PASTED: Final = "pasted image"
@@ -190,7 +190,7 @@ class SingleDiagnosis(QSplitter):
         if self.shown is not None:
             self.view.set_heat_map(self.shown.diagnosis.heat_maps[class_name])
 
-    def _on_answered(self, outcome: Outcome) -> None:
+    def _on_answered(self, outcome: JobOutcome) -> None:
         self._join_thread()
         waiting, self._waiting = self._waiting, None
         if outcome.state == "failed":

@@ -52,6 +52,8 @@ _FILTERS: Final = f"Images ({_SUFFIXES});;All files (*)"
 class DiagnosisTab(StudyTab):
     """A drop area until there is an image; then the image with its heat map and the answer, or the batch table."""
 
+    job_kinds = ("diagnose", "export")
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAcceptDrops(True)

@@ -1,15 +1,15 @@
 """Gives the duplicate review its pictures: read, laid over each other and coloured off the window's thread."""
 
 import logging
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from busapp.engine.catalog import ImageRecord
@@ -18,6 +18,7 @@ from busapp.engine.images.preprocessing import read_image
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage
 from busapp.gui.images.image_canvas import to_qimage
+from busapp.gui.widgets.background import BackgroundQueue
 
 log = logging.getLogger(__name__)
 
@@ -96,21 +97,17 @@ class PairLoader(QObject):
     """
 
     loaded = Signal(object)
-    _made = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workspace: Workspace | None = None
         self._memory: OrderedDict[tuple[str, str, str], PairPictures] = OrderedDict()
-        self._wanted: list[PairKey] = []
-        self._lock = threading.Lock()
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._made.connect(self._keep)
+        self._queue = BackgroundQueue(self)
+        self._queue.made.connect(self._keep)
 
     def open_study(self, workspace: Workspace) -> None:
         """Load from another study."""
-        self.want([])
+        self._queue.clear()
         self._memory.clear()
         self._workspace = workspace
 
@@ -120,36 +117,15 @@ class PairLoader(QObject):
 
     def want(self, keys: Sequence[PairKey]) -> None:
         """Load these, the first one first; what was wanted before and is not among them is forgotten."""
-        missing = [key for key in keys if key.contents not in self._memory]
-        with self._lock:
-            self._wanted = missing
         if self._workspace is not None:
-            for _ in missing:
-                self._pool.start(_Load(self, self._workspace))
+            missing = [key for key in keys if key.contents not in self._memory]
+            self._queue.put_all((key, partial(_pictures_or_problem, self._workspace, key)) for key in missing)
 
     def stop(self) -> None:
         """Forget what waits, and wait for what is being loaded."""
-        self.want([])
-        self._pool.waitForDone()
+        self._queue.stop()
 
-    def load_next(self, workspace: Workspace) -> None:
-        """Load what is wanted most. Called in the pool's thread."""
-        with self._lock:
-            if not self._wanted or workspace is not self._workspace:
-                return
-            key = self._wanted.pop(0)
-        try:
-            pictures = make_pictures(workspace, key)
-        except Exception as error:  # a defect must not leave the user before "Loading…"
-            log.exception("a pair cannot be shown")
-            nothing = QImage()
-            words = f"The pair cannot be shown ({type(error).__name__}). The log has the details."
-            pictures = PairPictures(nothing, nothing, nothing, nothing, problems=(words, words))
-        self._made.emit(workspace, key, pictures)
-
-    def _keep(self, workspace: Workspace, key: PairKey, pictures: PairPictures) -> None:
-        if workspace is not self._workspace:
-            return
+    def _keep(self, key: PairKey, pictures: PairPictures) -> None:
         self._memory[key.contents] = pictures
         self._memory.move_to_end(key.contents)
         while len(self._memory) > _KEPT:
@@ -157,11 +133,11 @@ class PairLoader(QObject):
         self.loaded.emit(key)
 
 
-class _Load(QRunnable):
-    def __init__(self, owner: PairLoader, workspace: Workspace) -> None:
-        super().__init__()
-        self._owner = owner
-        self._workspace = workspace
-
-    def run(self) -> None:
-        self._owner.load_next(self._workspace)
+def _pictures_or_problem(workspace: Workspace, key: PairKey) -> PairPictures:
+    try:
+        return make_pictures(workspace, key)
+    except Exception as error:  # a defect must not leave the user before "Loading…"
+        log.exception("a pair cannot be shown")
+        nothing = QImage()
+        words = f"The pair cannot be shown ({type(error).__name__}). The log has the details."
+        return PairPictures(nothing, nothing, nothing, nothing, problems=(words, words))

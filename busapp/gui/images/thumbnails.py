@@ -1,14 +1,14 @@
 """Gives the grid its small pictures: loaded, scaled and tinted by their masks off the window's thread."""
 
-import threading
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
-from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter
 
 from busapp.engine.catalog import ImageRecord
@@ -18,6 +18,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_atomically
 from busapp.errors import UserError
 from busapp.gui.images.image_canvas import mask_overlay
+from busapp.gui.widgets.background import BackgroundQueue
 
 _KEPT_BYTES: Final = 128 * 2**20
 _MOST_WAITING: Final = 400
@@ -104,24 +105,20 @@ class Thumbnails(QObject):
     """
 
     loaded = Signal(str)
-    _made = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workspace: Workspace | None = None
         self._memory: OrderedDict[_Key, _Kept] = OrderedDict()
         self._bytes = 0
-        self._waiting: OrderedDict[_Key, tuple[ImageRecord, Look]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._pool = QThreadPool(self)
-        # A second thread fills a page no sooner, and doubles the time of the window's frames on two cores.
-        self._pool.setMaxThreadCount(1)
-        self._made.connect(self._keep)
+        # The newest request comes first: that is what the user looks at. A second thread fills a page no sooner, and
+        # doubles the time of the window's frames on two cores.
+        self._queue = BackgroundQueue(self, most_waiting=_MOST_WAITING)
+        self._queue.made.connect(self._keep)
 
     def open_study(self, workspace: Workspace) -> None:
         """Load from another study."""
-        with self._lock:
-            self._waiting.clear()
+        self._queue.clear()
         self._memory.clear()
         self._bytes = 0
         self._workspace = workspace
@@ -138,33 +135,15 @@ class Thumbnails(QObject):
             self._memory.move_to_end(key)
             if found.look == look:
                 return found.picture, True
-        with self._lock:
-            is_new = key not in self._waiting
-            self._waiting[key] = image, look
-            self._waiting.move_to_end(key)
-            if len(self._waiting) > _MOST_WAITING:
-                self._waiting.popitem(last=False)
-        if is_new and self._workspace is not None:
-            self._pool.start(_Load(self, self._workspace))
+        if self._workspace is not None:
+            self._queue.put(key, partial(_make, self._workspace, image, look))
         return found.picture if found is not None else None, False
 
     def stop(self) -> None:
         """Forget what waits, and wait for what is being loaded."""
-        with self._lock:
-            self._waiting.clear()
-        self._pool.waitForDone()
+        self._queue.stop()
 
-    def load_newest(self, workspace: Workspace) -> None:
-        """Load what was asked for last: that is what the user looks at. Called in the pool's thread."""
-        with self._lock:
-            if not self._waiting or workspace is not self._workspace:
-                return
-            key, (image, look) = self._waiting.popitem()
-        self._made.emit(workspace, key, _Kept(look, picture(workspace, image, look)))
-
-    def _keep(self, workspace: Workspace, key: _Key, made: _Kept) -> None:
-        if workspace is not self._workspace:
-            return
+    def _keep(self, key: _Key, made: _Kept) -> None:
         before = self._memory.pop(key, None)
         self._memory[key] = made
         self._bytes += made.picture.sizeInBytes() - (before.picture.sizeInBytes() if before else 0)
@@ -173,14 +152,8 @@ class Thumbnails(QObject):
         self.loaded.emit(key[0])
 
 
-class _Load(QRunnable):
-    def __init__(self, owner: Thumbnails, workspace: Workspace) -> None:
-        super().__init__()
-        self._owner = owner
-        self._workspace = workspace
-
-    def run(self) -> None:
-        self._owner.load_newest(self._workspace)
+def _make(workspace: Workspace, image: ImageRecord, look: Look) -> _Kept:
+    return _Kept(look, picture(workspace, image, look))
 
 
 def fitted(small: QImage, size: QSize) -> QImage:

@@ -1,1 +1,1 @@
-"""Jobs in threads of their own: the thread, the queue, the bar at the bottom of the window."""
+"""Jobs that run in their own thread: the thread, the queue, and the bar at the bottom of the window."""

@@ -1,4 +1,4 @@
-"""The bar at the bottom of the window: what runs, how far, how long still, and how the last job ended."""
+"""The bar at the bottom of the window: the running job, its progress and time left, and how the last job ended."""
 
 import time
 from collections import deque
@@ -26,17 +26,17 @@ from busapp.engine import speeds
 from busapp.engine.events import CheckpointSaved, Event, Note, Progress, Skipped
 from busapp.engine.utils.words import many
 from busapp.gui.jobs.job_queue import JobQueue, QueuedJob
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.message_strip import MessageStrip
 from busapp.summaries import headline
 
 _ASKS_FROM = 60.0
-"""Seconds of work that may be lost without asking."""
+"""Seconds of work. If a cancel would lose more, the bar asks first."""
 
 
 class TimeLeft:
-    """How long a job will still take, from how fast it went in the last minutes."""
+    """Estimates the time left of a job from its speed in the last minutes."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -44,11 +44,11 @@ class TimeLeft:
         self._total = 0
 
     def forget(self) -> None:
-        """The pace so far says nothing about what comes: a pause, or another kind of work."""
+        """Forget the speed so far, because it does not predict the rest: after a pause, or before other work."""
         self._seen.clear()
 
     def seconds(self, done: int, total: int) -> float | None:
-        """Seconds left; None while too little was seen to say."""
+        """Return the seconds left; None while there is too little data."""
         now = self._clock()
         if total != self._total or (self._seen and done < self._seen[-1][1]):
             self.forget()
@@ -62,7 +62,7 @@ class TimeLeft:
 
 
 class JobBar(QWidget):
-    """Shows the queue's job at work, and the last ones' ends. Hidden when there is nothing to say.
+    """Shows the running job of the queue, and how the last ones ended. Hidden when there is nothing to show.
 
     Signals:
         result_requested: the `QueuedJob` whose result the user wants to see.
@@ -93,7 +93,7 @@ class JobBar(QWidget):
         self.left = QLabel()
         self.left.setProperty("role", "muted")
         self.pause_button = QPushButton("Pause")
-        self.pause_button.clicked.connect(self._pause_or_go_on)
+        self.pause_button.clicked.connect(self._pause_or_resume)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.ask_and_cancel)
         self.queue_button = QPushButton()
@@ -124,7 +124,7 @@ class JobBar(QWidget):
         self._on_queue()
 
     def open_study(self, root: Path) -> None:
-        """Another study is open now: the jobs of the others are named with theirs."""
+        """Note which study is open now. Jobs of other studies are shown with the name of their study."""
         self._open_study = root
         if self._queue.current is not None:
             self._show_title(self._queue.current)
@@ -169,7 +169,7 @@ class JobBar(QWidget):
             self._asides.append(event.text)
 
     def _show_progress(self, event: Progress) -> None:
-        # A bar counts in 32 bits; the work may not.
+        # A progress bar counts in 32 bits; the numbers of a job can be larger.
         self.progress.setRange(0, 1000 if event.total else 0)
         if event.total:
             self.progress.setValue(round(1000 * event.done / event.total))
@@ -178,7 +178,7 @@ class JobBar(QWidget):
         seconds = self._time_left.seconds(event.done, event.total) if event.total else None
         self.left.setText("" if seconds is None else f"{speeds.in_words(seconds)} left")
 
-    def _on_ended(self, job: QueuedJob, outcome: Outcome) -> None:
+    def _on_ended(self, job: QueuedJob, outcome: JobOutcome) -> None:
         self._working.hide()
         self._follows_another = bool(self._queue.waiting)
         title = self._title_of(job)
@@ -197,7 +197,7 @@ class JobBar(QWidget):
                 sentence,
                 "\n".join(self._asides),
                 level="warning" if skipped else "info",
-                action="Show",
+                action="Show" if job.has_result else "",
                 on_action=lambda: self.result_requested.emit(job),
             )
 
@@ -214,29 +214,27 @@ class JobBar(QWidget):
 
     # -- what the user asks for ----------------------------------------------------------------------------
 
-    def _pause_or_go_on(self) -> None:
+    def _pause_or_resume(self) -> None:
         if self._queue.is_paused:
             self.left.setText("")
-            self._queue.go_on()
+            self._queue.resume_current()
         else:
             self._queue.pause()
 
     @property
     def seconds_to_lose(self) -> float:
-        """Work of the job at hand that a cancel would lose."""
+        """Seconds of work of the running job that a cancel would lose."""
         return self._clock() - self._kept_until
 
     def what_is_kept(self) -> str:
-        """What a cancel now would lose and keep, in words."""
+        """Describe what a cancel now would lose and keep."""
         lost = speeds.in_words(self.seconds_to_lose)
         if self._has_checkpoint:
-            return (
-                f"The work since the last checkpoint ({lost}) is lost. What came before is kept: resume the run later."
-            )
+            return f"The work since the last checkpoint ({lost}) is lost. You can resume the run from there later."
         return f"There is no checkpoint yet: {lost} of work is lost. The images and runs of the study stay as they are."
 
     def ask_and_cancel(self) -> None:
-        """Cancel the job at work; asks first where more than a minute would be lost."""
+        """Cancel the running job. Asks first if more than a minute of work would be lost."""
         job = self._queue.current
         if job is None:
             return
@@ -247,7 +245,7 @@ class JobBar(QWidget):
         self.cancel()
 
     def cancel(self) -> None:
-        """Cancel the job at work without asking, and say so."""
+        """Cancel the running job without asking, and show that it is stopping."""
         self.cancel_button.setEnabled(False)
         self.what.setText("stopping after this step …")
         self._queue.cancel()
@@ -260,7 +258,7 @@ class JobBar(QWidget):
 
 
 class QueueDialog(QDialog):
-    """The waiting jobs; they can be moved and taken off."""
+    """The list of waiting jobs, which can be moved and removed."""
 
     def __init__(self, queue: JobQueue, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The window's jobs: one at work, the others waiting in an order that the user can change."""
+"""The window's jobs: one is running, the others wait in an order that the user can change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,33 +11,37 @@ from busapp.engine import jobs
 from busapp.engine.events import Event, Job, RunStarted
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 
 _numbers = count(1)
 
 
 @dataclass(eq=False)
 class QueuedJob:
-    """A job at work or waiting. `study` is the folder of the study it belongs to, if it belongs to one; `run_id` is
-    known once it started, or from the beginning where it is resumed."""
+    """A job that is running or waiting.
+
+    `study` is the folder of its study, if it has one. `run_id` is known once the job has started; for a resumed run,
+    from the beginning. `has_result` is true if the window can show what the job found.
+    """
 
     kind: str
     title: str
     make_job: Callable[[], Job]
     study: Path | None = None
     run_id: str = ""
+    has_result: bool = True
     number: int = field(default_factory=lambda: next(_numbers))
 
 
 class JobQueue(QObject):
-    """Owns the thread of the job at work and the list of those that wait.
+    """Owns the thread of the running job and the list of waiting jobs.
 
     Signals:
-        started: the `QueuedJob` that now works.
+        started: the `QueuedJob` that starts.
         event_arrived: that job, and its `Event`; none after `cancel()`.
-        ended: that job, and its `Outcome`.
+        ended: that job, and its `JobOutcome`.
         queue_changed: the list of waiting jobs changed.
-        paused_changed: whether the job at work is paused now.
+        paused_changed: True if the running job is now paused.
     """
 
     started = Signal(object)
@@ -55,7 +59,7 @@ class JobQueue(QObject):
 
     @property
     def waiting(self) -> list[QueuedJob]:
-        """The jobs that wait, the next one first."""
+        """The waiting jobs, the next one first."""
         return list(self._waiting)
 
     @property
@@ -65,26 +69,26 @@ class JobQueue(QObject):
     # -- asking for jobs -----------------------------------------------------------------------------------
 
     def start(self, workspace: Workspace, settings: JobSettings) -> QueuedJob:
-        """Start a new run, or let it wait its turn."""
+        """Start a new run, or add it to the waiting jobs."""
         return self.add(
             QueuedJob(settings.kind, settings.title, lambda: jobs.start(workspace, settings), workspace.root)
         )
 
     def resume(self, workspace: Workspace, run_id: str) -> QueuedJob:
-        """Go on with a run, or let it wait its turn. Raises `BadInput` where there is no such run."""
+        """Resume a run, or add it to the waiting jobs. Raises `BadInput` if there is no such run."""
         info = workspace.run(run_id).info
         title = f"{SETTINGS[info.kind].label}: {info.name}, resumed"
         return self.add(QueuedJob(info.kind, title, lambda: jobs.resume(workspace, run_id), workspace.root, run_id))
 
     def add(self, job: QueuedJob) -> QueuedJob:
-        """Start a job, or let it wait its turn."""
+        """Start a job, or add it to the waiting jobs."""
         self._waiting.append(job)
         self._start_next()
         self.queue_changed.emit()
         return job
 
     def remove(self, job: QueuedJob) -> None:
-        """Take a waiting job off the list."""
+        """Remove a waiting job."""
         self._waiting.remove(job)
         self.queue_changed.emit()
 
@@ -94,33 +98,33 @@ class JobQueue(QObject):
         self._waiting.insert(max(0, position + places), self._waiting.pop(position))
         self.queue_changed.emit()
 
-    # -- the job at work -----------------------------------------------------------------------------------
+    # -- the running job -----------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """Let the job at work rest after the step at hand."""
+        """Pause the running job after its current step."""
         if self._thread is not None:
             self._thread.pause()
             self.paused_changed.emit(True)
 
-    def go_on(self) -> None:
-        """Let it work again."""
+    def resume_current(self) -> None:
+        """Let the paused job continue."""
         if self._thread is not None:
-            self._thread.go_on()
+            self._thread.resume()
             self.paused_changed.emit(False)
 
     def cancel(self) -> None:
-        """Stop the job at work after the step at hand; `ended` follows when it has cleaned up."""
+        """Stop the running job after its current step. `ended` follows when it has cleaned up."""
         if self._thread is not None:
             self._cancelled = True
             self._thread.cancel()
 
     def clear(self) -> None:
-        """Take all waiting jobs off the list."""
+        """Remove all waiting jobs."""
         self._waiting.clear()
         self.queue_changed.emit()
 
     def shut_down(self) -> None:
-        """Stop everything and wait until the job at work has cleaned up. Blocks for as long as its step takes."""
+        """Stop everything and wait until the running job has cleaned up. Blocks until its current step is done."""
         self.clear()
         self.cancel()
         if self._thread is not None:
@@ -138,17 +142,17 @@ class JobQueue(QObject):
         self._thread.start()
 
     def _on_event(self, event: Event) -> None:
-        # Events that were under way when the user cancelled still arrive here; nobody wants them any more.
+        # Events that were on their way when the user cancelled still arrive here; they are dropped.
         if self._cancelled or self.current is None:
             return
         if isinstance(event, RunStarted):
             self.current.run_id = event.run
         self.event_arrived.emit(self.current, event)
 
-    def _on_ended(self, outcome: Outcome) -> None:
+    def _on_ended(self, outcome: JobOutcome) -> None:
         thread, job = self._thread, self.current
         assert thread is not None and job is not None
-        thread.wait()  # it has nothing left to do but to return from `run`
+        thread.wait()  # it only has to return from `run`
         thread.deleteLater()
         self._thread = self.current = None
         self.ended.emit(job, outcome)

@@ -1,1 +1,1 @@
-"""Runs on the screen: the list of them, and the tab that shows one."""
+"""Runs on the screen: the list of runs, and the tab that shows one of them."""

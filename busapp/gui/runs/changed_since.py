@@ -1,14 +1,15 @@
-"""What has changed in the dataset since the run that is shown began."""
+"""The changes to the dataset since the shown run began."""
 
 import logging
+from functools import partial
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import latest_changes
 
@@ -16,16 +17,17 @@ log = logging.getLogger(__name__)
 
 
 class ChangedSince(QWidget):
-    """Takes no room while nothing has changed. The catalog is asked off the window's thread, and only while this can
-    be seen: the fingerprint of a large dataset takes a while."""
+    """Lists the changes; takes no space if there are none. The comparison runs in the background, and only while this
+    widget is visible, because the fingerprint of a large dataset takes a while."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run_id = ""
         self._unasked: tuple[Workspace, Run] | None = None
-        self._question = 0
-        self._answer = _Answer()
-        self._answer.given.connect(self._on_answer)
+        self._work = Background(self)
+        self._work.made.connect(self._show)
+        # The study may have been moved away; the run is shown all the same.
+        self._work.failed.connect(partial(log.warning, "cannot compare the dataset with that of a run: %s"))
         self.label = words_label()
         self.frame = QFrame()
         self.frame.setProperty("level", "info")
@@ -38,25 +40,25 @@ class ChangedSince(QWidget):
         column.addWidget(self.frame)
 
     def clear(self) -> None:
-        """No run is shown."""
+        """Show nothing, as no run is shown."""
         self._run_id, self._unasked = "", None
-        self._question += 1
+        self._work.ask(None)
         self.frame.hide()
 
     def look(self, workspace: Workspace, run: Run) -> None:
-        """Compare the dataset with the one that the run began with."""
+        """Compare the dataset with the one at the start of the run."""
         if run.id != self._run_id:
             self.clear()
         self._run_id = run.id
         self._unasked = workspace, run
-        self._question += 1  # what is being asked now is out of date
+        self._work.ask(None)  # a comparison that is running is out of date
         if self.isVisible():
             self._ask()
 
     def stop(self) -> None:
-        """Wait for what is being asked."""
+        """Forget the comparison, and wait if one is running."""
         self.clear()
-        QThreadPool.globalInstance().waitForDone()
+        self._work.stop()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -64,32 +66,11 @@ class ChangedSince(QWidget):
 
     def _ask(self) -> None:
         if self._unasked is not None:
-            QThreadPool.globalInstance().start(_Question(*self._unasked, self._question, self._answer))
+            workspace, run = self._unasked
+            self._work.ask(partial(workspace.changed_since, run))
             self._unasked = None
 
-    def _on_answer(self, question: int, changes: list[str]) -> None:
-        if question != self._question:
-            return
+    def _show(self, changes: list[str]) -> None:
         self.label.setText("\n".join(["Since this run began, the dataset has changed:", *latest_changes(changes)]))
         self.label.setToolTip("\n".join(changes))
         self.frame.setVisible(bool(changes))
-
-
-class _Answer(QObject):
-    """Outlives the widget where a question is still being asked."""
-
-    given = Signal(int, list)
-
-
-class _Question(QRunnable):
-    def __init__(self, workspace: Workspace, run: Run, number: int, answer: _Answer) -> None:
-        super().__init__()
-        self._workspace, self._run, self._number, self._answer = workspace, run, number, answer
-
-    def run(self) -> None:
-        try:
-            changes = self._workspace.changed_since(self._run)
-        except Exception:  # the study may have been moved away; the run is shown all the same
-            log.exception("what has changed since a run cannot be told")
-            return
-        self._answer.given.emit(self._number, changes)

@@ -1,4 +1,4 @@
-"""What the Synthesis and the Validation tab have in common: a run, live or opened again, drawn by the same code."""
+"""The base of the Synthesis and the Validation tab: the same code draws a run that is running or opened again."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.runs.changed_since import ChangedSince
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.runs.runs_list import RunsList
@@ -25,11 +25,11 @@ from busapp.gui.widgets.settings_form import SettingsForm
 
 
 class RunTab(StudyTab):
-    """A tab that shows one run of its kind. Events of the job at work and those read from an old run's file go
-    through `draw_event`; a run that is opened while another is at work does not disturb it.
+    """A tab that shows one run of its kind. `draw_event` draws the events of the running job and those read from the
+    file of an old run. Opening a run does not disturb another one that is running.
 
-    Views (`add_view`) can stand in the place of the run. Esc, a run that is opened or one that is started leads back;
-    a run that begins or ends by itself does not disturb them."""
+    Views (`add_view`) can be shown in place of the run. Esc, opening a run or starting one leads back to the run. A run
+    that begins or ends by itself does not close them."""
 
     kind: ClassVar[str]
     result_width: ClassVar[int] = SIDE_WIDTH
@@ -38,7 +38,7 @@ class RunTab(StudyTab):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.run: Run | None = None
-        self._run_at_work: str | None = None
+        self._running_id: str | None = None
         self.runs_list = RunsList(self.kind)
         self.runs_list.opened.connect(self.open_run)
         self.runs_list.resume_requested.connect(self.resume_requested)
@@ -72,14 +72,15 @@ class RunTab(StudyTab):
         pictures: Sequence[tuple[QWidget, int]],
         result: QWidget,
     ) -> None:
-        """Settings over what starts a run and the past runs on the left; pictures, each with its share of the height,
-        in the middle, or what to do where there is no run; the result on the right. The window remembers the sizes."""
+        """Lay out three panels. Left: the settings, the widgets that start a run, and the past runs. Middle: the
+        pictures, each with its share of the height, or a hint if there is no run. Right: the result. The window
+        remembers the sizes."""
         upper = QWidget()
         column = QVBoxLayout(upper)
         column.setContentsMargins(0, 0, 0, SPACE)
         column.setSpacing(SPACE)
         column.addWidget(scrolling(settings), 1)
-        for widget in start:  # in sight however much the settings have to say
+        for widget in start:  # always visible, however long the settings are
             column.addWidget(widget)
         left = vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
         middle = QWidget()
@@ -97,13 +98,13 @@ class RunTab(StudyTab):
         layout.addWidget(three_panels(self.kind, left, middle, self._right, self.result_width))
 
     def show_pictures(self, shown: bool) -> None:
-        """Show the pictures, or the sentence that says what to do."""
+        """Show the pictures, or else the sentence that says what to do."""
         self._page = int(shown)
         if self.shown_instead is None:
             self._middle.setCurrentIndex(self._page)
 
     def offer_weights(self) -> None:
-        """Put the file of ImageNet weights that the user pointed to last into the form."""
+        """Fill in the file of ImageNet weights that the user chose last."""
         self.form.set_values({"weights_file": user_settings.weights_file()})
 
     def start(self, settings: SynthesizeSettings | ValidateSettings) -> None:
@@ -116,12 +117,12 @@ class RunTab(StudyTab):
     # -- views ---------------------------------------------------------------------------------------------
 
     def add_view(self, view: RunView) -> None:
-        """Let a view be shown in the place of the run."""
+        """Register a view that can be shown in place of the run."""
         self._views.append(view)
         view.left.connect(self.leave_view)
 
     def show_instead(self, view: RunView | None) -> None:
-        """Show a view in the place of the pictures and the result; None shows these again."""
+        """Show a view in place of the pictures and the result; None shows these again."""
         before, self.shown_instead = self.shown_instead, view
         self._right.setVisible(view is None)
         self._leave_action.setEnabled(view is not None)
@@ -144,7 +145,7 @@ class RunTab(StudyTab):
 
     def open_study(self, workspace: Workspace) -> None:
         self.leave_view()
-        self.run, self._run_at_work = None, None
+        self.run, self._running_id = None, None
         self.changed_since.clear()
         self.clear_run()
         self.runs_list.open_study(workspace)
@@ -169,7 +170,7 @@ class RunTab(StudyTab):
         self.load_run(run_id)
 
     def load_run(self, run_id: str) -> None:
-        """Draw a run from its recorded events; a view that is shown in its place stays."""
+        """Draw a run from its recorded events. A view that is shown in its place stays."""
         assert self.workspace is not None
         try:
             self.run = self.workspace.run(run_id)
@@ -192,11 +193,11 @@ class RunTab(StudyTab):
         for run in self.workspace.runs(self.kind)[:1]:
             self.load_run(run.id)
 
-    # -- the job at work -----------------------------------------------------------------------------------
+    # -- the running job -----------------------------------------------------------------------------------
 
     def follow_run(self, run_id: str) -> None:
-        """Show a run that is being executed, from its beginning, and go on with its events as they arrive."""
-        self._run_at_work = run_id
+        """Show a running run from its beginning, and draw further events as they arrive."""
+        self._running_id = run_id
         self.runs_list.refresh()
         self.load_run(run_id)
 
@@ -205,12 +206,12 @@ class RunTab(StudyTab):
             return
         if isinstance(event, RunStarted):
             self.follow_run(event.run)
-        elif self.run is not None and self.run.id == self._run_at_work:
+        elif self.run is not None and self.run.id == self._running_id:
             self.draw_event(event)
 
-    def job_ended(self, kind: str, outcome: Outcome) -> None:
+    def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         if kind != self.kind:
             return
-        ended, self._run_at_work = self._run_at_work, None
+        ended, self._running_id = self._running_id, None
         if self.run is not None and self.run.id == ended and outcome.state != "finished":
-            self.load_run(self.run.id)  # it says now that it failed or was cancelled
+            self.load_run(self.run.id)  # its description now says that it failed or was cancelled

@@ -1,4 +1,4 @@
-"""What a tab can show in the place of one run's pictures and numbers."""
+"""The base of the views that a tab can show in place of a run's pictures and numbers."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
@@ -7,7 +7,7 @@ from busapp.engine.study.workspace import Workspace
 
 
 class RunView(QWidget):
-    """A view over the whole tab but for its settings. Its `back_button` or Esc leads back to the run.
+    """A view that fills the tab except for its settings. Its `back_button` or Esc leads back to the run.
 
     Signals:
         left: the user wants to see the run again.
@@ -16,17 +16,17 @@ class RunView(QWidget):
     left = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        """`name` is what the view is called by a screen reader."""
+        """`name` is the name of the view for screen readers."""
         super().__init__(parent)
         self.setAccessibleName(name)
         self.back_button = QPushButton("← &Back to the run (Esc)")
         self.back_button.clicked.connect(self.left)
 
     def refresh(self, workspace: Workspace) -> None:
-        """Look at the study again; called while the view is shown."""
+        """Read the study again. Called while the view is shown."""
 
     def close_view(self) -> None:
-        """It is not shown any more: forget what was asked for."""
+        """Forget all requests, because the view is no longer shown."""
 
     def stop(self) -> None:
-        """Wait for what is done in the background."""
+        """Stop the work in the background, and wait until it has ended."""

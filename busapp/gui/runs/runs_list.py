@@ -26,9 +26,9 @@ from busapp.gui.words import result_in_brief, settings_in_words, when_in_words
 _COLUMNS = ("Name", "When", "Settings", "State", "Result")
 _ID = Qt.ItemDataRole.UserRole
 SHORTEST_NAME = 100
-"""Pixels of the column of names that stay, however little room there is."""
+"""Least width of the column of names, in pixels."""
 MOST_COMPARED = 8
-"""Runs in one comparison; more columns nobody reads."""
+"""Most runs in one comparison, because nobody reads more columns."""
 
 
 class RunsList(QWidget):
@@ -36,8 +36,8 @@ class RunsList(QWidget):
 
     Signals:
         opened: id of the run to show (double-click, Enter).
-        resume_requested: id of the run to go on with.
-        compare_requested: ids (list of str) of two or more finished runs; of cross-validations only.
+        resume_requested: id of the run to resume.
+        compare_requested: ids (list of str) of two or more finished cross-validations.
         selection_changed: another set of runs is selected.
         changed: a run was renamed, deleted or brought back.
     """
@@ -59,20 +59,20 @@ class RunsList(QWidget):
         self.tree.setRootIsDecorated(False)
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
-        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names begin alike: with the system and "with"
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # many names start with the same words
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.tree.viewport().installEventFilter(self)
-        self.tree.header().moveSection(4, 1)  # a narrow panel shows the first two: what it was and what came out
+        self.tree.header().moveSection(4, 1)  # a narrow panel shows only the first two: name and result
         self.tree.header().setStretchLastSection(True)
         self.tree.setSortingEnabled(True)
         self.tree.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self.tree.itemActivated.connect(lambda item, _column: self.opened.emit(item.data(0, _ID)))
         self.tree.itemSelectionChanged.connect(self._on_selection)
         self.tree.customContextMenuRequested.connect(self._show_menu)
-        self._empty = EmptyState("No runs yet. Choose the settings and start one.")
+        self._empty = EmptyState("No runs yet. Choose the settings and start a run.")
         self._stack = QStackedLayout()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.tree)
@@ -113,7 +113,7 @@ class RunsList(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the runs again; what was selected stays selected."""
+        """Read the runs again. The selection stays."""
         selected = set(self.selected_ids())
         current = self.tree.currentItem()
         current_id = current.data(0, _ID) if current else None
@@ -139,12 +139,12 @@ class RunsList(QWidget):
         return super().eventFilter(watched, event)
 
     def _leave_room_for_results(self) -> None:
-        """Long names are cut off where results would not be seen beside them; their tips have them whole."""
+        """Elide long names if the results would not fit beside them. The tooltips show the whole names."""
         room = self.tree.viewport().width() - self.tree.sizeHintForColumn(4)
         self.tree.setColumnWidth(0, min(self.tree.sizeHintForColumn(0), max(SHORTEST_NAME, room)))
 
     def selected_ids(self) -> list[str]:
-        """Ids of the selected runs, as listed."""
+        """Return the ids of the selected runs."""
         return [item.data(0, _ID) for item in self.tree.selectedItems()]
 
     def select(self, run_id: str) -> None:
@@ -154,7 +154,7 @@ class RunsList(QWidget):
             if item is not None and item.data(0, _ID) == run_id:
                 self.tree.setCurrentItem(item)
 
-    # -- what can be done with them ------------------------------------------------------------------------
+    # -- actions on runs --------------------------------------------------------------------------------
 
     def _selected(self) -> list[Run]:
         if self._workspace is None:
@@ -182,14 +182,14 @@ class RunsList(QWidget):
         if len(runs) < 2:
             why_not = "Select two or more finished runs: hold Ctrl or Shift and click."
         elif unfinished:
-            why_not = f"“{unfinished[0]}” is not finished; only finished runs can be compared."
+            why_not = f"“{unfinished[0]}” is not finished. Only finished runs can be compared."
         elif len(runs) > MOST_COMPARED:
             why_not = f"Select no more than {MOST_COMPARED} runs."
         else:
             why_not = ""
         for offered in (self.compare_action, self.compare_button):
             offered.setEnabled(not why_not and self.kind == "validate")
-            offered.setToolTip(why_not or f"Set these {len(runs)} runs side by side (Ctrl+Shift+C)")
+            offered.setToolTip(why_not or f"Compare these {len(runs)} runs side by side (Ctrl+Shift+C)")
 
     def _show_menu(self, position: QPoint) -> None:
         menu = QMenu(self)
@@ -227,10 +227,10 @@ class RunsList(QWidget):
         assert self._workspace is not None
         for run in runs:
             self._workspace.delete_run(run)
-        what = f"“{runs[0].info.name}” is" if len(runs) == 1 else f"{len(runs)} runs are"
+        what = f"“{runs[0].info.name}” was" if len(runs) == 1 else f"{len(runs)} runs were"
         ids = [run.id for run in runs]
         self.strip.add(
-            f"{what} in the study's trash.", level="info", action="Undo", on_action=lambda: self._restore(ids)
+            f"{what} moved to the study's trash.", level="info", action="Undo", on_action=lambda: self._restore(ids)
         )
         self._was_changed()
 

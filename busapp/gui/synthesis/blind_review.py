@@ -1,6 +1,5 @@
 """The blinded review of a run's images, in the place of its pictures: begin, answer, read the result."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from busapp.gui.synthesis.blind_end import BlindEnd
 from busapp.gui.synthesis.blind_question import BlindQuestion
 from busapp.gui.synthesis.blind_start import BlindStart
 from busapp.gui.theme import SPACE
-from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.warning_frame import words_label
 
 _LEAVE = "← &Leave it for now (Esc)"
@@ -42,7 +41,6 @@ class BlindReviewView(RunView):
     """
 
     changed = Signal()
-    _progressed = Signal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Blind review", parent)
@@ -50,14 +48,13 @@ class BlindReviewView(RunView):
         self.run: Run | None = None
         self.review: BlindReview | None = None
         self._pictures: dict[int, Pixels] = {}
-        self._dropped = threading.Event()
         self._loader = Background(self)
         self._loader.made.connect(self._on_prepared)
         self._loader.failed.connect(self._on_not_prepared)
+        self._loader.progressed.connect(self._show_progress)
         self._finisher = Background(self)  # of its own: leaving must not keep a review from being finished
         self._finisher.made.connect(self._on_finished)
         self._finisher.failed.connect(self._on_not_prepared)
-        self._progressed.connect(self._show_progress)
         self._back_words = self.back_button.text()
         self._lay_out()
 
@@ -133,7 +130,6 @@ class BlindReviewView(RunView):
         self.run = None
 
     def stop(self) -> None:
-        self._dropped.set()
         self._loader.stop()
         self._finisher.stop()
         self.end_page.stop()
@@ -145,7 +141,6 @@ class BlindReviewView(RunView):
 
     def _drop(self) -> None:
         """Show no review any more; what is being prepared is not needed."""
-        self._dropped.set()
         self._loader.ask(None)
         self.review, self._pictures = None, {}
 
@@ -164,19 +159,17 @@ class BlindReviewView(RunView):
     def _prepare(self, get_review: Callable[[], BlindReview]) -> None:
         workspace, run = self.workspace, self.run
         assert workspace is not None and run is not None
-        self._dropped = dropped = threading.Event()
 
-        def work() -> _Prepared | None:
-            review = get_review()
-            prepared = run_unless_stopped(prepare(workspace, run, review), dropped.is_set, told)
+        def work(handle: Handle) -> _Prepared | None:
+            def report(event: Event) -> None:
+                if isinstance(event, Progress):
+                    handle.report(event.done, event.total)
+
+            prepared = run_unless_stopped(prepare(workspace, run, get_review()), handle.is_stopped, report)
             return None if prepared is None else _Prepared(*prepared)
 
-        def told(event: Event) -> None:
-            if isinstance(event, Progress):
-                self._progressed.emit(event.done, event.total)
-
         self._wait("Preparing the images…")
-        self._loader.ask(work)
+        self._loader.ask_long(work)
 
     def _wait(self, words: str) -> None:
         self.waiting.setText(words)

@@ -52,6 +52,7 @@ class SynthesisTab(SynthesisViews):
     """Settings and past runs on the left, curves and samples in the middle, scores on the right."""
 
     kind = "synthesize"
+    job_kinds = (kind,)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

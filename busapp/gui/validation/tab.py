@@ -16,7 +16,7 @@ from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.settings.systems import leaks_in_words
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.compared_tab import ComparedTab
 from busapp.gui.validation.fold_curves import FoldCurves
@@ -46,6 +46,7 @@ class ValidationTab(ComparedTab):
     app_requested = Signal(str, str)
 
     kind = "validate"
+    job_kinds = (kind, "leaks", "gain")
     result_width = 340
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -173,7 +174,7 @@ class ValidationTab(ComparedTab):
         if kind == self.kind and self._fold_is_new:
             self._want_numbers()
 
-    def job_ended(self, kind: str, outcome: Outcome) -> None:
+    def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         super().job_ended(kind, outcome)
         if kind == "export" and "model" in outcome.result and self._is_for_diagnosis(outcome.result):
             self.diagnosis_requested.emit(Path(outcome.result["model"]))

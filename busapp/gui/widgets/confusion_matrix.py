@@ -1,4 +1,4 @@
-"""The confusion matrix: counts large, row per cent small and as colour, sensitivity beside the rows."""
+"""The confusion matrix: large counts, small per cent of the row, also as colour, sensitivity beside the rows."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -30,7 +30,7 @@ _READING: Final = "Rows: true class. Columns: predicted class. Choose a cell to 
 
 
 class _CellPainter(QStyledItemDelegate):
-    """Count, per cent of the row, and a ground as deep as that share."""
+    """Draws the count, its share of the row in per cent, and a background that is darker for a higher share."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -75,7 +75,7 @@ def _blend(below: QColor, above: QColor, share: float) -> QColor:
 
 
 class ConfusionMatrix(QTableWidget):
-    """One matrix. Arrow keys walk the cells.
+    """One matrix. Arrow keys move between the cells.
 
     Signals:
         cell_chosen: (true, predicted) as indices of the classes, by click, keyboard or Enter.
@@ -102,7 +102,7 @@ class ConfusionMatrix(QTableWidget):
         theme.changed.connect(self.viewport().update)
 
     def show_counts(self, classes: Sequence[str], counts: Counts) -> None:
-        """Draw a matrix, with the full, fixed list of classes; the chosen cell stays chosen."""
+        """Draw a matrix for the full, fixed list of classes. The chosen cell stays chosen."""
         chosen = self.currentRow(), self.currentColumn()
         self.blockSignals(True)
         self.setRowCount(len(classes))
@@ -138,7 +138,7 @@ def _sensitivity(name: str, right: int, total: int) -> QTableWidgetItem:
 
 
 class ConfusionTabs(QWidget):
-    """The matrix of all folds together, and of each fold by its tab.
+    """The matrix of all folds together, and that of each fold on its own tab.
 
     Signals:
         cell_chosen: (fold, true, predicted); fold 0 is the total.
@@ -187,15 +187,15 @@ class ConfusionTabs(QWidget):
         self._show_tab()
 
     def name_classes(self, classes: Sequence[str]) -> None:
-        """The classes of the run are called so; what was put stays."""
+        """Set the names of the run's classes. The folds stay."""
         self.classes = list(classes)
         self._show_tab()
 
     def put_fold(self, fold: int, counts: Counts) -> None:
-        """A fold is finished; the same fold again replaces it."""
+        """Add a finished fold, or replace it if it is there already."""
         if fold not in self._by_fold:
             position = 1 + sum(known < fold for known in self._by_fold)
-            self.tabs.insertTab(position, f"{fold}")  # ten folds are to be seen at once
+            self.tabs.insertTab(position, f"{fold}")  # short, so that ten folds fit side by side
             self.tabs.setTabData(position, fold)
             self.tabs.setTabToolTip(position, f"Fold {fold}")
             self.tabs.setAccessibleTabName(position, f"Fold {fold}")
@@ -203,7 +203,7 @@ class ConfusionTabs(QWidget):
         self._show_tab()
 
     def total(self) -> list[list[int]]:
-        """The sum over the folds that are there: rows true, columns predicted."""
+        """Return the sum over the finished folds: rows true, columns predicted."""
         size = range(len(self.classes))
         return [
             [sum(counts[true][predicted] for counts in self._by_fold.values()) for predicted in size] for true in size
@@ -212,4 +212,4 @@ class ConfusionTabs(QWidget):
     def _show_tab(self) -> None:
         self.matrix.show_counts(self.classes, self._by_fold.get(self.fold) or self.total())
         self.matrix.setEnabled(bool(self._by_fold))
-        self._corner.setText(_READING if self._by_fold else "It fills when the first fold is finished.")
+        self._corner.setText(_READING if self._by_fold else "The matrix is filled when the first fold is finished.")

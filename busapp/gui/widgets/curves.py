@@ -1,4 +1,4 @@
-"""Line plots that grow while a job runs: fluid at 50 points a second, readable by mouse and by keyboard."""
+"""Line plots that grow while a job runs: fluid at 50 points per second, readable by mouse and by keyboard."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
 
 REDRAW_MS = 100
-"""Points that arrive within this time are drawn together."""
+"""Milliseconds. Points that arrive within this time are drawn together."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class _Points:
     n: int = 0
 
     def put(self, x: float, y: float) -> None:
-        """Add a point; one at the same x is replaced, as a resumed run records an epoch twice."""
+        """Add a point, or replace the one at the same x, because a resumed run can record an epoch twice."""
         at = self.n if not self.n or x > self.x[self.n - 1] else int(np.searchsorted(self.x[: self.n], x))
         if at < self.n and self.x[at] == x:
             self.y[at] = y
@@ -38,7 +38,7 @@ class _Points:
         self.n += 1
 
     def at(self, x: float) -> float | None:
-        """The value at x, or None where there is no point."""
+        """Return the value at x, or None if there is no point."""
         index = int(np.searchsorted(self.x[: self.n], x))
         return float(self.y[index]) if index < self.n and self.x[index] == x else None
 
@@ -54,7 +54,7 @@ class _Curve:
 
 
 class _WholeNumbers(pg.AxisItem):  # type: ignore[misc]
-    """Epochs: no tick between two of them."""
+    """An axis with ticks only at whole numbers, such as epochs."""
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
         levels = [(spacing, offset) for spacing, offset in super().tickSpacing(low, high, size) if spacing >= 1]
@@ -62,7 +62,7 @@ class _WholeNumbers(pg.AxisItem):  # type: ignore[misc]
 
 
 class CurvePlot(Plot):
-    """Curves over epochs; checkpoints are ticks on the lower edge."""
+    """Curves over epochs. Checkpoints are ticks at the lower edge."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class CurvePlot(Plot):
         whole_x: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)". `y_range` is what is shown
-        before anybody zooms (all points, if not given). `whole_x`: there is nothing between 1 and 2 on x."""
+        """`x_axis` and `y_axis` name the quantity and its unit: "Epoch", "Accuracy (%)". `y_range` is the range shown
+        before the user zooms (all points, if not given). `whole_x`: x takes only whole numbers."""
         axes = {"bottom": _WholeNumbers("bottom") if whole_x else pg.AxisItem("bottom")}
         super().__init__(title, x_axis, y_axis, axes=axes, parent=parent)
         self._y_range = y_range
@@ -93,10 +93,10 @@ class CurvePlot(Plot):
         self._redraw.timeout.connect(self.draw)
         self._begin()
 
-    # -- what is drawn -------------------------------------------------------------------------------------
+    # -- drawing -------------------------------------------------------------------------------------------
 
     def name_axes(self, title: str, x_axis: str, y_axis: str) -> None:
-        """Say that something else is drawn from now on."""
+        """Change the title and the axes, because the plot shows something else from now on."""
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
         self.setAccessibleName(title)
         self._restyle()
@@ -104,8 +104,8 @@ class CurvePlot(Plot):
     def define(
         self, key: str, name: str, colour: str, *, faint: bool = False, dashed: bool = False, steps: bool = False
     ) -> None:
-        """Make a curve ready; faint ones stay out of the legend and of what hover reads. `steps` holds each value
-        until the next x and fills what is below, as in a histogram. Twice is once."""
+        """Prepare a curve. Faint curves appear neither in the legend nor in the values that hover reads. `steps` holds
+        each value until the next x and fills the area below, as in a histogram. Defining a curve again does nothing."""
         if key in self._curves:
             return
         item = self._spare.pop() if self._spare else self._new_item()
@@ -131,7 +131,7 @@ class CurvePlot(Plot):
         return item
 
     def put(self, key: str, x: float, y: float) -> None:
-        """Add a point to a curve, or replace the one at this x. Values that are not finite are left out."""
+        """Add a point to a curve, or replace the one at this x. Values that are not finite are skipped."""
         if not math.isfinite(y):
             return
         self._curves[key].points.put(x, y)
@@ -145,23 +145,23 @@ class CurvePlot(Plot):
         self._place_ticks()
 
     def draw(self) -> None:
-        """Draw the points that came since the last time."""
+        """Draw the points that were added since the last time."""
         for key in self._changed:
             curve = self._curves[key]
             points = curve.points
-            # A line needs two points; the first epoch alone would not be seen.
+            # A line needs two points, so the first epoch alone would be invisible.
             curve.item.setSymbol("o" if points.n == 1 else None)
             curve.item.setData(points.x[: points.n], points.y[: points.n])
         self._changed.clear()
 
     def close(self) -> bool:
-        """Let go of the items; points that still wait are not drawn any more."""
+        """Release the items. Points that still wait are not drawn."""
         self._redraw.stop()
         return super().close()
 
     def clear_curves(self) -> None:
-        """Take all curves and ticks away, and the zoom with them."""
-        # Items are used again: as garbage they might be collected in a job's thread, where Qt does not bear it.
+        """Remove all curves and ticks, and reset the zoom."""
+        # Items are reused. As garbage they might be collected in a job's thread, which Qt does not allow.
         for curve in self._curves.values():
             curve.item.setData([], [])
             self._spare.append(curve.item)
@@ -174,12 +174,12 @@ class CurvePlot(Plot):
         self.reset_zoom()
 
     def values(self, key: str) -> tuple[Values, Values]:
-        """The points of a curve: x and y, float64 (n,) each, in the order of x; empty for an unknown curve."""
+        """Return the points of a curve: x and y, float64 (n,) each, sorted by x; empty for an unknown curve."""
         points = self._curves[key].points if key in self._curves else _Points()
         return points.x[: points.n].copy(), points.y[: points.n].copy()
 
     def reset_zoom(self) -> None:
-        """Show everything, and follow as it grows."""
+        """Show everything, and keep showing everything as the curves grow."""
         self.getPlotItem().enableAutoRange()
         if self._y_range is not None:
             self.getPlotItem().setYRange(*self._y_range, padding=0.03)
@@ -202,7 +202,7 @@ class CurvePlot(Plot):
         return [f"{self.x_axis} {nearest:g}:" if nearest.is_integer() else f"{self.x_axis} {nearest:.4g}:", *values]
 
     def csv_rows(self) -> Iterator[Sequence[object]]:
-        """All points: x, then one column for each curve."""
+        """Yield all points: x, then one column for each curve."""
         curves = [curve for curve in self._curves.values() if curve.points.n]
         yield self.x_axis, *(curve.name for curve in curves)
         for x in sorted({float(x) for curve in curves for x in curve.points.x[: curve.points.n]}):

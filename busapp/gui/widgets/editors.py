@@ -1,4 +1,4 @@
-"""One editor for each type a setting can have. Each takes and gives plain values, None where nothing is chosen."""
+"""One editor for each type that a setting can have. Each takes and returns plain values, or None for no choice."""
 
 import types
 import typing
@@ -26,24 +26,24 @@ from PySide6.QtWidgets import (
 from busapp.gui.user_settings import last_folder, remember_folder
 
 _NOTHING = -(2**31)
-"""What an empty box of a number holds inside; it shows as an empty field with its placeholder."""
+"""Internal value of an empty number box, which is shown as an empty field with its placeholder."""
 
 
 class Editor(QWidget):
     """Base of all editors.
 
     Signals:
-        changed: by the user or by `set_value`.
+        changed: the user or `set_value` changed the value.
     """
 
     changed = Signal()
 
     def value(self) -> Any:
-        """What is in the field; None for empty."""
+        """Return the value in the field; None if it is empty."""
         raise NotImplementedError
 
     def set_value(self, value: Any) -> None:
-        """Put a value in; None empties the field."""
+        """Fill in a value; None empties the field."""
         raise NotImplementedError
 
     def _hold(self, widget: QWidget, *others: QWidget) -> None:
@@ -54,12 +54,12 @@ class Editor(QWidget):
         for other in others:
             row.addWidget(other)
         self.setFocusProxy(widget)
-        # Qt would squeeze a box in a low window, and make it as wide as the longest number that it could hold.
+        # Qt would squeeze a box in a low window, and make it as wide as the longest possible number.
         widget.setMinimumSize(72, widget.sizeHint().height())
 
 
 class _IgnoreWheel(QObject):
-    """Lets the wheel scroll the panel, not change a value that the pointer happens to be over."""
+    """Lets the mouse wheel scroll the panel instead of changing the value under the pointer."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QWheelEvent) and isinstance(watched, QWidget) and not watched.hasFocus():
@@ -69,7 +69,7 @@ class _IgnoreWheel(QObject):
 
 
 class ChoiceEditor(Editor):
-    """A combo box over (value, words)."""
+    """A combo box with a list of (value, words)."""
 
     def __init__(self, options: Sequence[tuple[Any, str]]) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ChoiceEditor(Editor):
         self._hold(self.box)
 
     def set_options(self, options: Sequence[tuple[Any, str]]) -> None:
-        """Offer these; the one that was chosen stays chosen if it is among them, else the first is."""
+        """Offer these options. The chosen one stays chosen if it is among them, or else the first is chosen."""
         chosen = self.value()
         self.box.blockSignals(True)
         self.box.clear()
@@ -105,7 +105,7 @@ class ChoiceEditor(Editor):
 
 
 class _IntBox(QSpinBox):
-    """Takes any number while typing, so that the form can say what is wrong with it; steps stay within limits."""
+    """Accepts any number while typing, so that the form can show what is wrong with it. Steps stay within limits."""
 
     def __init__(self, low: int, high: int, step: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class _IntBox(QSpinBox):
 
 
 class IntEditor(Editor):
-    """A whole number; empty where the field may be (shown as "auto")."""
+    """A whole number. Some fields can be empty, which is shown as "auto"."""
 
     def __init__(self, low: int, high: int, step: int, may_be_empty: bool) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class IntEditor(Editor):
 
 
 class _FloatBox(QDoubleSpinBox):
-    """Shows a number as people write it (0.0001), and steps by a tenth of its size."""
+    """Shows a number without an exponent (0.0001), and steps by a tenth of its size."""
 
     def __init__(self, low: float, high: float, may_be_empty: bool) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class _FloatBox(QDoubleSpinBox):
 
 
 class FloatEditor(Editor):
-    """A number; empty where the field may be (shown as "auto")."""
+    """A number. Some fields can be empty, which is shown as "auto"."""
 
     def __init__(self, low: float, high: float, may_be_empty: bool) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class BoolEditor(Editor):
 
 
 class TextEditor(Editor):
-    """A word; empty is None where the field may be empty."""
+    """A text. If the field can be empty, an empty text is None."""
 
     def __init__(self, may_be_empty: bool) -> None:
         super().__init__()
@@ -298,7 +298,7 @@ def _limit(field: FieldInfo, *names: str) -> float | None:
 
 
 def editor_for(field: FieldInfo) -> Editor | None:
-    """The editor of a settings field; None for types that no form asks for (tuples of paths)."""
+    """Return the editor of a settings field; None for types that no form asks for (tuples of paths)."""
     kind: Any = field.annotation
     arguments = typing.get_args(kind)
     may_be_empty = isinstance(kind, types.UnionType) and types.NoneType in arguments

@@ -1,4 +1,4 @@
-"""What a screen shows while it has nothing to show: one sentence, and the button that changes that."""
+"""The content of an empty screen: one sentence, and the button that changes that."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -7,11 +7,11 @@ from busapp.gui.theme import SPACE
 
 
 class EmptyState(QWidget):
-    """One sentence and one button, or two where there are two ways to begin.
+    """One sentence and one button, or two buttons if there are two ways to begin.
 
     Signals:
         clicked: the first button.
-        second_clicked: the second button, where there is one.
+        second_clicked: the second button, if there is one.
     """
 
     clicked = Signal()
@@ -47,6 +47,6 @@ class EmptyState(QWidget):
         self.setAccessibleName(sentence)
 
     def set_sentence(self, sentence: str) -> None:
-        """Say something else."""
+        """Show another sentence."""
         self.label.setText(sentence)
         self.setAccessibleName(sentence)

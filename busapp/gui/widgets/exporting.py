@@ -1,4 +1,4 @@
-"""What plots and tables export: a picture as it is seen, or the numbers behind it."""
+"""Exports of plots and tables: a picture as it is shown, or the numbers behind it."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +18,13 @@ Export = Callable[[Path], None]
 
 
 def add_exports(menu: QMenu, widget: QWidget, title: str, suffixes: Sequence[str], export: Export) -> None:
-    """Entries "Export PNG…" and so on, which ask for a name and hand the path on."""
+    """Add the entries "Export PNG…" and so on, which ask for a name and call `export` with the path."""
     for suffix in suffixes:
         menu.addAction(f"Export {suffix.upper()}…", partial(ask_and_export, widget, title, suffix, export))
 
 
 def ask_and_export(widget: QWidget, title: str, suffix: str, export: Export) -> None:
-    """Ask for a name, write, and say so where that is not possible."""
+    """Ask for a name and write the file. Show a message if it cannot be written."""
     name, _ = QFileDialog.getSaveFileName(
         widget, f"Export {title}", str(last_folder() / f"{title}.{suffix}"), f"{suffix.upper()} (*.{suffix})"
     )
@@ -39,10 +39,10 @@ def ask_and_export(widget: QWidget, title: str, suffix: str, export: Export) -> 
 
 
 def write_picture(widget: QWidget, path: Path, title: str) -> None:
-    """Draw a widget as it is seen into a PNG or an SVG file. Raises `OSError` where it cannot be written."""
+    """Draw a widget as it is shown into a PNG or an SVG file. Raises `OSError` if the file cannot be written."""
     # pyqtgraph's own SVG exporter fails on text outlines, so Qt draws both kinds.
     if path.suffix.lower() == ".svg":
-        path.touch()  # Qt would only warn
+        path.touch()  # raises an error if the file cannot be written; Qt would only warn
         svg = QSvgGenerator()
         svg.setFileName(str(path))
         svg.setSize(widget.size())
@@ -57,7 +57,7 @@ def write_picture(widget: QWidget, path: Path, title: str) -> None:
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Rows, the headings first, as a CSV file. Raises `OSError` where it cannot be written."""
+    """Write rows, the headings first, as a CSV file. Raises `OSError` if the file cannot be written."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)
 
@@ -65,7 +65,7 @@ def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
 def _paint(widget: QWidget, device: QPaintDevice) -> None:
     painter = QPainter(device)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    if isinstance(widget, QGraphicsView):  # it fits its scene into the device by itself
+    if isinstance(widget, QGraphicsView):  # it fits its scene to the device itself
         widget.render(painter)
     else:
         painter.scale(device.width() / widget.width(), device.height() / widget.height())

@@ -1,4 +1,4 @@
-"""The strip at the top of a tab: what happened and what to do. Several are counted and listed, not stacked."""
+"""The strip at the top of a tab: what happened and what to do. Several messages are counted and listed, not stacked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Level = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A sentence, its details (may be empty), and an action offered with it (its word may be empty)."""
+    """A sentence, its details (may be empty), and an action offered with it (its label may be empty)."""
 
     sentence: str
     details: str = ""
@@ -51,7 +51,7 @@ class MessageStrip(QFrame):
         self.copy_button = QPushButton("Copy")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._as_text()))
         for pushed in (self.action_button, self.details_button, self.copy_button):
-            pushed.setAutoDefault(False)  # in a dialog, Enter elsewhere would press it
+            pushed.setAutoDefault(False)  # in a dialog, Enter in another field would press it
         self.close_button = QToolButton()
         self.close_button.setText("✕")
         self.close_button.setAutoRaise(True)
@@ -77,7 +77,7 @@ class MessageStrip(QFrame):
 
     @property
     def messages(self) -> list[Message]:
-        """What is listed, the newest last."""
+        """The listed messages, the newest last."""
         return list(self._messages)
 
     def add(
@@ -89,23 +89,23 @@ class MessageStrip(QFrame):
         action: str = "",
         on_action: Callable[[], None] | None = None,
     ) -> None:
-        """Show a message; the same sentence is not listed twice."""
+        """Show a message. The same sentence is never listed twice."""
         message = Message(sentence, details, level, action, on_action)
         self._messages = [old for old in self._messages if old.sentence != sentence] + [message]
         self._show_newest()
 
     def clear(self) -> None:
-        """Forget all messages."""
+        """Remove all messages."""
         self._messages.clear()
         self.details_button.setChecked(False)
         self.hide()
 
     def remove(self, sentence: str) -> None:
-        """Forget one message."""
+        """Remove one message."""
         self._keep([message for message in self._messages if message.sentence != sentence])
 
     def remove_infos(self) -> None:
-        """Forget what was only told for information."""
+        """Remove the messages of level "info"."""
         self._keep([message for message in self._messages if message.level != "info"])
 
     def _keep(self, messages: list[Message]) -> None:

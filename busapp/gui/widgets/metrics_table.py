@@ -1,4 +1,4 @@
-"""The measures of a validation as tables: by class, over all, and fold by fold."""
+"""The measures of a validation as tables: by class, over all classes, and by fold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -21,21 +21,21 @@ _OVERALL: Final = (
     ("macro_auc", "Mean AUC", False),
     ("train_accuracy", "Train accuracy", True),
 )
-"""Key, words, and whether it is told in per cent."""
+"""Key, words, and whether the measure is shown in per cent."""
 _TIPS: Final = {
     "class_accuracy": "Accuracy of the class against the rest",
     "balanced_accuracy": "Mean sensitivity of the classes",
     "macro_auc": "Mean area under the ROC curve of the classes",
-    "train_accuracy": "Mean over the folds, on the images that were learned from",
+    "train_accuracy": "Mean over the folds, on the training images",
 }
 _LETTERS: Final = 11
-"""Pixels; no words of the window are smaller."""
+"""Pixels: the smallest letters in the window."""
 
 Range = Sequence[float] | None
 
 
 def fraction(value: float | None, interval: Range = None, *, decimals: int = 3, tip: str = "") -> Cell:
-    """A share in [0, 1] as it stands, its 95 % interval below."""
+    """Return a cell with a share in [0, 1], not in per cent, and its 95 % interval below."""
     words = UNDEFINED if value is None else f"{value:.{decimals}f}"
     return _cell(words, value, interval, f"{interval[0]:.2f}–{interval[1]:.2f}" if interval else "", tip)
 
@@ -48,7 +48,7 @@ def _cell(words: str, value: float | None, interval: Range, between: str, tip: s
 
 
 def range_in_words(between: Range, *, in_per_cent: bool) -> str:
-    """`71.1–87.2`; a dash where there is none."""
+    """Return the range as `71.1–87.2`; a dash if there is none."""
     if not between:
         return UNDEFINED
     low, high = between
@@ -56,7 +56,7 @@ def range_in_words(between: Range, *, in_per_cent: bool) -> str:
 
 
 class _WholeTable(NumbersTable):
-    """As high as its rows, and as wide as its panel, in letters that let four numbers with intervals stand there."""
+    """A table as high as its rows and as wide as its panel, with letters so small that four intervals fit."""
 
     def __init__(self, title: str, *, sortable: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(title, sortable=sortable, parent=parent)
@@ -66,7 +66,7 @@ class _WholeTable(NumbersTable):
             widget.setFont(font)
 
     def show_whole(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, even: bool) -> None:
-        """`even`: all numbers have the same width; else each column has what it needs."""
+        """Show the cells. `even`: all columns of numbers have the same width; else each is as wide as it needs."""
         self.show_cells(headings, rows)
         names, numbers = QHeaderView.ResizeMode.ResizeToContents, QHeaderView.ResizeMode.Stretch
         header = self.horizontalHeader()
@@ -86,8 +86,9 @@ class MetricsTable(_WholeTable):
     def show_measures(
         self, classes: Sequence[str], result: Mapping[str, Any], *, heading: str = "Class", decimals: int = 3
     ) -> None:
-        """`result[measure]` holds a value in [0, 1] or None by class, `result[measure_ci95]` [low, high] or None by
-        class, `result["fold_range"][measure]` the like; measures that the result does not have are left out."""
+        """`result[measure]` holds a value in [0, 1] or None for each class. `result[measure_ci95]` and
+        `result["fold_range"][measure]` hold [low, high] or None for each class. Measures that the result does not have
+        are left out."""
         measures = [(key, title) for key, title in _BY_CLASS if key in result]
         ranges = result.get("fold_range") or {}
         rows = [
@@ -109,13 +110,13 @@ class MetricsTable(_WholeTable):
 
 
 class OverallTable(_WholeTable):
-    """What is said of all classes together: the value, its interval, and the folds' lowest and highest."""
+    """Measures over all classes: the value, its interval, and the lowest and highest value of the folds."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Measures over all classes", sortable=False, parent=parent)
 
     def show_result(self, result: Mapping[str, Any]) -> None:
-        """Show what `statistics.of_run` says of a run."""
+        """Show the result of `statistics.of_run`."""
         ranges = {"train_accuracy": _train_range(result.get("folds") or []), **(result.get("fold_range") or {})}
         rows = []
         for key, words, in_per_cent in _OVERALL:
@@ -132,7 +133,7 @@ class OverallTable(_WholeTable):
 
 
 class FoldTable(NumbersTable):
-    """One row for each fold; the lowest and the highest of a column are marked."""
+    """One row for each fold. The lowest and the highest value of a column are marked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Fold by fold", parent=parent)

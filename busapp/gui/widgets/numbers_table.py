@@ -1,4 +1,4 @@
-"""Tables of numbers: right-aligned, sortable where that makes sense, copied and exported with their headings."""
+"""Tables of numbers: right-aligned, sortable if that makes sense, copied and exported with their headings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from busapp.gui.theme import colours, theme
 from busapp.gui.widgets.exporting import add_exports, write_rows
 
 MOST_ROWS = 12
-"""A table asks for the height of so many rows, and scrolls beyond."""
+"""Most rows that a table shows at once; if it has more, it scrolls."""
 WIDEST = 240
-"""Pixels of a column; longer words are broken into lines."""
+"""Greatest width of a column, in pixels; longer text is broken into lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a cell. One with a `value` is a number: right-aligned, and sorted by it; `low` and `high` are its
-    interval. A cell that `warns` stands on the ground of warnings; its words say why, or its column's heading."""
+    """The content of a cell. A cell with a `value` is a number: it is right-aligned and sorted by the value; `low` and
+    `high` are its interval. A cell that `warns` has the background of warnings; its words, or the heading of its
+    column, say why."""
 
     words: str
     value: float | None = None
@@ -32,7 +33,7 @@ class Cell:
 
 
 def text(words: str, tip: str = "", *, warns: bool = False) -> Cell:
-    """A cell of words, left-aligned."""
+    """Return a cell of words, left-aligned."""
     return Cell(words, tip=tip, warns=warns, is_number=False)
 
 
@@ -59,7 +60,7 @@ def _sort_value(cell: Cell) -> float:
 
 
 class NumbersTable(QTableWidget):
-    """Ctrl+C copies the table with its headings, a right click does so too or exports it as CSV."""
+    """A table of cells. Ctrl+C copies it with its headings; a right click copies it or exports it as CSV."""
 
     def __init__(self, title: str, *, sortable: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,7 +82,7 @@ class NumbersTable(QTableWidget):
         theme.changed.connect(self._fill)
 
     def show_cells(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-        """Show other cells, `rows` of as many as there are headings. They stand as given until the user sorts."""
+        """Show other cells; each row has one cell per heading. The rows keep their order until the user sorts."""
         self._headings, self._rows = list(headings), [list(row) for row in rows]
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self._fill()
@@ -113,7 +114,7 @@ class NumbersTable(QTableWidget):
         return QSize(240, self.horizontalHeader().sizeHint().height() + rows + 2 * self.frameWidth() + 2)
 
     def as_text(self) -> str:
-        """The table as it stands, with its headings, separated by tabs."""
+        """Return the table as it is shown, with its headings, separated by tabs."""
         columns = range(self.columnCount())
         lines = [[_heading_in_one_line(words) for words in self._headings]]
         for row in range(self.rowCount()):
@@ -122,7 +123,7 @@ class NumbersTable(QTableWidget):
         return "\n".join("\t".join(line) for line in lines)
 
     def export(self, path: Path) -> None:
-        """Write a CSV file: of every number what it is, and where it has an interval, that in two more columns."""
+        """Write a CSV file with the value of every number. Intervals are in two more columns."""
         spread = [any(row[at].low is not None for row in self._rows) for at in range(len(self._headings))]
         headings: list[object] = []
         for words, has_interval in zip(self._headings, spread, strict=True):
@@ -164,7 +165,7 @@ def _heading_in_one_line(words: str) -> str:
 
 
 def _in_one_line(cell: Cell) -> str:
-    """A number's interval comes into brackets, lines of words are divided by semicolons."""
+    """Return a cell's words in one line: a number's interval in brackets, lines of words separated by semicolons."""
     first, *more = cell.words.splitlines() or [""]
     rest = "; ".join(more)
     if cell.is_number and rest:

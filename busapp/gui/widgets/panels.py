@@ -12,7 +12,7 @@ SIDE_WIDTH = 300
 
 
 def settings_column(*parts: QWidget | QLayout) -> QWidget:
-    """The parts of a settings panel, one below the other."""
+    """Return a settings panel with its parts one below the other."""
     panel = QWidget()
     column = QVBoxLayout(panel)
     column.setContentsMargins(0, 0, SPACE, 0)
@@ -27,7 +27,7 @@ def settings_column(*parts: QWidget | QLayout) -> QWidget:
 
 
 def vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
-    """Parts that share the height as their numbers say, until the user moves the handles."""
+    """Return a splitter whose parts share the height by their numbers, until the user moves the handles."""
     splitter = QSplitter(Qt.Orientation.Vertical)
     splitter.setObjectName(name)
     splitter.setChildrenCollapsible(False)
@@ -39,7 +39,8 @@ def vertical(name: str, parts: Sequence[tuple[QWidget, int]]) -> QSplitter:
 
 
 def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, right_width: int = SIDE_WIDTH) -> QSplitter:
-    """Settings, pictures, numbers; the middle takes what the window gives. The window remembers sizes by `name`."""
+    """Return a splitter of settings, pictures and numbers. The middle takes all space that is left. The window
+    remembers the sizes by `name`."""
     splitter = QSplitter(Qt.Orientation.Horizontal)
     splitter.setObjectName(f"{name}-panels")
     for panel in (left, middle, right):
@@ -49,12 +50,12 @@ def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, righ
         splitter.setCollapsible(index, index != 1)
     splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
     left.setMinimumWidth(SIDE_WIDTH - 40)
-    right.setMinimumWidth(right_width)  # narrower, the intervals in its tables would be cut off
+    right.setMinimumWidth(right_width)  # in a narrower panel, the intervals in its tables would be cut off
     return splitter
 
 
 def scrolling(panel: QWidget) -> QScrollArea:
-    """A panel that scrolls up and down where the window is too low for it."""
+    """Return the panel in an area that scrolls vertically if the window is too low."""
     area = QScrollArea()
     area.setWidget(panel)
     area.setWidgetResizable(True)

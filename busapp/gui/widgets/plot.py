@@ -1,4 +1,4 @@
-"""What all plots have in common: axes with names, a legend above, values read by mouse and keyboard, exports."""
+"""The base of all plots: named axes, a legend above, values read by mouse and keyboard, exports."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -16,24 +16,24 @@ from busapp.gui.widgets.exporting import add_exports, write_picture, write_rows
 from busapp.gui.widgets.plot_title import PlotTitle
 
 NARROW = 360
-"""Pixels; a narrower plot has room for its legend only, not for its title."""
+"""Pixels. A narrower plot has room only for its legend, not for its title."""
 
 Values = npt.NDArray[np.float64]
 Part = tuple[str, str]
-"""Words of the line above the plot, as they are measured and as rich text."""
+"""A part of the line above the plot: as plain text, to measure its width, and as rich text, to show it."""
 
 
 def legend_entry(name: str, colour: str, sign: str = "━━") -> Part:
-    """A line or a mark in its colour, and what it is."""
+    """Return a line or a mark in its colour, with its name."""
     return f"{sign} {name}  ", f'<span style="color: {colour}">{sign}</span>&nbsp;{escape(name)}&nbsp;&nbsp;'
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """Wheel zooms, double-click resets, hover or the arrow keys read the values, a right click exports PNG, SVG or
-    CSV. A subclass says what is drawn, what stands in the legend, and what is read where."""
+    """A plot whose values can be read. The wheel zooms, a double-click resets the zoom, hover or the arrow keys read
+    values, and a right click exports PNG, SVG or CSV. A subclass defines the drawing, the legend and the values."""
 
     _is_laid_out = False
-    """Qt also resizes a plot whose items are not there yet, or not any more."""
+    """False before the items exist and after they are gone, because Qt resizes the plot then, too."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         axes: Mapping[str, pg.AxisItem] | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """`x_axis` and `y_axis` name what is drawn and its unit: "Epoch", "Accuracy (%)"."""
+        """`x_axis` and `y_axis` name the quantity and its unit: "Epoch", "Accuracy (%)"."""
         super().__init__(parent, axisItems=dict(axes or {}))
         self.title, self.x_axis, self.y_axis = title, x_axis, y_axis
         self._cursor_x: float | None = None
@@ -58,7 +58,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
-        # A title asks for the width of its words, which would push the plot's right edge out of a narrow widget.
+        # A title requests the width of its words, which would push the plot's right edge out of a narrow widget.
         plot.titleLabel.updateMin = lambda: None
         self._title = PlotTitle(plot, self.font())
         plot.layout.setContentsMargins(1, 1, SPACE, 1)  # room for the last number of the lower axis
@@ -68,14 +68,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         plot.addItem(self._cursor, ignoreBounds=True)
 
     def _begin(self) -> None:
-        """To be called when the items of the subclass are there."""
+        """Style the plot. A subclass calls this once its items exist."""
         theme.changed.connect(self._restyle)
         self._restyle()
         self.reset_zoom()
         self._is_laid_out = True
 
     def close(self) -> bool:
-        """Let go of the items."""
+        """Release the items."""
         self._is_laid_out = False
         return bool(super().close())
 
@@ -86,28 +86,28 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.getPlotItem().enableAutoRange()
 
     def draw(self) -> None:
-        """Draw what came since the last time."""
+        """Draw the values that were added since the last time."""
 
     def csv_rows(self) -> Iterable[Sequence[object]]:
-        """The numbers behind the plot, the headings first."""
+        """Yield the numbers behind the plot, the headings first."""
         raise NotImplementedError
 
     def _known_x(self) -> Values:
-        """Where there is something to read, float64 (n,), ascending."""
+        """Return the x that have a value to read, float64 (n,), ascending."""
         raise NotImplementedError
 
     def _read(self, x: float) -> list[str]:
-        """What is read nearest to `x`: where that is, then the values; empty where there is nothing."""
+        """Return the nearest position to `x` in words, then the values there; empty if there is nothing."""
         raise NotImplementedError
 
     def _legend(self) -> list[Part]:
-        """What the lines and marks are."""
+        """Return the names of the lines and marks."""
         raise NotImplementedError
 
     # -- reading -------------------------------------------------------------------------------------------
 
     def read(self, x: float) -> str:
-        """The values nearest to `x`, in words; empty where there is nothing."""
+        """Return the values nearest to `x`, in words; empty if there is nothing."""
         at, *values = self._read(x) or [""]
         return f"{at} {', '.join(values)}" if values else ""
 
@@ -159,7 +159,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.export_menu().popup(event.globalPos())
 
     def export_menu(self) -> QMenu:
-        """Reset, and export as PNG, SVG or CSV."""
+        """Return a menu that resets the zoom and exports as PNG, SVG or CSV."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Show everything", self.reset_zoom)
@@ -168,7 +168,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return menu
 
     def export(self, path: Path) -> None:
-        """Write the plot as it is seen (PNG, SVG), or the numbers behind it (CSV). Raises `OSError`."""
+        """Write the plot as it is shown (PNG, SVG), or the numbers behind it (CSV). Raises `OSError`."""
         self.draw()
         if path.suffix.lower() == ".csv":
             write_rows(path, self.csv_rows())
@@ -197,12 +197,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return muted
 
     def _show_legend(self) -> None:
-        # Beside the title and not inside the plot, where it would lie over one curve or the other.
+        # The legend is beside the title, because inside the plot it would cover some of the curves.
         title = [(f"{self.title}  ", f"{escape(self.title)}&nbsp;&nbsp;")] if self.width() > NARROW else []
         self._show_title([*title, *self._legend()])
 
     def _show_title(self, parts: list[Part]) -> None:
-        # It is centred above the curves, not above the whole widget.
+        # The title is centred above the curves, not above the whole widget.
         room = self.getPlotItem().getViewBox().width() if self._is_laid_out else self.width()
         self._title.show(parts, int(room), plot_colours().foreground)
 

@@ -1,4 +1,4 @@
-"""The line above a plot: its title and legend, or what is read under the pointer; as many lines as it needs."""
+"""The text above a plot: its title and legend, or the values under the pointer, in one or more lines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _POINTS = 9
 
 
 class PlotTitle:
-    """Writes above a pyqtgraph `PlotItem`. Parts are broken into lines where the width is used up."""
+    """Writes text above a pyqtgraph `PlotItem`. A part that does not fit starts a new line."""
 
     def __init__(self, plot: Any, font: QFont) -> None:
         self._plot = plot
@@ -21,12 +21,12 @@ class PlotTitle:
         self._most_lines = 1
 
     def forget_height(self) -> None:
-        """It may be as low as its words again."""
+        """Allow the text to become lower again."""
         self._most_lines = 1
 
     def show(self, parts: Sequence[tuple[str, str]], width: int, colour: str) -> None:
-        """Write parts, each as it is measured and as rich text, in `width` pixels. It gets higher where that is
-        needed, and not lower, or the curves would jump under the pointer."""
+        """Write parts, each given as plain text to measure it and as rich text to show it, in `width` pixels. The text
+        gets higher if needed but never lower, or the curves would jump under the pointer."""
         lines, used = [""], 0
         for plain, rich in parts:
             needed = self._metrics.horizontalAdvance(f"{plain} ")

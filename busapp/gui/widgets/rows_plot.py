@@ -1,4 +1,4 @@
-"""Plots of labelled rows over one axis: a label at the left, a mark in the middle, its number in words at the right."""
+"""Plots of labelled rows over one axis: a label on the left, a mark in the middle, its number in words on the right."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from busapp.gui.widgets.exporting import add_exports, write_picture
 Bounds = tuple[float, float] | None
 _AXIS: Final = 40
 _TICKS: Final = (1, 2, 5, 10, 20, 50)
-"""Units between two ticks: the smallest that leaves room between them."""
+"""Possible units between two ticks. The plot takes the smallest that leaves room for the numbers."""
 
 
-class Row(Protocol):
-    """What every row has; `tip` is all of it in words."""
+class PlottedRow(Protocol):
+    """The contents of a row. `tip` describes all of it in words."""
 
     @property
     def label(self) -> str: ...
@@ -29,10 +29,10 @@ class Row(Protocol):
 
 
 class RowsPlot(QWidget):
-    """Hover or the arrow keys read a row, a right click exports PNG, SVG or CSV."""
+    """A plot of rows. Hover or the arrow keys read a row; a right click exports PNG, SVG or CSV."""
 
     axis: ClassVar[str]
-    """What the axis is called, with its unit."""
+    """The name of the axis, with its unit."""
     row_height: ClassVar[int]
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
@@ -46,36 +46,36 @@ class RowsPlot(QWidget):
     # -- for the subclass ----------------------------------------------------------------------------------
 
     @property
-    def rows(self) -> Sequence[Row]:
-        """What is shown, from top to bottom."""
+    def rows(self) -> Sequence[PlottedRow]:
+        """The rows, from top to bottom."""
         raise NotImplementedError
 
     def axis_range(self) -> tuple[float, float]:
-        """The values at both ends of the axis."""
+        """Return the values at both ends of the axis."""
         raise NotImplementedError
 
     def paint_row(self, painter: QPainter, middle: QRectF, number: int, centre: float) -> None:
-        """Draw the mark of a row; `centre` is the height of its middle, `x_of` says where a value stands."""
+        """Draw the mark of a row. `centre` is the y of its middle; `x_of` returns the x of a value."""
         raise NotImplementedError
 
     def write_csv(self, path: Path) -> None:
-        """Write the numbers."""
+        """Write the numbers as a CSV file."""
         raise NotImplementedError
 
     def set_title(self, title: str) -> None:
-        """What it is called where it is exported or read out."""
+        """Set the name for exports and screen readers."""
         self.title = title
         self.setAccessibleName(title)
 
     def rows_changed(self) -> None:
-        """Draw other rows."""
+        """Draw the plot again, because the rows have changed."""
         self._current = -1
         self.setAccessibleDescription("; ".join(f"{row.label}: {row.words}" for row in self.rows))
         self.updateGeometry()
         self.update()
 
     def x_of(self, value: float, middle: QRectF) -> float:
-        """Where a value stands between the ends of the axis."""
+        """Return the x of a value between the ends of the axis."""
         low, high = self.axis_range()
         return float(middle.left() + (value - low) / (high - low) * middle.width())
 
@@ -88,7 +88,7 @@ class RowsPlot(QWidget):
         return QSize(420, len(self.rows) * self.row_height + _AXIS)
 
     def _columns(self) -> tuple[QRectF, QRectF, QRectF]:
-        """Where labels, marks and numbers stand. Numbers take the lines that they need."""
+        """Return the areas of labels, marks and numbers. The numbers can have several lines."""
         metrics = QFontMetrics(self.font())
         height = float(len(self.rows) * self.row_height)
         labels = min(0.28 * self.width(), max(metrics.horizontalAdvance(row.label) for row in self.rows) + SPACE)
@@ -139,7 +139,7 @@ class RowsPlot(QWidget):
         painter.drawText(name, Qt.AlignmentFlag.AlignCenter, self.axis)
 
     def paint_interval(self, painter: QPainter, middle: QRectF, centre: float, value: float, bounds: Bounds) -> None:
-        """A value as a dot, and its interval, where there is one, as a line with ends."""
+        """Draw a value as a dot, and its interval, if there is one, as a line with ends."""
         ink = QColor(colours().text)
         painter.setPen(QPen(ink, 2))
         if bounds is not None:
@@ -176,14 +176,14 @@ class RowsPlot(QWidget):
         self.export_menu().popup(event.globalPos())
 
     def export_menu(self) -> QMenu:
-        """Export as PNG, SVG or CSV."""
+        """Return a menu that exports as PNG, SVG or CSV."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         add_exports(menu, self, self.title, ("png", "svg", "csv"), self.export)
         return menu
 
     def export(self, path: Path) -> None:
-        """Write the plot as it is seen (PNG, SVG), or its numbers (CSV)."""
+        """Write the plot as it is shown (PNG, SVG), or its numbers (CSV)."""
         if path.suffix.lower() == ".csv":
             self.write_csv(path)
         else:

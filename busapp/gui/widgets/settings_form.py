@@ -24,7 +24,7 @@ _BASIS: Final[tuple[str, ...]] = ("class_name", "preset")
 
 
 class _Field(QWidget):
-    """One setting: its editor, its unit, the mark that takes it back to its default, and what is wrong with it."""
+    """One setting: its editor, its unit, the button that restores the default, and its error."""
 
     def __init__(self, name: str, field: FieldInfo, editor: Editor) -> None:
         super().__init__()
@@ -66,19 +66,19 @@ class _Field(QWidget):
         column.addWidget(self.error)
 
     def show_state(self, error: str) -> None:
-        """Mark a value that is not the default, and tell what is wrong with it (may be empty)."""
+        """Mark a value that is not the default, and show its error (may be empty)."""
         self.mark.setVisible(self.editor.value() != self.default)
-        self.mark.setToolTip(f"Differs from the default, {in_words(self.default)}. Click to take it back.")
+        self.mark.setToolTip(f"Differs from the default, {value_in_words(self.default)}. Click to restore it.")
         self.error.setText(error)
         self.error.setVisible(bool(error))
 
 
 class SettingsForm(QWidget):
-    """Asks for the settings of a job. Few fields stand open, the others under "More".
+    """Asks for the settings of a job. A few fields are always visible, the others under "More".
 
-    `fields` are shown, in this order (all, if not given), without those in `hidden`; the values of fields that
-    are not shown are held and handed on, so that `set_values` followed by `settings` loses nothing. The words
-    named in `choices` are chosen from a list (see `set_choices`), not typed.
+    The form shows `fields` in this order (all, if not given), without those in `hidden`. It keeps the values of fields
+    that are not shown, so that `set_values` followed by `settings` loses nothing. The values of the fields named in
+    `choices` are chosen from a list (see `set_choices`), not typed.
 
     Signals:
         changed: a value changed, by the user or by the program.
@@ -117,20 +117,20 @@ class SettingsForm(QWidget):
     # -- values --------------------------------------------------------------------------------------------
 
     def values(self) -> dict[str, Any]:
-        """What the form holds, valid or not; None stands for "auto"."""
+        """Return the values in the form, valid or not. None means "auto"."""
         shown = {name: field.editor.value() for name, field in self._fields.items()}
         return {**self._defaults, **self._held, **shown}
 
     def settings(self) -> JobSettings:
-        """The settings.
+        """Return the settings.
 
         Raises:
-            ValidationError: a value is not allowed; the field says why.
+            ValidationError: a value is not allowed; its field shows why.
         """
         return self.model_class.model_validate(self.values())
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Put values in, those on which defaults depend first; fields that are not named stay."""
+        """Fill in values; other fields keep theirs. Values that defaults depend on are filled in first."""
         self._is_filling = True
         for name in sorted(values, key=lambda name: name not in _BASIS):
             if name in self._fields:
@@ -143,26 +143,26 @@ class SettingsForm(QWidget):
         self._look()
 
     def set_choices(self, name: str, options: Sequence[str]) -> None:
-        """Offer these words for a field named in `choices`; the chosen one stays if it is among them."""
+        """Offer these options for a field named in `choices`. The chosen one stays if it is among them."""
         editor = self._fields[name].editor
         assert isinstance(editor, ChoiceEditor)
         editor.set_options([(option, option) for option in options])
 
     def field(self, name: str) -> Editor:
-        """The editor of a field that is shown."""
+        """Return the editor of a shown field."""
         return self._fields[name].editor
 
     def error(self, name: str) -> str:
-        """What is wrong with a field; empty if nothing is."""
+        """Return the error of a field; empty if it is valid."""
         return self._fields[name].error.text()
 
     @property
     def is_valid(self) -> bool:
-        """Whether `settings` would raise nothing."""
+        """True if `settings` would raise no error."""
         return not self._errors()
 
     def reset(self) -> None:
-        """Everything as the preset and the class have it; these two stay chosen."""
+        """Restore the defaults of the chosen preset and class; these two stay chosen."""
         self._is_filling = True
         self._refill(everything=True)
         self._is_filling = False
@@ -183,7 +183,7 @@ class SettingsForm(QWidget):
         self.more_button.setVisible(bool(more))
         self.more_button.toggled.connect(self._show_more)
         self.reset_button = QPushButton("Reset")
-        self.reset_button.setToolTip("Everything back to the defaults of the preset")
+        self.reset_button.setToolTip("Restore all defaults of the preset")
         self.reset_button.clicked.connect(self.reset)
         buttons = QHBoxLayout()
         buttons.addWidget(self.more_button)
@@ -207,7 +207,7 @@ class SettingsForm(QWidget):
             return
         if name in _BASIS:
             self._is_filling = True
-            # Another preset is a wish for its numbers; another class only moves what nobody touched.
+            # A new preset replaces all values; a new class changes only the values that the user has not edited.
             self._refill(everything=name == "preset")
             self._is_filling = False
         self._look()
@@ -225,7 +225,7 @@ class SettingsForm(QWidget):
             self._held = {name: value for name, value in self._held.items() if name in _BASIS}
 
     def _find_defaults(self) -> dict[str, Any]:
-        """What the model fills in once the basis is given; required fields without any are None."""
+        """Return the defaults for the current basis; None for required fields without a default."""
         fields = self.model_class.model_fields
         shown = {name: self._fields[name].editor.value() for name in _BASIS if name in self._fields}
         shown = {**self._held, **shown}
@@ -256,7 +256,7 @@ class SettingsForm(QWidget):
 
 
 class _Rows(QWidget):
-    """Titles left of their fields, above them where the panel is too narrow."""
+    """Titles to the left of their fields, or above them if the panel is too narrow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,8 +269,8 @@ class _Rows(QWidget):
         self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
 
 
-def in_words(value: Any) -> str:
-    """A setting's value for people."""
+def value_in_words(value: Any) -> str:
+    """Return a setting's value as the user reads it."""
     if value is None or value == "":
         return "auto"
     if isinstance(value, bool):

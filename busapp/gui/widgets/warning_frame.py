@@ -1,4 +1,4 @@
-"""Warnings that stay: a triangle, a heading and a list."""
+"""Permanent warnings: a triangle, a heading and a list."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from busapp.gui.theme import SPACE
 
 
 class WarningFrame(QFrame):
-    """Hidden while there is nothing to list."""
+    """A list of warnings. Hidden while the list is empty."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -21,14 +21,15 @@ class WarningFrame(QFrame):
         self.hide()
 
     def show_list(self, heading: str, entries: Sequence[str]) -> None:
-        """An empty list hides the frame."""
+        """Show a list of warnings under a heading; an empty list hides the frame."""
         self.label.setText("\n".join([f"⚠ {heading}", *(f"• {entry}" for entry in entries)]))
         self.setAccessibleName(self.label.text())
         self.setVisible(bool(entries))
 
 
 def words_label(role: str = "") -> QLabel:
-    """Words that wrap and can be selected. `role` is one of the theme's: heading, muted, warning, error."""
+    """Return a label whose text wraps and can be selected. `role` is one of the theme's: heading, muted, warning,
+    error."""
     label = QLabel()
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # a long word widens no panel
@@ -40,7 +41,7 @@ def words_label(role: str = "") -> QLabel:
 
 
 def large_label() -> QLabel:
-    """A label for the one thing that a panel has to say: a class, or an accuracy."""
+    """Return a large label for the main result of a panel: a class, or an accuracy."""
     label = words_label()
     font = label.font()
     font.setPointSizeF(font.pointSizeF() * 1.5)

@@ -13,16 +13,16 @@ from busapp.engine.curation.covering import cover_image
 from busapp.engine.events import RunStarted
 from busapp.engine.settings import CoverSettings, CurateSettings, ImportSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.dataset.import_preview import ImportPreview
+from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
 from busapp.gui.dataset.tab import DatasetTab
 from busapp.gui.images.image_viewer import ImageViewer
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 
 
 def _preview(qtbot: QtBot, tab: DatasetTab) -> ImportPreview:
     """The newest preview, its look at the files being over."""
     preview = tab.findChildren(ImportPreview)[-1]
-    qtbot.waitUntil(lambda: preview._look is None)
+    qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     return preview
 
 
@@ -267,7 +267,7 @@ def test_images_that_were_not_checked_are_told_with_what_to_do(
     assert asked.args == [CurateSettings()]
     assert not tab.banner.isVisible()
     assert not tab.sidebar.review_button.isEnabled()
-    tab.job_ended("curate", Outcome("cancelled"))
+    tab.job_ended("curate", JobOutcome("cancelled"))
     assert tab.banner.label.text() == "24 images were not checked for duplicates and quality yet."
 
 

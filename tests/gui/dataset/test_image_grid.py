@@ -333,7 +333,7 @@ def test_a_hundred_thousand_are_listed_and_only_what_is_seen_is_loaded(
     for _ in range(40):
         bar.triggerAction(QAbstractSlider.SliderAction.SliderPageStepAdd)
         grid.grab()
-    assert len(grid.thumbnails._waiting) <= 400
+    assert len(grid.thumbnails._queue._waiting) <= 400
 
 
 def test_all_of_a_hundred_thousand_can_be_selected(qtbot: QtBot, grid: ImageGrid, phantom_study: Workspace) -> None:

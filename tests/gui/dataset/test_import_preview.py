@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dicom_samples import dicom_bytes
 from PIL import Image
-from PySide6.QtCore import Qt, QThread
+from PySide6.QtCore import Qt, QThreadPool
 from PySide6.QtWidgets import QDialog, QSpinBox, QTableView
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +16,7 @@ from busapp.engine.catalog import NewImage
 from busapp.engine.imports import preview as previews
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.dataset.import_preview import ImportPreview
+from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportP
         qtbot.addWidget(dialog)
         dialog.show()
         shown.append(dialog)
-        qtbot.waitUntil(lambda: dialog._look is None)
+        qtbot.waitUntil(lambda: dialog.summary.text() != LOOKING)
         return dialog
 
     yield show
@@ -77,9 +77,8 @@ def test_cancel_does_not_wait_for_all_files(
     preview = ImportPreview(empty_study, [phantom_folder])
     qtbot.addWidget(preview)
     assert first_is_open.wait(10)
-    look = preview._look
-    assert look is not None
-    monkeypatch.setattr(look, "wait", lambda: (go_on.set(), QThread.wait(look)))
+    pool = preview._looking._pool
+    monkeypatch.setattr(pool, "waitForDone", lambda: (go_on.set(), QThreadPool.waitForDone(pool)))
     preview.reject()
     assert len(opened) == 1
 
@@ -93,7 +92,7 @@ def test_single_images_are_asked_for_their_class(
     assert "Which class" in preview.summary.text()
     qtbot.keyClicks(preview.class_box.lineEdit(), "cyst")
     qtbot.waitUntil(preview.import_button.isEnabled)
-    qtbot.waitUntil(lambda: preview._look is None)
+    qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     qtbot.mouseClick(preview.import_button, Qt.MouseButton.LeftButton)
     assert preview.result() == QDialog.DialogCode.Accepted
     assert preview.settings() == ImportSettings(sources=tuple(files), class_name="cyst")
@@ -121,14 +120,14 @@ def test_dicom_is_asked_for_frames_and_crop(qtbot: QtBot, show: Callable[..., Im
     qtbot.waitUntil(lambda: preview.import_button.text() == "Import 3 images")
     box.selectAll()
     qtbot.keyClicks(box, "0")
-    qtbot.waitUntil(lambda: preview._look is None)
+    qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     assert "Frames" in preview.summary.text() and not preview.import_button.isEnabled()
     qtbot.keyClick(box, Qt.Key.Key_Up)
     qtbot.waitUntil(preview.import_button.isEnabled)
     crop = preview.crop.focusProxy()
     assert crop is not None
     qtbot.keyClick(crop, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: preview._look is None)
+    qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     assert preview.settings() == ImportSettings(sources=(tmp_path / "benign",), frames=1, crop_to_regions=False)
 
 
@@ -146,7 +145,7 @@ def test_an_archive_is_named_and_asked_for_a_class_only_where_it_has_none(
     assert "Which class" in flat.summary.text()
     qtbot.keyClicks(flat.class_box.lineEdit(), "normal")
     qtbot.waitUntil(lambda: flat.import_button.text() == "Import 8 images")
-    qtbot.waitUntil(lambda: flat._look is None)
+    qtbot.waitUntil(lambda: flat.summary.text() != LOOKING)
 
 
 def test_a_table_needs_no_class_and_one_in_a_folder_is_told_of(

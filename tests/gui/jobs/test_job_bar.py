@@ -83,7 +83,7 @@ def test_it_is_empty_while_idle_and_shows_the_job_with_its_numbers(qtbot: QtBot,
 
 
 def imported(count: int, *skipped: dict[str, str]) -> dict[str, Any]:
-    """The result of an import."""
+    """Return the result of an import."""
     return {"imported": count, "already_present": 0, "skipped": list(skipped), "counts": {"benign": count}}
 
 
@@ -99,6 +99,14 @@ def test_a_finished_job_leaves_a_line_with_a_link_and_what_was_skipped(qtbot: Qt
         qtbot.mouseClick(strip.action_button, Qt.MouseButton.LeftButton)
     assert asked.args == [job]
     assert not strip.isVisible()
+
+
+def test_a_job_without_a_result_to_open_has_no_link(qtbot: QtBot, bar: Bar) -> None:
+    job = _job(Finished(imported(1)))
+    job.has_result = False
+    bar.queue.add(job)
+    qtbot.waitUntil(lambda: bar.queue.current is None)
+    assert bar.bar.strip.isVisible() and not bar.bar.strip.action_button.isVisible()
 
 
 def test_a_failure_stays_when_the_next_job_starts(qtbot: QtBot, bar: Bar) -> None:

@@ -10,20 +10,20 @@ from pytestqt.qtbot import QtBot
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.errors import UserError
 from busapp.gui.jobs.job_queue import JobQueue
-from busapp.gui.jobs.job_thread import JobThread, Outcome
+from busapp.gui.jobs.job_thread import JobOutcome, JobThread
 
 
 class Listener:
-    """Runs a job in a real thread and keeps what it says."""
+    """Runs a job in a real thread and keeps its events and outcomes."""
 
     def __init__(self, make_job: Callable[[], Job]) -> None:
         self.events: list[Event] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[JobOutcome] = []
         self.thread = JobThread(make_job)
         self.thread.event_arrived.connect(self.events.append)
         self.thread.ended.connect(self.outcomes.append)
 
-    def wait(self, qtbot: QtBot) -> Outcome:
+    def wait(self, qtbot: QtBot) -> JobOutcome:
         qtbot.waitUntil(lambda: bool(self.outcomes))
         self.thread.wait()
         assert len(self.outcomes) == 1
@@ -38,7 +38,7 @@ def test_events_arrive_in_order_and_the_outcome_comes_last(qtbot: QtBot) -> None
 
     listener = Listener(job)
     listener.thread.start()
-    assert listener.wait(qtbot) == Outcome("finished", {"n": 50})
+    assert listener.wait(qtbot) == JobOutcome("finished", {"n": 50})
     assert [event.text for event in listener.events if isinstance(event, Note)] == [str(n) for n in range(50)]
 
 
@@ -73,7 +73,7 @@ def test_a_user_error_becomes_its_sentence_and_a_defect_keeps_its_traceback(
 
     listener = Listener(wrong)
     listener.thread.start()
-    assert listener.wait(qtbot) == Outcome("failed", error="The disk is full. Free some space.")
+    assert listener.wait(qtbot) == JobOutcome("failed", error="The disk is full. Free some space.")
     listener = Listener(broken)
     listener.thread.start()
     outcome = listener.wait(qtbot)
@@ -105,7 +105,7 @@ def test_pause_stops_pulling_and_cancel_closes_also_while_paused(qtbot: QtBot) -
         return len(seen) > 3 and seen[-1] == seen[-4]
 
     qtbot.waitUntil(stands_still)
-    listener.thread.go_on()
+    listener.thread.resume()
     qtbot.waitUntil(lambda: len(listener.events) > seen[-1])
     listener.thread.pause()
     listener.thread.cancel()

@@ -16,7 +16,7 @@ from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.runs import record
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import NotEnoughImages
-from busapp.gui.jobs.job_thread import Outcome
+from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.synthesis.tab import SynthesisTab
 from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.tab import ValidationTab
@@ -323,7 +323,7 @@ def test_use_for_diagnosis_exports_and_then_opens_the_model(
     assert asked.args[0] == ExportSettings(run=run.id)
     with qtbot.waitSignal(tab.diagnosis_requested) as opened:
         own = {"model": "/study/models/x.onnx", "folder": str(phantom_study.root / "exports" / "x")}
-        tab.job_ended("export", Outcome("finished", own))
+        tab.job_ended("export", JobOutcome("finished", own))
     assert opened.args[0] == Path("/study/models/x.onnx")
 
 
@@ -340,7 +340,7 @@ def test_an_export_for_an_app_names_the_format_and_does_not_lead_to_diagnosis(
         assert asked.args == [run.id, file_format]
     with qtbot.assertNotEmitted(tab.diagnosis_requested):
         elsewhere = {"model": "/study/models/x.onnx", "folder": str(tmp_path / "app")}
-        tab.job_ended("export", Outcome("finished", elsewhere))
+        tab.job_ended("export", JobOutcome("finished", elsewhere))
 
 
 @pytest.mark.parametrize(("protocol", "said"), [("strict", "91.7 % so far"), ("published", "⚠ 91.7 % so far")])
@@ -375,7 +375,7 @@ def test_a_run_that_fails_says_so_at_once(tab: ValidationTab, phantom_study: Wor
         for event in job:
             tab.job_event("validate", event)
     assert "at work" in tab.result.circumstances.text()
-    tab.job_ended("validate", Outcome("failed", error="Too few images."))
+    tab.job_ended("validate", JobOutcome("failed", error="Too few images."))
     assert "It failed: Too few images" in tab.result.circumstances.text()
 
 

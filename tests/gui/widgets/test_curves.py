@@ -1,4 +1,4 @@
-"""Curves: what is put is what is drawn, read and exported."""
+"""Curves: the points that are added are drawn, read and exported."""
 
 import csv
 from pathlib import Path
