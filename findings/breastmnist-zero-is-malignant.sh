@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# MedMNIST 3.0.2: in BreastMNIST label 1 is 'normal, benign' and label 0 is malignant. Whatever takes 1 for the positive class
-# (scikit-learn's recall_score, precision_score and average_precision_score by default, most loss weights) measures how
-# well healthy breasts are found, and calls it sensitivity. Other sets of the collection have it the other way round:
-# in PneumoniaMNIST 1 is the disease.
+# MedMNIST 3.0.2: in BreastMNIST, label 1 is 'normal, benign' and label 0 is malignant. scikit-learn's recall_score,
+# precision_score and average_precision_score take 1 for the positive class by default, and so do most loss weights.
+# They then measure how well healthy breasts are found, and call it sensitivity. Other sets of the collection have it
+# the other way round: in PneumoniaMNIST, 1 is the disease.
 #
 # Seen: breastmnist {'0': 'malignant', '1': 'normal, benign'}, pneumoniamnist {'0': 'normal', '1': 'pneumonia'}
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Captum 0.8.0: Grad-CAM is enlarged as if cell i of a feature map covered the pixels from 32 i to 32 (i + 1). In a network
-# whose convolutions of stride 2 are padded by 1 (MobileNetV2, ResNet, and most others) cell i looks at a field whose middle
-# is pixel 32 i. The map over the image therefore lies 15.5 pixels, half a cell, too far right and down; on a lesion of 40
-# pixels that is the difference between inside and beside. The same holds wherever the map is enlarged with
-# align_corners=False, cv2.resize or PIL, as Grad-CAM packages do.
+# Captum 0.8.0: Grad-CAM is enlarged as if cell i of a feature map covered the pixels from 32 i to 32 (i + 1). In
+# MobileNetV2, ResNet and most other networks, the convolutions of stride 2 are padded by 1. There, the middle of the
+# field that cell i looks at is pixel 32 i. So the map over the image lies 15.5 pixels, half a cell, too far right and
+# down. On a lesion of 40 pixels, that is the difference between inside and beside. The same holds wherever the map is
+# enlarged with align_corners=False, cv2.resize or PIL, as Grad-CAM packages do.
 #
 # Seen: a spot around pixel 64 is shown at 79.5, 96 at 111.5, 128 at 143.5
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# highdicom 0.28.2: a patient's name of a single component, which DICOM allows (PN), is repeated in a Python warning when a
-# Secondary Capture is made for that patient. A program that sends warnings to its log writes patients' names into it.
+# highdicom 0.28.2: DICOM allows a patient's name of a single component (PN). If a Secondary Capture is made for such a
+# patient, a Python warning repeats the name. A program that sends warnings to its log writes patients' names into it.
 #
 # Seen: UserWarning: The string "Muster Anna" is unlikely to represent the intended person name since …
 set -euo pipefail

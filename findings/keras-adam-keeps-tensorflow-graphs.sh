@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Keras 3.15.1 on TensorFlow 2.21.0: an optimiser applied inside a tf.function sums gradients over replicas through a custom
-# gradient, which TensorFlow registers for the life of the process. The registry keeps the graph and all variables of
-# every network that was ever trained: a process that trains twenty generators one after another holds all of them.
-# Replacing the sum (there is one replica) lets the graph go.
+# Keras 3.15.1 on TensorFlow 2.21.0: an optimiser applied inside a tf.function sums gradients over replicas through a
+# custom gradient. TensorFlow registers this gradient for the life of the process. The registry keeps the graph and all
+# variables of every network that was ever trained. A process that trains twenty generators one after another keeps all
+# of them in memory. If the sum is replaced (there is only one replica), the graph is freed.
 #
 # Seen:
 #   as it is:                        the graph is kept

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Keras 3.15.1: SpectralNormalization writes the divided kernel over the layer's own at every training pass. The size of the
-# kernel is lost for good (a kernel of norm 10 has norm 1 after one pass, before any optimiser saw it), and since the
-# division is no part of the forward pass, no gradient flows through it. Miyato et al. 2018 and torch divide on the way and
-# leave the kernel alone; a GAN that was ported from torch trains differently.
+# Keras 3.15.1: SpectralNormalization overwrites the layer's kernel with the divided kernel at every training pass. The
+# size of the kernel is lost for good: a kernel of norm 10 has norm 1 after one pass, before any optimiser saw it. The
+# division is not part of the forward pass, so no gradient flows through it. Miyato et al. 2018 and torch divide during
+# the forward pass and leave the kernel unchanged. A GAN that was ported from torch trains differently.
 #
 # Seen: largest change of the stored kernel by five forward passes, without an optimiser:
 #   keras 9.0, torch 0.0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# onnxruntime 1.32.0 on Linux: the first session of a user writes a device id and a database of events below the user's cache
-# folder, without being asked; a machine with a network would send them. A program that promises to stay offline and to
-# write into its own folders only has to set ORT_DISABLE_TELEMETRY=1 before the import.
+# onnxruntime 1.32.0 on Linux: a user's first session writes a device id and a database of events into the user's cache
+# folder, without asking. A machine with a network would send them. A program that promises to stay offline, and to
+# write only into its own folders, has to set ORT_DISABLE_TELEMETRY=1 before the import.
 #
 # Seen:
 #   as it is: .cache/Microsoft/DeveloperTools/.onnxruntime/deviceid and …/onnxruntime.db

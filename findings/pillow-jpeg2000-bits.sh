@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Pillow 13.0.0: a JPEG 2000 image of 12 bits (as DICOM files of ultrasound, CT and mammography hold) is decoded to 16-bit
-# numbers that are 16 times as large as those that were stored; 10 bits become 64 times, 5 bits 8 times as large. The file
-# says its number of bits, the decoded image does not. A DICOM rescale slope or window applied afterwards is wrong by that
-# factor. pylibjpeg's OpenJPEG plugin gives the stored numbers back.
+# Pillow 13.0.0: a JPEG 2000 image of 12 bits (as in DICOM files of ultrasound, CT and mammography) is decoded to 16-bit
+# numbers that are 16 times the stored ones. 10 bits become 64 times, 5 bits 8 times as large. The file states its
+# number of bits, the decoded image does not. A DICOM rescale slope or window that is applied afterwards is wrong by
+# that factor. pylibjpeg's OpenJPEG plugin returns the stored numbers.
 #
 # Seen:
 #   12 bits, stored up to 4095: Pillow 65520 (I;16), OpenJPEG plugin 4095

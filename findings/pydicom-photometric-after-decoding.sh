@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# pydicom 3.0.2: pixel_array of a JPEG ultrasound image that is stored as YBR_FULL is RGB already, but the data set's
-# PhotometricInterpretation still says YBR_FULL afterwards. Code that converts 'what the header says' to RGB, as it was
-# right to do before pydicom 3, converts twice: tissue turns green, and nothing warns.
+# pydicom 3.0.2: pixel_array of a JPEG ultrasound image that is stored as YBR_FULL is already RGB. But the data set's
+# PhotometricInterpretation still says YBR_FULL afterwards. Before pydicom 3 it was right to convert from what the
+# header says to RGB. The same code now converts twice: tissue turns green, and nothing warns.
 #
-# Seen, of a pixel stored from RGB (200, 60, 40):
+# Seen, for a pixel stored from RGB (200, 60, 40):
 #   pixel_array:                               [201, 60, 40], header afterwards: YBR_FULL
 #   converted from what the header says:       [78, 255, 81]
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# safetensors 0.8.0: an array in Fortran order (a transposed kernel, say) is written as the bytes that lie in memory, under
-# its own shape. It is read back with its numbers in other places, without an error or a warning.
+# safetensors 0.8.0: an array in Fortran order (such as a transposed kernel) is written in the order of its bytes in
+# memory, with its own shape. Reading it back puts its numbers in other places, without an error or a warning.
 #
 # Seen:
 #   written:   [[0, 1, 2], [3, 4, 5]]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scikit-learn 1.8.0 against 1.7.2: StratifiedGroupKFold(shuffle=True) puts other images into the folds for the same seed and
-# data. A cross-validation that is resumed after an update, and that derives its folds anew from the seed, tests networks
-# on images that they were trained on. Without shuffling the folds are the same.
+# scikit-learn 1.8.0 against 1.7.2: with the same seed and data, StratifiedGroupKFold(shuffle=True) puts other images
+# into the folds. Suppose a cross-validation is resumed after an update, and computes its folds again from the seed.
+# Then it tests networks on images that they were trained on. Without shuffling, the folds are the same.
 #
 # Seen: of 120 images in 60 groups, 88 lie in another fold with shuffle=True; 0 without.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# torch 2.13.0 (CPU): fused AdamW takes for granted that its state lies in memory in the order of the parameter. A network
-# in channels_last whose optimiser state was restored from plain (C-ordered) arrays, as every file format of arrays gives
-# them back, trains on without an error or a warning, with wrong numbers. The plain AdamW does not mind.
+# torch 2.13.0 (CPU): fused AdamW assumes that its state lies in memory in the order of the parameter. Every file format
+# of arrays returns plain (C-ordered) arrays. If a network in channels_last continues with an optimiser state restored
+# from them, it trains with wrong numbers, without an error or a warning. The plain AdamW is not affected.
 #
 # Seen:
 #   fused=False  restored in C order: largest difference after one step 0.0
