@@ -1,14 +1,43 @@
 """The samples of a generator as a film over the epochs, with real images beside them."""
 
 from pathlib import Path
+from typing import Final
 
+from PIL import Image
 from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.images.preprocessing import Preprocessing
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.images.heat_map_view import to_pixmap
 from busapp.gui.theme import SPACE, colours
 
 FRAME_MS = 120
+REAL_ROWS: Final = 4
+REAL_COLUMNS: Final = 5
+REAL_SIDE: Final = 96
+"""Pixels of a real image in the grid."""
+
+
+def grid_of_real_images(workspace: Workspace, class_name: str) -> QPixmap:
+    """Real images of a class in rows and columns, like the samples; a null pixmap if the study has none.
+
+    Raises:
+        UserError: an image cannot be read.
+    """
+    of_group: dict[int, ImageRecord] = {}  # one of each group, so that no picture is shown twice
+    for image in workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False):
+        of_group.setdefault(image.group, image)
+    if not of_group:
+        return QPixmap()
+    paths = [workspace.image_path(image) for image in list(of_group.values())[: REAL_ROWS * REAL_COLUMNS]]
+    grid = Image.new("RGB", (REAL_COLUMNS * REAL_SIDE, REAL_ROWS * REAL_SIDE))
+    for index, square in enumerate(Preprocessing(REAL_SIDE).load(paths)):
+        row, column = divmod(index, REAL_COLUMNS)
+        grid.paste(Image.fromarray(square), (column * REAL_SIDE, row * REAL_SIDE))
+    return to_pixmap(grid)
 
 
 class _Picture(QWidget):

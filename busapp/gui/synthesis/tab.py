@@ -2,8 +2,8 @@
 
 from typing import Final, cast, get_args
 
-from PIL import Image
 from pydantic import ValidationError
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -14,21 +14,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
-from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.blind_review import newest_finished, reviews_of, without_effect
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.images.heat_map_view import to_pixmap
+from busapp.gui.runs.run_tab import RunTab
+from busapp.gui.runs.run_view import RunView
+from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.synthesis.balance_dialog import BalanceDialog
-from busapp.gui.synthesis.sample_film import SampleFilm
+from busapp.gui.synthesis.blind_review import BlindReviewView
+from busapp.gui.synthesis.nearest_view import NearestView
+from busapp.gui.synthesis.sample_film import SampleFilm, grid_of_real_images
 from busapp.gui.synthesis.synthesis_result import SynthesisResult
-from busapp.gui.synthesis.views import SynthesisViews
 from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
@@ -43,13 +45,19 @@ _CARD: Final = """
     QPushButton:checked { padding: 5px 7px; border: 3px solid palette(highlight); background: palette(base); }
     QPushButton:focus { text-decoration: underline; }
 """
-REAL_ROWS: Final = 4
-REAL_COLUMNS: Final = 5
-REAL_SIDE: Final = 96
+NOTHING_DRAWN: Final = "The study has no synthetic images of this run in use"
 
 
-class SynthesisTab(SynthesisViews):
-    """Settings and past runs on the left, curves and samples in the middle, scores on the right."""
+class SynthesisTab(RunTab):
+    """Settings and past runs on the left, curves and samples in the middle, scores on the right.
+
+    Signals:
+        worth_requested: the user wants to see what synthetic images do for the classifier.
+        generator_requested: the id of the run whose generator is to be exported as a file.
+    """
+
+    worth_requested = Signal()
+    generator_requested = Signal(str)
 
     kind = "synthesize"
 
@@ -60,7 +68,8 @@ class SynthesisTab(SynthesisViews):
         self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability", y_range=(0, 1))
         self.film = SampleFilm()
         self.film.compare.toggled.connect(self._show_real_images)
-        self.result = SynthesisResult()
+        self._make_result()
+        self._add_views()
         pictures: list[tuple[QWidget, int]] = [(self.losses, 3), (self.answers, 2), (self.film, 5)]
         self.arrange(
             self._make_settings_panel(),
@@ -72,6 +81,21 @@ class SynthesisTab(SynthesisViews):
         self.presets.idClicked.connect(self._choose_basis)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
+
+    def _make_result(self) -> None:
+        self.result = SynthesisResult()
+        self.result.review_clicked.connect(self.show_review)
+        self.result.nearest_clicked.connect(self.show_nearest)
+        self.result.worth_clicked.connect(self.worth_requested)
+        self.result.images_clicked.connect(self._export_images)
+        self.result.generator_clicked.connect(self._export_generator)
+
+    def _add_views(self) -> None:
+        self.review_view = BlindReviewView()
+        self.review_view.changed.connect(self.study_changed)
+        self.nearest_view = NearestView()
+        for view in (self.review_view, self.nearest_view):
+            self.add_view(view)
 
     def _make_settings_panel(self) -> QWidget:
         self.class_box = QComboBox()
@@ -111,6 +135,7 @@ class SynthesisTab(SynthesisViews):
 
     def refresh(self) -> None:
         super().refresh()
+        self._look_at_images()
         assert self.workspace is not None
         counts = self.workspace.catalog.counts()
         lacks = self._lacks()
@@ -200,7 +225,53 @@ class SynthesisTab(SynthesisViews):
         if dialog.exec():
             self.start_requested.emit(dialog.settings())
 
+    # -- views in the place of the run ---------------------------------------------------------------------
+
+    def show_review(self) -> None:
+        """Review the images of the run blindly."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.review_view)
+            self.review_view.show_run(self.workspace, self.run)
+
+    def show_nearest(self) -> None:
+        """Show the images of the run beside their nearest training images."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.nearest_view)
+            self.nearest_view.show_run(self.workspace, self.run)
+            self.nearest_view.back_button.setFocus()
+
+    def show_instead(self, view: RunView | None) -> None:
+        super().show_instead(view)
+        if view is None:  # a review may have been left
+            self._look_at_images()
+
     # -- the run -------------------------------------------------------------------------------------------
+
+    def load_run(self, run_id: str) -> None:
+        super().load_run(run_id)
+        self._look_at_images()
+
+    def _look_at_images(self) -> None:
+        """Offer what can be done with the run's images, and show how their reviews ended."""
+        if self.workspace is None or self.run is None:
+            return
+        drawn = self.workspace.catalog.images(kind="synthetic", run=self.run.id, with_excluded=False)
+        self.result.buttons.offer(self.result.review_button, "" if drawn else NOTHING_DRAWN)
+        self.result.buttons.offer(self.result.nearest_button)
+        self.result.export_images.setEnabled(bool(drawn))
+        self.result.export_generator.setEnabled(self.run.info.state == "finished")
+        reviews = reviews_of(self.run)
+        self.result.show_review(newest_finished(reviews), without_effect(reviews))
+
+    def _export_images(self) -> None:
+        assert self.workspace is not None and self.run is not None
+        dialog = ShareDialog(self.workspace, self, run=self.run.id)
+        if dialog.exec():
+            self.start_requested.emit(dialog.settings())
+
+    def _export_generator(self) -> None:
+        if self.run is not None:
+            self.generator_requested.emit(self.run.id)
 
     def clear_run(self) -> None:
         for plot in (self.losses, self.answers):
@@ -236,24 +307,12 @@ class SynthesisTab(SynthesisViews):
             self.result.show_result(event.result)
 
     def _show_real_images(self, wanted: bool) -> None:
-        """Real images of the run's class, side by side like the samples; nothing where the study has none."""
+        """Show real images of the run's class beside the samples; none if the study has none."""
         self.film.real.show_pixmap(QPixmap())
-        if not wanted or self.workspace is None or self.run is None:
-            return
-        class_name = self.run.info.settings["class_name"]
-        of_group: dict[int, ImageRecord] = {}  # so that no picture is shown twice
-        for image in self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False):
-            of_group.setdefault(image.group, image)
-        if not of_group:
-            return
-        paths = [self.workspace.image_path(image) for image in list(of_group.values())[: REAL_ROWS * REAL_COLUMNS]]
-        try:
-            pixels = Preprocessing(REAL_SIDE).load(paths)
-        except UserError as error:
-            self.problem.emit(str(error), "")
-            return
-        grid = Image.new("RGB", (REAL_COLUMNS * REAL_SIDE, REAL_ROWS * REAL_SIDE))
-        for index, square in enumerate(pixels):
-            row, column = divmod(index, REAL_COLUMNS)
-            grid.paste(Image.fromarray(square), (column * REAL_SIDE, row * REAL_SIDE))
-        self.film.real.show_pixmap(to_pixmap(grid))
+        if wanted and self.workspace is not None and self.run is not None:
+            try:
+                grid = grid_of_real_images(self.workspace, self.run.info.settings["class_name"])
+            except UserError as error:
+                self.problem.emit(str(error), "")
+            else:
+                self.film.real.show_pixmap(grid)

@@ -16,6 +16,7 @@ from busapp.gui.validation.difference_plot import DifferencePlot, DifferenceRow
 from busapp.gui.validation.differences import Difference
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
@@ -31,8 +32,8 @@ class GainView(MeasurementView["GainResult"]):
     )
     measure = "&Measure their worth"
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(GainResult(), parent)
+    def __init__(self, form: SettingsForm, parent: QWidget | None = None) -> None:
+        super().__init__(GainResult(), form, parent)
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
         epochs = "" if settings.generator_epochs is None else f" of {many(settings.generator_epochs, 'epoch')}"

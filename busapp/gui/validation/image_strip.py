@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
 from busapp.gui.images.heat_maps import HeatMaps, laid_over
 from busapp.gui.images.thumbnails import Look, Thumbnails
 from busapp.gui.theme import SPACE
@@ -56,6 +57,31 @@ class Case:
             f"Called: {prediction.predicted} (fold {prediction.fold})",
             "Probabilities: " + ", ".join(f"{name} {share:.2f}" for name, share in shares),
         ]
+
+
+def cases_of_cell(
+    workspace: Workspace, tested: Sequence[Tested] | None, pair: tuple[str, str], fold: int
+) -> tuple[str, list[Case]]:
+    """Heading and images of a cell, those first of which the network was most certain.
+
+    `tested`: all tested images; None while no fold is finished. `pair`: true and called class. `fold` counts from 1;
+    0 means all folds.
+    """
+    where = f"True {pair[0]}, called {pair[1]}, {f'fold {fold}' if fold else 'all folds'}"
+    if tested is None:
+        return f"{where}: the images are shown when a fold is finished.", []
+    chosen = [
+        each
+        for each in tested
+        if (each.prediction.true, each.prediction.predicted) == pair and fold in (0, each.prediction.fold)
+    ]
+    present = {image.id: image for image in workspace.catalog.images()} if chosen else {}
+    cases = [Case(present[each.prediction.image_id], each) for each in chosen if each.prediction.image_id in present]
+    cases.sort(key=lambda case: -case.tested.certainty)
+    gone = len(chosen) - len(cases)
+    left = f"; {many(gone, 'image')} more, not in the study any more" if gone else ""
+    order = ", by certainty" if len(cases) > 1 else ""
+    return f"{where}: {many(len(cases), 'image')}{order}{left}", cases
 
 
 class _WithPicture(QStyledItemDelegate):

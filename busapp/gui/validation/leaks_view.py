@@ -12,6 +12,7 @@ from busapp.gui.validation.differences import Difference, p_number
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
 from busapp.gui.validation.waterfall import Waterfall, shared_in_words, worth_in_words
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.summaries import per_cent
 
@@ -28,8 +29,8 @@ class LeaksView(MeasurementView["LeaksResult"]):
     )
     measure = "&Measure leaks"
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(LeaksResult(), parent)
+    def __init__(self, form: SettingsForm, parent: QWidget | None = None) -> None:
+        super().__init__(LeaksResult(), form, parent)
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
         assert isinstance(settings, LeaksSettings)

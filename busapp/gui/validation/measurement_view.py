@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pydantic import ValidationError
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -13,9 +14,11 @@ from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.reuse import find_runs, is_done
+from busapp.gui import user_settings
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
 
@@ -73,9 +76,13 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     measure: ClassVar[str]
     """On the button: `&Measure leaks`."""
 
-    def __init__(self, result: ResultWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, result: ResultWidget, form: SettingsForm, parent: QWidget | None = None) -> None:
+        """`form` has the fields that a new measurement starts with, among others."""
         super().__init__(self.heading, parent)
+        self._workspace: Workspace | None = None
         self._settings: SeriesSettings | None = None
+        self._form = form
+        self._form.changed.connect(self._plan_new)
         self._runs: dict[str, Run] = {}
         self._stopped_id = ""
         self._phantoms = False
@@ -146,10 +153,9 @@ class MeasurementView(RunView, Generic[ResultWidget]):
 
     # -- content -------------------------------------------------------------------------------------------
 
-    def look(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
-        """Look at the study's measurements again, and at what a new one would take with these settings (None: those
-        in the form are not valid)."""
-        self._phantoms = workspace.phantoms
+    def refresh(self, workspace: Workspace) -> None:
+        """Read the study's measurements again, and estimate a new one."""
+        self._workspace, self._phantoms = workspace, workspace.phantoms
         runs = workspace.runs(self.settings_type.kind)
         chosen = self.run_box.currentData()
         self._runs = {run.id: run for run in runs if run.info.state == "finished" and run.result() is not None}
@@ -162,11 +168,26 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.run_box.setVisible(bool(self._runs))
         self._show_chosen()
         self._tell_state(runs[0] if runs else None)
-        self.plan_for(workspace, settings)
+        self._plan_new()
 
-    def plan_for(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
-        """Say what a measurement with these settings would take."""
-        self._settings = settings
+    def close_view(self) -> None:
+        self._work.ask(None)
+        self._workspace = None
+
+    def _settings_in_form(self) -> SeriesSettings | None:
+        """Settings for a new measurement; None while a field of the form is not valid."""
+        try:
+            values = self._form.settings().model_dump()
+        except ValidationError:
+            return None
+        return self.settings_type.model_validate({name: values[name] for name in self.settings_type.model_fields})
+
+    def _plan_new(self) -> None:
+        """Show how much work a measurement with the settings in the form takes."""
+        workspace = self._workspace
+        if workspace is None:
+            return
+        self._settings = settings = self._settings_in_form()
         has_images = bool(workspace.catalog.counts())
         self.start_button.setEnabled(settings is not None and has_images)
         if settings is None or not has_images:
@@ -214,5 +235,8 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.resume_button.setVisible(bool(self._stopped_id))
 
     def _start(self) -> None:
-        if self._settings is not None:
-            self.start_requested.emit(self._settings)
+        if self._settings is None:
+            return
+        if self._settings.weights_file is not None:
+            user_settings.remember_weights(self._settings.weights_file)
+        self.start_requested.emit(self._settings)
