@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import Kind
 from busapp.engine.events import Event, Progress
@@ -21,7 +21,6 @@ from busapp.gui.runs.run_view import RunView
 from busapp.gui.synthesis.blind_end import BlindEnd
 from busapp.gui.synthesis.blind_question import BlindQuestion
 from busapp.gui.synthesis.blind_start import BlindStart
-from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
 
@@ -62,8 +61,6 @@ class BlindReviewView(RunView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.start_page = BlindStart()
         self.start_page.start_requested.connect(self._start)
         self.start_page.resume_requested.connect(self._go_on)
@@ -89,15 +86,7 @@ class BlindReviewView(RunView):
         for page in (self.start_page, waiting_page, self.question_page, self.end_page):
             self._pages.addWidget(page)
         self._waiting_page = waiting_page
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._pages, 1)
+        self.column.addLayout(self._pages, 1)
 
     # -- pages ---------------------------------------------------------------------------------------------
 

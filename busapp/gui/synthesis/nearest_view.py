@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -34,16 +34,10 @@ class NearestView(RunView):
         self._work = Background(self)
         self._work.made.connect(self._on_read)
         self._work.failed.connect(self._say)
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.about = words_label("muted")
         self.tiles = TileList("Synthetic images and their nearest training images", SIDE)
         self.tiles.opened.connect(self._view)
         self.waiting = EmptyState("")
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
         listed = QWidget()
         below = QVBoxLayout(listed)
         below.setContentsMargins(0, 0, 0, 0)
@@ -53,11 +47,7 @@ class NearestView(RunView):
         self._stack = QStackedLayout()
         self._stack.addWidget(self.waiting)
         self._stack.addWidget(listed)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._stack, 1)
+        self.column.addLayout(self._stack, 1)
 
     def show_run(self, workspace: Workspace, run: Run) -> None:
         """Show the pairs of a run."""

@@ -62,26 +62,15 @@ class CompareView(RunView):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.paper_box = QCheckBox("&Paper's numbers beside them")
         self.paper_box.setToolTip("A column for what the paper published of each system; those numbers leak")
         self.paper_box.toggled.connect(lambda _on: self._show_table())
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
-        head.addWidget(self.paper_box)
-
+        self.head.add(self.paper_box)
         self.waiting = EmptyState("")
         self._stack = QStackedLayout()
         self._stack.addWidget(self.waiting)
         self._stack.addWidget(self._make_tables())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._stack, 1)
+        self.column.addLayout(self._stack, 1)
 
     def _make_tables(self) -> QWidget:
         self.table = CompareTable()

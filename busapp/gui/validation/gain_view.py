@@ -24,7 +24,7 @@ class GainView(MeasurementView["GainResult"]):
     """The verdict, the trainings side by side, and their differences."""
 
     settings_type = GainSettings
-    heading = "What synthetic images are worth"
+    title = "What synthetic images are worth"
     what = (
         "A generator is worth its time if the classifier gets better by its images. This measures it on yours: the "
         "same strict cross-validation without synthetic images, with them, and without them but with altered copies "

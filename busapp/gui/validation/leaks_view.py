@@ -21,7 +21,7 @@ class LeaksView(MeasurementView["LeaksResult"]):
     """The waterfall from published to strict, and each leak alone."""
 
     settings_type = LeaksSettings
-    heading = "What leaks are worth"
+    title = "What leaks are worth"
     what = (
         "A published number may be high because test images leaked into the training. This measures by how much on "
         "your images: the same cross-validation is repeated as published, then with one leak closed after another "

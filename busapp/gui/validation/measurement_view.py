@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from busapp.engine.estimates import estimate
 from busapp.engine.settings import SeriesSettings
@@ -70,7 +70,7 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     resume_requested = Signal(str)
 
     settings_type: ClassVar[type[SeriesSettings]]
-    heading: ClassVar[str]
+    title: ClassVar[str]
     what: ClassVar[str]
     """What is measured and how, for whoever has not measured it yet."""
     measure: ClassVar[str]
@@ -78,7 +78,7 @@ class MeasurementView(RunView, Generic[ResultWidget]):
 
     def __init__(self, result: ResultWidget, form: SettingsForm, parent: QWidget | None = None) -> None:
         """`form` has the fields that a new measurement starts with, among others."""
-        super().__init__(self.heading, parent)
+        super().__init__(self.title, parent)
         self._workspace: Workspace | None = None
         self._settings: SeriesSettings | None = None
         self._form = form
@@ -105,30 +105,21 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        heading = QLabel(self.heading)
-        heading.setProperty("role", "heading")
+        self.heading.setText(self.title)
         self.run_box = QComboBox()
         self.run_box.setAccessibleName("Measurement that is shown")
         self.run_box.currentIndexChanged.connect(lambda _index: self._show_chosen())
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(heading, 1)
-        head.addWidget(self.run_box)
+        self.head.add(self.run_box)
         self.empty = words_label()
         self.empty.setText(self.what)
         self.result_area = QScrollArea()
         self.result_area.setWidget(self.result)
         self.result_area.setWidgetResizable(True)
         self.result_area.setFrameShape(QScrollArea.Shape.NoFrame)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addWidget(self.empty)
-        column.addWidget(self.result_area, 1)
-        column.addLayout(self._make_foot())
-        column.addStretch(0)
+        self.column.addWidget(self.empty)
+        self.column.addWidget(self.result_area, 1)
+        self.column.addLayout(self._make_foot())
+        self.column.addStretch(0)
 
     def _make_foot(self) -> QVBoxLayout:
         self.state = words_label("warning")
