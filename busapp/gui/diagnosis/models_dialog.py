@@ -28,6 +28,7 @@ from busapp.engine.models.inspection import Inspection, Unusable, examine, expor
 from busapp.engine.models.library import SUFFIX, Imported, ModelFile, import_model, restore, retire
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
+from busapp.engine.utils.words import images_in_groups
 from busapp.errors import UserError
 from busapp.gui.diagnosis.model_details import ModelDetails
 from busapp.gui.theme import SPACE, colours
@@ -343,7 +344,7 @@ def _item(found: Entry) -> QTreeWidgetItem:
         about = found.description.provenance
         interval = list(about.accuracy_ci95) if about.accuracy_ci95 else None
         accuracy = per_cent(about.accuracy, interval).replace(" to ", "–")
-        of = f"Protocol {escape(about.protocol)}, {about.n_images:,} images in {about.n_groups:,} groups."
+        of = f"Protocol {escape(about.protocol)}, {images_in_groups(about.n_images, about.n_groups)}."
         is_leaky = leaks(about.model_dump())
         item.setText(2, f"⚠ {accuracy}" if is_leaky else accuracy)
         item.setToolTip(2, f"<p>{of}{' This accuracy leaks.' if is_leaky else ''}</p>")

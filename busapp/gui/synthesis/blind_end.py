@@ -13,6 +13,7 @@ from busapp.engine.utils.words import many
 from busapp.gui.images.image_model import facts
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.images.picture_tiles import Tile, TileList, TilePicture
+from busapp.gui.synthesis.blind_start import share_cell
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.warning_frame import words_label
@@ -89,12 +90,7 @@ class BlindEnd(QWidget):
                 [
                     text(name),
                     Cell(f"{share.count} of {share.of}", share.count),
-                    Cell(
-                        share.in_words().replace(" %", ""),
-                        None if share.value is None else 100 * share.value,
-                        100 * share.ci95[0],
-                        100 * share.ci95[1],
-                    ),
+                    share_cell(share),
                 ]
                 for name, share in rows
             ],

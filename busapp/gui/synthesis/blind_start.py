@@ -180,11 +180,12 @@ def _row(review: BlindReview) -> list[Cell]:
         text(review.reader),
         text(state),
         Cell(str(review.asked), review.asked),
-        *map(_share, shares),
+        *map(share_cell, shares),
     ]
 
 
-def _share(share: Share | None) -> Cell:
+def share_cell(share: Share | None) -> Cell:
+    """`80 (61 to 92)`, in per cent; a dash if no image was counted."""
     if share is None or share.value is None:
         return Cell("–")
     low, high = (100 * bound for bound in share.ci95)

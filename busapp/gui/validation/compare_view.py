@@ -26,7 +26,7 @@ from busapp.errors import UserError
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.compare_table import ComparedRun, CompareTable
-from busapp.gui.validation.differences import DifferencesTable, Pair
+from busapp.gui.validation.differences import DifferencesTable, RunDifference
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
@@ -184,21 +184,21 @@ class CompareView(RunView):
     def _show_differences(self) -> None:
         if self._comparison is None:
             return
-        pairs = self._pairs(self._comparison)
-        self.sentences.setText("\n\n".join(pair.sentence() for pair in pairs))
+        compared = self._run_differences(self._comparison)
+        self.sentences.setText("\n\n".join(each.sentence() for each in compared))
         self.sentences.setAccessibleName(self.sentences.text())
-        cautions = [caution for pair in pairs for caution in pair.cautions()]
+        cautions = [caution for each in compared for caution in each.cautions()]
         if len({run.run.info.dataset for run in self._comparison.runs}) > 1:
             cautions.append("The dataset was changed between these runs.")
-        if len(pairs) > 1:
+        if len(compared) > 1:
             cautions.append(
-                f"The p-values of {len(pairs)} tests are not corrected for their number: one may fall below 0.05 by "
+                f"The p-values of {len(compared)} tests are not corrected for their number: one may fall below 0.05 by "
                 "chance."
             )
         self.cautions.show_list("Read with care:", cautions)
-        self.differences.show_pairs(pairs)
+        self.differences.show_differences(compared)
 
-    def _pairs(self, comparison: _Comparison) -> list[Pair]:
+    def _run_differences(self, comparison: _Comparison) -> list[RunDifference]:
         """Every run against the chosen one, or every two; the later one against the earlier."""
         tests = {frozenset((test["first"], test["second"])): test for test in comparison.tests}
         chosen = self.reference_box.currentIndex()
@@ -207,7 +207,7 @@ class CompareView(RunView):
             couples = [(base, other) for other in comparison.runs if other is not base]
         else:
             couples = list(combinations(comparison.runs, 2))
-        return [Pair(base, other, tests[frozenset((base.run.id, other.run.id))]) for base, other in couples]
+        return [RunDifference(base, other, tests[frozenset((base.run.id, other.run.id))]) for base, other in couples]
 
 
 def _split(orientation: Qt.Orientation, name: str, parts: tuple[QWidget, QWidget]) -> QSplitter:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from PySide6.QtWidgets import QWidget
 
 from busapp.engine.results.verdict import SIGNIFICANT
-from busapp.engine.utils.words import many, signed
+from busapp.engine.utils.words import images_in_groups, signed
 from busapp.gui.validation.compare_table import ComparedRun
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 
@@ -44,7 +44,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RunDifference:
     """Two runs and their test (`comparison.compare_runs`); `other` is held against `base`."""
 
     base: ComparedRun
@@ -91,7 +91,7 @@ class Pair:
         shown = "a difference is shown" if p_value < SIGNIFICANT else "no difference shown"
         return (
             f"{verdict}{bounds}, {p_in_words(p_value)}: {shown}. "
-            f"{many(self.test['n_common'], 'image')} in {many(self.test['n_groups_common'], 'group')} tested by both."
+            f"{images_in_groups(self.test['n_common'], self.test['n_groups_common'])} tested by both."
         )
 
     def cautions(self) -> list[str]:
@@ -132,19 +132,19 @@ def _alike_but_for_leaks(base: ComparedRun, other: ComparedRun) -> bool:
 
 
 class DifferencesTable(NumbersTable):
-    """One row for each pair and measure."""
+    """One row for each two runs and measure."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Differences", parent=parent)
 
-    def show_pairs(self, pairs: Sequence[Pair]) -> None:
-        """Show what these pairs differ in."""
+    def show_differences(self, compared: Sequence[RunDifference]) -> None:
+        """Show the differences of these runs."""
         rows = []
-        for pair in pairs:
-            if pair.accuracy is not None:
-                rows.append([text(pair.name), text("Accuracy"), _cell(pair.accuracy), _p_cell(pair)])
-            for title, found in pair.others.items():
-                rows.append([text(pair.name), text(title), _cell(found), Cell("–", tip="Tested for accuracy alone")])
+        for each in compared:
+            if each.accuracy is not None:
+                rows.append([text(each.name), text("Accuracy"), _cell(each.accuracy), _p_cell(each)])
+            for title, found in each.others.items():
+                rows.append([text(each.name), text(title), _cell(found), Cell("–", tip="Tested for accuracy alone")])
         self.show_cells(["Runs", "Measure", "Difference in points (95 % interval)", "p-value"], rows)
 
 
@@ -168,15 +168,12 @@ def _cell(found: Difference) -> Cell:
     return Cell(f"{signed(found.value)}{bounds}", found.value, found.low, found.high, tip)
 
 
-def _p_cell(pair: Pair) -> Cell:
-    test = pair.test
-    votes = {
-        pair.test["first"]: test["groups_first_better"],
-        pair.test["second"]: test["groups_second_better"],
-    }
+def _p_cell(compared: RunDifference) -> Cell:
+    base, other, test = compared.base, compared.other, compared.test
+    votes = {test["first"]: test["groups_first_better"], test["second"]: test["groups_second_better"]}
     tip = (
-        f"McNemar's exact test on groups: {pair.other.letter} did better in {votes[pair.other.run.id]:,}, "
-        f"{pair.base.letter} in {votes[pair.base.run.id]:,}, the rest came out alike."
+        f"McNemar's exact test on groups: {other.letter} did better in {votes[other.run.id]:,}, "
+        f"{base.letter} in {votes[base.run.id]:,}, the rest were equal."
     )
     p_value = test["p_value"]
     return Cell(p_number(p_value), p_value, tip=tip)

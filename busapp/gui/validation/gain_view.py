@@ -15,7 +15,8 @@ from busapp.gui.theme import SPACE
 from busapp.gui.validation.difference_plot import DifferencePlot, DifferenceRow
 from busapp.gui.validation.differences import Difference
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
-from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.number_cells import count_cell, measure_cell
+from busapp.gui.widgets.numbers_table import NumbersTable, text
 from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
@@ -101,9 +102,9 @@ class GainResult(MeasurementResult):
             rows.append(
                 [
                     text(title, f"Run {entry['run']}"),
-                    *(_per_cent(value, interval) for value, interval in shares),
-                    Cell(f"{entry['n_images']:,}", entry["n_images"]),
-                    Cell(f"{entry['n_synthetic']:,}", entry["n_synthetic"], tip="In the training part of every fold"),
+                    *(measure_cell(value, interval, in_two_lines=True) for value, interval in shares),
+                    count_cell(entry["n_images"]),
+                    count_cell(entry["n_synthetic"], "In the training part of every fold"),
                 ]
             )
         self.trainings.show_cells([*(_broken(words) for words in headings), "Images", "Synthetic"], rows)
@@ -121,12 +122,6 @@ def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
         )
         for measure, found in (result["differences"][name] or {}).items()
     ]
-
-
-def _per_cent(value: float, interval: tuple[float, float] | None) -> Cell:
-    low, high = (100 * interval[0], 100 * interval[1]) if interval else (None, None)
-    within = f"\n{low:.1f} to {high:.1f}" if interval else ""
-    return Cell(f"{100 * value:.1f}{within}", 100 * value, low, high)
 
 
 def _broken(words: str) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from busapp.engine.settings import LeaksSettings, SeriesSettings
-from busapp.engine.utils.words import many, signed
+from busapp.engine.utils.words import images_in_groups, many, signed
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.differences import Difference, p_number
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
 from busapp.gui.validation.waterfall import Waterfall, shared_in_words, worth_in_words
+from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
@@ -73,7 +74,8 @@ class LeaksResult(MeasurementResult):
         folds = "one hold-out" if result["folds"] == 1 else f"{result['folds']} folds"
         self.circumstances.setText(
             f"{result['system']}, {result['recipe']} recipe, {folds}, {many(result['epochs'], 'epoch')}, seed "
-            f"{result['seed']}. Published: {_images(first)}; strict: {_images(last)}"
+            f"{result['seed']}. Published: {images_in_groups(first['n_images'], first['n_groups'])}; strict: "
+            f"{images_in_groups(last['n_images'], last['n_groups'])}"
             f"{'; all simulated phantoms' if phantoms else ''}. In brackets 95 % intervals, by bootstrap over groups. "
             f"Trained on {' and '.join(result['devices'])}."
         )
@@ -87,21 +89,14 @@ class LeaksResult(MeasurementResult):
         self.notes.show_list("Read with care:", _notes(result))
 
 
-def _images(entry: Mapping[str, Any]) -> str:
-    return f"{entry['n_images']:,} images in {entry['n_groups']:,} groups"
-
-
 def _alone(entry: Mapping[str, Any]) -> list[Cell]:
-    interval = entry["accuracy_ci95"]
     shared = None
     if entry["paired_difference"] is not None:
         shared = Difference.of(entry["paired_difference"], entry["paired_ci95"], turned=False)
-    accuracy = f"⚠ {per_cent(entry['accuracy'], interval)}"
-    low, high = (100 * interval[0], 100 * interval[1]) if interval else (None, None)
     p_value = entry["p_value"]
     return [
         text(entry["label"]),
-        Cell(accuracy.replace(" %", ""), 100 * entry["accuracy"], low, high, "This number leaks", warns=True),
+        measure_cell(entry["accuracy"], entry["accuracy_ci95"], leaks=True, tip="This number leaks"),
         Cell(
             worth_in_words(entry),
             100 * entry["difference"],
@@ -110,8 +105,8 @@ def _alone(entry: Mapping[str, Any]) -> list[Cell]:
             shared_in_words(entry),
         ),
         Cell("–" if p_value is None else p_number(p_value), p_value),
-        Cell(f"{entry['n_images']:,}", entry["n_images"]),
-        Cell(f"{entry['n_groups']:,}", entry["n_groups"]),
+        count_cell(entry["n_images"]),
+        count_cell(entry["n_groups"]),
     ]
 
 

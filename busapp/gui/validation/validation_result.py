@@ -11,7 +11,7 @@ from busapp.engine.paper.published import CLASSES, PUBLISHED
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
 from busapp.engine.study.runs import RunInfo
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import low_to_high, many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
@@ -129,7 +129,7 @@ class ValidationResult(QWidget):
         is_published = result["protocol"] == "published"
         mark = "⚠ " if leaks or is_published else ""
         self.accuracy.setText(f"{mark}Accuracy {100 * value:.1f} %" if value is not None else "Accuracy undefined")
-        within = f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %. " if interval else ""
+        within = f"95 % interval {low_to_high(interval)} %. " if interval else ""
         synthetic = f", {result['n_synthetic']:,} synthetic in training" if result.get("n_synthetic") else ""
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
@@ -208,13 +208,13 @@ def _measured(point: Mapping[str, Any], measure: str) -> str:
     value, interval = point[measure], point.get(f"{measure}_ci95")
     if value is None:
         return "undefined"
-    return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})" if interval else f"{value:.2f}"
+    return f"{value:.2f} ({low_to_high(interval, 1, 2)})" if interval else f"{value:.2f}"
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     interval, scaled, bins = calibration.get("ece_ci95"), calibration.get("ece_scaled"), calibration["bins"]
     surplus = sum(entry["n"] * (entry["confidence"] - entry["accuracy"]) for entry in bins)
-    within = f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else ""
+    within = f" ({low_to_high(interval)})" if interval else ""
     after = f" With a temperature fitted on the other folds: {100 * scaled:.1f} points." if scaled is not None else ""
     return (
         f"It is {'surer' if surplus > 0 else 'less sure'} than it is right: confidence and accuracy differ by "

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.utils.words import signed
+from busapp.engine.utils.words import images_in_groups, signed
 from busapp.gui.theme import colours
 from busapp.gui.validation.differences import Difference, p_in_words
 from busapp.gui.widgets.exporting import write_rows
@@ -47,7 +47,7 @@ def bars_of(steps: Sequence[Mapping[str, Any]]) -> list[Bar]:
 
 def _total(label: str, step: Mapping[str, Any]) -> Bar:
     interval = step["accuracy_ci95"]
-    images = f"{step['n_images']:,} images in {step['n_groups']:,} groups"
+    images = images_in_groups(step["n_images"], step["n_groups"])
     return Bar(
         label,
         per_cent(step["accuracy"], interval),
@@ -90,7 +90,7 @@ def shared_in_words(entry: Mapping[str, Any]) -> str:
         return "The two runs have no tested image in common."
     folds = "the same folds" if entry["same_folds"] else "different folds"
     return (
-        f"Compared on {entry['n_common']:,} images in {entry['n_groups_common']:,} groups that both runs tested, in "
+        f"Compared on {images_in_groups(entry['n_common'], entry['n_groups_common'])} that both runs tested, in "
         f"{folds}; {p_in_words(entry['p_value'])} (McNemar on groups, exact)."
     )
 
