@@ -317,7 +317,7 @@ def test_a_crop_is_diagnosed_reported_and_undone(
     qtbot.waitUntil(lambda: tab.view.view.picture.width() < 35)
     assert "benign" in tab.result.answer.text()
     assert tab.single.shown is not None
-    assert tab.single.shown.question.crop == pytest.approx((0, 10, 30, 50), abs=1)
+    assert tab.single.shown.request.crop == pytest.approx((0, 10, 30, 50), abs=1)
     assert tab.view.heat_map_is_visible
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.pdf"), ""))
@@ -379,7 +379,7 @@ def test_similar_images_of_the_study_are_shown_and_opened(
     qtbot.waitUntil(lambda: len(tab.result.similar.tiles) == 3)
     first, absent, last = tab.result.similar.tiles
     assert [tile.text() for tile in tab.result.similar.tiles] == ["malignant"] * 3
-    assert first.isEnabled() and not first.found.small.isNull()
+    assert first.isEnabled() and not first.similar.small.isNull()
     assert records[0].file in first.toolTip() and "distance 0.00" in first.toolTip()
     assert not absent.isEnabled() and "not in this study" in absent.toolTip()
     last.setFocus()
