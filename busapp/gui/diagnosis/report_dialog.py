@@ -85,9 +85,7 @@ class ReportDialog(QDialog):
         self.patient.setPlaceholderText("Leave empty to name nobody" if pages == 1 else "Only for one image at a time")
         self.patient.setEnabled(pages == 1)  # one name on the pages of many images would be wrong on most
         hint = words_label("muted")
-        hint.setText(
-            "The patient's name is written only onto the pages and into the DICOM files. It is stored nowhere else."
-        )
+        hint.setText("The patient is named on the pages and in the DICOM files only. The name is stored nowhere else.")
         self.pdf = QCheckBox("&PDF")
         self.pdf.setChecked(True)
         self.dicom = QCheckBox("&DICOM, for the picture archive (PACS)")

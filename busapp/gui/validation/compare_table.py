@@ -1,4 +1,4 @@
-"""Validation runs as columns: what each was and what came out, with its interval; the paper's own where asked for."""
+"""Validation runs as columns: their settings, and their measures with intervals; the paper's numbers on request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,7 @@ _BY_ITS_PROTOCOL: Final = text("by its protocol", warns=True)
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A finished run in a comparison: the letter that it goes by there, and what is known of it (an entry of
-    `comparison.compare_runs`)."""
+    """A finished run in a comparison: its letter there, and its numbers (an entry of `comparison.compare_runs`)."""
 
     letter: str
     run: Run
@@ -30,12 +29,12 @@ class ComparedRun:
 
     @property
     def leaks(self) -> bool:
-        """Whether its numbers have to be read as leaking."""
+        """True if its numbers leak."""
         return leaks(dict(self.result))
 
     @property
     def n_tested(self) -> int:
-        """Images that it was tested on: of a hold-out fewer than it has."""
+        """Number of tested images; in a hold-out, fewer than the run has."""
         return sum(map(sum, self.result["confusion"]))
 
     @property
@@ -51,7 +50,7 @@ class ComparedRun:
 
     @property
     def heading(self) -> str:
-        """Its letter, its name and its time; with a mark where it leaks."""
+        """Its letter, name and time; with a mark if it leaks."""
         return f"{_mark(self)}{self.letter} · {self.run.info.name}\n{when_in_words(self.run.info.created)}"
 
 
@@ -63,13 +62,13 @@ class _Row:
 
 
 class CompareTable(NumbersTable):
-    """Measures as rows, in the order in which they are read; so it is not sorted."""
+    """One row for each measure, in a fixed order."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Runs side by side", sortable=False, parent=parent)
 
     def show_runs(self, runs: Sequence[ComparedRun], *, with_paper: bool) -> None:
-        """Show these runs; `with_paper`: and what the paper published of their systems."""
+        """Show these runs; `with_paper`: also the paper's numbers for their systems."""
         classes = list(dict.fromkeys(name for run in runs for name in run.result["classes"]))
         systems = list(dict.fromkeys(run.result["system"] for run in runs)) if with_paper else []
         headings = ["Measure\n(95 % interval)", *(run.heading for run in runs)]
@@ -146,7 +145,7 @@ def _fold_range(run: ComparedRun) -> Cell:
         return Cell("–")
     low, high = (100 * value for value in found)
     words = f"{_mark(run)}{low_to_high(found)}"
-    return Cell(words, low=low, high=high, tip="Of the test accuracies of single folds", warns=run.leaks)
+    return Cell(words, low=low, high=high, tip="Test accuracies of single folds", warns=run.leaks)
 
 
 def _calibration(run: ComparedRun) -> Cell:
@@ -170,7 +169,7 @@ def _measure(
     run: ComparedRun, value: float | None, interval: Sequence[float] | None, *, in_per_cent: bool = True
 ) -> Cell:
     if value is None:
-        return Cell("–", tip="Not defined: no image of one side was tested")
+        return Cell("–", tip="Not defined: no image of the class, or none of the others, was tested")
     leaking = "This number leaks. " if run.leaks else ""
     tip = f"{leaking}In brackets the 95 % interval, by bootstrap over {run.result['n_groups']:,} groups."
     return measure_cell(value, interval, in_per_cent=in_per_cent, leaks=run.leaks, tip=tip)
@@ -184,7 +183,7 @@ def _system_of(paper: Published) -> Cell:
 
 
 def _published(value: float | None, unit: str) -> Cell:
-    """With the decimals that were published, and no interval, as none was."""
+    """A cell with the published decimals; the paper gives no intervals."""
     if value is None:
         return _NOT_PUBLISHED
     words, shown = (f"{100 * value:.1f}", 100 * value) if unit == "%" else (f"{value:.2f}", value)

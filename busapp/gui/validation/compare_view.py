@@ -1,4 +1,4 @@
-"""Two or more finished cross-validations side by side, and what their differences are worth."""
+"""Two or more finished cross-validations side by side, and their differences with intervals and tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ def _compare(runs: Sequence[Run]) -> _Comparison:
 
 
 class CompareView(RunView):
-    """Resampling takes about a second, and does not hold up the window."""
+    """Tables of runs and of their differences. A thread resamples, which takes about a second."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Comparison of runs", parent)
@@ -63,7 +63,7 @@ class CompareView(RunView):
 
     def _lay_out(self) -> None:
         self.paper_box = QCheckBox("&Paper's numbers beside them")
-        self.paper_box.setToolTip("A column for what the paper published of each system; those numbers leak")
+        self.paper_box.setToolTip("Add a column with the published numbers of each system; those numbers leak")
         self.paper_box.toggled.connect(lambda _on: self._show_table())
         self.head.add(self.paper_box)
         self.waiting = EmptyState("")
@@ -131,7 +131,7 @@ class CompareView(RunView):
         self._work.ask(lambda: _compare(runs))
 
     def refresh(self, workspace: Workspace) -> None:
-        """Runs may have been renamed since, or deleted: one that is gone ends the comparison."""
+        """Show new names of runs; leave the comparison if one of them was deleted."""
         try:
             runs = {run_id: workspace.run(run_id) for run_id in self._run_ids}
         except UserError:
@@ -162,7 +162,7 @@ class CompareView(RunView):
         self._comparison = comparison
         phantoms = ", of simulated phantoms" if self._phantoms else ""
         self.heading.setText(f"{len(comparison.runs)} runs side by side{phantoms}")
-        # What was measured on patients is no reference for simulated phantoms.
+        # Numbers measured on patients are no reference for simulated phantoms.
         self.paper_box.setVisible(not self._phantoms)
         self.paper_box.setEnabled(True)
         names = [*(run.in_words for run in comparison.runs), *([EVERY_PAIR] if len(comparison.runs) > 2 else [])]
@@ -199,7 +199,7 @@ class CompareView(RunView):
         self.differences.show_differences(compared)
 
     def _run_differences(self, comparison: _Comparison) -> list[RunDifference]:
-        """Every run against the chosen one, or every two; the later one against the earlier."""
+        """Compare every run with the chosen one, or every two runs, the later with the earlier."""
         tests = {frozenset((test["first"], test["second"])): test for test in comparison.tests}
         chosen = self.reference_box.currentIndex()
         if chosen < len(comparison.runs):

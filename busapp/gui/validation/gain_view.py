@@ -1,4 +1,4 @@
-"""What synthetic images are worth to the classifier on this study."""
+"""The view that measures what synthetic images are worth to the classifier on this study."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,14 +22,15 @@ from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
 class GainView(MeasurementView["GainResult"]):
-    """The verdict, the trainings side by side, and their differences."""
+    """The verdict, the trainings side by side, and their differences; or how to measure them."""
 
     settings_type = GainSettings
     title = "What synthetic images are worth"
     what = (
-        "A generator is worth its time if the classifier gets better by its images. This measures it on yours: the "
-        "same strict cross-validation without synthetic images, with them, and without them but with altered copies "
-        "and class weights, which need no generator; all on the same folds, compared image by image."
+        "A generator is worth its time if its images make the classifier better. This measures it on your images. "
+        "The same strict cross-validation is repeated without synthetic images, with them, and without them but with "
+        "altered copies and class weights, which need no generator. All have the same folds, and are compared image "
+        "by image."
     )
     measure = "&Measure their worth"
 
@@ -47,11 +48,11 @@ class GainView(MeasurementView["GainResult"]):
         assert isinstance(settings, GainSettings)
         if lacking(select(workspace, settings.synthetic).counts):
             return ""
-        return "All classes are equally large, so that no synthetic images are added: there is nothing to measure."
+        return "All classes are equally large, so no synthetic images are added: there is nothing to measure."
 
 
 class GainResult(MeasurementResult):
-    """The sentence, a table of the trainings, and a plot of each difference."""
+    """The verdict as a sentence, a table of the trainings, and a plot of each difference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -108,12 +109,12 @@ class GainResult(MeasurementResult):
                 ]
             )
         self.trainings.show_cells([*(_broken(words) for words in headings), "Images", "Synthetic"], rows)
-        bar = self.trainings.horizontalScrollBar().sizeHint().height()  # in a narrow window it must not hide a row
+        bar = self.trainings.horizontalScrollBar().sizeHint().height()  # in a narrow window it may hide no row
         self.trainings.setFixedHeight(self.trainings.sizeHint().height() + bar)
 
 
 def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
-    """One for each measure of a difference; none where that was not measured."""
+    """One row for each measure of a difference; none if the difference was not measured."""
     return [
         DifferenceRow(
             verdict.measure_in_words(result, measure),
@@ -125,5 +126,5 @@ def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
 
 
 def _broken(words: str) -> str:
-    """A heading in two lines."""
+    """Break a heading into two lines."""
     return words.replace(", ", "\n").replace(" accuracy", "\naccuracy")

@@ -1,4 +1,4 @@
-"""The images of one cell of a confusion matrix in a row, and where a model sees evidence in them."""
+"""A strip with the images of one cell of the confusion matrix, and heat maps over them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from busapp.gui.widgets.warning_frame import words_label
 SIDE = 80
 _ID = Qt.ItemDataRole.UserRole
 NO_MODEL = (
-    "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, and "
-    "keeps it."
+    "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, "
+    "which then draws them."
 )
 BY_MODEL = (
-    "Evidence for “{}”, by the model that was trained on all images of the run, these included; not by the network of "
-    "the fold that called them so."
+    "Evidence for “{}”, from the model trained on all images of the run, including these; not by the network of the "
+    "fold that classified them."
 )
 
 
@@ -48,7 +48,7 @@ class Case:
     tested: Tested
 
     def in_words(self) -> list[str]:
-        """What it is, what it was called and how sure the network was, a line each."""
+        """File, true class, called class and probabilities, one line each."""
         prediction = self.tested.prediction
         shares = sorted(self.tested.probabilities.items(), key=lambda pair: -pair[1])
         return [
@@ -62,7 +62,7 @@ class Case:
 def cases_of_cell(
     workspace: Workspace, tested: Sequence[Tested] | None, pair: tuple[str, str], fold: int
 ) -> tuple[str, list[Case]]:
-    """Heading and images of a cell, those first of which the network was most certain.
+    """Return the heading and the images of a cell, the most certain first.
 
     `tested`: all tested images; None while no fold is finished. `pair`: true and called class. `fold` counts from 1;
     0 means all folds.
@@ -85,7 +85,7 @@ def cases_of_cell(
 
 
 class _WithPicture(QStyledItemDelegate):
-    """Asks for a picture when it is painted: of a thousand images only those that are seen are loaded."""
+    """Asks for a picture when it is painted, so that only the visible images are loaded."""
 
     def __init__(self, strip: "ImageStrip") -> None:
         super().__init__(strip)
@@ -104,8 +104,8 @@ class _WithPicture(QStyledItemDelegate):
 
 
 class ImageStrip(QWidget):
-    """Pictures side by side under a heading. Arrow keys walk, Enter or a double-click opens one large, H lays the heat
-    maps over them, Esc closes the strip.
+    """Pictures side by side under a heading. Arrow keys move, Enter or a double-click opens an image, H toggles the
+    heat maps, Esc closes the strip.
 
     Signals:
         opened: the row of the image to show large.
@@ -174,7 +174,7 @@ class ImageStrip(QWidget):
         self.show_cases("", [], "")
 
     def use_model(self, workspace: Workspace, model: Path | None) -> None:
-        """The model whose heat maps can be shown; None: there is none yet."""
+        """Draw heat maps with this model; None: there is none yet."""
         self.heat_maps.use(workspace, model)
         self.maps_box.setEnabled(self.heat_maps.is_possible)
         if not self.heat_maps.is_possible:
@@ -182,7 +182,7 @@ class ImageStrip(QWidget):
         self._say_whose_maps()
 
     def show_cases(self, heading: str, cases: Sequence[Case], evidence_for: str) -> None:
-        """Show these images under these words, and no others; heat maps show the evidence for a class."""
+        """Show these images under a heading. Heat maps show the evidence for the class `evidence_for`."""
         self.heading.setText(heading)
         if self.cases == list(cases) and self._evidence_for == evidence_for:
             return
@@ -197,16 +197,16 @@ class ImageStrip(QWidget):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, ". ".join(case.in_words()))
             item.setData(_ID, case.image.id)
             self.list.addItem(item)
-            if case.image.id == current_id:  # a fold that is finished meanwhile does not lead away from it
+            if case.image.id == current_id:  # the selection stays when another fold is finished
                 self.list.setCurrentItem(item)
         self._say_whose_maps()
 
     def select(self, row: int) -> None:
-        """Go to an image."""
+        """Select an image."""
         self.list.setCurrentRow(row)
 
     def stop(self) -> None:
-        """Wait for what is being loaded."""
+        """Wait for running threads."""
         self.thumbnails.stop()
         self.heat_maps.stop()
 
@@ -234,7 +234,7 @@ class ImageStrip(QWidget):
         self.about_maps.show()
 
     def picture(self, row: int) -> QImage | None:
-        """The small picture of a row as it is to be seen now; None until it is there."""
+        """Return the small picture of a row, with its heat map if chosen; None until it is loaded."""
         image = self.cases[row].image
         picture, _ = self.thumbnails.get(image, Look(SIDE, with_mask=False))
         if picture is None or picture.isNull() or not self.maps_box.isChecked():

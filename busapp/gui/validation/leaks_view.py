@@ -1,4 +1,4 @@
-"""What leaks are worth on this study."""
+"""The view that measures what leaks are worth on this study."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,14 +19,14 @@ from busapp.summaries import per_cent
 
 
 class LeaksView(MeasurementView["LeaksResult"]):
-    """The waterfall from published to strict, and each leak alone."""
+    """The waterfall from published to strict, and each leak alone; or how to measure them."""
 
     settings_type = LeaksSettings
     title = "What leaks are worth"
     what = (
-        "A published number may be high because test images leaked into the training. This measures by how much on "
-        "your images: the same cross-validation is repeated as published, then with one leak closed after another "
-        "until nothing leaks, and with each leak alone."
+        "A published number may be too high because test images leaked into the training. This measures by how much, "
+        "on your images. The same cross-validation is repeated: as published, then with one leak closed after "
+        "another until nothing leaks, and with each leak alone."
     )
     measure = "&Measure leaks"
 
@@ -43,7 +43,7 @@ class LeaksView(MeasurementView["LeaksResult"]):
 
 
 class LeaksResult(MeasurementResult):
-    """The sentence, the waterfall, and each leak by itself."""
+    """The result as a sentence, the waterfall, and each leak alone."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class LeaksResult(MeasurementResult):
             ["Leak", "Accuracy in % (95 % interval)", "Added to strict (95 % interval)", "p-value", "Images", "Groups"],
             [_alone(entry) for entry in result["alone"]],
         )
-        bar = self.alone.horizontalScrollBar().sizeHint().height()  # in a narrow window it must not hide a row
+        bar = self.alone.horizontalScrollBar().sizeHint().height()  # in a narrow window it may hide no row
         self.alone.setFixedHeight(self.alone.sizeHint().height() + bar)
         self.notes.show_list("Read with care:", _notes(result))
 
@@ -111,17 +111,17 @@ def _alone(entry: Mapping[str, Any]) -> list[Cell]:
 
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
-    """What the numbers do not say by themselves."""
+    """Reasons to read the numbers with care, one sentence each."""
     entries: Sequence[Mapping[str, Any]] = [*result["steps"][1:], *result["alone"]]
-    notes = ["Leaks overlap: what one is worth depends on which others are open, so that alone they do not add up."]
+    notes = ["Leaks overlap: the worth of one depends on which others are open, so the leaks alone do not add up."]
     if any(entry["same_folds"] is False for entry in entries):
-        notes.append("Where a leak is closed by dividing the images anew, the luck of the split is part of the step.")
+        notes.append("If closing a leak needs a new split of the images, the luck of the split is part of the step.")
     if any(entry["n_common"] not in (None, entry["n_images"]) for entry in entries):
-        notes.append("Strict sets conflicting duplicates aside; intervals are of the images that both runs tested.")
+        notes.append("Strict sets conflicting duplicates aside; the intervals are of the images that both runs tested.")
     picked = result["picked_epoch"].get(result["strict"])
     if picked is not None and f"{100 * picked:.1f}" != "0.0":
         notes.append(
-            "A leak that is no switch: had every fold reported the epoch that did best on its test images, strict "
-            f"would read {100 * picked:.1f} points higher."
+            "One more leak, which is no switch: if every fold reported its best epoch on the test images, strict would "
+            f"be {100 * picked:.1f} points higher."
         )
     return notes

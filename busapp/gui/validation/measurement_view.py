@@ -1,4 +1,4 @@
-"""What a job of several cross-validations has measured (see `engine.series`): the newest, and the way to a new one."""
+"""A view for a measurement by several cross-validations (`engine.series`): results, and how to start a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NO_IMAGES = "No images yet. Import a folder in the Dataset tab (Ctrl+1) first."
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What measuring would take."""
+    """The work for a measurement."""
 
     needed: int
     present: int
@@ -36,10 +36,10 @@ class _Plan:
     def in_words(self, settings_in_words: str) -> str:
         words = f"With the settings on the left ({settings_in_words})"
         if self.present == self.needed:
-            return f"{words} the study has all {self.needed} cross-validations: they are only set side by side."
-        has = f", of which the study has {self.present}" if self.present else ""
+            return f"{words}, the study has all {self.needed} cross-validations: they only need to be compared."
+        has = f" ({self.present} of them already in the study)" if self.present else ""
         takes = f"; {self.expected.in_words()}" if self.expected else ""
-        return f"{words}: {self.needed} cross-validations{has}{takes}."
+        return f"{words}, this takes {self.needed} cross-validations{has}{takes}."
 
 
 def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
@@ -48,7 +48,7 @@ def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
 
 
 class MeasurementResult(QWidget):
-    """A finished measurement."""
+    """The numbers of a finished measurement."""
 
     def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
         """Show the result of a run. `phantoms`: its images are simulated."""
@@ -59,11 +59,11 @@ ResultWidget = TypeVar("ResultWidget", bound=MeasurementResult)
 
 
 class MeasurementView(RunView, Generic[ResultWidget]):
-    """The newest measurement, or how to measure.
+    """A finished measurement, at first the newest, or how to measure.
 
     Signals:
-        start_requested: `SeriesSettings`: measure with these.
-        resume_requested: the id of a measurement to go on with.
+        start_requested: `SeriesSettings` to measure with.
+        resume_requested: the id of a measurement to resume.
     """
 
     start_requested = Signal(object)
@@ -72,12 +72,12 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     settings_type: ClassVar[type[SeriesSettings]]
     title: ClassVar[str]
     what: ClassVar[str]
-    """What is measured and how, for whoever has not measured it yet."""
+    """Text before the first measurement: what is measured, and how."""
     measure: ClassVar[str]
-    """On the button: `&Measure leaks`."""
+    """Text of the button: `&Measure leaks`."""
 
     def __init__(self, result: ResultWidget, form: SettingsForm, parent: QWidget | None = None) -> None:
-        """`form` has the fields that a new measurement starts with, among others."""
+        """`form` has the fields of `settings_type`, and others."""
         super().__init__(self.title, parent)
         self._workspace: Workspace | None = None
         self._settings: SeriesSettings | None = None
@@ -95,11 +95,11 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     # -- for the subclass ----------------------------------------------------------------------------------
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
-        """Those that matter here, for the plan."""
+        """Return the settings that matter for this measurement, in words."""
         raise NotImplementedError
 
     def obstacle(self, workspace: Workspace, settings: SeriesSettings) -> str:
-        """Why nothing can be measured on this study, a sentence; empty where it can. Asked in the background."""
+        """Return why the study cannot be measured; empty if it can. Called in a thread."""
         return ""
 
     # -- layout --------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.run_box.blockSignals(False)
         self.run_box.setVisible(bool(self._runs))
         self._show_chosen()
-        self._tell_state(runs[0] if runs else None)
+        self._show_state(runs[0] if runs else None)
         self._plan_new()
 
     def close_view(self) -> None:
@@ -183,7 +183,7 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.start_button.setEnabled(settings is not None and has_images)
         if settings is None or not has_images:
             self._work.ask(None)
-            self.plan.setText("Estimate: after the marked field is mended." if has_images else NO_IMAGES)
+            self.plan.setText("Estimate: correct the marked field first." if has_images else NO_IMAGES)
         else:
             self.plan.setText("Estimating…")
             self._work.ask(lambda: self.obstacle(workspace, settings) or _plan(workspace, settings))
@@ -193,11 +193,11 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.run_box.setCurrentIndex(max(0, self.run_box.findData(run_id)))
 
     def stop(self) -> None:
-        """Wait for what is being estimated."""
+        """Wait for the estimate."""
         self._work.stop()
 
     def _on_plan(self, found: object) -> None:
-        if isinstance(found, _Plan) and self._settings is not None:  # what was asked for before is forgotten
+        if isinstance(found, _Plan) and self._settings is not None:
             self.plan.setText(found.in_words(self.settings_in_words(self._settings)))
         else:
             self.plan.setText(str(found))
@@ -211,14 +211,14 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         if run is not None:
             self.result.show_result(run.result() or {}, phantoms=self._phantoms)
 
-    def _tell_state(self, newest: Run | None) -> None:
-        """What became of a measurement that has no result."""
+    def _show_state(self, newest: Run | None) -> None:
+        """Show why the newest measurement has no result, and offer to resume it."""
         info = newest.info if newest else None
         words = ""
         if info is not None and info.state == "running":
-            words = "A measurement is at work: the bar at the bottom of the window says how far it is."
+            words = "A measurement is running. The bar at the bottom of the window shows its progress."
         elif info is not None and info.state != "finished":
-            words = f"The measurement of {when_in_words(info.created)} did not come to its end"
+            words = f"The measurement of {when_in_words(info.created)} did not finish"
             words += f": {info.error}" if info.error else ". The runs that it finished are kept."
         self._stopped_id = newest.id if newest is not None and newest.can_resume else ""
         self.state.setText(words)

@@ -1,4 +1,4 @@
-"""The Validation tab: cross-validate a system, watch it learn, read what it is worth."""
+"""The Validation tab: cross-validate a system, watch the training, read the results."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,8 +42,8 @@ class ValidationTab(RunTab):
     """Settings and past runs on the left, curves and results in the middle, numbers on the right.
 
     Signals:
-        figures_requested: the id of the run whose table and figures are to be written into a folder.
-        app_requested: the id of the run whose model is to be written into a folder for an app, and the format.
+        figures_requested: the id of the run whose table and figures to export.
+        app_requested: the id of the run whose model to export for an app, and the format.
     """
 
     figures_requested = Signal(str)
@@ -106,7 +106,7 @@ class ValidationTab(RunTab):
         self.leaks_button.clicked.connect(self.show_leaks)
         self.gain_button = QPushButton("What synthetic images are &worth…")
         self.gain_button.setToolTip(
-            "Measure what the generator's images do for the classifier, beside plain augmentation"
+            "Measure how synthetic images change the classifier, compared with plain augmentation"
         )
         self.gain_button.clicked.connect(self.show_gain)
 
@@ -181,20 +181,20 @@ class ValidationTab(RunTab):
         self.start_button.setEnabled(settings is not None and bool(counts))
         self.empty.set_sentence(NO_RUN if counts else NO_IMAGES)
         if settings is None:
-            self.estimate_label.setText("Estimate: after the marked field is mended.")
+            self.estimate_label.setText("Estimate: correct the marked field first.")
             return
         self.recipe_label.setText(f"Recipe: {recipe_in_words(settings.training)}.")
         self.protocol_leaks.show_list("This protocol leaks:", leaks_in_words(settings.system, settings.leaks))
-        self._tell_generators(settings, lacking(counts))
+        self._describe_generators(settings, lacking(counts))
         expected = estimate(settings, self.workspace) if self.workspace and counts else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
 
-    def _tell_generators(self, settings: ValidateSettings, lacks: dict[str, int]) -> None:
+    def _describe_generators(self, settings: ValidateSettings, lacks: dict[str, int]) -> None:
         self.generators_label.setVisible(settings.system == "system2")
         per = "one for all folds" if settings.leaks.generator_sees_test else f"one for each of {settings.folds} folds"
         self.generators_label.setText(
-            f"Trains a generator for {' and '.join(lacks)}, {per}, wherever the study has none that this protocol "
-            f"allows ({settings.generator_preset} preset)."
+            f"Trains a generator for {' and '.join(lacks)}, {per}, unless the study has one that this protocol allows "
+            f"({settings.generator_preset} preset)."
             if lacks
             else "All classes are equally large, so no synthetic images are needed."
         )
@@ -226,14 +226,14 @@ class ValidationTab(RunTab):
         super().load_run(run_id)
         self._look_for_model()
         if self._fold_is_new:
-            self._want_numbers()
+            self._request_numbers()
 
     def draw_event(self, event: Event) -> None:
         if isinstance(event, EpochEnded):
             self.curves.add(event)
         elif isinstance(event, FoldEnded):
             self._fold_is_new = True
-            if len(event.confusion) != len(self.confusion.classes):  # the study has other classes since
+            if len(event.confusion) != len(self.confusion.classes):  # the classes of the study have changed since
                 self.confusion.start([f"class {number}" for number in range(1, len(event.confusion) + 1)])
             self.confusion.put_fold(event.fold, event.confusion)
         elif isinstance(event, Note) and event.level == "warning":
@@ -245,7 +245,7 @@ class ValidationTab(RunTab):
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
         if kind == self.kind and self._fold_is_new:
-            self._want_numbers()
+            self._request_numbers()
         elif kind in self.measurements and isinstance(event, RunStarted):
             self._refresh_measurement()
         elif kind in self.measurements and isinstance(event, Note):  # the next of its runs begins
@@ -257,7 +257,7 @@ class ValidationTab(RunTab):
             self.diagnosis_requested.emit(Path(outcome.result["model"]))
 
     def _is_for_diagnosis(self, exported: Mapping[str, Any]) -> bool:
-        """Not a model that was exported into a folder of the user's, for an app."""
+        """True unless the model was exported for an app, into a folder outside the study."""
         assert self.workspace is not None
         return Path(exported["folder"]).is_relative_to(self.workspace.root)
 
@@ -280,8 +280,8 @@ class ValidationTab(RunTab):
 
     # -- its numbers ---------------------------------------------------------------------------------------
 
-    def _want_numbers(self) -> None:
-        """Compute the numbers of the run again, as soon as this tab is seen."""
+    def _request_numbers(self) -> None:
+        """Compute the numbers of the run again, as soon as this tab is visible."""
         self._numbers_are_due, self._fold_is_new = True, False
         if self.isVisible():
             self._ask_for_numbers()
@@ -314,7 +314,7 @@ class ValidationTab(RunTab):
     # -- the images of a cell ------------------------------------------------------------------------------
 
     def _look_for_model(self) -> None:
-        """Heat maps come from the model that was exported from this run, if there is one."""
+        """Use the model exported from this run for heat maps, if there is one."""
         if self.workspace is not None:
             model = self.workspace.models_dir / f"{self.run.id}.onnx" if self.run is not None else None
             self.strip.use_model(self.workspace, model)
