@@ -1,4 +1,4 @@
-"""The samples of a generator as a film over the epochs, with real images beside them."""
+"""The samples of a generator as a film over the epochs, beside real images."""
 
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,7 @@ def grid_of_real_images(workspace: Workspace, class_name: str) -> QPixmap:
 
 
 class _Picture(QWidget):
-    """One grid of images. Synthetic ones wear a dashed frame and an S."""
+    """One grid of images. Synthetic ones have a dashed frame and an S."""
 
     def __init__(self, caption: str, is_synthetic: bool) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class _Picture(QWidget):
 
 
 class SampleFilm(QWidget):
-    """The grid of samples of each epoch; the slider and Play walk through them, Compare puts real ones beside.
+    """A grid of samples for each epoch. The slider and Play move through the epochs; Compare shows real images beside.
 
-    As long as the newest is shown, newer ones are shown as they come.
+    While the newest grid is shown, a newer one replaces it.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -127,12 +127,12 @@ class SampleFilm(QWidget):
 
     @property
     def epoch(self) -> int | None:
-        """The epoch that is shown."""
+        """The shown epoch; None without samples."""
         epochs = sorted(self._frames)
         return epochs[self.slider.value()] if epochs else None
 
     def clear(self) -> None:
-        """No samples yet."""
+        """Remove all samples."""
         self._frames.clear()
         self.play.setChecked(False)
         self.slider.setRange(0, 0)
@@ -140,7 +140,7 @@ class SampleFilm(QWidget):
         self._show_frame()
 
     def add(self, epoch: int, file: Path) -> None:
-        """Samples of an epoch were drawn into an image file."""
+        """Add the samples of an epoch, an image file."""
         follows = self.slider.value() == self.slider.maximum()
         self._frames[epoch] = file
         self._set_film_enabled(True)
@@ -150,7 +150,7 @@ class SampleFilm(QWidget):
         self._show_frame()
 
     def _set_film_enabled(self, enabled: bool) -> None:
-        """Comparing needs no samples: it can be switched off at any time."""
+        """Enable the controls of the film. Compare stays enabled: it needs no samples."""
         self.play.setEnabled(enabled)
         self.slider.setEnabled(enabled)
 

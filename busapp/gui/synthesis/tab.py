@@ -1,4 +1,4 @@
-"""The Synthesis tab: train a generator on a class, watch it learn, and balance the classes with what it draws."""
+"""The Synthesis tab: train a generator on a class, watch the training, and balance the classes with its images."""
 
 from typing import Final, cast, get_args
 
@@ -35,11 +35,11 @@ from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
 
-NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then grow its rare classes here."
+NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then enlarge its rare classes here."
 NO_RUN: Final = "No generator yet. Choose a class and a preset on the left, then start its training."
 GENERATOR: Final = "#CC79A7"
 DISCRIMINATOR: Final = "#009E73"
-# The chosen card is told by the width of its frame, not by its colour alone.
+# The chosen card has a wider frame, so that colour is not the only mark.
 _CARD: Final = """
     QPushButton { text-align: left; padding: 7px 9px; border: 1px solid palette(mid); border-radius: 4px; }
     QPushButton:checked { padding: 5px 7px; border: 3px solid palette(highlight); background: palette(base); }
@@ -52,7 +52,7 @@ class SynthesisTab(RunTab):
     """Settings and past runs on the left, curves and samples in the middle, scores on the right.
 
     Signals:
-        worth_requested: the user wants to see what synthetic images do for the classifier.
+        worth_requested: the user wants to see what synthetic images are worth to the classifier.
         generator_requested: the id of the run whose generator is to be exported as a file.
     """
 
@@ -119,7 +119,7 @@ class SynthesisTab(RunTab):
         self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
         self.start_button.clicked.connect(self._start)
         self.balance_button = QPushButton("&Draw images to balance…")
-        self.balance_button.setToolTip("Draw for every class what it lacks, from the newest generator that it has")
+        self.balance_button.setToolTip("Draw the images that each class lacks, with its newest generator")
         self.balance_button.clicked.connect(self._balance)
 
         return settings_column(class_label, self.class_box, cards, self.form)
@@ -153,12 +153,12 @@ class SynthesisTab(RunTab):
         else:
             if self.form.values()["count"] == self._suggested_count:
                 self._suggest_count()
-            self._tell_presets()
+            self._describe_presets()
             self._look_at_settings()
 
     @property
     def class_name(self) -> str:
-        """The chosen class; empty without images."""
+        """The chosen class; empty if the study has no images."""
         return self.class_box.currentData() or ""
 
     @property
@@ -167,26 +167,26 @@ class SynthesisTab(RunTab):
         return cast(PresetName, get_args(PresetName)[self.presets.checkedId()])
 
     def _lacks(self) -> dict[str, int]:
-        """By class, how many images it lacks to equal the largest; synthetic ones that it has already count."""
+        """Number of images that each class lacks to equal the largest; its synthetic ones count too."""
         assert self.workspace is not None
         return lacking(self.workspace.catalog.counts(None))
 
     def _choose_basis(self) -> None:
-        """Another class or preset: its numbers, and as many images as the class lacks."""
+        """Put the settings of the chosen class and preset into the form, and suggest the number of images."""
         self.form.set_values({"class_name": self.class_name, "preset": self.preset})
         self.offer_weights()
         self._suggest_count()
-        self._tell_presets()
+        self._describe_presets()
         if self.film.compare.isChecked():
             self._show_real_images(True)
 
     def _suggest_count(self) -> None:
-        """As many images as the class lacks now."""
+        """Suggest the number of images that the class lacks now."""
         if self.workspace is not None:
             self._suggested_count = self._lacks().get(self.class_name, 0)
             self.form.set_values({"count": self._suggested_count})
 
-    def _tell_presets(self) -> None:
+    def _describe_presets(self) -> None:
         counts = self.workspace.catalog.counts() if self.workspace else {}
         for number, preset in enumerate(get_args(PresetName)):
             settings = SynthesizeSettings.model_validate({"class_name": self.class_name, "preset": preset})
@@ -209,7 +209,7 @@ class SynthesisTab(RunTab):
         draws_none = settings is not None and settings.count == 0
         self.start_button.setText("&Start: train only" if draws_none else "&Start: train, then draw")
         if settings is None:
-            self.estimate_label.setText("Estimate: after the marked field is mended.")
+            self.estimate_label.setText("Estimate: correct the marked field first.")
             return
         expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
@@ -242,7 +242,7 @@ class SynthesisTab(RunTab):
 
     def show_instead(self, view: RunView | None) -> None:
         super().show_instead(view)
-        if view is None:  # a review may have been left
+        if view is None:  # the user may come from a review
             self._look_at_images()
 
     # -- the run -------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class SynthesisTab(RunTab):
         self._look_at_images()
 
     def _look_at_images(self) -> None:
-        """Offer what can be done with the run's images, and show how their reviews ended."""
+        """Enable the buttons that apply to the run's images, and show their reviews."""
         if self.workspace is None or self.run is None:
             return
         drawn = self.workspace.catalog.images(kind="synthetic", run=self.run.id, with_excluded=False)
