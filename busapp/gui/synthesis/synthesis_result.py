@@ -127,8 +127,8 @@ class SynthesisResult(QWidget):
     def show_result(self, result: dict[str, Any]) -> None:
         """Show a finished run's result, as in `busapp synthesize --json`."""
         self.state.setText(
-            f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, "
-            f"{result['steps']:,} steps."
+            f"Class {result['class']}, preset {result['preset']}, {many(result['epochs'], 'epoch')}, "
+            f"{many(result['steps'], 'step')}."
         )
         self.bars.show_scores(result)
         self._say(self.score, score_in_words(result))

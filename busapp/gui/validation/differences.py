@@ -103,7 +103,7 @@ class RunDifference:
             found.append(
                 f"{leaking.letter} leaks and {clean.letter} does not: their difference shows what leaks are worth, not "
                 "which system is better."
-                if _alike_but_for_leaks(base, other)
+                if _differ_only_in_leaks(base, other)
                 else f"{leaking.letter} leaks and {clean.letter} does not: part of their difference is what leaks are "
                 "worth."
             )
@@ -125,7 +125,7 @@ class RunDifference:
         return found
 
 
-def _alike_but_for_leaks(base: ComparedRun, other: ComparedRun) -> bool:
+def _differ_only_in_leaks(base: ComparedRun, other: ComparedRun) -> bool:
     return base.training == other.training and all(
         base.result[name] == other.result[name] for name in ("system", "recipe")
     )
