@@ -64,6 +64,16 @@ def when_in_words(created: str) -> str:
     return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def state_in_words(info: RunInfo) -> str:
+    """Why a run has no result; empty if it is finished."""
+    return {
+        "running": "It is running.",
+        "failed": f"It failed: {info.error}",
+        "cancelled": "It was cancelled. Resume it in the list of runs.",
+        "interrupted": "It was interrupted. Resume it in the list of runs.",
+    }.get(info.state, "")
+
+
 def latest_changes(changes: Sequence[str], most: int = 5) -> list[str]:
     """Return changes to the dataset, one line each, the newest last. If there are more than `most`, the first line
     counts the others."""

@@ -1,5 +1,6 @@
 """Numbers in words, for people."""
 
+from collections.abc import Sequence
 from typing import Final
 
 RESEARCH_USE: Final = "Research use only. Not a medical device."
@@ -8,6 +9,17 @@ RESEARCH_USE: Final = "Research use only. Not a medical device."
 def many(count: int, thing: str) -> str:
     """`1 image`, `1,204 images`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def images_in_groups(n_images: int, n_groups: int) -> str:
+    """`1,204 images in 1,100 groups`."""
+    return f"{many(n_images, 'image')} in {many(n_groups, 'group')}"
+
+
+def low_to_high(interval: Sequence[float], scale: float = 100, decimals: int = 1) -> str:
+    """`84.6 to 89.4` from (0.846, 0.894)."""
+    low, high = interval
+    return f"{scale * low:.{decimals}f} to {scale * high:.{decimals}f}"
 
 
 def from_to(fewest: int, most: int) -> str:

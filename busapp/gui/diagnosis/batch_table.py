@@ -1,4 +1,4 @@
-"""Many diagnosed images as a table that fills."""
+"""A table of many diagnosed images; rows appear as the job runs."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ _Index = QModelIndex | QPersistentModelIndex
 class _Chosen(QSortFilterProxyModel):
     wanted = ALL
     cell: tuple[str, str] | None = None
-    """True and most probable class of the counted images that are shown; None: all images."""
+    """True and most probable class of the counted images to show; None: all images."""
 
     def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
         model = self.sourceModel()
@@ -50,7 +50,7 @@ class _Chosen(QSortFilterProxyModel):
 
 
 def _counted_cell(entry: dict[str, Any]) -> tuple[str, str] | None:
-    """Where an image counts in the confusion matrix; None where it does not."""
+    """True and most probable class of an image; None if the confusion matrix does not count it."""
     probabilities = entry["probabilities"]
     if not probabilities or "not_counted" in entry or not entry.get("true"):
         return None
@@ -58,11 +58,11 @@ def _counted_cell(entry: dict[str, Any]) -> tuple[str, str] | None:
 
 
 class BatchTable(QWidget):
-    """One row per image. Headings sort, the box filters, Enter or a double-click opens one.
+    """One row per image. A click on a heading sorts, the box filters, Enter or a double-click opens an image.
 
     Signals:
         opened: the file (`Path`) of a row.
-        labels_chosen: a CSV table or a folder (`Path`) that says what the images are.
+        labels_chosen: a CSV table or a folder (`Path`) with the labels of the images.
         report_clicked: "Save report".
         problem: a sentence: the table could not be written.
     """
@@ -97,8 +97,8 @@ class BatchTable(QWidget):
         self.count.setProperty("role", "muted")
         self.labels_button = QPushButton("&Labels…")
         self.labels_button.setToolTip(
-            "Choose a CSV table with the columns file and class: the images are diagnosed again, and the model is "
-            "measured on them. Folders called after the classes need no table."
+            "Choose a CSV table with the columns file and class. The images are diagnosed again, and the model is "
+            "measured on them. Images in folders named after the classes need no table."
         )
         self.labels_button.clicked.connect(self._ask_for_labels)
         self.csv_button = QPushButton("Save &CSV…")
@@ -135,12 +135,12 @@ class BatchTable(QWidget):
         self.clear()
 
     def show_model(self, name: str) -> None:
-        """Name the model that gave the answers."""
+        """Show the name of the model that gave the answers."""
         self._used = name
-        self._tell_count()
+        self._show_count()
 
     def clear(self) -> None:
-        """No image yet."""
+        """Remove all images."""
         self._classes, self._used = [], ""
         self._model.clear()
         self._model.setHorizontalHeaderLabels(["Image", "Answer", "Remarks"])
@@ -149,10 +149,10 @@ class BatchTable(QWidget):
         self._side.hide()
         self.filter.clear()
         self.filter.addItems([ALL, ABSTAINED])
-        self._tell_count()
+        self._show_count()
 
     def add(self, entry: dict[str, Any]) -> None:
-        """One image, by the contract of `busapp diagnose --json`; unreadable ones have no probabilities."""
+        """Add an image, as in `busapp diagnose --json`; unreadable ones have no probabilities."""
         if not self._classes and entry["probabilities"]:
             self._set_classes(list(entry["probabilities"]))
         path = Path(entry["file"])
@@ -174,25 +174,25 @@ class BatchTable(QWidget):
         remarks = " ".join([*entry["reasons"], entry.get("not_counted", "")]).strip()
         cells.append(_item(remarks, remarks))
         self._model.appendRow(cells)
-        self._tell_count()
+        self._show_count()
 
     def show_external(self, external: dict[str, Any] | None) -> None:
-        """What the model is worth on these images, beside them; None: they have no labels."""
+        """Show the external validation beside the images; None: they have no labels."""
         self._side.setVisible(external is not None)
         if external is not None:
             self.external.show_result(external)
 
     def entries(self) -> list[dict[str, Any]]:
-        """What is shown now, in its order."""
+        """The images that are shown now, in the order shown."""
         return [self._proxy.index(row, 0).data(_ENTRY) for row in range(self._proxy.rowCount())]
 
     def all_entries(self) -> list[dict[str, Any]]:
-        """Every image, shown or not, in the order of the job."""
+        """All images, shown or not, in the order of the job."""
         return [self._model.index(row, 0).data(_ENTRY) for row in range(self._model.rowCount())]
 
     @property
     def total(self) -> int:
-        """Rows in all, shown or not."""
+        """Number of all rows, shown or not."""
         return self._model.rowCount()
 
     def _set_classes(self, classes: list[str]) -> None:
@@ -211,15 +211,15 @@ class BatchTable(QWidget):
         self._proxy.beginFilterChange()
         self._proxy.wanted = wanted or ALL
         self._proxy.endFilterChange()
-        self._tell_count()
+        self._show_count()
 
     def _show_cell(self, cell: tuple[str, str] | None) -> None:
         self._proxy.beginFilterChange()
         self._proxy.cell = cell
         self._proxy.endFilterChange()
-        self._tell_count()
+        self._show_count()
 
-    def _tell_count(self) -> None:
+    def _show_count(self) -> None:
         shown = self._proxy.rowCount()
         total = many(self.total, "image")
         count = total if shown == self.total else f"{shown:,} of {total}"

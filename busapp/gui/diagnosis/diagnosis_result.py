@@ -1,4 +1,4 @@
-"""What a model says about one image, and who is speaking: the model's card in three lines."""
+"""A model's answer for one image, and the model's card in three lines."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -8,7 +8,7 @@ from busapp.engine.models.abstention import in_words, reasons_to_abstain
 from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.diagnosis.probability_bars import ProbabilityBars
-from busapp.gui.diagnosis.similar_images import Found, SimilarDialog, SimilarImages
+from busapp.gui.diagnosis.similar_images import SimilarDialog, SimilarImages, SimilarInStudy
 from busapp.gui.theme import SPACE, class_colour, colours, theme
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 
@@ -17,7 +17,7 @@ class DiagnosisResult(QWidget):
     """The right panel of the Diagnosis tab.
 
     Signals:
-        evidence_changed: the class whose heat map is wanted.
+        evidence_changed: the class to show the heat map of.
         report_clicked: "Save report".
         model_details_requested: "More about the model".
     """
@@ -40,7 +40,7 @@ class DiagnosisResult(QWidget):
         self.evidence = QComboBox()
         self.evidence.setAccessibleName("Class that the heat map is for")
         self.evidence.currentTextChanged.connect(self._choose_evidence)
-        evidence_label = QLabel("Heat map of what speaks &for")
+        evidence_label = QLabel("Heat map of the evidence &for")
         evidence_label.setBuddy(self.evidence)
         self.report_button = QPushButton("Save &report…")
         self.report_button.clicked.connect(self.report_clicked)
@@ -77,16 +77,16 @@ class DiagnosisResult(QWidget):
         layout.addStretch()
 
     def _colour_link(self) -> None:
-        # Qt gives a link the colour that the palette had when its words were set.
+        # Qt colours a link when its text is set, so it must be set again for another theme.
         self.more.setText(f'<a href="model" style="color: {colours().accent}">More about the model…</a>')
 
     def open_study(self, workspace: Workspace) -> None:
-        """Similar images are looked up in another study."""
+        """Look similar images up in another study."""
         self._workspace = workspace
         self.similar.open_study(workspace)
 
     def show_diagnosis(self, diagnosis: Diagnosis, model: Model, name: str) -> None:
-        """Class and probabilities, or why there is no class, and the model's card; `name` says what was diagnosed."""
+        """Show class and probabilities, or why there is no class, and the model's card. `name` is the image's."""
         self._classes = model.classes
         self.file.setText(name)
         self.file.setToolTip(diagnosis.file)
@@ -99,7 +99,7 @@ class DiagnosisResult(QWidget):
         self.evidence.setCurrentText(diagnosis.predicted)
         self.evidence.blockSignals(False)
         self.card.setText("\n".join(model.card()))
-        self.cautions.show_list("Know this:", model.cautions)
+        self.cautions.show_list("Please note:", model.cautions)
 
     def _show_answer(self, diagnosis: Diagnosis, model: Model) -> None:
         colour, time = "", f"Calibrated probabilities, {diagnosis.milliseconds:.0f} ms"
@@ -112,7 +112,7 @@ class DiagnosisResult(QWidget):
             reasons = _why_undecided(diagnosis, model)
         else:
             answer = "No answer"
-            time = "What the model would say if the image were of its kind. Do not rely on it."
+            time = "The model's answer if the image were like its training images. Do not rely on it."
         self.answer.setText(answer)
         self.answer.setStyleSheet(colour)
         self.answer.setAccessibleName(f"Answer: {answer.removeprefix('● ')}")
@@ -120,9 +120,9 @@ class DiagnosisResult(QWidget):
         self.reasons.setVisible(diagnosis.abstained)
         self.time.setText(time)
 
-    def _show_large(self, found: Found) -> None:
-        if self._workspace is not None and found.record is not None:
-            SimilarDialog(self._workspace, found, self._classes, self).show()
+    def _show_large(self, similar: SimilarInStudy) -> None:
+        if self._workspace is not None and similar.record is not None:
+            SimilarDialog(self._workspace, similar, self._classes, self).show()
 
     def _choose_evidence(self, class_name: str) -> None:
         if class_name:

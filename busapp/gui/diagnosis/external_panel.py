@@ -1,4 +1,4 @@
-"""A model measured on images with labels: the numbers beside the table of a batch."""
+"""External validation: a model measured on images with labels, beside the table of the images."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ MATRIX_HEIGHT = 190
 
 
 class ExternalPanel(QWidget):
-    """Accuracy with its interval, what was counted and what was not, the confusion matrix and the measures.
+    """Accuracy with its interval, the images counted and not counted, the confusion matrix and the measures.
 
     Signals:
         cell_chosen: the names of the (true, predicted) classes of a cell of the matrix.
-        all_wanted: every image again, after a cell.
+        all_wanted: the user wants to see all images again, after those of a cell.
     """
 
     cell_chosen = Signal(str, str)
@@ -56,7 +56,7 @@ class ExternalPanel(QWidget):
         layout.addStretch()
 
     def show_result(self, external: dict[str, Any]) -> None:
-        """`external` as in the result of a diagnosis with labels (`ExternalValidation.result`)."""
+        """Show the `external` part of the result of a diagnosis with labels (`ExternalValidation.result`)."""
         measured = external["measured"]
         self._classes = list(external["classes"])
         self.all_button.setEnabled(False)
@@ -68,7 +68,7 @@ class ExternalPanel(QWidget):
         if measured is None:
             self.accuracy.setText("Too few images")
             self.circumstances.setText(
-                f"{counted} can be counted. To measure the model, open images of two classes or more with their labels."
+                f"{counted} can be counted. To measure the model, open labelled images of at least two classes."
             )
             return
         self.accuracy.setText(per_cent(measured["accuracy"], measured["accuracy_ci95"]))

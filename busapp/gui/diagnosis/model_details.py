@@ -1,4 +1,4 @@
-"""One model: its card, what to know before it is used, all that it says of itself, and its hash."""
+"""One model: its card, its cautions, all facts in its file, and its hash."""
 
 from html import escape
 
@@ -24,7 +24,7 @@ from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
 class ModelDetails(QWidget):
-    """Empty until a model is shown."""
+    """Shows nothing until `show_model` is called."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,13 +73,13 @@ class ModelDetails(QWidget):
         self.show_model(None)
 
     def show_model(self, found: Inspection | Unusable | None) -> None:
-        """Show a model, why it cannot be used, or nothing."""
+        """Show a model, the reason why it cannot be used, or nothing (None)."""
         usable = found if isinstance(found, Inspection) else None
         self.heading.setText(found.file.label if found else "")
         self.problem.setText(found.error if isinstance(found, Unusable) else "")
         self.problem.setVisible(isinstance(found, Unusable))
         self.card.setText("\n".join(usable.card) if usable else "")
-        self.cautions.show_list("Know this:", usable.cautions if usable else ())
+        self.cautions.show_list("Please note:", usable.cautions if usable else ())
         self.sha256.setText(usable.sha256 if usable else "")
         self.sha256.setCursorPosition(0)
         for widget in (self.card, self.tabs, self._hash_row):
@@ -87,7 +87,7 @@ class ModelDetails(QWidget):
         self.facts.clear()
         for section in usable.sections if usable else ():
             self._add(section)
-        # What somebody outside wrote is not shown as a text that could look like the program's own.
+        # A card from outside could look like a text of the program, so only cards that ship with it are shown.
         card = written_card(usable.file) if usable and usable.file.origin == "ships with busapp" else ""
         self.written.setMarkdown(card)
         self.tabs.setTabVisible(1, bool(card))

@@ -1,4 +1,4 @@
-"""The models that there are: looked at, chosen, brought in, given out, retired and brought back."""
+"""The list of all models: choose, import, export, retire or restore one."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,6 +27,7 @@ from busapp.engine.models.inspection import Inspection, Unusable, examine, expor
 from busapp.engine.models.library import SUFFIX, Imported, ModelFile, import_model, restore, retire
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
+from busapp.engine.utils.words import images_in_groups
 from busapp.errors import UserError
 from busapp.gui.diagnosis.model_details import ModelDetails
 from busapp.gui.theme import SPACE, colours
@@ -41,7 +42,7 @@ _NONE: Final = (
     "No model yet. Cross-validate a system in the Validation tab and choose “Use for diagnosis” there, "
     "or drop a model file here."
 )
-_LOOKING: Final = "Looking at the models…"
+_READING: Final = "Reading the models…"
 _FOUND: Final = Qt.ItemDataRole.UserRole
 _FILES: Final = f"Models (*{SUFFIX})"
 
@@ -49,17 +50,17 @@ Entry = Inspection | Unusable
 
 
 def model_files(data: QMimeData) -> list[Path]:
-    """The model files among what is dragged or pasted."""
+    """Return the model files among dragged or pasted data."""
     files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     return [file for file in files if file.suffix.lower() == SUFFIX]
 
 
 class ModelsDialog(QDialog):
-    """Models on the left, the chosen one on the right. Files are opened, copied and moved off the window's thread.
+    """Models on the left, the selected one on the right. Threads open, copy and move the files.
 
     Signals:
         used: the file (`Path`) of the model to diagnose with; the dialog closes.
-        changed: a model came, was retired or was brought back.
+        changed: a model was imported, retired or restored.
     """
 
     used = Signal(object)
@@ -87,7 +88,7 @@ class ModelsDialog(QDialog):
         self.strip = MessageStrip()
         self.details = ModelDetails()
         self.tree = self._make_tree()
-        self.empty = EmptyState(_LOOKING)
+        self.empty = EmptyState(_READING)
         self._lay_out()
         self.resize(1060, 620)
         self._offer()
@@ -130,8 +131,8 @@ class ModelsDialog(QDialog):
         self.restore_button = self._button("&Bring back", self._restore)
         self.use_button = self._button("&Use (Enter)", self._use)
         self.close_button = self._button("Close (Esc)", self.reject)
-        self.import_button.setToolTip("Copy a model file into this study. It is tried out first.")
-        self.export_button.setToolTip("Copy the model for others, with its card beside it")
+        self.import_button.setToolTip("Copy a model file into this study. It is tested first.")
+        self.export_button.setToolTip("Write a copy of the model and its card, to give to others")
         self.use_button.setToolTip("Diagnose with this model")
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)
@@ -163,7 +164,7 @@ class ModelsDialog(QDialog):
     # -- content -------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Look at the models again; the selection stays on its model."""
+        """Read the models again; the selection stays on its model."""
         self._look.ask_long(partial(_look_at_all, self._workspace))
 
     def _fill(self, entries: list[Entry]) -> None:
@@ -197,12 +198,14 @@ class ModelsDialog(QDialog):
         self.retire_button.setVisible(not retired)
         self.retire_button.setEnabled(found is not None and not ships and not busy)
         self.retire_button.setToolTip(
-            "A model that ships with busapp cannot be retired" if ships else "Offer it no longer; its file is kept"
+            "A model that ships with busapp cannot be retired"
+            if ships
+            else "It can no longer be chosen; its file is kept"
         )
         self.restore_button.setVisible(retired)
         self.restore_button.setEnabled(not busy)
 
-    # -- what can be done with them ------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------
 
     def _do(self, work: Callable[[], object], then: Callable[[object], None]) -> None:
         self._then = then
@@ -234,7 +237,7 @@ class ModelsDialog(QDialog):
             self.import_files([Path(name) for name in names])
 
     def import_files(self, files: Sequence[Path]) -> None:
-        """Copy model files into the study; what each came to is told."""
+        """Copy model files into the study, and show the outcome for each."""
         if self.import_button.isEnabled():
             workspace = self._workspace
             self._do(lambda: _import_all(workspace, files), self._on_imported)
@@ -263,7 +266,7 @@ class ModelsDialog(QDialog):
     def _on_exported(self, found: object) -> None:
         assert isinstance(found, tuple)
         copy, card = found
-        self.strip.add(f"The model is in {copy}, its card in {card.name} beside it.", level="info")
+        self.strip.add(f"The model is in {copy}. Its card is beside it: {card.name}.", level="info")
 
     def _retire(self) -> None:
         found = self.current()
@@ -273,7 +276,7 @@ class ModelsDialog(QDialog):
     def _on_retired(self, found: object) -> None:
         assert isinstance(found, ModelFile)
         self.strip.add(
-            f"“{found.name}” is retired: it is offered no longer, and its file is kept.",
+            f"“{found.name}” is retired. It can no longer be chosen; its file is kept.",
             level="info",
             action="Undo",
             on_action=partial(self._bring_back, found),
@@ -291,7 +294,7 @@ class ModelsDialog(QDialog):
 
     def _on_restored(self, found: object) -> None:
         assert isinstance(found, ModelFile)
-        self.strip.remove_infos()  # an undo that was offered is done
+        self.strip.remove_infos()  # the offer to undo is obsolete
         self.strip.add(f"“{found.name}” is in use again.", level="info")
         self._wanted = found.path
         self._was_changed()
@@ -311,7 +314,7 @@ class ModelsDialog(QDialog):
         event.acceptProposedAction()
 
     def done(self, result: int) -> None:
-        """Close; the model that is being opened or copied is waited for."""
+        """Close, after the model that is being opened or copied is finished."""
         self.hide()
         self._look.stop()
         self._work.stop()
@@ -341,7 +344,7 @@ def _item(found: Entry) -> QTreeWidgetItem:
         about = found.description.provenance
         interval = list(about.accuracy_ci95) if about.accuracy_ci95 else None
         accuracy = per_cent(about.accuracy, interval).replace(" to ", "–")
-        of = f"Protocol {escape(about.protocol)}, {about.n_images:,} images in {about.n_groups:,} groups."
+        of = f"Protocol {escape(about.protocol)}, {images_in_groups(about.n_images, about.n_groups)}."
         is_leaky = leaks(about.model_dump())
         item.setText(2, f"⚠ {accuracy}" if is_leaky else accuracy)
         item.setToolTip(2, f"<p>{of}{' This accuracy leaks.' if is_leaky else ''}</p>")
@@ -355,5 +358,5 @@ def _item(found: Entry) -> QTreeWidgetItem:
 def _when(created: str) -> str:
     try:
         return when_in_words(created)
-    except ValueError:  # a foreign model may say anything
+    except ValueError:  # a model from elsewhere may contain any text
         return created[:16]

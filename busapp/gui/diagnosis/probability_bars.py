@@ -1,4 +1,4 @@
-"""One bar per class: its word, its colour and its probability."""
+"""One bar per class, with its name, its colour and its probability."""
 
 from collections.abc import Mapping
 
@@ -22,14 +22,14 @@ class ProbabilityBars(QWidget):
         theme.changed.connect(self.update)
 
     def show_probabilities(self, probabilities: Mapping[str, float]) -> None:
-        """`probabilities` by class, each in [0, 1]."""
+        """Show `probabilities` by class, each in [0, 1]."""
         self._probabilities = dict(probabilities)
         self.setAccessibleDescription(", ".join(f"{name} {words}" for name, words in self.values().items()))
         self.updateGeometry()
         self.update()
 
     def values(self) -> dict[str, str]:
-        """What is written beside each bar, by class."""
+        """The text beside each bar, by class."""
         return {name: f"{100 * probability:.1f} %" for name, probability in self._probabilities.items()}
 
     def _row_height(self) -> int:

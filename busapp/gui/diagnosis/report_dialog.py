@@ -1,4 +1,4 @@
-"""Before pages are written: how they will look, who signs them, and as what they are saved."""
+"""The dialog before a report is written: preview, names, and the files to write."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
 
 PAUSE = 400
-"""Milliseconds without a key before the page is drawn anew."""
+"""Milliseconds without a key press before the page is drawn again."""
 
 Preview = Callable[[str, str], bytes]
-"""Reader and patient to the first page as a PNG; called in a thread."""
+"""Returns the first page as PNG bytes, for a reader and a patient; called in a thread."""
 
 
 @dataclass(frozen=True)
 class ReportChoice:
-    """What the user wants: names on the pages, the file of the PDF and the folder of the DICOM files."""
+    """The user's choice: names on the pages, the PDF file and the folder for DICOM files (None: not wanted)."""
 
     reader: str
     patient: str
@@ -45,7 +45,7 @@ class ReportChoice:
 
 
 class _Page(QLabel):
-    """A page, as large as there is room."""
+    """A page, scaled to the available room."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Drawing the page…", parent)
@@ -71,7 +71,7 @@ class _Page(QLabel):
 
 
 class ReportDialog(QDialog):
-    """Asks for the names and the places. `choice()` has them once it was accepted."""
+    """Asks for the names and the files. `choice()` returns them after the dialog is accepted."""
 
     def __init__(self, pages: int, preview: Preview, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,15 +82,15 @@ class ReportDialog(QDialog):
         self.reader = QLineEdit(user_settings.reader())
         self.reader.setPlaceholderText("Your name")
         self.patient = QLineEdit()
-        self.patient.setPlaceholderText("Left empty: nobody is named" if pages == 1 else "Only for one image at a time")
+        self.patient.setPlaceholderText("Leave empty to name nobody" if pages == 1 else "Only for one image at a time")
         self.patient.setEnabled(pages == 1)  # one name on the pages of many images would be wrong on most
         hint = words_label("muted")
-        hint.setText("The patient is written onto the pages and into the DICOM files alone, and kept nowhere else.")
+        hint.setText("The patient is named on the pages and in the DICOM files only. The name is stored nowhere else.")
         self.pdf = QCheckBox("&PDF")
         self.pdf.setChecked(True)
         self.dicom = QCheckBox("&DICOM, for the picture archive (PACS)")
         self.dicom.setToolTip(
-            "A Secondary Capture of each page. Of a DICOM image it belongs to the same patient and study."
+            "A Secondary Capture of each page. The page of a DICOM image belongs to the same patient and study."
         )
         self.count = words_label()
         self.count.setText(f"{many(pages, 'page')}, one for each image.")
@@ -125,15 +125,15 @@ class ReportDialog(QDialog):
         for field in (self.reader, self.patient):
             field.textChanged.connect(lambda _text: self._pause.start())
         for box in (self.pdf, self.dicom):
-            box.toggled.connect(self._tell_able)
+            box.toggled.connect(self._enable_save)
         self._draw()
 
     def choice(self) -> ReportChoice | None:
-        """What was chosen; None until it was."""
+        """Return the user's choice; None before the dialog is accepted."""
         return self._choice
 
     def done(self, result: int) -> None:
-        """Close; the page that is being drawn is finished first."""
+        """Close, after the page that is being drawn is finished."""
         self._work.stop()
         super().done(result)
 
@@ -141,7 +141,7 @@ class ReportDialog(QDialog):
         preview, reader, patient = self._preview, self.reader.text().strip(), self.patient.text().strip()
         self._work.ask(lambda: preview(reader, patient))
 
-    def _tell_able(self) -> None:
+    def _enable_save(self) -> None:
         self.save_button.setEnabled(self.pdf.isChecked() or self.dicom.isChecked())
 
     def _ask_where(self) -> None:

@@ -1,4 +1,4 @@
-"""What the report of diagnosed images needs of the window: its first page before it is written, and names."""
+"""Previews and file names for the report of diagnosed images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,12 @@ from busapp.gui.diagnosis.single_diagnosis import Answered, Pasted
 
 
 def writes_pages(run: Run) -> bool:
-    """Whether a run wrote the report of images that were diagnosed before."""
+    """True if a run wrote a report of images that were diagnosed before."""
     return any(run.info.settings.get(name) is not None for name in ("pdf", "dicom"))
 
 
 def preview_of(shown: Answered, reader: str, patient: str) -> bytes:
-    """The page of the image that is shown, as PNG."""
+    """Return the page of the shown image, as PNG bytes."""
     from busapp.engine.diagnosis.pages import page_png  # matplotlib
 
     said = replace(shown.diagnosis, file=shown.name)
@@ -24,7 +24,7 @@ def preview_of(shown: Answered, reader: str, patient: str) -> bytes:
 
 
 def preview_of_file(model_file: Path, file: Path, reader: str, patient: str) -> bytes:
-    """The page of a file, as PNG."""
+    """Return the page of a file, as PNG bytes."""
     from busapp.engine.diagnosis.pages import page_png  # matplotlib
 
     model, picture = Model.load(model_file), open_picture(file)
@@ -33,10 +33,11 @@ def preview_of_file(model_file: Path, file: Path, reader: str, patient: str) -> 
 
 
 def stem_of_report(shown: Answered) -> str:
-    """What a picture that is no file of its own is called in its report: without the name of its file, which archives
-    may have called after the patient."""
-    if isinstance(shown.question.source, Pasted):
+    """Return the file stem for an image that is not a file by itself (pasted, a frame or a crop).
+
+    The name of its file is not part of it, because archives may name files after the patient."""
+    if isinstance(shown.request.source, Pasted):
         stem = "pasted"
     else:
         stem = "image" if shown.picture.frames == 1 else f"frame-{shown.frame}-of-{shown.picture.frames}"
-    return stem if shown.question.crop is None else f"{stem}-cropped"
+    return stem if shown.request.crop is None else f"{stem}-cropped"

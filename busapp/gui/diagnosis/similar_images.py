@@ -1,4 +1,4 @@
-"""The images that a model learned from and that are most like the one at hand."""
+"""The training images of a model that are most similar to the diagnosed image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,23 +33,23 @@ _GAP: Final = 4
 
 
 @dataclass(frozen=True)
-class Found:
-    """A similar image as the study has it: without a record where it has not, with a null picture where it cannot be
-    read."""
+class SimilarInStudy:
+    """A similar image, looked up in the study. `record` is None if the study does not have it; the picture `small` is
+    null if it cannot be read."""
 
-    similar: SimilarImage
+    image: SimilarImage
     record: ImageRecord | None
     small: QImage
 
     def in_words(self) -> str:
-        """Its class, where it is from, and how far it is."""
+        """Its class, its file and its distance, one line each."""
         place = self.record.file if self.record else f"This image is {ABSENT}"
-        distance = f"distance {self.similar.distance:.2f} (1 is usual between the images that the model learned from)"
-        return f"{self.similar.class_name}\n{place}\n{distance}"
+        distance = f"distance {self.image.distance:.2f} (1 is usual between two of the model's training images)"
+        return f"{self.image.class_name}\n{place}\n{distance}"
 
 
-def find(workspace: Workspace, similar: Sequence[SimilarImage]) -> list[Found]:
-    """Look the images up in the study, by their content now or as it was imported; reads small pictures."""
+def find_in_study(workspace: Workspace, similar: Sequence[SimilarImage]) -> list[SimilarInStudy]:
+    """Look images up in the study by their hash, now or as imported, and read their small pictures."""
     wanted = {image.sha256 for image in similar}
     records: dict[str, ImageRecord] = {}
     for record in workspace.catalog.images():
@@ -59,21 +59,21 @@ def find(workspace: Workspace, similar: Sequence[SimilarImage]) -> list[Found]:
     found = []
     for image in similar:
         known = records.get(image.sha256)
-        found.append(Found(image, known, thumbnail(workspace, known) if known else QImage()))
+        found.append(SimilarInStudy(image, known, thumbnail(workspace, known) if known else QImage()))
     return found
 
 
 class SimilarTile(QAbstractButton):
     """A small picture with its class, by word and colour."""
 
-    def __init__(self, found: Found, classes: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(self, similar: SimilarInStudy, classes: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.found = found
-        self._colour = class_colour(found.similar.class_name, classes)
-        self.setToolTip(found.in_words())
-        self.setAccessibleName(found.in_words().replace("\n", ", "))
-        self.setText(found.similar.class_name)
-        if found.record is not None:
+        self.similar = similar
+        self._colour = class_colour(similar.image.class_name, classes)
+        self.setToolTip(similar.in_words())
+        self.setAccessibleName(similar.in_words().replace("\n", ", "))
+        self.setText(similar.image.class_name)
+        if similar.record is not None:
             self.setCursor(Qt.CursorShape.PointingHandCursor)
         else:
             self.setEnabled(False)
@@ -93,15 +93,15 @@ class SimilarTile(QAbstractButton):
         side = SimilarImages.SIDE
         square = QRect(0, 0, side, side)
         painter.fillRect(square, QColor(colours().base))
-        if self.found.small.isNull():
+        if self.similar.small.isNull():
             painter.setPen(QColor(colours().muted))
-            words = ABSENT if self.found.record is None else "cannot be read"
+            words = ABSENT if self.similar.record is None else "cannot be read"
             painter.drawText(square, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), words)
         else:
-            size = self.found.small.size().scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            size = self.similar.small.size().scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio)
             place = QRect(QPoint(0, 0), size)
             place.moveCenter(square.center())
-            painter.drawImage(place, self.found.small)
+            painter.drawImage(place, self.similar.small)
         is_lit = self.hasFocus() or self.underMouse()
         painter.setPen(QColor(colours().accent if is_lit and self.isEnabled() else colours().border))
         painter.drawRect(square.adjusted(0, 0, -1, -1))
@@ -118,15 +118,15 @@ class SimilarTile(QAbstractButton):
 
 
 class SimilarImages(QWidget):
-    """Rows of tiles, the most similar first; looked up off the window's thread. Hidden where the model does not know
-    its images.
+    """Rows of tiles, the most similar first. A thread looks the images up. Hidden if the model does not list its
+    training images.
 
     Signals:
-        chosen: the `Found` that is to be seen large.
+        chosen: the `SimilarInStudy` to show large.
     """
 
     SIDE: ClassVar[int] = 88
-    """Pixels of a tile's picture: room for a class's name beneath it."""
+    """Pixels of a tile's picture; wide enough for a class's name below it."""
     COLUMNS: ClassVar[int] = 3
     chosen = Signal(object)
 
@@ -137,7 +137,7 @@ class SimilarImages(QWidget):
         self.tiles: list[SimilarTile] = []
         self._background = Background(self)
         self._background.made.connect(self._show)
-        heading = QLabel("Most similar images that it learned from")
+        heading = QLabel("Most similar training images")
         heading.setProperty("role", "heading")
         heading.setWordWrap(True)
         self._grid = QGridLayout()
@@ -156,41 +156,41 @@ class SimilarImages(QWidget):
         self._workspace = workspace
 
     def stop(self) -> None:
-        """Wait for what is being looked up, and forget it."""
+        """Wait for the running look-up, and discard its result."""
         self._background.stop()
 
     def show_similar(self, similar: Sequence[SimilarImage], classes: Sequence[str]) -> None:
-        """Look these up and show them."""
+        """Look up these images and show them."""
         self._classes = classes
         self.setVisible(bool(similar))
         workspace = self._workspace
-        self._background.ask((lambda: find(workspace, similar)) if workspace is not None and similar else None)
+        self._background.ask((lambda: find_in_study(workspace, similar)) if workspace is not None and similar else None)
 
-    def _show(self, found: list[Found]) -> None:
+    def _show(self, found: list[SimilarInStudy]) -> None:
         for tile in self.tiles:
             self._grid.removeWidget(tile)
             tile.deleteLater()
-        self.tiles = [SimilarTile(one, self._classes) for one in found]
+        self.tiles = [SimilarTile(similar, self._classes) for similar in found]
         for at, tile in enumerate(self.tiles):
-            tile.clicked.connect(lambda _checked=False, tile=tile: self.chosen.emit(tile.found))
+            tile.clicked.connect(lambda _checked=False, tile=tile: self.chosen.emit(tile.similar))
             self._grid.addWidget(tile, *divmod(at, self.COLUMNS))
 
 
 class SimilarDialog(QDialog):
-    """One of the similar images, large, beside the window: it stays while the work goes on. Esc or Space closes it."""
+    """One of the similar images, large. It does not block the window. Esc or Space closes it."""
 
-    def __init__(self, workspace: Workspace, found: Found, classes: Sequence[str], parent: QWidget) -> None:
+    def __init__(self, workspace: Workspace, similar: SimilarInStudy, classes: Sequence[str], parent: QWidget) -> None:
         super().__init__(parent)
-        assert found.record is not None
-        record, similar = found.record, found.similar
+        assert similar.record is not None
+        record, image = similar.record, similar.image
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Similar image: {similar.class_name}")
+        self.setWindowTitle(f"Similar image: {image.class_name}")
         self.canvas = ImageCanvas()
         self.canvas.is_synthetic = record.kind == "synthetic"
-        self.canvas.show_picture(found.small)  # until the whole one is read
-        self.answer = QLabel(f"● {similar.class_name}")
-        self.answer.setStyleSheet(f"color: {class_colour(similar.class_name, classes).name()}; font-weight: 600;")
-        self.words = QLabel(f"{record.file} · distance {similar.distance:.2f}")
+        self.canvas.show_picture(similar.small)  # until the full image is read
+        self.answer = QLabel(f"● {image.class_name}")
+        self.answer.setStyleSheet(f"color: {class_colour(image.class_name, classes).name()}; font-weight: 600;")
+        self.words = QLabel(f"{record.file} · distance {image.distance:.2f}")
         self.words.setProperty("role", "muted")
         close = QPushButton("Close (Esc)")
         close.setAutoDefault(False)
@@ -229,4 +229,4 @@ def _whole(workspace: Workspace, record: ImageRecord) -> QImage:
     try:
         return to_qimage(read_image(workspace.image_path(record)))
     except UserError as error:
-        raise type(error)(error.what) from error  # where the study keeps it tells nobody anything
+        raise type(error)(error.what) from error  # the path inside the study would not help the user

@@ -1,4 +1,4 @@
-"""One image, its heat map and what the model says of it; asked anew for another frame, crop or model."""
+"""One image, its heat map and the model's answer; diagnosed again for another frame, crop or model."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,9 +32,9 @@ class Pasted:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One image to be diagnosed with one model. `frame` counts from 1, None is the middle one of a loop; `crop` is in
-    the pixels of the whole frame."""
+class DiagnosisRequest:
+    """One image to diagnose with one model. `frame` counts from 1; None is the middle frame of a loop. `crop` is in the
+    pixels of the whole frame; None: no crop."""
 
     model: Path
     source: Path | Pasted
@@ -44,10 +44,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """`image` is what the model saw: frame `frame` of `picture`, cropped where the question says so; `drawn` is that
-    for the screen."""
+    """The answer to a request. `image` is the model's input: frame `frame` of `picture`, cropped as requested. `drawn`
+    is the same image for the screen."""
 
-    question: Question
+    request: DiagnosisRequest
     model: Model
     picture: Picture
     frame: int
@@ -57,17 +57,17 @@ class Answered(Event):
 
     @property
     def is_the_file(self) -> bool:
-        """Whether the file by itself would be diagnosed alike."""
-        asked = self.question
-        return isinstance(asked.source, Path) and asked.crop is None and self.frame == self.picture.middle
+        """True if diagnosing the file alone gives the same answer: no crop, and the middle frame."""
+        request = self.request
+        return isinstance(request.source, Path) and request.crop is None and self.frame == self.picture.middle
 
     @property
     def name(self) -> str:
-        """What was diagnosed, in words."""
-        parts = [_name(self.question.source)]
+        """Name of the diagnosed image, with its frame and crop."""
+        parts = [_name(self.request.source)]
         if self.picture.frames > 1:
             parts.append(f"frame {self.frame} of {self.picture.frames}")
-        if self.question.crop is not None:
+        if self.request.crop is not None:
             parts.append("cropped")
         return ", ".join(parts)
 
@@ -76,28 +76,28 @@ def _name(source: Path | Pasted) -> str:
     return PASTED if isinstance(source, Pasted) else source.name
 
 
-def _answer(question: Question, model: Model | None, picture: Picture | None) -> Job:
-    """Job of a single image; `model` and `picture` are what was opened for the question before."""
-    model = model or Model.load(question.model)
-    source, name = question.source, _name(question.source)
+def _answer(request: DiagnosisRequest, model: Model | None, picture: Picture | None) -> Job:
+    """Diagnose a single image, as a job. `model` and `picture` may be open already from the request before."""
+    model = model or Model.load(request.model)
+    source, name = request.source, _name(request.source)
     if picture is None:
         picture = open_picture(source.content if isinstance(source, Pasted) else source, name)
-    frame = question.frame or picture.middle
+    frame = request.frame or picture.middle
     image = picture.frame(frame)
-    if question.crop is not None:
-        image = image.crop(question.crop)
+    if request.crop is not None:
+        image = image.crop(request.crop)
     file = name if isinstance(source, Pasted) else str(source)
     diagnosis = Diagnoser(model).diagnose(image, file)
-    yield Answered(question, model, picture, frame, image, to_qimage(image), diagnosis)
+    yield Answered(request, model, picture, frame, image, to_qimage(image), diagnosis)
 
 
 class SingleDiagnosis(QSplitter):
-    """The image on the left, the answer on the right. Answers come from a thread, and of hasty questions only the
-    newest is answered.
+    """The image on the left, the answer on the right. A thread computes the answers. Of requests that come while it is
+    busy, only the newest is answered.
 
     Signals:
         answered: an image is shown with its answer (`Answered`).
-        problem: a sentence, and the details of a defect.
+        problem: a sentence, and the details if it is a defect.
     """
 
     answered = Signal(object)
@@ -107,8 +107,8 @@ class SingleDiagnosis(QSplitter):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.shown: Answered | None = None
         self._thread: JobThread | None = None
-        self._asked: Question | None = None
-        self._waiting: Question | None = None
+        self._asked: DiagnosisRequest | None = None
+        self._waiting: DiagnosisRequest | None = None
         self.view = HeatMapView()
         self.view.frame_wanted.connect(self._ask_frame)
         self.view.crop_drawn.connect(self._ask_crop)
@@ -127,48 +127,48 @@ class SingleDiagnosis(QSplitter):
         self.shown = self._asked = self._waiting = None
         self.result.open_study(workspace)
 
-    # -- questions -----------------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------
 
     def ask(self, model: Path, source: Path | Pasted) -> None:
-        """Diagnose an image; of a loop its middle frame."""
-        self._ask(Question(model, source))
+        """Diagnose an image, or the middle frame of a loop."""
+        self._ask(DiagnosisRequest(model, source))
 
     def ask_again(self, model: Path) -> None:
-        """Diagnose what is shown, or is about to be, with another model."""
+        """Diagnose the image that is shown, or the one requested last, with another model."""
         if self._asked is not None:
             self._ask(replace(self._asked, model=model))
 
-    def _about_shown(self) -> Question | None:
-        """The newest question about the file that is shown, answered or not."""
-        shown = self.shown.question if self.shown is not None else None
+    def _newest_of_shown(self) -> DiagnosisRequest | None:
+        """Return the newest request for the file that is shown, answered or not."""
+        shown = self.shown.request if self.shown is not None else None
         is_newer = shown is not None and self._asked is not None and self._asked.source is shown.source
         return self._asked if is_newer else shown
 
     def _ask_frame(self, frame: int) -> None:
-        if (asked := self._about_shown()) is not None:
+        if (asked := self._newest_of_shown()) is not None:
             self._ask(replace(asked, frame=frame))
 
     def _ask_whole(self) -> None:
-        if (asked := self._about_shown()) is not None:
+        if (asked := self._newest_of_shown()) is not None:
             self._ask(replace(asked, crop=None))
 
     def _ask_crop(self, drawn: Box) -> None:
-        """`drawn` is in the pixels of what is shown, which may be cropped already."""
-        asked = self._about_shown()
+        """Diagnose a part. `drawn` is in the pixels of the shown image, which may be cropped already."""
+        asked = self._newest_of_shown()
         if asked is None or self.shown is None:
             return
-        left, top, *_ = self.shown.question.crop or (0, 0)
+        left, top, *_ = self.shown.request.crop or (0, 0)
         self._ask(replace(asked, crop=(drawn[0] + left, drawn[1] + top, drawn[2] + left, drawn[3] + top)))
 
-    def _ask(self, question: Question) -> None:
-        self._asked = question
+    def _ask(self, request: DiagnosisRequest) -> None:
+        self._asked = request
         if self._thread is not None:
-            self._waiting = question  # only the newest question still matters
+            self._waiting = request  # replaces an older one that waits
             return
         shown = self.shown
-        model = shown.model if shown and shown.question.model == question.model else None
-        picture = shown.picture if shown and shown.question.source is question.source else None
-        self._thread = JobThread(lambda: _answer(question, model, picture))
+        model = shown.model if shown and shown.request.model == request.model else None
+        picture = shown.picture if shown and shown.request.source is request.source else None
+        self._thread = JobThread(lambda: _answer(request, model, picture))
         self._thread.event_arrived.connect(self._show_answer)
         self._thread.ended.connect(self._on_answered)
         self._thread.start()
@@ -178,10 +178,10 @@ class SingleDiagnosis(QSplitter):
     def _show_answer(self, event: Answered) -> None:
         before, self.shown = self.shown, event
         is_same = before is not None and before.picture is event.picture
-        is_cropped = event.question.crop is not None
+        is_cropped = event.request.crop is not None
         self.view.set_image(event.image, event.drawn, is_cropped=is_cropped, is_same=is_same)
         self.view.set_heat_map(event.diagnosis.heat_map)
-        if self._waiting is None:  # a hand that drags the slider is further on than the answer
+        if self._waiting is None:  # while the slider is dragged, it is ahead of the answer
             self.view.frames.show_frame(event.frame, event.picture.frames)
         self.result.show_diagnosis(event.diagnosis, event.model, event.name)
         self.answered.emit(event)
@@ -201,9 +201,9 @@ class SingleDiagnosis(QSplitter):
             self._ask(waiting)
 
     def _go_back(self) -> None:
-        """What could not be shown was not asked for."""
+        """Forget a request that failed: the shown image is the newest again."""
         shown = self.shown
-        self._asked = shown.question if shown is not None else None
+        self._asked = shown.request if shown is not None else None
         if shown is not None:
             self.view.frames.show_frame(shown.frame, shown.picture.frames)
 
@@ -213,7 +213,7 @@ class SingleDiagnosis(QSplitter):
             self._thread = None
 
     def shut_down(self) -> None:
-        """Wait for the image at hand, which takes less than a second."""
+        """Wait for the image that is being diagnosed, which takes less than a second."""
         self._waiting = None
         if self._thread is not None:
             self._thread.cancel()

@@ -1,4 +1,4 @@
-"""The Diagnosis tab: one image, its class and why; or many images in a table."""
+"""The Diagnosis tab: one image with its class and heat map, or many images in a table."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -45,12 +45,12 @@ NO_MODEL: Final = (
 )
 NO_IMAGE: Final = "Drop an image here (PNG, JPEG, BMP, TIFF, DICOM), or a folder of images. Ctrl+V pastes one."
 _SUFFIXES: Final = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
-# DICOM files often have no ending at all.
+# DICOM files often have no suffix at all.
 _FILTERS: Final = f"Images ({_SUFFIXES});;All files (*)"
 
 
 class DiagnosisTab(StudyTab):
-    """A drop area until there is an image; then the image with its heat map and the answer, or the batch table."""
+    """A drop area at first; then an image with its heat map and answer, or the table of many images."""
 
     job_kinds = ("diagnose", "export")
 
@@ -105,7 +105,7 @@ class DiagnosisTab(StudyTab):
         label = QLabel("&Model")
         label.setBuddy(self.model_box)
         self.models_button = QPushButton("Mo&dels…")
-        self.models_button.setToolTip("Look at the models; import, export or retire one")
+        self.models_button.setToolTip("Show all models; import, export or retire one")
         self.models_button.clicked.connect(lambda: self.open_models())
         self.open_button = QPushButton("&Open images…")
         self.open_button.clicked.connect(self._ask_for_images)
@@ -149,7 +149,7 @@ class DiagnosisTab(StudyTab):
             if not writes_pages(run):
                 self.open_run(run.id)
             if self.batch.total:
-                break  # a run that failed before its first image hides no older table
+                break  # a run that failed before its first image is passed over for an older one
         self._show_page(self.empty)
 
     def open_run(self, run_id: str) -> None:
@@ -161,7 +161,7 @@ class DiagnosisTab(StudyTab):
             return
         if run.info.kind == "export":
             exported = run.result() or {}
-            if "model" in exported:  # not of a generator
+            if "model" in exported:  # an exported generator has none
                 self.open_model(Path(exported["model"]))
             return
         for event in run.events():
@@ -194,24 +194,24 @@ class DiagnosisTab(StudyTab):
 
     @property
     def model_path(self) -> Path | None:
-        """The chosen model."""
+        """The file of the chosen model; None if there is no model."""
         path = self.model_box.currentData()
         return path if isinstance(path, Path) else None
 
     def open_model(self, path: Path) -> None:
-        """Choose a model; the image that is shown is diagnosed with it."""
+        """Choose a model, and diagnose the shown image with it."""
         self.refresh()
         self._select_model(path)
         self._ask_again()
 
     def _try_model(self) -> None:
-        """Who chose a model that cannot be opened is told so before there is an image."""
+        """Open the chosen model, so that a broken one is reported before an image is opened."""
         path = self.model_path
         if path is not None:
             self._trial.ask(lambda: Model.load(path))
 
     def open_models(self, offered: Sequence[Path] = ()) -> None:
-        """Show the models there are; `offered` are files that the user may want to import."""
+        """Show all models. `offered` are files that the user may want to import."""
         if self.workspace is None:
             return
         dialog = ModelsDialog(self.workspace, self, chosen=self.model_path, offered=offered)
@@ -226,7 +226,7 @@ class DiagnosisTab(StudyTab):
             if self.model_box.itemData(index) == path:
                 self.model_box.setCurrentIndex(index)
 
-    # -- what to diagnose ----------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         data = event.mimeData()
@@ -243,7 +243,7 @@ class DiagnosisTab(StudyTab):
         event.acceptProposedAction()
 
     def paste(self) -> None:
-        """Diagnose what is on the clipboard: an image, or files."""
+        """Diagnose the image or the files on the clipboard."""
         data = QGuiApplication.clipboard().mimeData()
         copied = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if copied:
@@ -254,8 +254,7 @@ class DiagnosisTab(StudyTab):
             self.problem.emit("There is no image on the clipboard. Copy an image first.", "")
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """One image is diagnosed at once; several, or a folder, are a job that fills the table. Models are offered for
-        import."""
+        """Diagnose one image at once; start a job for several images or a folder. Offer model files for import."""
         models = [file for file in files if file.suffix.lower() == SUFFIX]
         if models:
             self.open_models(models)
@@ -285,7 +284,7 @@ class DiagnosisTab(StudyTab):
     # -- one image -----------------------------------------------------------------------------------------
 
     def diagnose(self, source: Path) -> None:
-        """Diagnose one image file; the answer comes from a thread."""
+        """Diagnose one image file in a thread."""
         self._ask(source)
 
     def _ask_again(self) -> None:
@@ -299,7 +298,7 @@ class DiagnosisTab(StudyTab):
             self.single.ask(self.model_path, source)
 
     def shut_down(self) -> None:
-        """Wait for the image at hand, which takes less than a second."""
+        """Wait for the image that is being diagnosed, which takes less than a second."""
         self.single.shut_down()
         self._trial.stop()
 
@@ -336,7 +335,7 @@ class DiagnosisTab(StudyTab):
             self.batch.show_external(event.result.get("external"))
 
     def _measure(self, labels: Path) -> None:
-        """Diagnose what is in the table once more, with labels."""
+        """Diagnose the images of the table again, with labels."""
         images = tuple(Path(entry["file"]) for entry in self.batch.all_entries())
         self.start_requested.emit(DiagnoseSettings(images=images, model=self.model_path, labels=labels))
 
@@ -344,27 +343,27 @@ class DiagnosisTab(StudyTab):
         shown = self.single.shown
         if shown is None or self.workspace is None:
             return
-        source = shown.question.source
+        source = shown.request.source
         if isinstance(source, Path) and shown.is_the_file:
-            self._ask_for_report([source], shown.question.model, partial(preview_of, shown))
+            self._ask_for_report([source], shown.request.model, partial(preview_of, shown))
             return
         content = bare_png(shown.image)
         kept = self.workspace.root / "cache" / f"{stem_of_report(shown)}-{sha256_of(content)[:12]}.png"
         try:
             write_atomically(kept, content)
         except (UserError, OSError) as error:
-            self.problem.emit(f"The image could not be kept for the report. {error}", "")
+            self.problem.emit(f"The image could not be saved for the report. {error}", "")
             return
-        self._ask_for_report([kept], shown.question.model, partial(preview_of, shown))
+        self._ask_for_report([kept], shown.request.model, partial(preview_of, shown))
 
     def _report_of_batch(self) -> None:
         images = [Path(entry["file"]) for entry in self.batch.entries() if entry["probabilities"]]
-        model = self._used_model or self.model_path  # what is said is what the table says
+        model = self._used_model or self.model_path  # the report must agree with the table
         if images and model is not None:
             self._ask_for_report(images, model, partial(preview_of_file, model, images[0]))
 
     def _ask_for_report(self, images: Sequence[Path], model: Path, preview: Preview) -> None:
-        """Show the first page; write all of them once the user has chosen where."""
+        """Show the first page; write all pages after the user has chosen the files."""
         dialog = ReportDialog(len(images), preview, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._write_report(images, model, dialog.choice()))

@@ -1,4 +1,4 @@
-"""Before images are drawn to balance the classes: which gets how many, from which generator, and how long it takes."""
+"""The dialog before classes are balanced: number of images and generator for each class, and the time."""
 
 from pathlib import Path
 from typing import cast
@@ -18,12 +18,12 @@ from busapp.gui.widgets.warning_frame import words_label
 
 
 class BalanceDialog(QDialog):
-    """Asks for the settings of a balancing. `settings()` has them once it was accepted."""
+    """Asks for the settings for balancing. `settings()` returns them after the dialog is accepted."""
 
     def __init__(
         self, workspace: Workspace, preset: PresetName, weights_file: Path | None, parent: QWidget | None = None
     ) -> None:
-        """`preset` and `weights_file` are offered for generators that have to be trained first."""
+        """`preset` and `weights_file` are the suggestions for generators that must be trained first."""
         super().__init__(parent)
         self.setWindowTitle("Draw images to balance the classes")
         self._workspace = workspace
@@ -34,8 +34,8 @@ class BalanceDialog(QDialog):
         self.estimate = words_label("muted")
         undo = words_label("muted")
         undo.setText(
-            "Copies of training images, and images that were judged unfit, are left out. All of it is one change of "
-            "the dataset: Ctrl+Z in the Dataset tab takes it back."
+            "Copies of training images, and images that were judged unfit, are not added. All of it is one change of "
+            "the dataset: Ctrl+Z in the Dataset tab undoes it."
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.draw_button = buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -55,11 +55,11 @@ class BalanceDialog(QDialog):
         self._look()
 
     def settings(self) -> BalanceSettings:
-        """What the user chose. Raises `ValidationError` where a field is not valid."""
+        """Return the user's choice. Raises `ValidationError` if a field is not valid."""
         return cast(BalanceSettings, self.form.settings())
 
     def done(self, result: int) -> None:
-        """Close; what is being looked up ends first."""
+        """Close, after the running look-up ends."""
         self._work.stop()
         super().done(result)
 
@@ -70,10 +70,10 @@ class BalanceDialog(QDialog):
             settings = self.settings()
         except ValidationError:
             self._work.ask(None)
-            self.estimate.setText("Estimate: after the marked field is mended.")
+            self.estimate.setText("Estimate: correct the marked field first.")
             return
         if not self.shares.text():
-            self.shares.setText("Looking at what each class lacks…")
+            self.shares.setText("Counting what each class lacks…")
         self._work.ask(lambda: plan(self._workspace, settings))
 
     def _show_plan(self, shares: list[ClassPlan]) -> None:

@@ -1,4 +1,4 @@
-"""The last page of a blinded review: how well it went, and which images were taken for what they are not."""
+"""The last page of a blinded review: the result, and the images that were misjudged or called unfit."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,6 +13,7 @@ from busapp.engine.utils.words import many
 from busapp.gui.images.image_model import facts
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.images.picture_tiles import Tile, TileList, TilePicture
+from busapp.gui.synthesis.blind_start import share_cell
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.warning_frame import words_label
@@ -40,7 +41,7 @@ class BlindEnd(QWidget):
         self.verdict = words_label("heading")
         self.caution = words_label()
         self.about = words_label("muted")
-        self.table = NumbersTable("What was said", sortable=False)
+        self.table = NumbersTable("Answers", sortable=False)
         self.fitness = words_label()
         self.told = words_label("heading")
         self.tiles = TileList("Images that were misjudged or called unfit", SIDE)
@@ -60,7 +61,7 @@ class BlindEnd(QWidget):
         column.addLayout(foot)
 
     def show_review(self, workspace: Workspace, review: BlindReview) -> None:
-        """Show a finished review, with its images as far as the study still has them."""
+        """Show a finished review, with those of its images that the study still has."""
         result = review.result
         assert result is not None
         self._workspace = workspace
@@ -72,9 +73,8 @@ class BlindEnd(QWidget):
         if review.ended_early:
             images = f"ended early, {review.answered} of {images} answered,"
         self.about.setText(
-            f"Reviewed by {review.reader}, {when}: {images} at {review.image_size}×{review.image_size} pixels, by one "
-            f"reader; another one may see other things.{gone} In brackets exact "
-            "95 % intervals (Clopper and Pearson)."
+            f"Reviewed by {review.reader}, {when}: {images} at {review.image_size}×{review.image_size} pixels. This is "
+            f"one reader; another may judge differently.{gone} In brackets: exact 95 % intervals (Clopper and Pearson)."
         )
         rows = [
             ("Told apart", result.correct),
@@ -89,12 +89,7 @@ class BlindEnd(QWidget):
                 [
                     text(name),
                     Cell(f"{share.count} of {share.of}", share.count),
-                    Cell(
-                        share.in_words().replace(" %", ""),
-                        None if share.value is None else 100 * share.value,
-                        100 * share.ci95[0],
-                        100 * share.ci95[1],
-                    ),
+                    share_cell(share),
                 ]
                 for name, share in rows
             ],
@@ -109,11 +104,11 @@ class BlindEnd(QWidget):
         self._shown = [(question, _as_shown(workspace, question)) for question in [*misjudged, *unfit]]
         also = f"; {len(unfit)} more called unfit" if unfit else ""
         if any(question.kind == "real" for question, _ in self._shown):
-            also += ". Real ones are shown as they are in the study, not as small as in the review"
+            also += ". Real ones are shown as in the study, not as small as in the review"
         self.told.setText(
             f"{many(len(misjudged), 'image')} taken for what {'it is' if len(misjudged) == 1 else 'they are'} not{also}"
             if self._shown
-            else "Every image that was answered was taken for what it is, and called fit."
+            else "Every answered image was recognised, and called fit."
         )
         tiles = [_tile(question, image) for question, image in self._shown]
         self.tiles.setVisible(bool(tiles))
@@ -121,7 +116,7 @@ class BlindEnd(QWidget):
             self.tiles.show_tiles(workspace, tiles)
 
     def stop(self) -> None:
-        """Wait for what is being loaded."""
+        """Wait for pictures that are being loaded."""
         self.tiles.stop()
 
     def _view(self, place: int) -> None:
@@ -146,7 +141,7 @@ class BlindEnd(QWidget):
 
 
 def _as_shown(workspace: Workspace, question: Question) -> ImageRecord | None:
-    """The image, if the study still has the picture that the reader saw."""
+    """Return the image if the study still has the same picture that the reader saw."""
     image = workspace.catalog.image(question.image)
     return image if image is not None and image.sha256 == question.sha256 else None
 
@@ -162,18 +157,18 @@ def _tile(question: Question, image: ImageRecord | None) -> Tile:
 
 
 def _fitness(review: BlindReview) -> str:
-    """Which images are unfit, and what became of them."""
+    """Describe the images called unfit, and state how many were set aside."""
     result = review.result
     assert result is not None
     drawn, real = unfit_in_words(review, "synthetic"), unfit_in_words(review, "real")
     sentences = [f"Synthetic images called unfit: {drawn}." if drawn else "No synthetic image was called unfit."]
     if result.set_aside:
         were = "image was" if result.set_aside == 1 else "images were"
-        sentences.append(f"{result.set_aside:,} {were} set aside; Ctrl+Z in the Dataset tab takes that back.")
+        sentences.append(f"{result.set_aside:,} {were} set aside; Ctrl+Z in the Dataset tab undoes that.")
     if real:
         sentences.append(
-            f"Real images called unfit: {real}. They are only counted: what a reader finds unfit in real images too is "
-            "no fault of the generator."
+            f"Real images called unfit: {real}. They are only counted: a defect that real images have too is not the "
+            "generator's fault."
         )
     said = " ".join(sentences)
     return f"{said}\n{REACH}" if result.set_aside else said

@@ -1,4 +1,4 @@
-"""The page of a blinded review that asks: one image, large, and nothing that tells what it is."""
+"""The question page of a blinded review: one large image, and no hint of what it is."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _QUESTIONS: Final[dict[Stage, str]] = {
 }
 _STAGES: Final[tuple[Stage, ...]] = ("kind", "fitness", "reason")
 END_EARLY: Final = "&End the review here…"
-END_EARLY_TIP: Final = "The result is then of the images that are answered: at least one"
+END_EARLY_TIP: Final = "The result then covers the answered images only; at least one is needed"
 _CANVAS_KEYS: Final = (
     Qt.Key.Key_Plus,
     Qt.Key.Key_Equal,
@@ -48,12 +48,13 @@ _CANVAS_KEYS: Final = (
 
 
 class BlindQuestion(QWidget):
-    """R and S, then F and U, then 1 to 4 or words of one's own. The controls have one height, so that nothing moves.
+    """Keys: R or S, then F or U, then 1 to 4 or the reader's own words. The controls keep one height, so that nothing
+    moves.
 
     Signals:
-        end_wanted: the reader wants to end the review without the images that are left.
-        called: the kind that the image is taken for, and the seconds that took.
-        judged: whether it is fit, the reason if not, and the seconds that took.
+        end_wanted: the reader wants to end the review before all images are answered.
+        called: the kind that the reader chose, and the seconds taken.
+        judged: True if fit, the reason if not, and the seconds taken.
     """
 
     end_wanted = Signal()
@@ -75,14 +76,14 @@ class BlindQuestion(QWidget):
         self.end_button.setToolTip(END_EARLY_TIP)
         self.end_button.clicked.connect(self.end_wanted)
         self.canvas = ImageCanvas()
-        self.canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # zooming and moving go through this page
+        self.canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # this page handles the keys for zooming and moving
         self.question = QLabel()
         self.question.setProperty("role", "heading")
         self.problem = words_label("error")
         self.problem.hide()
         self._actions: dict[Stage, list[QAction]] = {stage: [] for stage in _STAGES}
         self.buttons: dict[tuple[Stage, str], QPushButton] = {}
-        """By what is asked, and the key that does the same."""
+        """By stage and key."""
         self._rows = QStackedWidget()
         self._rows.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._rows.addWidget(self._make_kinds())
@@ -128,11 +129,11 @@ class BlindQuestion(QWidget):
         return _row(*suggested, self.words, fit, stretch=False)
 
     def _button(self, stage: Stage, words: str, key: str, slot: Callable[[], object]) -> QPushButton:
-        """A button, and a key that does the same as long as its stage asks."""
+        """Return a button; its key works only in its stage."""
         action = QAction(words, self)
         action.setShortcut(QKeySequence(key))
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.setAutoRepeat(False)  # a key that is held must not answer for the next image
+        action.setAutoRepeat(False)  # a held key must not answer for the next image
         action.triggered.connect(lambda _checked=False: slot())
         self.addAction(action)
         self._actions[stage].append(action)
@@ -144,7 +145,7 @@ class BlindQuestion(QWidget):
     # -- content -------------------------------------------------------------------------------------------
 
     def show_question(self, review: BlindReview, pixels: Pixels) -> None:
-        """Ask about the current image of a review, whose picture is uint8 (size, size, 3)."""
+        """Ask about the current image of a review. `pixels`: its picture, uint8 (size, size, 3)."""
         assert review.current is not None
         number = review.answered + 1
         self.place.setText(f"Image {number} of {review.asked}")
@@ -157,16 +158,16 @@ class BlindQuestion(QWidget):
         self._ask("kind" if review.questions[review.current].said is None else "fitness")
 
     def ask_fitness(self) -> None:
-        """The image was called real or synthetic, and that is kept: ask whether it is fit."""
+        """Ask if the image is fit, after the answer real or synthetic is saved."""
         self._ask("fitness")
 
     def show_problem(self, sentence: str) -> None:
-        """Say why an answer could not be kept; it is asked again."""
+        """Show why an answer could not be saved. The question stays."""
         self.problem.setText(sentence)
         self.problem.show()
 
     def _ask(self, stage: Stage) -> None:
-        if stage != "reason":  # thinking about a reason belongs to the judgement
+        if stage != "reason":  # the time to find a reason counts as part of the judgement
             self._since = time.monotonic()
         self.stage = stage
         self.problem.hide()
@@ -176,7 +177,7 @@ class BlindQuestion(QWidget):
             for action in actions:
                 action.setEnabled(name == stage)
         self._rows.setCurrentIndex(_STAGES.index(stage))
-        self.setFocus()  # a button that has the focus would be pressed by a stray Space
+        self.setFocus()  # otherwise a stray Space would press the focused button
 
     def _call(self, kind: str) -> None:
         self.called.emit(kind, time.monotonic() - self._since)

@@ -1,10 +1,10 @@
-"""The blinded review of a run's images, in the place of its pictures: begin, answer, read the result."""
+"""The view for a blinded review of a run's images: start, answer, read the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMessageBox, QProgressBar, QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import Kind
 from busapp.engine.events import Event, Progress
@@ -20,7 +20,6 @@ from busapp.gui.runs.run_view import RunView
 from busapp.gui.synthesis.blind_end import BlindEnd
 from busapp.gui.synthesis.blind_question import BlindQuestion
 from busapp.gui.synthesis.blind_start import BlindStart
-from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.warning_frame import words_label
 
@@ -34,7 +33,7 @@ class _Prepared:
 
 
 class BlindReviewView(RunView):
-    """Answers are kept as they are given. What is shown while it asks says nothing of the truth.
+    """Each answer is saved at once. While the review asks, the screen gives no hint of the truth.
 
     Signals:
         changed: a review was finished, and images may have been set aside.
@@ -52,18 +51,16 @@ class BlindReviewView(RunView):
         self._loader.made.connect(self._on_prepared)
         self._loader.failed.connect(self._on_not_prepared)
         self._loader.progressed.connect(self._show_progress)
-        self._finisher = Background(self)  # of its own: leaving must not keep a review from being finished
+        self._finisher = Background(self)  # a second one, because leaving must not stop a review from being finished
         self._finisher.made.connect(self._on_finished)
         self._finisher.failed.connect(self._on_not_prepared)
         self._back_words = self.back_button.text()
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.start_page = BlindStart()
         self.start_page.start_requested.connect(self._start)
-        self.start_page.resume_requested.connect(self._go_on)
+        self.start_page.resume_requested.connect(self._resume)
         self.start_page.end_requested.connect(self._end_early)
         self.start_page.opened.connect(self._show_end)
         self.question_page = BlindQuestion()
@@ -86,15 +83,7 @@ class BlindReviewView(RunView):
         for page in (self.start_page, waiting_page, self.question_page, self.end_page):
             self._pages.addWidget(page)
         self._waiting_page = waiting_page
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._pages, 1)
+        self.column.addLayout(self._pages, 1)
 
     # -- pages ---------------------------------------------------------------------------------------------
 
@@ -140,11 +129,11 @@ class BlindReviewView(RunView):
         self._pages.setCurrentWidget(page)
 
     def _drop(self) -> None:
-        """Show no review any more; what is being prepared is not needed."""
+        """Close the review; discard images that are being prepared."""
         self._loader.ask(None)
         self.review, self._pictures = None, {}
 
-    # -- beginning and going on ----------------------------------------------------------------------------
+    # -- starting and resuming -----------------------------------------------------------------------------
 
     def _start(self, reader: str, n_of_each: int) -> None:
         workspace, run = self.workspace, self.run
@@ -152,7 +141,7 @@ class BlindReviewView(RunView):
         user_settings.remember_reader(" ".join(reader.split()))
         self._prepare(lambda: begin(workspace, run, reader, n_of_each))
 
-    def _go_on(self, review: BlindReview) -> None:
+    def _resume(self, review: BlindReview) -> None:
         user_settings.remember_reader(review.reader)
         self._prepare(lambda: review)
 
@@ -205,21 +194,21 @@ class BlindReviewView(RunView):
 
     def _on_called(self, kind: Kind, seconds: float) -> None:
         assert self.review is not None
-        if self._keep(self.review.called(kind, seconds)):
+        if self._save(self.review.called(kind, seconds)):
             self.question_page.ask_fitness()
 
     def _on_judged(self, fit: bool, reason: str, seconds: float) -> None:
         assert self.review is not None
-        if self._keep(self.review.judged(fit, reason, seconds)):
+        if self._save(self.review.judged(fit, reason, seconds)):
             self._ask_next()
 
-    def _keep(self, answered: BlindReview) -> bool:
-        """Write an answer down; where that fails it is asked again."""
+    def _save(self, answered: BlindReview) -> bool:
+        """Save an answer. Returns False if that fails; the question is then asked again."""
         assert self.run is not None
         try:
             save(self.run, answered)
         except (UserError, OSError) as error:
-            self.question_page.show_problem(f"The answer was not kept. {error}")
+            self.question_page.show_problem(f"The answer was not saved. {error}")
             return False
         self.review = answered
         return True
@@ -227,11 +216,11 @@ class BlindReviewView(RunView):
     # -- the end -------------------------------------------------------------------------------------------
 
     def _end_early(self, review: BlindReview | None) -> None:
-        """Finish a review with what is answered, if its reader agrees."""
+        """Finish a review with the answers so far, if the user agrees."""
         page, run = self._pages.currentWidget(), self.run
         if review is None or not self._agrees_to_end(review):
             self.question_page.setFocus()
-        elif (self._pages.currentWidget(), self.run) == (page, run):  # it can be closed while the question stands
+        elif (self._pages.currentWidget(), self.run) == (page, run):  # the view may have been closed during the dialog
             self.review = review
             self._finish(review)
 
@@ -243,8 +232,8 @@ class BlindReviewView(RunView):
             parent=self,
         )
         question.setInformativeText(
-            f"The result is of the {many(review.answered, 'image')} answered only, and synthetic ones of them called "
-            "unfit are set aside. The review cannot be gone on with afterwards."
+            f"The result covers the {many(review.answered, 'image')} answered only. Synthetic ones called unfit are "
+            "set aside. The review cannot be resumed afterwards."
         )
         end = question.addButton("End it", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Not yet", QMessageBox.ButtonRole.RejectRole))

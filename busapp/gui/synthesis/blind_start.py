@@ -1,4 +1,4 @@
-"""The first page of a blinded review: who reviews, how many images, what will happen, and what came of earlier ones."""
+"""The first page of a blinded review: reader, number of images, what will happen, and earlier reviews."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -38,8 +38,8 @@ class BlindStart(QWidget):
 
     Signals:
         start_requested: the reader's name, and how many images of each kind.
-        resume_requested: the `BlindReview` to go on with.
-        end_requested: the unfinished `BlindReview` to end with what is answered.
+        resume_requested: the `BlindReview` to resume.
+        end_requested: the unfinished `BlindReview` to end with the answers so far.
         opened: the finished `BlindReview` to show.
     """
 
@@ -56,7 +56,7 @@ class BlindStart(QWidget):
         self.problem = words_label("error")
         self.reader = QLineEdit(user_settings.reader())
         self.reader.setMaxLength(LONGEST_NAME)
-        self.reader.setPlaceholderText("Name, as it is to stand beside the result")
+        self.reader.setPlaceholderText("Your name, for the result")
         self.reader.setMaximumWidth(320)
         self.reader.textChanged.connect(lambda _text: self._look_at_reader())
         self.count = QSpinBox()
@@ -67,7 +67,7 @@ class BlindStart(QWidget):
         form = QFormLayout()
         form.addRow("&Reader", self.reader)
         form.addRow("&Images", self.count)
-        self.resume_button = QPushButton("&Go on")
+        self.resume_button = QPushButton("Resu&me")
         self.resume_button.clicked.connect(self._resume)
         self.end_button = QPushButton(END_EARLY)
         self.end_button.setToolTip(END_EARLY_TIP)
@@ -96,24 +96,25 @@ class BlindStart(QWidget):
         column.addStretch(0)
 
     def show_run(self, run: Run, reviews: Sequence[BlindReview], most: int) -> None:
-        """Offer a review of a run with `most` images of each kind at most; `reviews` are its earlier ones, the newest
-        first."""
+        """Offer a review of a run, with at most `most` images of each kind. `reviews`: earlier ones, newest first."""
         self._reviews, self._most = list(reviews), most
         size = run.info.settings["image_size"]
         self.about.setText(
-            f"Synthetic images of this run and as many real ones of class {run.info.settings['class_name']} come one "
-            "after another, in an order drawn by chance. Of each you say whether it is real or synthetic, then whether "
-            "it is fit for training. There is no way back to an image, and the truth is shown only at the end.\n\n"
-            f"All are shown with {size}×{size} pixels, as the generator draws them. Real ones are made as small, as it "
-            "learned from them: otherwise sharpness alone would tell. Judge what can be judged at this size.\n\n"
-            "Every answer is kept at once: leave whenever you have to, and go on later, or end with what is answered. "
-            "Only at the end are synthetic images called unfit set aside; Ctrl+Z in the Dataset tab brings them back. "
+            "You see synthetic images of this run and an equal number of real images of class "
+            f"{run.info.settings['class_name']}, one at a time, in random order. For each image, say if it is real or "
+            "synthetic, then if it is fit for training. You cannot go back to an image, and the truth is shown only at "
+            "the end.\n\n"
+            f"All images are shown with {size}×{size} pixels, the size that the generator draws. Real images are "
+            "reduced to this size, as they were for its training; otherwise sharpness alone would tell them apart. "
+            "Judge what can be judged at this size.\n\n"
+            "Every answer is saved at once. You can leave at any time and resume later, or end the review early. "
+            "Synthetic images called unfit are set aside only at the end; Ctrl+Z in the Dataset tab brings them back. "
             f"{REACH}"
         )
         self.problem.setText("" if most >= FEWEST else TOO_FEW)
         self.problem.setVisible(most < FEWEST)
         self.count.setMaximum(max(FEWEST, most))
-        self.count.setToolTip(f"So many synthetic and as many real images; this run and its class have {most} of each")
+        self.count.setToolTip(f"Number of synthetic and of real images; this run and its class have {most} of each")
         self.earlier.setText("Earlier reviews of this run; Enter or a double-click shows one, or offers to end it")
         self.earlier.setVisible(bool(reviews))
         self.table.setVisible(bool(reviews))
@@ -121,17 +122,17 @@ class BlindStart(QWidget):
         self._look_at_reader()
 
     def offer_usual(self) -> None:
-        """As many images as are usual, for another run."""
+        """Suggest the usual number of images, for another run."""
         self.count.setValue(min(USUAL, self.count.maximum()))
 
     def show_problem(self, sentence: str) -> None:
-        """Say why a review cannot begin or go on."""
+        """Show why a review cannot be started or resumed."""
         self.problem.setText(sentence)
         self.problem.show()
 
     @property
     def left_review(self) -> BlindReview | None:
-        """The review that the reader who is named left."""
+        """The unfinished review by the reader whose name is typed."""
         return unfinished(self._reviews, self.reader.text())
 
     def _look_at_reader(self) -> None:
@@ -140,12 +141,12 @@ class BlindStart(QWidget):
         self.end_button.setVisible(left is not None)
         if left is not None:
             self.end_button.setEnabled(left.answered > 0)
-            self.resume_button.setText(f"&Go on: {left.answered} of {left.asked} images are answered")
+            self.resume_button.setText(f"Resu&me: {left.answered} of {left.asked} images are answered")
         has_name = bool(self.reader.text().strip())
         self.start_button.setEnabled(has_name and left is None and self._most >= FEWEST)
-        why = "" if has_name else "Type who reviews first"
+        why = "" if has_name else "Type the reader's name first"
         if left is not None:
-            why = "Go on with the review that you left, or end it; then another one can be started"
+            why = "Resume or end your unfinished review first"
         self.start_button.setToolTip(why)
 
     def _on_return(self) -> None:
@@ -180,11 +181,12 @@ def _row(review: BlindReview) -> list[Cell]:
         text(review.reader),
         text(state),
         Cell(str(review.asked), review.asked),
-        *map(_share, shares),
+        *map(share_cell, shares),
     ]
 
 
-def _share(share: Share | None) -> Cell:
+def share_cell(share: Share | None) -> Cell:
+    """`80 (61 to 92)`, in per cent; a dash if no image was counted."""
     if share is None or share.value is None:
         return Cell("–")
     low, high = (100 * bound for bound in share.ci95)

@@ -1,10 +1,10 @@
-"""Each image that a run drew beside the training image that resembles it most."""
+"""Each synthetic image of a run beside its nearest training image."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -23,8 +23,8 @@ SIDE: Final = 128
 
 
 class NearestView(RunView):
-    """Pairs, the most alike first: a generator that copies shows it at the top. Enter or a double-click shows a pair
-    large."""
+    """Synthetic images with their nearest training images, the most alike first, so that copies stand at the top. Enter
+    or a double-click shows the two large."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Nearest training images", parent)
@@ -34,16 +34,10 @@ class NearestView(RunView):
         self._work = Background(self)
         self._work.made.connect(self._on_read)
         self._work.failed.connect(self._say)
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.about = words_label("muted")
         self.tiles = TileList("Synthetic images and their nearest training images", SIDE)
         self.tiles.opened.connect(self._view)
         self.waiting = EmptyState("")
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
         listed = QWidget()
         below = QVBoxLayout(listed)
         below.setContentsMargins(0, 0, 0, 0)
@@ -53,14 +47,10 @@ class NearestView(RunView):
         self._stack = QStackedLayout()
         self._stack.addWidget(self.waiting)
         self._stack.addWidget(listed)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._stack, 1)
+        self.column.addLayout(self._stack, 1)
 
     def show_run(self, workspace: Workspace, run: Run) -> None:
-        """Show the pairs of a run."""
+        """Show the synthetic images of a run."""
         self._workspace, self._run, self.neighbours = workspace, run, []
         self.heading.setText(f"Nearest training images: {run.info.name}")
         self._say("Looking for the nearest training images…")
@@ -90,7 +80,7 @@ class NearestView(RunView):
     def _on_read(self, found: object) -> None:
         assert isinstance(found, list) and self._workspace is not None and self._run is not None
         if not found:
-            self._say("The run drew no images.")
+            self._say("The run has no synthetic images.")
             return
         self._stack.setCurrentIndex(1)
         if found == self.neighbours:
@@ -117,14 +107,13 @@ class NearestView(RunView):
 def _about(found: Sequence[Neighbours]) -> str:
     copies = sum(row.copy for row in found)
     words = (
-        f"{many(len(found), 'drawn image')}, each on the left of the training image that resembles it most; the most "
-        "alike come first. The correlation is of small grey pictures, 1 for equal ones; where the mirror image "
-        "resembles it more, the training image is shown mirrored. "
+        f"{many(len(found), 'synthetic image')}, each to the left of its nearest training image; the most alike come "
+        "first. The correlation is that of small grey pictures: 1 means equal. If the mirror image of the training "
+        "image is more alike, it is shown mirrored. "
     )
     if not copies:
-        return f"{words}None was too near to be used."
-    were = "was a copy and" if copies == 1 else "were copies and"
-    return f"{words}{copies:,} {were} left out of the study."
+        return f"{words}None is a copy."
+    return f"{words}{copies:,} {'is a copy' if copies == 1 else 'are copies'} and not in the study."
 
 
 def _tile(row: Neighbours) -> Tile:

@@ -1,4 +1,4 @@
-"""A drawn image and its nearest training image, large, with their difference."""
+"""A synthetic image and its nearest training image, large, with their difference."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,14 +13,14 @@ from busapp.gui.images.pair_view import Facts, PairView
 from busapp.gui.theme import SPACE
 
 _AHEAD = 2
-"""Pairs that are loaded before they are looked at."""
+"""Number of pictures to load in advance."""
 
 
 class NearestViewer(QDialog):
-    """Left and right walk, + − and 0 zoom, D shows the difference, both in turn or neither, Esc or Space leaves.
+    """Keys: Left and Right move, + − and 0 zoom, D shows the difference, both in turn or neither, Esc or Space closes.
 
     Signals:
-        walked: the pair (`Neighbours`) that is shown now.
+        walked: the `Neighbours` shown now.
     """
 
     walked = Signal(object)
@@ -33,7 +33,7 @@ class NearestViewer(QDialog):
         shown: Neighbours,
         parent: QWidget | None = None,
     ) -> None:
-        """`shown` is one of the `pairs`, all of which have a nearest image."""
+        """`shown` is one of the `pairs`. All of these have a nearest image."""
         super().__init__(parent)
         self._classes, self._pairs = classes, list(pairs)
         self._at = self._pairs.index(shown)
@@ -43,7 +43,7 @@ class NearestViewer(QDialog):
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
         self.view = PairView()
-        self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # a button would take the arrow keys
+        self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # a focused button would take the arrow keys
         self.previous_button = self._button("← Previous", lambda: self.walk(-1))
         self.next_button = self._button("Next →", lambda: self.walk(1))
         row = QHBoxLayout()
@@ -69,11 +69,11 @@ class NearestViewer(QDialog):
 
     @property
     def pair(self) -> Neighbours:
-        """The pair that is shown."""
+        """The two images that are shown."""
         return self._pairs[self._at]
 
     def walk(self, steps: int) -> None:
-        """Show a pair further on or back; stays at the ends."""
+        """Move forward or back; stop at the ends."""
         at = max(0, min(len(self._pairs) - 1, self._at + steps))
         if at != self._at:
             self._at = at
@@ -88,7 +88,7 @@ class NearestViewer(QDialog):
         pair = self.pair
         assert pair.nearest is not None
         likeness, _nearest, *rest = pair.in_words()
-        self.setWindowTitle(f"Drawn image {pair.number} and its nearest training image")
+        self.setWindowTitle(f"Synthetic image {pair.number} and its nearest training image")
         self.heading.setText(". ".join([f"Pair {self._at + 1:,} of {len(self._pairs):,}: {likeness.lower()}", *rest]))
         self.view.show_facts(
             Facts(pair.drawn, self._classes, [], ["drawn by this run"]),

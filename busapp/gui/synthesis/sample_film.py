@@ -1,18 +1,47 @@
-"""The samples of a generator as a film over the epochs, with real images beside them."""
+"""The samples of a generator as a film over the epochs, beside real images."""
 
 from pathlib import Path
+from typing import Final
 
+from PIL import Image
 from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
+from busapp.engine.catalog import ImageRecord
+from busapp.engine.images.preprocessing import Preprocessing
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.images.heat_map_view import to_pixmap
 from busapp.gui.theme import SPACE, colours
 
 FRAME_MS = 120
+REAL_ROWS: Final = 4
+REAL_COLUMNS: Final = 5
+REAL_SIDE: Final = 96
+"""Pixels of a real image in the grid."""
+
+
+def grid_of_real_images(workspace: Workspace, class_name: str) -> QPixmap:
+    """Real images of a class in rows and columns, like the samples; a null pixmap if the study has none.
+
+    Raises:
+        UserError: an image cannot be read.
+    """
+    of_group: dict[int, ImageRecord] = {}  # one of each group, so that no picture is shown twice
+    for image in workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False):
+        of_group.setdefault(image.group, image)
+    if not of_group:
+        return QPixmap()
+    paths = [workspace.image_path(image) for image in list(of_group.values())[: REAL_ROWS * REAL_COLUMNS]]
+    grid = Image.new("RGB", (REAL_COLUMNS * REAL_SIDE, REAL_ROWS * REAL_SIDE))
+    for index, square in enumerate(Preprocessing(REAL_SIDE).load(paths)):
+        row, column = divmod(index, REAL_COLUMNS)
+        grid.paste(Image.fromarray(square), (column * REAL_SIDE, row * REAL_SIDE))
+    return to_pixmap(grid)
 
 
 class _Picture(QWidget):
-    """One grid of images. Synthetic ones wear a dashed frame and an S."""
+    """One grid of images. Synthetic ones have a dashed frame and an S."""
 
     def __init__(self, caption: str, is_synthetic: bool) -> None:
         super().__init__()
@@ -52,9 +81,9 @@ class _Picture(QWidget):
 
 
 class SampleFilm(QWidget):
-    """The grid of samples of each epoch; the slider and Play walk through them, Compare puts real ones beside.
+    """A grid of samples for each epoch. The slider and Play move through the epochs; Compare shows real images beside.
 
-    As long as the newest is shown, newer ones are shown as they come.
+    While the newest grid is shown, a newer one replaces it.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -98,12 +127,12 @@ class SampleFilm(QWidget):
 
     @property
     def epoch(self) -> int | None:
-        """The epoch that is shown."""
+        """The shown epoch; None without samples."""
         epochs = sorted(self._frames)
         return epochs[self.slider.value()] if epochs else None
 
     def clear(self) -> None:
-        """No samples yet."""
+        """Remove all samples."""
         self._frames.clear()
         self.play.setChecked(False)
         self.slider.setRange(0, 0)
@@ -111,7 +140,7 @@ class SampleFilm(QWidget):
         self._show_frame()
 
     def add(self, epoch: int, file: Path) -> None:
-        """Samples of an epoch were drawn into an image file."""
+        """Add the samples of an epoch, an image file."""
         follows = self.slider.value() == self.slider.maximum()
         self._frames[epoch] = file
         self._set_film_enabled(True)
@@ -121,7 +150,7 @@ class SampleFilm(QWidget):
         self._show_frame()
 
     def _set_film_enabled(self, enabled: bool) -> None:
-        """Comparing needs no samples: it can be switched off at any time."""
+        """Enable the controls of the film. Compare stays enabled: it needs no samples."""
         self.play.setEnabled(enabled)
         self.slider.setEnabled(enabled)
 

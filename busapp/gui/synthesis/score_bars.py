@@ -1,4 +1,4 @@
-"""Scores of drawn images as small bars, each above the same score of real images among themselves."""
+"""Scores of synthetic images as small bars, each above the same score between real images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from busapp.gui.theme import TEST, TRAIN, colours, theme
 
 _GAP: Final = 8
 _SIDES: Final = (("synthetic against real", "", TEST), ("real against real", "_floor", TRAIN))
-"""What a bar is called, what the result calls it behind the score's name, and its colour."""
+"""Label of a bar, suffix of its key in the result, and colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class _Score:
 
 
 class ScoreBars(QWidget):
-    """The scores of a synthesis run that are known; hidden where none is."""
+    """The known scores of a synthesis run; hidden if there is none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +37,7 @@ class ScoreBars(QWidget):
         self.hide()
 
     def show_scores(self, result: Mapping[str, Any]) -> None:
-        """Those of a result of `synthesize`; older ones have fewer."""
+        """Show the scores in a result of `synthesize`; older results have fewer."""
         self._scores = [_score(name, result) for name in SCORES_IN_WORDS if _is_known(name, result)]
         self.setAccessibleName(
             ". ".join(f"{each.title}: {each.words[0]}; real against real {each.words[1]}" for each in self._scores)
@@ -51,7 +51,7 @@ class ScoreBars(QWidget):
         return QSize(240, len(_SIDES) * line + len(self._scores) * self._height())
 
     def _height(self) -> int:
-        """Of one score: its two bars."""
+        """Pixels of the two bars of a score."""
         return len(_SIDES) * self.fontMetrics().height() + _GAP
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -83,7 +83,7 @@ class ScoreBars(QWidget):
         painter.fillRect(room.adjusted(0, 4, 0, -3), colour)
 
     def event(self, event: Any) -> bool:
-        """What a score means, where the mouse rests on it."""
+        """Show the meaning of the score under the mouse as a tooltip."""
         if isinstance(event, QHelpEvent):
             row = (event.pos().y() - len(_SIDES) * self.fontMetrics().height()) // self._height()
             if 0 <= row < len(self._scores):

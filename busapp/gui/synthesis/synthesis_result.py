@@ -1,8 +1,8 @@
-"""What a generator's images are worth: scores against their floor, copies, warnings, how many joined the study, what a
-reader said of them, and what can be done with them."""
+"""The result of a synthesis run: scores, copies, images added, blinded reviews and warnings; and buttons for what to do
+next."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
@@ -13,17 +13,11 @@ from busapp.engine.utils.words import many
 from busapp.gui.synthesis.score_bars import ScoreBars
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
-from busapp.gui.words import when_in_words
-
-_STATES: Final = {
-    "running": "It is at work.",
-    "cancelled": "It was cancelled; Resume in the list of runs goes on with it.",
-    "interrupted": "It was interrupted; Resume in the list of runs goes on with it.",
-}
+from busapp.gui.words import state_in_words, when_in_words
 
 
 class RunButtons(QWidget):
-    """What can be done with a run, a button each, one below the other."""
+    """A column of buttons for what can be done with a run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,14 +27,14 @@ class RunButtons(QWidget):
         self._column.setSpacing(SPACE)
 
     def add(self, words: str, tip: str) -> QPushButton:
-        """Another button; `tip` says what it does."""
+        """Add a button; `tip` is its tooltip."""
         button = QPushButton(words)
         self._tips[button] = tip
         self._column.addWidget(button)
         return button
 
     def offer(self, button: QPushButton, lacks: str = "") -> None:
-        """Let a button be pressed, or say in its tooltip what it `lacks`."""
+        """Enable a button; or, if it `lacks` something, disable it and show that as its tooltip."""
         button.setEnabled(not lacks)
         button.setToolTip(lacks or self._tips[button])
 
@@ -51,9 +45,9 @@ class SynthesisResult(QWidget):
     Signals:
         review_clicked: the user wants to review the images blindly.
         nearest_clicked: the user wants to see the nearest training images.
-        worth_clicked: the user wants to see what synthetic images do for the classifier.
-        images_clicked: the user wants the images in a folder.
-        generator_clicked: the user wants the generator as a file.
+        worth_clicked: the user wants to see what synthetic images are worth to the classifier.
+        images_clicked: the user wants to export the images to a folder.
+        generator_clicked: the user wants to export the generator as a file.
     """
 
     review_clicked = Signal()
@@ -74,20 +68,24 @@ class SynthesisResult(QWidget):
         self.warnings = WarningFrame()
         self.buttons = RunButtons()
         self.review_button = self.buttons.add(
-            "&Blind review…", "Real and synthetic images mixed: say which is which, and which are fit for training"
+            "&Blind review…",
+            "See real and synthetic images in random order; judge which are real, and fit for training",
         )
         self.review_button.clicked.connect(self.review_clicked)
         self.nearest_button = self.buttons.add(
-            "&Nearest real images…", "Each drawn image beside the training image that resembles it most"
+            "&Nearest real images…", "Show each synthetic image beside its nearest training image"
         )
         self.nearest_button.clicked.connect(self.nearest_clicked)
         self.worth_button = self.buttons.add(
-            "What they are &worth…", "What synthetic images do for the classifier, beside plain augmentation"
+            "What they are &worth…",
+            "Measure how synthetic images change the classifier, compared with plain augmentation",
         )
         self.worth_button.clicked.connect(self.worth_clicked)
-        self.export_button = self.buttons.add("&Export", "The images with where they come from, or the generator")
+        self.export_button = self.buttons.add(
+            "&Export", "Export the images with a table of their origin, or the generator"
+        )
         menu = QMenu(self.export_button)
-        self.export_images = menu.addAction("&Images, with a table of where they come from…")
+        self.export_images = menu.addAction("&Images, with a table of their origin…")
         self.export_images.triggered.connect(self.images_clicked)
         self.export_generator = menu.addAction("&Generator, as a Keras file…")
         self.export_generator.triggered.connect(self.generator_clicked)
@@ -103,10 +101,10 @@ class SynthesisResult(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """No run is open."""
+        """Show that no run is open."""
         self._warnings: list[str] = []
         self.name.setText("No scores yet")
-        self.state.setText("When a generator has drawn its images, what they are worth comes to stand here.")
+        self.state.setText("The scores will appear here when a generator has drawn its images.")
         self.bars.hide()
         for label in (self.score, self.copies, self.added, self.reviewed):
             label.hide()
@@ -114,23 +112,23 @@ class SynthesisResult(QWidget):
         self.warnings.show_list("", [])
 
     def start(self, info: RunInfo) -> None:
-        """A run is shown; its scores are still to come."""
+        """Show a run without its scores."""
         self.clear()
         self.name.setText(info.name)
-        self.state.setText(f"It failed: {info.error}" if info.state == "failed" else _STATES.get(info.state, ""))
+        self.state.setText(state_in_words(info))
         self.buttons.show()
 
     def add_warning(self, text: str) -> None:
-        """A warning of the job."""
+        """Show a warning of the job."""
         if text not in self._warnings:
             self._warnings.append(text)
-        self.warnings.show_list("Said by the run", self._warnings)
+        self.warnings.show_list("Notes of the run", self._warnings)
 
     def show_result(self, result: dict[str, Any]) -> None:
-        """A finished run, by the contract of `busapp synthesize --json`."""
+        """Show a finished run's result, as in `busapp synthesize --json`."""
         self.state.setText(
-            f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, "
-            f"{result['steps']:,} steps."
+            f"Class {result['class']}, preset {result['preset']}, {many(result['epochs'], 'epoch')}, "
+            f"{many(result['steps'], 'step')}."
         )
         self.bars.show_scores(result)
         self._say(self.score, score_in_words(result))
@@ -138,13 +136,13 @@ class SynthesisResult(QWidget):
         self._say(
             self.added,
             f"{result['images']:,} synthetic images of class {result['class']} were added to the study. "
-            "Ctrl+Z in the Dataset tab takes them out again."
+            "Ctrl+Z in the Dataset tab undoes that."
             if result["images"]
             else "No images were added to the study.",
         )
 
     def show_review(self, review: BlindReview | None, left: BlindReview | None) -> None:
-        """The newest finished review of the run, and the newest that was left; None where there is none."""
+        """Show the newest finished and the newest unfinished review of the run; None if there is none."""
         sentences = []
         if review is not None and review.result is not None:
             when = when_in_words(review.ended or review.began).split()[0]
@@ -156,8 +154,8 @@ class SynthesisResult(QWidget):
             )
         if left is not None:
             sentences.append(
-                f"The review by {left.reader} was left after {left.answered} of {many(left.asked, 'image')}: nothing "
-                "has been set aside for it yet. Blind review goes on with it, or ends it."
+                f"The review by {left.reader} is unfinished, with {left.answered} of {many(left.asked, 'image')} "
+                "answered. It has set nothing aside yet. Resume or end it with Blind review."
             )
         self.reviewed.setText(" ".join(sentences))
         self.reviewed.setVisible(bool(sentences))
@@ -168,7 +166,7 @@ class SynthesisResult(QWidget):
 
 
 def score_in_words(result: Mapping[str, Any]) -> str:
-    """What the scores say, against those that real images have among themselves."""
+    """Judge the scores against the same scores between real images."""
     kid, floor = result.get("kid"), result.get("kid_floor")
     if kid is None or floor is None:
         return "The images were not scored; the notes of the run say why."
@@ -183,11 +181,11 @@ def score_in_words(result: Mapping[str, Any]) -> str:
         return f"They are {verdict}."
     return (
         f"They are {verdict}. Means ± standard deviations over random subsets of {result['n_scored']} images; FID is "
-        "biased at so few, and says something beside its floor alone."
+        "biased with so few images, and means something only beside its floor."
     )
 
 
 def _copies(count: int) -> str:
     if not count:
-        return "No drawn image was a near-copy of a training image."
-    return f"{count:,} drawn {'image was a near-copy' if count == 1 else 'images were near-copies'} and left out."
+        return "No synthetic image was a near-copy of a training image."
+    return f"{count:,} synthetic {'image was a near-copy' if count == 1 else 'images were near-copies'}, and not added."

@@ -1,9 +1,9 @@
-"""The Synthesis tab: train a generator on a class, watch it learn, and balance the classes with what it draws."""
+"""The Synthesis tab: train a generator on a class, watch the training, and balance the classes with its images."""
 
 from typing import Final, cast, get_args
 
-from PIL import Image
 from pydantic import ValidationError
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -14,42 +14,50 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
-from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.settings import PresetName, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.synthesis.blind_review import newest_finished, reviews_of, without_effect
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.images.heat_map_view import to_pixmap
+from busapp.gui.runs.run_tab import RunTab
+from busapp.gui.runs.run_view import RunView
+from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.synthesis.balance_dialog import BalanceDialog
-from busapp.gui.synthesis.sample_film import SampleFilm
+from busapp.gui.synthesis.blind_review import BlindReviewView
+from busapp.gui.synthesis.nearest_view import NearestView
+from busapp.gui.synthesis.sample_film import SampleFilm, grid_of_real_images
 from busapp.gui.synthesis.synthesis_result import SynthesisResult
-from busapp.gui.synthesis.views import SynthesisViews
 from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
 
-NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then grow its rare classes here."
+NO_IMAGES: Final = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then enlarge its rare classes here."
 NO_RUN: Final = "No generator yet. Choose a class and a preset on the left, then start its training."
 GENERATOR: Final = "#CC79A7"
 DISCRIMINATOR: Final = "#009E73"
-# The chosen card is told by the width of its frame, not by its colour alone.
+# The chosen card has a wider frame, so that colour is not the only mark.
 _CARD: Final = """
     QPushButton { text-align: left; padding: 7px 9px; border: 1px solid palette(mid); border-radius: 4px; }
     QPushButton:checked { padding: 5px 7px; border: 3px solid palette(highlight); background: palette(base); }
     QPushButton:focus { text-decoration: underline; }
 """
-REAL_ROWS: Final = 4
-REAL_COLUMNS: Final = 5
-REAL_SIDE: Final = 96
+NOTHING_DRAWN: Final = "The study has no synthetic images of this run in use"
 
 
-class SynthesisTab(SynthesisViews):
-    """Settings and past runs on the left, curves and samples in the middle, scores on the right."""
+class SynthesisTab(RunTab):
+    """Settings and past runs on the left, curves and samples in the middle, scores on the right.
+
+    Signals:
+        worth_requested: the user wants to see what synthetic images are worth to the classifier.
+        generator_requested: the id of the run whose generator is to be exported as a file.
+    """
+
+    worth_requested = Signal()
+    generator_requested = Signal(str)
 
     kind = "synthesize"
     job_kinds = (kind,)
@@ -61,7 +69,8 @@ class SynthesisTab(SynthesisViews):
         self.answers = CurvePlot("Answers of the discriminator", "Epoch", "Mean probability", y_range=(0, 1))
         self.film = SampleFilm()
         self.film.compare.toggled.connect(self._show_real_images)
-        self.result = SynthesisResult()
+        self._make_result()
+        self._add_views()
         pictures: list[tuple[QWidget, int]] = [(self.losses, 3), (self.answers, 2), (self.film, 5)]
         self.arrange(
             self._make_settings_panel(),
@@ -73,6 +82,21 @@ class SynthesisTab(SynthesisViews):
         self.presets.idClicked.connect(self._choose_basis)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
+
+    def _make_result(self) -> None:
+        self.result = SynthesisResult()
+        self.result.review_clicked.connect(self.show_review)
+        self.result.nearest_clicked.connect(self.show_nearest)
+        self.result.worth_clicked.connect(self.worth_requested)
+        self.result.images_clicked.connect(self._export_images)
+        self.result.generator_clicked.connect(self._export_generator)
+
+    def _add_views(self) -> None:
+        self.review_view = BlindReviewView()
+        self.review_view.changed.connect(self.study_changed)
+        self.nearest_view = NearestView()
+        for view in (self.review_view, self.nearest_view):
+            self.add_view(view)
 
     def _make_settings_panel(self) -> QWidget:
         self.class_box = QComboBox()
@@ -96,7 +120,7 @@ class SynthesisTab(SynthesisViews):
         self.start_button.setToolTip("Train the generator, draw the images and add them to the study")
         self.start_button.clicked.connect(self._start)
         self.balance_button = QPushButton("&Draw images to balance…")
-        self.balance_button.setToolTip("Draw for every class what it lacks, from the newest generator that it has")
+        self.balance_button.setToolTip("Draw the images that each class lacks, with its newest generator")
         self.balance_button.clicked.connect(self._balance)
 
         return settings_column(class_label, self.class_box, cards, self.form)
@@ -112,6 +136,7 @@ class SynthesisTab(SynthesisViews):
 
     def refresh(self) -> None:
         super().refresh()
+        self._look_at_images()
         assert self.workspace is not None
         counts = self.workspace.catalog.counts()
         lacks = self._lacks()
@@ -129,12 +154,12 @@ class SynthesisTab(SynthesisViews):
         else:
             if self.form.values()["count"] == self._suggested_count:
                 self._suggest_count()
-            self._tell_presets()
+            self._describe_presets()
             self._look_at_settings()
 
     @property
     def class_name(self) -> str:
-        """The chosen class; empty without images."""
+        """The chosen class; empty if the study has no images."""
         return self.class_box.currentData() or ""
 
     @property
@@ -143,26 +168,26 @@ class SynthesisTab(SynthesisViews):
         return cast(PresetName, get_args(PresetName)[self.presets.checkedId()])
 
     def _lacks(self) -> dict[str, int]:
-        """By class, how many images it lacks to equal the largest; synthetic ones that it has already count."""
+        """Number of images that each class lacks to equal the largest; its synthetic ones count too."""
         assert self.workspace is not None
         return lacking(self.workspace.catalog.counts(None))
 
     def _choose_basis(self) -> None:
-        """Another class or preset: its numbers, and as many images as the class lacks."""
+        """Put the settings of the chosen class and preset into the form, and suggest the number of images."""
         self.form.set_values({"class_name": self.class_name, "preset": self.preset})
         self.offer_weights()
         self._suggest_count()
-        self._tell_presets()
+        self._describe_presets()
         if self.film.compare.isChecked():
             self._show_real_images(True)
 
     def _suggest_count(self) -> None:
-        """As many images as the class lacks now."""
+        """Suggest the number of images that the class lacks now."""
         if self.workspace is not None:
             self._suggested_count = self._lacks().get(self.class_name, 0)
             self.form.set_values({"count": self._suggested_count})
 
-    def _tell_presets(self) -> None:
+    def _describe_presets(self) -> None:
         counts = self.workspace.catalog.counts() if self.workspace else {}
         for number, preset in enumerate(get_args(PresetName)):
             settings = SynthesizeSettings.model_validate({"class_name": self.class_name, "preset": preset})
@@ -185,7 +210,7 @@ class SynthesisTab(SynthesisViews):
         draws_none = settings is not None and settings.count == 0
         self.start_button.setText("&Start: train only" if draws_none else "&Start: train, then draw")
         if settings is None:
-            self.estimate_label.setText("Estimate: after the marked field is mended.")
+            self.estimate_label.setText("Estimate: correct the marked field first.")
             return
         expected = estimate(settings, self.workspace) if self.workspace and self.class_name else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
@@ -201,7 +226,53 @@ class SynthesisTab(SynthesisViews):
         if dialog.exec():
             self.start_requested.emit(dialog.settings())
 
+    # -- views in the place of the run ---------------------------------------------------------------------
+
+    def show_review(self) -> None:
+        """Review the images of the run blindly."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.review_view)
+            self.review_view.show_run(self.workspace, self.run)
+
+    def show_nearest(self) -> None:
+        """Show the images of the run beside their nearest training images."""
+        if self.workspace is not None and self.run is not None:
+            self.show_instead(self.nearest_view)
+            self.nearest_view.show_run(self.workspace, self.run)
+            self.nearest_view.back_button.setFocus()
+
+    def show_instead(self, view: RunView | None) -> None:
+        super().show_instead(view)
+        if view is None:  # the user may come from a review
+            self._look_at_images()
+
     # -- the run -------------------------------------------------------------------------------------------
+
+    def load_run(self, run_id: str) -> None:
+        super().load_run(run_id)
+        self._look_at_images()
+
+    def _look_at_images(self) -> None:
+        """Enable the buttons that apply to the run's images, and show their reviews."""
+        if self.workspace is None or self.run is None:
+            return
+        drawn = self.workspace.catalog.images(kind="synthetic", run=self.run.id, with_excluded=False)
+        self.result.buttons.offer(self.result.review_button, "" if drawn else NOTHING_DRAWN)
+        self.result.buttons.offer(self.result.nearest_button)
+        self.result.export_images.setEnabled(bool(drawn))
+        self.result.export_generator.setEnabled(self.run.info.state == "finished")
+        reviews = reviews_of(self.run)
+        self.result.show_review(newest_finished(reviews), without_effect(reviews))
+
+    def _export_images(self) -> None:
+        assert self.workspace is not None and self.run is not None
+        dialog = ShareDialog(self.workspace, self, run=self.run.id)
+        if dialog.exec():
+            self.start_requested.emit(dialog.settings())
+
+    def _export_generator(self) -> None:
+        if self.run is not None:
+            self.generator_requested.emit(self.run.id)
 
     def clear_run(self) -> None:
         for plot in (self.losses, self.answers):
@@ -237,24 +308,12 @@ class SynthesisTab(SynthesisViews):
             self.result.show_result(event.result)
 
     def _show_real_images(self, wanted: bool) -> None:
-        """Real images of the run's class, side by side like the samples; nothing where the study has none."""
+        """Show real images of the run's class beside the samples; none if the study has none."""
         self.film.real.show_pixmap(QPixmap())
-        if not wanted or self.workspace is None or self.run is None:
-            return
-        class_name = self.run.info.settings["class_name"]
-        of_group: dict[int, ImageRecord] = {}  # so that no picture is shown twice
-        for image in self.workspace.catalog.images(class_name=class_name, kind="real", with_excluded=False):
-            of_group.setdefault(image.group, image)
-        if not of_group:
-            return
-        paths = [self.workspace.image_path(image) for image in list(of_group.values())[: REAL_ROWS * REAL_COLUMNS]]
-        try:
-            pixels = Preprocessing(REAL_SIDE).load(paths)
-        except UserError as error:
-            self.problem.emit(str(error), "")
-            return
-        grid = Image.new("RGB", (REAL_COLUMNS * REAL_SIDE, REAL_ROWS * REAL_SIDE))
-        for index, square in enumerate(pixels):
-            row, column = divmod(index, REAL_COLUMNS)
-            grid.paste(Image.fromarray(square), (column * REAL_SIDE, row * REAL_SIDE))
-        self.film.real.show_pixmap(to_pixmap(grid))
+        if wanted and self.workspace is not None and self.run is not None:
+            try:
+                grid = grid_of_real_images(self.workspace, self.run.info.settings["class_name"])
+            except UserError as error:
+                self.problem.emit(str(error), "")
+            else:
+                self.film.real.show_pixmap(grid)

@@ -1,4 +1,4 @@
-"""A tested image, large: what it is, what it was called, and where a model sees evidence for that."""
+"""A tested image, large, with its true and predicted class and the heat map of a model."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from busapp.gui.widgets.warning_frame import words_label
 
 
 class CaseViewer(ImageViewer):
-    """The Dataset tab's viewer, with H for the heat map in the place of the tool that covers."""
+    """The viewer of the Dataset tab, with a heat map (H) instead of the tool that covers areas."""
 
     _heat_maps: HeatMaps | None = None
 
@@ -29,7 +29,7 @@ class CaseViewer(ImageViewer):
         with_map: bool,
         parent: QWidget | None = None,
     ) -> None:
-        """`with_map`: the heat map is shown from the beginning, if there can be one."""
+        """`with_map`: show the heat map at once, if there is a model for it."""
         by_id = {case.image.id: case for case in cases}
         classes = list(cases[row].tested.probabilities)
         super().__init__(
@@ -50,7 +50,7 @@ class CaseViewer(ImageViewer):
 
     def extras(self) -> Sequence[QWidget]:
         self.map_box = QCheckBox("Heat map (H)")
-        self.map_box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the arrow keys still walk
+        self.map_box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # so that a click leaves the arrow keys to the viewer
         self.evidence = QComboBox()
         self.evidence.setAccessibleName("Evidence for this class")
         self.opacity = QSlider(Qt.Orientation.Horizontal)

@@ -1,4 +1,4 @@
-"""Validation runs as columns: what each was and what came out, with its interval; the paper's own where asked for."""
+"""Validation runs as columns: their settings, and their measures with intervals; the paper's numbers on request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QWidget
 from busapp.engine.paper.published import PUBLISHED, SOURCE, Published
 from busapp.engine.settings.systems import counted_leaks
 from busapp.engine.study.runs import Run
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import low_to_high, many
+from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.words import when_in_words
 from busapp.summaries import equalised, leaks
@@ -20,8 +21,7 @@ _BY_ITS_PROTOCOL: Final = text("by its protocol", warns=True)
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A finished run in a comparison: the letter that it goes by there, and what is known of it (an entry of
-    `comparison.compare_runs`)."""
+    """A finished run in a comparison: its letter there, and its numbers (an entry of `comparison.compare_runs`)."""
 
     letter: str
     run: Run
@@ -29,12 +29,12 @@ class ComparedRun:
 
     @property
     def leaks(self) -> bool:
-        """Whether its numbers have to be read as leaking."""
+        """True if its numbers leak."""
         return leaks(dict(self.result))
 
     @property
     def n_tested(self) -> int:
-        """Images that it was tested on: of a hold-out fewer than it has."""
+        """Number of tested images; in a hold-out, fewer than the run has."""
         return sum(map(sum, self.result["confusion"]))
 
     @property
@@ -50,7 +50,7 @@ class ComparedRun:
 
     @property
     def heading(self) -> str:
-        """Its letter, its name and its time; with a mark where it leaks."""
+        """Its letter, name and time; with a mark if it leaks."""
         return f"{_mark(self)}{self.letter} · {self.run.info.name}\n{when_in_words(self.run.info.created)}"
 
 
@@ -62,13 +62,13 @@ class _Row:
 
 
 class CompareTable(NumbersTable):
-    """Measures as rows, in the order in which they are read; so it is not sorted."""
+    """One row for each measure, in a fixed order."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Runs side by side", sortable=False, parent=parent)
 
     def show_runs(self, runs: Sequence[ComparedRun], *, with_paper: bool) -> None:
-        """Show these runs; `with_paper`: and what the paper published of their systems."""
+        """Show these runs; `with_paper`: also the paper's numbers for their systems."""
         classes = list(dict.fromkeys(name for run in runs for name in run.result["classes"]))
         systems = list(dict.fromkeys(run.result["system"] for run in runs)) if with_paper else []
         headings = ["Measure\n(95 % interval)", *(run.heading for run in runs)]
@@ -88,13 +88,13 @@ def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:
         _Row("Training", lambda run: text(run.training), lambda _paper: text("–", _NOT_PUBLISHED.tip)),
         _Row("Images tested", _images),
         *([_Row("Synthetic images in training", _synthetic)] if synthetic else []),
-        _Row("Groups", lambda run: Cell(f"{run.result['n_groups']:,}", run.result["n_groups"])),
-        _Row("Accuracy (%)", _per_cent("accuracy"), lambda paper: _published(paper.accuracy, "%")),
+        _Row("Groups", lambda run: count_cell(run.result["n_groups"])),
+        _Row("Accuracy (%)", _overall("accuracy"), lambda paper: _published(paper.accuracy, "%")),
         _Row("Lowest and highest fold (%)", _fold_range),
-        _Row("Balanced accuracy (%)", _per_cent("balanced_accuracy")),
+        _Row("Balanced accuracy (%)", _overall("balanced_accuracy")),
         *(_of_class("sensitivity", "Sensitivity", name) for name in classes),
         *(_of_class("specificity", "Specificity", name) for name in classes),
-        *(_Row(f"AUC, {name}", _share("auc", name)) for name in classes),
+        *(_of_class("auc", "AUC", name) for name in classes),
         _Row("Calibration error (ECE)", _calibration),
         _Row("Train accuracy (%)", _train_accuracy, lambda paper: _published(paper.train_accuracy, "%")),
         _Row("Leaks", _leaks, lambda _paper: _BY_ITS_PROTOCOL),
@@ -104,8 +104,10 @@ def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:
 def _of_class(measure: str, title: str, name: str) -> _Row:
     return _Row(
         f"{title}, {name}",
-        _share(measure, name),
-        lambda paper: _published(getattr(paper, measure).get(name), ""),
+        lambda run: _measure(
+            run, run.result[measure].get(name), run.result[f"{measure}_ci95"].get(name), in_per_cent=False
+        ),
+        lambda paper: _published(getattr(paper, measure, {}).get(name), ""),
     )
 
 
@@ -126,26 +128,15 @@ def _recipe(run: ComparedRun) -> Cell:
 
 
 def _images(run: ComparedRun) -> Cell:
-    return Cell(f"{run.n_tested:,}", run.n_tested, tip=f"Of {run.result['n_images']:,} real images in the run")
+    return count_cell(run.n_tested, f"Of {run.result['n_images']:,} real images in the run")
 
 
 def _synthetic(run: ComparedRun) -> Cell:
-    return Cell(f"{run.result['n_synthetic']:,}", run.result["n_synthetic"])
+    return count_cell(run.result["n_synthetic"])
 
 
-def _per_cent(measure: str) -> Callable[[ComparedRun], Cell]:
-    def cell(run: ComparedRun) -> Cell:
-        return _number(run.result[measure], run.result[f"{measure}_ci95"], run, scale=100, decimals=1)
-
-    return cell
-
-
-def _share(measure: str, name: str) -> Callable[[ComparedRun], Cell]:
-    def cell(run: ComparedRun) -> Cell:
-        interval = run.result[f"{measure}_ci95"].get(name)
-        return _number(run.result[measure].get(name), interval, run, scale=1, decimals=3)
-
-    return cell
+def _overall(measure: str) -> Callable[[ComparedRun], Cell]:
+    return lambda run: _measure(run, run.result[measure], run.result[f"{measure}_ci95"])
 
 
 def _fold_range(run: ComparedRun) -> Cell:
@@ -153,19 +144,18 @@ def _fold_range(run: ComparedRun) -> Cell:
     if found is None:
         return Cell("–")
     low, high = (100 * value for value in found)
-    words = f"{_mark(run)}{low:.1f} to {high:.1f}"
-    return Cell(words, low=low, high=high, tip="Of the test accuracies of single folds", warns=run.leaks)
+    words = f"{_mark(run)}{low_to_high(found)}"
+    return Cell(words, low=low, high=high, tip="Test accuracies of single folds", warns=run.leaks)
 
 
 def _calibration(run: ComparedRun) -> Cell:
     found = run.result["calibration"]
-    return _number(found["ece"], found["ece_ci95"], run, scale=1, decimals=3)
+    return _measure(run, found["ece"], found["ece_ci95"], in_per_cent=False)
 
 
 def _train_accuracy(run: ComparedRun) -> Cell:
-    value = run.result["train_accuracy"]
-    tip = "On the images that it was trained on; it says nothing of new ones"
-    return Cell("–" if value is None else f"{100 * value:.1f}", None if value is None else 100 * value, tip=tip)
+    tip = "On the images that it was trained on; it says nothing about new ones"
+    return measure_cell(run.result["train_accuracy"], None, tip=tip)
 
 
 def _leaks(run: ComparedRun) -> Cell:
@@ -175,18 +165,14 @@ def _leaks(run: ComparedRun) -> Cell:
     return text("\n".join(counted), warns=True) if counted else _BY_ITS_PROTOCOL
 
 
-def _number(
-    value: float | None, interval: Sequence[float] | None, run: ComparedRun, *, scale: float, decimals: int
+def _measure(
+    run: ComparedRun, value: float | None, interval: Sequence[float] | None, *, in_per_cent: bool = True
 ) -> Cell:
     if value is None:
-        return Cell("–", tip="Not defined: no image of one side was tested")
-    words = f"{_mark(run)}{scale * value:.{decimals}f}"
-    low, high = (scale * interval[0], scale * interval[1]) if interval else (None, None)
-    if low is not None:
-        words += f" ({low:.{decimals}f} to {high:.{decimals}f})"
+        return Cell("–", tip="Not defined: no image of the class, or none of the others, was tested")
     leaking = "This number leaks. " if run.leaks else ""
     tip = f"{leaking}In brackets the 95 % interval, by bootstrap over {run.result['n_groups']:,} groups."
-    return Cell(words, scale * value, low, high, tip, warns=run.leaks)
+    return measure_cell(value, interval, in_per_cent=in_per_cent, leaks=run.leaks, tip=tip)
 
 
 # -- the paper -----------------------------------------------------------------------------------------------
@@ -197,7 +183,7 @@ def _system_of(paper: Published) -> Cell:
 
 
 def _published(value: float | None, unit: str) -> Cell:
-    """With the decimals that were published, and no interval, as none was."""
+    """A cell with the published decimals; the paper gives no intervals."""
     if value is None:
         return _NOT_PUBLISHED
     words, shown = (f"{100 * value:.1f}", 100 * value) if unit == "%" else (f"{value:.2f}", value)

@@ -1,4 +1,4 @@
-"""Two or more finished cross-validations side by side, and what their differences are worth."""
+"""Two or more finished cross-validations side by side, and their differences with intervals and tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from busapp.errors import UserError
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.compare_table import ComparedRun, CompareTable
-from busapp.gui.validation.differences import DifferencesTable, Pair
+from busapp.gui.validation.differences import DifferencesTable, RunDifference
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
@@ -47,7 +47,7 @@ def _compare(runs: Sequence[Run]) -> _Comparison:
 
 
 class CompareView(RunView):
-    """Resampling takes about a second, and does not hold up the window."""
+    """Tables of runs and of their differences. A thread resamples, which takes about a second."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Comparison of runs", parent)
@@ -62,26 +62,15 @@ class CompareView(RunView):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.heading = QLabel()
-        self.heading.setProperty("role", "heading")
         self.paper_box = QCheckBox("&Paper's numbers beside them")
-        self.paper_box.setToolTip("A column for what the paper published of each system; those numbers leak")
+        self.paper_box.setToolTip("Add a column with the published numbers of each system; those numbers leak")
         self.paper_box.toggled.connect(lambda _on: self._show_table())
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(self.heading, 1)
-        head.addWidget(self.paper_box)
-
+        self.head.add(self.paper_box)
         self.waiting = EmptyState("")
         self._stack = QStackedLayout()
         self._stack.addWidget(self.waiting)
         self._stack.addWidget(self._make_tables())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addLayout(self._stack, 1)
+        self.column.addLayout(self._stack, 1)
 
     def _make_tables(self) -> QWidget:
         self.table = CompareTable()
@@ -142,7 +131,7 @@ class CompareView(RunView):
         self._work.ask(lambda: _compare(runs))
 
     def refresh(self, workspace: Workspace) -> None:
-        """Runs may have been renamed since, or deleted: one that is gone ends the comparison."""
+        """Show new names of runs; leave the comparison if one of them was deleted."""
         try:
             runs = {run_id: workspace.run(run_id) for run_id in self._run_ids}
         except UserError:
@@ -173,7 +162,7 @@ class CompareView(RunView):
         self._comparison = comparison
         phantoms = ", of simulated phantoms" if self._phantoms else ""
         self.heading.setText(f"{len(comparison.runs)} runs side by side{phantoms}")
-        # What was measured on patients is no reference for simulated phantoms.
+        # Numbers measured on patients are no reference for simulated phantoms.
         self.paper_box.setVisible(not self._phantoms)
         self.paper_box.setEnabled(True)
         names = [*(run.in_words for run in comparison.runs), *([EVERY_PAIR] if len(comparison.runs) > 2 else [])]
@@ -195,22 +184,22 @@ class CompareView(RunView):
     def _show_differences(self) -> None:
         if self._comparison is None:
             return
-        pairs = self._pairs(self._comparison)
-        self.sentences.setText("\n\n".join(pair.sentence() for pair in pairs))
+        compared = self._run_differences(self._comparison)
+        self.sentences.setText("\n\n".join(each.sentence() for each in compared))
         self.sentences.setAccessibleName(self.sentences.text())
-        cautions = [caution for pair in pairs for caution in pair.cautions()]
+        cautions = [caution for each in compared for caution in each.cautions()]
         if len({run.run.info.dataset for run in self._comparison.runs}) > 1:
             cautions.append("The dataset was changed between these runs.")
-        if len(pairs) > 1:
+        if len(compared) > 1:
             cautions.append(
-                f"The p-values of {len(pairs)} tests are not corrected for their number: one may fall below 0.05 by "
+                f"The p-values of {len(compared)} tests are not corrected for their number: one may fall below 0.05 by "
                 "chance."
             )
         self.cautions.show_list("Read with care:", cautions)
-        self.differences.show_pairs(pairs)
+        self.differences.show_differences(compared)
 
-    def _pairs(self, comparison: _Comparison) -> list[Pair]:
-        """Every run against the chosen one, or every two; the later one against the earlier."""
+    def _run_differences(self, comparison: _Comparison) -> list[RunDifference]:
+        """Compare every run with the chosen one, or every two runs, the later with the earlier."""
         tests = {frozenset((test["first"], test["second"])): test for test in comparison.tests}
         chosen = self.reference_box.currentIndex()
         if chosen < len(comparison.runs):
@@ -218,7 +207,7 @@ class CompareView(RunView):
             couples = [(base, other) for other in comparison.runs if other is not base]
         else:
             couples = list(combinations(comparison.runs, 2))
-        return [Pair(base, other, tests[frozenset((base.run.id, other.run.id))]) for base, other in couples]
+        return [RunDifference(base, other, tests[frozenset((base.run.id, other.run.id))]) for base, other in couples]
 
 
 def _split(orientation: Qt.Orientation, name: str, parts: tuple[QWidget, QWidget]) -> QSplitter:

@@ -1,4 +1,4 @@
-"""Differences with their intervals around zero, a row each."""
+"""A plot of differences with their intervals around zero, one row each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from busapp.gui.widgets.rows_plot import RowsPlot
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """What differs, by how many points, and how probable such a difference is by chance (None: not tested)."""
+    """A measure, its difference in points, and the p-value of the difference (None: not tested)."""
 
     label: str
     difference: Difference
@@ -36,7 +36,7 @@ class DifferenceRow:
 
 
 class DifferencePlot(RowsPlot):
-    """A heavy line stands at zero: an interval that crosses it shows no difference."""
+    """A heavy line marks zero: an interval that crosses it shows no difference."""
 
     axis = "Difference in points, paired on the same images; 95 % intervals"
     row_height = 26
@@ -51,12 +51,12 @@ class DifferencePlot(RowsPlot):
         return self._rows
 
     def show_rows(self, rows: Sequence[DifferenceRow], beside: Sequence[DifferenceRow] = ()) -> None:
-        """Show other differences, on an axis on which those of the plots `beside` this one have room too."""
+        """Show these differences, on an axis that also has room for the rows of the plots `beside` this one."""
         self._rows, self._beside = list(rows), list(beside)
         self.rows_changed()
 
     def axis_range(self) -> tuple[float, float]:
-        """Points: zero and everything that is drawn, and a little more."""
+        """Range in points: zero, all rows, and a small margin."""
         found = [row.difference for row in (*self._rows, *self._beside)]
         values = [v for one in found for v in (one.value, one.low, one.high) if v is not None]
         low, high = min(0.0, *values), max(0.0, *values)
@@ -73,7 +73,7 @@ class DifferencePlot(RowsPlot):
         self.paint_interval(painter, middle, centre, found.value, bounds)
 
     def write_csv(self, path: Path) -> None:
-        """Points, a row for each difference."""
+        """Write one row for each difference, in points."""
         head = ("Measure", "Difference", "Difference, low", "Difference, high", "p-value")
         rows = [(r.label, r.difference.value, r.difference.low, r.difference.high, r.p_value) for r in self._rows]
         write_rows(path, [head, *rows])

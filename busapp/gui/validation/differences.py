@@ -1,4 +1,4 @@
-"""How much better one run is than another on the images that both were tested on: in words, and as a table."""
+"""The difference between two runs on the images that both tested: in words, and as a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Final
 from PySide6.QtWidgets import QWidget
 
 from busapp.engine.results.verdict import SIGNIFICANT
-from busapp.engine.utils.words import many, signed
+from busapp.engine.utils.words import images_in_groups, signed
 from busapp.gui.validation.compare_table import ComparedRun
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 
 _ALIKE: Final = 0.05
-"""Points: what would be written as 0.0."""
+"""Points; smaller differences are written as 0.0."""
 _MEASURES: Final = {
     "balanced_accuracy": "Balanced accuracy",
     "macro_auc": "Mean AUC",
@@ -24,7 +24,7 @@ _MEASURES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a run adds to the one that it is held against, in points: hundredths of a share."""
+    """The difference of a measure between two runs, in points (1 point is 0.01 of a fraction)."""
 
     value: float
     low: float | None = None
@@ -32,20 +32,20 @@ class Difference:
 
     @classmethod
     def of(cls, difference: float, interval: Sequence[float] | None, *, turned: bool) -> "Difference":
-        """From shares in [-1, 1]; `turned`: the other way round."""
+        """From fractions in [-1, 1]; `turned` swaps the two runs."""
         sign = -100 if turned else 100
         bounds = sorted(sign * bound for bound in interval) if interval else (None, None)
         return cls(sign * difference, *bounds)
 
     @property
     def interval(self) -> str:
-        """`−0.5 to +2.9`; empty where there is none."""
+        """`−0.5 to +2.9`; empty if there is none."""
         return "" if self.low is None or self.high is None else f"{signed(self.low)} to {signed(self.high)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two runs and their test (`comparison.compare_runs`); `other` is held against `base`."""
+class RunDifference:
+    """Two runs and their test (`comparison.compare_runs`): the difference of `other` from `base`."""
 
     base: ComparedRun
     other: ComparedRun
@@ -61,14 +61,14 @@ class Pair:
 
     @property
     def accuracy(self) -> Difference | None:
-        """Of the accuracies on the common images; None where there are none."""
+        """Difference of the accuracies on the common images; None if there are none."""
         if self.test["difference"] is None:
             return None
         return Difference.of(self.test["difference"], self.test["difference_ci95"], turned=self._turned)
 
     @property
     def others(self) -> dict[str, Difference]:
-        """Of the other measures, by their titles."""
+        """Differences of the other measures, by title."""
         found = {}
         for key, entry in self.test["differences"].items():
             measure, _, of_class = key.partition("/")
@@ -78,7 +78,7 @@ class Pair:
         return found
 
     def sentence(self) -> str:
-        """Which is better by how much, and whether that is more than chance."""
+        """State which run is better by how much, and if that is more than chance."""
         found, p_value = self.accuracy, self.test["p_value"]
         if found is None:
             return f"{self.other.in_words} and {self.base.in_words} have no tested image in common."
@@ -91,25 +91,25 @@ class Pair:
         shown = "a difference is shown" if p_value < SIGNIFICANT else "no difference shown"
         return (
             f"{verdict}{bounds}, {p_in_words(p_value)}: {shown}. "
-            f"{many(self.test['n_common'], 'image')} in {many(self.test['n_groups_common'], 'group')} tested by both."
+            f"{images_in_groups(self.test['n_common'], self.test['n_groups_common'])} tested by both."
         )
 
     def cautions(self) -> list[str]:
-        """What has to be known to read the difference."""
+        """Reasons to read the difference with care, one sentence each."""
         base, other = self.base, self.other
         found = []
         if base.leaks != other.leaks:
             leaking, clean = (base, other) if base.leaks else (other, base)
             found.append(
-                f"{leaking.letter} leaks and {clean.letter} does not: their difference tells what leaks are worth, not "
+                f"{leaking.letter} leaks and {clean.letter} does not: their difference shows what leaks are worth, not "
                 "which system is better."
-                if _alike_but_for_leaks(base, other)
+                if _differ_only_in_leaks(base, other)
                 else f"{leaking.letter} leaks and {clean.letter} does not: part of their difference is what leaks are "
                 "worth."
             )
         if base.training != other.training:
             found.append(
-                f"Not trained alike: {base.letter} with {base.training}, {other.letter} with {other.training}."
+                f"Trained differently: {base.letter} with {base.training}, {other.letter} with {other.training}."
             )
         tested = base.n_tested, other.n_tested
         if self.test["n_common"] and max(tested) > self.test["n_common"]:
@@ -125,26 +125,26 @@ class Pair:
         return found
 
 
-def _alike_but_for_leaks(base: ComparedRun, other: ComparedRun) -> bool:
+def _differ_only_in_leaks(base: ComparedRun, other: ComparedRun) -> bool:
     return base.training == other.training and all(
         base.result[name] == other.result[name] for name in ("system", "recipe")
     )
 
 
 class DifferencesTable(NumbersTable):
-    """One row for each pair and measure."""
+    """One row for each two runs and measure."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Differences", parent=parent)
 
-    def show_pairs(self, pairs: Sequence[Pair]) -> None:
-        """Show what these pairs differ in."""
+    def show_differences(self, compared: Sequence[RunDifference]) -> None:
+        """Show the differences of these runs."""
         rows = []
-        for pair in pairs:
-            if pair.accuracy is not None:
-                rows.append([text(pair.name), text("Accuracy"), _cell(pair.accuracy), _p_cell(pair)])
-            for title, found in pair.others.items():
-                rows.append([text(pair.name), text(title), _cell(found), Cell("–", tip="Tested for accuracy alone")])
+        for each in compared:
+            if each.accuracy is not None:
+                rows.append([text(each.name), text("Accuracy"), _cell(each.accuracy), _p_cell(each)])
+            for title, found in each.others.items():
+                rows.append([text(each.name), text(title), _cell(found), Cell("–", tip="Tested for accuracy alone")])
         self.show_cells(["Runs", "Measure", "Difference in points (95 % interval)", "p-value"], rows)
 
 
@@ -155,7 +155,7 @@ def p_in_words(p_value: float) -> str:
 
 
 def p_number(p_value: float) -> str:
-    """With three decimals, or four where it would be rounded up to the level that it is below."""
+    """Three decimals; four if three would round it up to the significance level."""
     if p_value < 0.001:
         return "< 0.001"
     words = f"{p_value:.3f}"
@@ -168,15 +168,12 @@ def _cell(found: Difference) -> Cell:
     return Cell(f"{signed(found.value)}{bounds}", found.value, found.low, found.high, tip)
 
 
-def _p_cell(pair: Pair) -> Cell:
-    test = pair.test
-    votes = {
-        pair.test["first"]: test["groups_first_better"],
-        pair.test["second"]: test["groups_second_better"],
-    }
+def _p_cell(compared: RunDifference) -> Cell:
+    base, other, test = compared.base, compared.other, compared.test
+    votes = {test["first"]: test["groups_first_better"], test["second"]: test["groups_second_better"]}
     tip = (
-        f"McNemar's exact test on groups: {pair.other.letter} did better in {votes[pair.other.run.id]:,}, "
-        f"{pair.base.letter} in {votes[pair.base.run.id]:,}, the rest came out alike."
+        f"McNemar's exact test on groups: {other.letter} did better in {votes[other.run.id]:,}, "
+        f"{base.letter} in {votes[base.run.id]:,}, the rest were equal."
     )
     p_value = test["p_value"]
     return Cell(p_number(p_value), p_value, tip=tip)

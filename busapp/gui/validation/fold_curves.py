@@ -1,4 +1,4 @@
-"""Accuracy and loss of a cross-validation: all folds over the epochs, or end to end as in the paper's Figure 13."""
+"""Curves of accuracy and loss: all folds over their epochs, or end to end as in the paper's Figure 13."""
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -8,7 +8,7 @@ from busapp.gui.widgets.curves import CurvePlot
 
 
 class FoldCurves(QWidget):
-    """Two plots and the choice of their view."""
+    """Two plots, and a box to choose their view."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,12 +37,12 @@ class FoldCurves(QWidget):
         layout.addLayout(plots, 1)
 
     def clear(self) -> None:
-        """No epoch yet."""
+        """Remove all epochs."""
         self._events.clear()
         self._draw_all()
 
     def add(self, event: EpochEnded) -> None:
-        """An epoch ended; the same fold and epoch again replaces it."""
+        """Draw an epoch that ended. The same fold and epoch again replaces it."""
         self._events[event.fold, event.epoch] = event
         self._draw(event)
 

@@ -1,4 +1,4 @@
-"""What synthetic images are worth to the classifier on this study."""
+"""The view that measures what synthetic images are worth to the classifier on this study."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,24 +15,27 @@ from busapp.gui.theme import SPACE
 from busapp.gui.validation.difference_plot import DifferencePlot, DifferenceRow
 from busapp.gui.validation.differences import Difference
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
-from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
+from busapp.gui.widgets.number_cells import count_cell, measure_cell
+from busapp.gui.widgets.numbers_table import NumbersTable, text
+from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
 class GainView(MeasurementView["GainResult"]):
-    """The verdict, the trainings side by side, and their differences."""
+    """The verdict, the trainings side by side, and their differences; or how to measure them."""
 
     settings_type = GainSettings
-    heading = "What synthetic images are worth"
+    title = "What synthetic images are worth"
     what = (
-        "A generator is worth its time if the classifier gets better by its images. This measures it on yours: the "
-        "same strict cross-validation without synthetic images, with them, and without them but with altered copies "
-        "and class weights, which need no generator; all on the same folds, compared image by image."
+        "A generator is worth its time if its images make the classifier better. This measures it on your images. "
+        "The same strict cross-validation is repeated without synthetic images, with them, and without them but with "
+        "altered copies and class weights, which need no generator. All have the same folds, and are compared image "
+        "by image."
     )
     measure = "&Measure their worth"
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(GainResult(), parent)
+    def __init__(self, form: SettingsForm, parent: QWidget | None = None) -> None:
+        super().__init__(GainResult(), form, parent)
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
         epochs = "" if settings.generator_epochs is None else f" of {many(settings.generator_epochs, 'epoch')}"
@@ -45,11 +48,11 @@ class GainView(MeasurementView["GainResult"]):
         assert isinstance(settings, GainSettings)
         if lacking(select(workspace, settings.synthetic).counts):
             return ""
-        return "All classes are equally large, so that no synthetic images are added: there is nothing to measure."
+        return "All classes are equally large, so no synthetic images are added: there is nothing to measure."
 
 
 class GainResult(MeasurementResult):
-    """The sentence, a table of the trainings, and a plot of each difference."""
+    """The verdict as a sentence, a table of the trainings, and a plot of each difference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,18 +103,18 @@ class GainResult(MeasurementResult):
             rows.append(
                 [
                     text(title, f"Run {entry['run']}"),
-                    *(_per_cent(value, interval) for value, interval in shares),
-                    Cell(f"{entry['n_images']:,}", entry["n_images"]),
-                    Cell(f"{entry['n_synthetic']:,}", entry["n_synthetic"], tip="In the training part of every fold"),
+                    *(measure_cell(value, interval, in_two_lines=True) for value, interval in shares),
+                    count_cell(entry["n_images"]),
+                    count_cell(entry["n_synthetic"], "In the training part of every fold"),
                 ]
             )
         self.trainings.show_cells([*(_broken(words) for words in headings), "Images", "Synthetic"], rows)
-        bar = self.trainings.horizontalScrollBar().sizeHint().height()  # in a narrow window it must not hide a row
+        bar = self.trainings.horizontalScrollBar().sizeHint().height()  # in a narrow window it may hide no row
         self.trainings.setFixedHeight(self.trainings.sizeHint().height() + bar)
 
 
 def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
-    """One for each measure of a difference; none where that was not measured."""
+    """One row for each measure of a difference; none if the difference was not measured."""
     return [
         DifferenceRow(
             verdict.measure_in_words(result, measure),
@@ -122,12 +125,6 @@ def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
     ]
 
 
-def _per_cent(value: float, interval: tuple[float, float] | None) -> Cell:
-    low, high = (100 * interval[0], 100 * interval[1]) if interval else (None, None)
-    within = f"\n{low:.1f} to {high:.1f}" if interval else ""
-    return Cell(f"{100 * value:.1f}{within}", 100 * value, low, high)
-
-
 def _broken(words: str) -> str:
-    """A heading in two lines."""
+    """Break a heading into two lines."""
     return words.replace(", ", "\n").replace(" accuracy", "\naccuracy")

@@ -1,4 +1,4 @@
-"""The images of one cell of a confusion matrix in a row, and where a model sees evidence in them."""
+"""A strip with the images of one cell of the confusion matrix, and heat maps over them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
 from busapp.gui.images.heat_maps import HeatMaps, laid_over
 from busapp.gui.images.thumbnails import Look, Thumbnails
 from busapp.gui.theme import SPACE
@@ -30,12 +31,12 @@ from busapp.gui.widgets.warning_frame import words_label
 SIDE = 80
 _ID = Qt.ItemDataRole.UserRole
 NO_MODEL = (
-    "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, and "
-    "keeps it."
+    "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, "
+    "which then draws them."
 )
 BY_MODEL = (
-    "Evidence for “{}”, by the model that was trained on all images of the run, these included; not by the network of "
-    "the fold that called them so."
+    "Evidence for “{}”, from the model trained on all images of the run, including these; not by the network of the "
+    "fold that classified them."
 )
 
 
@@ -47,7 +48,7 @@ class Case:
     tested: Tested
 
     def in_words(self) -> list[str]:
-        """What it is, what it was called and how sure the network was, a line each."""
+        """File, true class, called class and probabilities, one line each."""
         prediction = self.tested.prediction
         shares = sorted(self.tested.probabilities.items(), key=lambda pair: -pair[1])
         return [
@@ -58,8 +59,33 @@ class Case:
         ]
 
 
+def cases_of_cell(
+    workspace: Workspace, tested: Sequence[Tested] | None, pair: tuple[str, str], fold: int
+) -> tuple[str, list[Case]]:
+    """Return the heading and the images of a cell, the most certain first.
+
+    `tested`: all tested images; None while no fold is finished. `pair`: true and called class. `fold` counts from 1;
+    0 means all folds.
+    """
+    where = f"True {pair[0]}, called {pair[1]}, {f'fold {fold}' if fold else 'all folds'}"
+    if tested is None:
+        return f"{where}: the images are shown when a fold is finished.", []
+    chosen = [
+        each
+        for each in tested
+        if (each.prediction.true, each.prediction.predicted) == pair and fold in (0, each.prediction.fold)
+    ]
+    present = {image.id: image for image in workspace.catalog.images()} if chosen else {}
+    cases = [Case(present[each.prediction.image_id], each) for each in chosen if each.prediction.image_id in present]
+    cases.sort(key=lambda case: -case.tested.certainty)
+    gone = len(chosen) - len(cases)
+    left = f"; {many(gone, 'image')} more, not in the study any more" if gone else ""
+    order = ", by certainty" if len(cases) > 1 else ""
+    return f"{where}: {many(len(cases), 'image')}{order}{left}", cases
+
+
 class _WithPicture(QStyledItemDelegate):
-    """Asks for a picture when it is painted: of a thousand images only those that are seen are loaded."""
+    """Asks for a picture when it is painted, so that only the visible images are loaded."""
 
     def __init__(self, strip: "ImageStrip") -> None:
         super().__init__(strip)
@@ -78,8 +104,8 @@ class _WithPicture(QStyledItemDelegate):
 
 
 class ImageStrip(QWidget):
-    """Pictures side by side under a heading. Arrow keys walk, Enter or a double-click opens one large, H lays the heat
-    maps over them, Esc closes the strip.
+    """Pictures side by side under a heading. Arrow keys move, Enter or a double-click opens an image, H toggles the
+    heat maps, Esc closes the strip.
 
     Signals:
         opened: the row of the image to show large.
@@ -148,7 +174,7 @@ class ImageStrip(QWidget):
         self.show_cases("", [], "")
 
     def use_model(self, workspace: Workspace, model: Path | None) -> None:
-        """The model whose heat maps can be shown; None: there is none yet."""
+        """Draw heat maps with this model; None: there is none yet."""
         self.heat_maps.use(workspace, model)
         self.maps_box.setEnabled(self.heat_maps.is_possible)
         if not self.heat_maps.is_possible:
@@ -156,7 +182,7 @@ class ImageStrip(QWidget):
         self._say_whose_maps()
 
     def show_cases(self, heading: str, cases: Sequence[Case], evidence_for: str) -> None:
-        """Show these images under these words, and no others; heat maps show the evidence for a class."""
+        """Show these images under a heading. Heat maps show the evidence for the class `evidence_for`."""
         self.heading.setText(heading)
         if self.cases == list(cases) and self._evidence_for == evidence_for:
             return
@@ -171,16 +197,16 @@ class ImageStrip(QWidget):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, ". ".join(case.in_words()))
             item.setData(_ID, case.image.id)
             self.list.addItem(item)
-            if case.image.id == current_id:  # a fold that is finished meanwhile does not lead away from it
+            if case.image.id == current_id:  # the selection stays when another fold is finished
                 self.list.setCurrentItem(item)
         self._say_whose_maps()
 
     def select(self, row: int) -> None:
-        """Go to an image."""
+        """Select an image."""
         self.list.setCurrentRow(row)
 
     def stop(self) -> None:
-        """Wait for what is being loaded."""
+        """Wait for running threads."""
         self.thumbnails.stop()
         self.heat_maps.stop()
 
@@ -208,7 +234,7 @@ class ImageStrip(QWidget):
         self.about_maps.show()
 
     def picture(self, row: int) -> QImage | None:
-        """The small picture of a row as it is to be seen now; None until it is there."""
+        """Return the small picture of a row, with its heat map if chosen; None until it is loaded."""
         image = self.cases[row].image
         picture, _ = self.thumbnails.get(image, Look(SIDE, with_mask=False))
         if picture is None or picture.isNull() or not self.maps_box.isChecked():

@@ -1,11 +1,12 @@
-"""What a job of several cross-validations has measured (see `engine.series`): the newest, and the way to a new one."""
+"""A view for a measurement by several cross-validations (`engine.series`): results, and how to start a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pydantic import ValidationError
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from busapp.engine.estimates import estimate
 from busapp.engine.settings import SeriesSettings
@@ -13,9 +14,11 @@ from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.reuse import find_runs, is_done
+from busapp.gui import user_settings
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
 
@@ -24,7 +27,7 @@ NO_IMAGES = "No images yet. Import a folder in the Dataset tab (Ctrl+1) first."
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What measuring would take."""
+    """The work for a measurement."""
 
     needed: int
     present: int
@@ -33,10 +36,10 @@ class _Plan:
     def in_words(self, settings_in_words: str) -> str:
         words = f"With the settings on the left ({settings_in_words})"
         if self.present == self.needed:
-            return f"{words} the study has all {self.needed} cross-validations: they are only set side by side."
-        has = f", of which the study has {self.present}" if self.present else ""
+            return f"{words}, the study has all {self.needed} cross-validations: they only need to be compared."
+        has = f" ({self.present} of them already in the study)" if self.present else ""
         takes = f"; {self.expected.in_words()}" if self.expected else ""
-        return f"{words}: {self.needed} cross-validations{has}{takes}."
+        return f"{words}, this takes {self.needed} cross-validations{has}{takes}."
 
 
 def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
@@ -45,7 +48,7 @@ def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
 
 
 class MeasurementResult(QWidget):
-    """A finished measurement."""
+    """The numbers of a finished measurement."""
 
     def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
         """Show the result of a run. `phantoms`: its images are simulated."""
@@ -56,26 +59,30 @@ ResultWidget = TypeVar("ResultWidget", bound=MeasurementResult)
 
 
 class MeasurementView(RunView, Generic[ResultWidget]):
-    """The newest measurement, or how to measure.
+    """A finished measurement, at first the newest, or how to measure.
 
     Signals:
-        start_requested: `SeriesSettings`: measure with these.
-        resume_requested: the id of a measurement to go on with.
+        start_requested: `SeriesSettings` to measure with.
+        resume_requested: the id of a measurement to resume.
     """
 
     start_requested = Signal(object)
     resume_requested = Signal(str)
 
     settings_type: ClassVar[type[SeriesSettings]]
-    heading: ClassVar[str]
+    title: ClassVar[str]
     what: ClassVar[str]
-    """What is measured and how, for whoever has not measured it yet."""
+    """Text before the first measurement: what is measured, and how."""
     measure: ClassVar[str]
-    """On the button: `&Measure leaks`."""
+    """Text of the button: `&Measure leaks`."""
 
-    def __init__(self, result: ResultWidget, parent: QWidget | None = None) -> None:
-        super().__init__(self.heading, parent)
+    def __init__(self, result: ResultWidget, form: SettingsForm, parent: QWidget | None = None) -> None:
+        """`form` has the fields of `settings_type`, and others."""
+        super().__init__(self.title, parent)
+        self._workspace: Workspace | None = None
         self._settings: SeriesSettings | None = None
+        self._form = form
+        self._form.changed.connect(self._plan_new)
         self._runs: dict[str, Run] = {}
         self._stopped_id = ""
         self._phantoms = False
@@ -88,40 +95,31 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     # -- for the subclass ----------------------------------------------------------------------------------
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
-        """Those that matter here, for the plan."""
+        """Return the settings that matter for this measurement, in words."""
         raise NotImplementedError
 
     def obstacle(self, workspace: Workspace, settings: SeriesSettings) -> str:
-        """Why nothing can be measured on this study, a sentence; empty where it can. Asked in the background."""
+        """Return why the study cannot be measured; empty if it can. Called in a thread."""
         return ""
 
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        heading = QLabel(self.heading)
-        heading.setProperty("role", "heading")
+        self.heading.setText(self.title)
         self.run_box = QComboBox()
         self.run_box.setAccessibleName("Measurement that is shown")
         self.run_box.currentIndexChanged.connect(lambda _index: self._show_chosen())
-        head = QHBoxLayout()
-        head.setSpacing(SPACE)
-        head.addWidget(self.back_button)
-        head.addWidget(heading, 1)
-        head.addWidget(self.run_box)
+        self.head.add(self.run_box)
         self.empty = words_label()
         self.empty.setText(self.what)
         self.result_area = QScrollArea()
         self.result_area.setWidget(self.result)
         self.result_area.setWidgetResizable(True)
         self.result_area.setFrameShape(QScrollArea.Shape.NoFrame)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addLayout(head)
-        column.addWidget(self.empty)
-        column.addWidget(self.result_area, 1)
-        column.addLayout(self._make_foot())
-        column.addStretch(0)
+        self.column.addWidget(self.empty)
+        self.column.addWidget(self.result_area, 1)
+        self.column.addLayout(self._make_foot())
+        self.column.addStretch(0)
 
     def _make_foot(self) -> QVBoxLayout:
         self.state = words_label("warning")
@@ -146,10 +144,9 @@ class MeasurementView(RunView, Generic[ResultWidget]):
 
     # -- content -------------------------------------------------------------------------------------------
 
-    def look(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
-        """Look at the study's measurements again, and at what a new one would take with these settings (None: those
-        in the form are not valid)."""
-        self._phantoms = workspace.phantoms
+    def refresh(self, workspace: Workspace) -> None:
+        """Read the study's measurements again, and estimate a new one."""
+        self._workspace, self._phantoms = workspace, workspace.phantoms
         runs = workspace.runs(self.settings_type.kind)
         chosen = self.run_box.currentData()
         self._runs = {run.id: run for run in runs if run.info.state == "finished" and run.result() is not None}
@@ -161,17 +158,32 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.run_box.blockSignals(False)
         self.run_box.setVisible(bool(self._runs))
         self._show_chosen()
-        self._tell_state(runs[0] if runs else None)
-        self.plan_for(workspace, settings)
+        self._show_state(runs[0] if runs else None)
+        self._plan_new()
 
-    def plan_for(self, workspace: Workspace, settings: SeriesSettings | None) -> None:
-        """Say what a measurement with these settings would take."""
-        self._settings = settings
+    def close_view(self) -> None:
+        self._work.ask(None)
+        self._workspace = None
+
+    def _settings_in_form(self) -> SeriesSettings | None:
+        """Settings for a new measurement; None while a field of the form is not valid."""
+        try:
+            values = self._form.settings().model_dump()
+        except ValidationError:
+            return None
+        return self.settings_type.model_validate({name: values[name] for name in self.settings_type.model_fields})
+
+    def _plan_new(self) -> None:
+        """Show how much work a measurement with the settings in the form takes."""
+        workspace = self._workspace
+        if workspace is None:
+            return
+        self._settings = settings = self._settings_in_form()
         has_images = bool(workspace.catalog.counts())
         self.start_button.setEnabled(settings is not None and has_images)
         if settings is None or not has_images:
             self._work.ask(None)
-            self.plan.setText("Estimate: after the marked field is mended." if has_images else NO_IMAGES)
+            self.plan.setText("Estimate: correct the marked field first." if has_images else NO_IMAGES)
         else:
             self.plan.setText("Estimating…")
             self._work.ask(lambda: self.obstacle(workspace, settings) or _plan(workspace, settings))
@@ -181,11 +193,11 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.run_box.setCurrentIndex(max(0, self.run_box.findData(run_id)))
 
     def stop(self) -> None:
-        """Wait for what is being estimated."""
+        """Wait for the estimate."""
         self._work.stop()
 
     def _on_plan(self, found: object) -> None:
-        if isinstance(found, _Plan) and self._settings is not None:  # what was asked for before is forgotten
+        if isinstance(found, _Plan) and self._settings is not None:
             self.plan.setText(found.in_words(self.settings_in_words(self._settings)))
         else:
             self.plan.setText(str(found))
@@ -199,14 +211,14 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         if run is not None:
             self.result.show_result(run.result() or {}, phantoms=self._phantoms)
 
-    def _tell_state(self, newest: Run | None) -> None:
-        """What became of a measurement that has no result."""
+    def _show_state(self, newest: Run | None) -> None:
+        """Show why the newest measurement has no result, and offer to resume it."""
         info = newest.info if newest else None
         words = ""
         if info is not None and info.state == "running":
-            words = "A measurement is at work: the bar at the bottom of the window says how far it is."
+            words = "A measurement is running. The bar at the bottom of the window shows its progress."
         elif info is not None and info.state != "finished":
-            words = f"The measurement of {when_in_words(info.created)} did not come to its end"
+            words = f"The measurement of {when_in_words(info.created)} did not finish"
             words += f": {info.error}" if info.error else ". The runs that it finished are kept."
         self._stopped_id = newest.id if newest is not None and newest.can_resume else ""
         self.state.setText(words)
@@ -214,5 +226,8 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self.resume_button.setVisible(bool(self._stopped_id))
 
     def _start(self) -> None:
-        if self._settings is not None:
-            self.start_requested.emit(self._settings)
+        if self._settings is None:
+            return
+        if self._settings.weights_file is not None:
+            user_settings.remember_weights(self._settings.weights_file)
+        self.start_requested.emit(self._settings)

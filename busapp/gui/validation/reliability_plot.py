@@ -1,4 +1,4 @@
-"""The reliability curve: whether a network that says 90 % is right nine times out of ten."""
+"""The reliability curve: a calibrated network that says 90 % is right nine times out of ten."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,12 +16,12 @@ from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
 Bin = Mapping[str, Any]
 _RIGHT: Final = "share that was right"
 _ROOM: Final = 0.08
-"""Of the height, above 1: for the count over a bar that is full."""
+"""Room above 1, as a fraction of the height, for the count over a full bar."""
 
 
 class ReliabilityPlot(Plot):
-    """A bar for each bin of confidence, as high as the share of its images that was right, with their number on it. The
-    dot stands at their mean confidence: on the diagonal the two agree."""
+    """One bar for each bin of confidence. Its height is the share of its images that was right; their number stands on
+    it. A dot marks their mean confidence: on the diagonal the two are equal."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Reliability", "Confidence", "Share that was right", parent=parent)
@@ -33,12 +33,12 @@ class ReliabilityPlot(Plot):
         self._means = pg.ScatterPlotItem(size=7, symbol="o", pxMode=True)
         for item in (self._bars, self._perfect, self._means):
             plot.addItem(item, ignoreBounds=True)
-        # Items are used again: as garbage they might be collected in a job's thread, where Qt does not bear it.
+        # Items are reused: Python might collect discarded ones in a job's thread, where Qt would crash.
         self._counts: list[pg.TextItem] = []
         self._begin()
 
     def show_calibration(self, calibration: Mapping[str, Any] | None) -> None:
-        """Show `bins` and `ece` of a result's calibration; None: nothing."""
+        """Show `bins` and `ece` of a result's calibration; None clears the plot."""
         self._bins = list(calibration["bins"]) if calibration else []
         self._error = (calibration["ece"], calibration.get("ece_ci95")) if calibration else None
         while len(self._counts) < len(self._bins):
@@ -85,7 +85,7 @@ class ReliabilityPlot(Plot):
         within = f" ({interval[0]:.3f}–{interval[1]:.3f})" if interval else ""
         return [
             legend_entry(f"ECE {error:.3f}{within}", "", ""),
-            legend_entry("right, of so many images", colours().accent, "■"),
+            legend_entry("right, of n images", colours().accent, "■"),
             legend_entry("mean confidence", colours().text, "●"),
         ]
 

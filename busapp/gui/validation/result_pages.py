@@ -1,4 +1,4 @@
-"""What came out of a validation, a page each: confusion matrix, ROC, reliability, fold by fold."""
+"""The results of a validation on four pages: confusion matrix, ROC, reliability, fold by fold."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,17 +15,17 @@ from busapp.gui.widgets.metrics_table import FoldTable
 from busapp.gui.widgets.warning_frame import words_label
 
 _WORDS_WIDTH = 200
-_LATER = "It is drawn when the first fold is finished."
+_LATER = "This is drawn when the first fold is finished."
 _READING = (
-    "Bars: of the images whose called class had this probability, the share that was right. On the dashed line a "
-    "network is as sure as it is right; under it, it is too sure."
+    "Bars: the share of images called correctly, by the probability of the called class. On the dashed line the "
+    "network is as sure as it is right; below it, the network is too sure."
 )
-_NO_POINTS = "Operating points need a second fold with every class, to choose the thresholds on."
+_NO_POINTS = "Operating points need a second fold with all classes: thresholds are chosen on other folds."
 _FOLDS = "▼ lowest, ▲ highest of the folds. Right click exports; Ctrl+C copies."
 
 
 class ResultPages(QTabWidget):
-    """The pages fill when the first fold is finished."""
+    """Pages that fill when the first fold is finished."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +46,7 @@ class ResultPages(QTabWidget):
         self.start([])
 
     def start(self, classes: Sequence[str]) -> None:
-        """Begin a new run: no fold is there yet."""
+        """Clear the pages for a new run."""
         self.confusion.start(classes)
         self.roc.show_curves({})
         self.reliability.show_calibration(None)
@@ -55,7 +55,7 @@ class ResultPages(QTabWidget):
             label.setText(_LATER)
 
     def show_numbers(self, statistics: Mapping[str, Any], curves: Mapping[str, RocCurve]) -> None:
-        """Draw what is known of the folds that are finished."""
+        """Draw the numbers of the finished folds."""
         self.roc.show_curves(curves)
         points = statistics.get("operating_points") or {}
         said = [operating_point(name, point) for name, point in points.items() if point is not None]
@@ -67,7 +67,7 @@ class ResultPages(QTabWidget):
 
 
 def _page(picture: QWidget, words: QLabel, *, beside: bool = False) -> QWidget:
-    """A picture with words below it, or beside it where the picture is to be nearly square."""
+    """A picture with words below it, or beside it to keep the picture nearly square."""
     page = QWidget()
     row = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom, page)
     row.setContentsMargins(0, 4, 0, 0)

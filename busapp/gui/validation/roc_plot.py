@@ -1,4 +1,4 @@
-"""ROC curves: what each class's sensitivity costs in specificity."""
+"""ROC curves: sensitivity against specificity, for each class."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from busapp.gui.theme import class_colour, plot_colours
 from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
 
 STEPS = 101
-"""Places that the arrow keys walk through."""
+"""Number of positions that the arrow keys step through."""
 
 
 @dataclass(frozen=True, slots=True)
 class RocCurve:
-    """The curve of a class, as `metrics.roc` has it, with its area and the point that is called its own.
+    """The curve of a class, as `metrics.roc` returns it, with its area and operating point.
 
-    `area_ci95` and `point` (false positive rate, sensitivity; measured, so that it need not lie on the curve) are None
-    where they are not defined.
+    `point` is (false positive rate, sensitivity), measured with thresholds from other folds, so it may lie off the
+    curve. `area`, `area_ci95` and `point` are None if they are not defined.
     """
 
     false_positive_rates: Values
@@ -38,7 +38,7 @@ class RocPlot(Plot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("ROC", "1 − specificity", "Sensitivity", parent=parent)
         self._curves: dict[str, RocCurve] = {}
-        # Items are used again: as garbage they might be collected in a job's thread, where Qt does not bear it.
+        # Items are reused: Python might collect discarded ones in a job's thread, where Qt would crash.
         self._lines: list[pg.PlotDataItem] = []
         plot = self.getPlotItem()
         self._chance = pg.PlotDataItem([0, 1], [0, 1])
@@ -46,7 +46,7 @@ class RocPlot(Plot):
         self._points.setZValue(2)
         for item in (self._chance, self._points):
             plot.addItem(item, ignoreBounds=True)
-        # Below the curves there is room for the legend, where there is none above them for so many words.
+        # The legend is too long for the line above the plot; below the curves there is room.
         self._key = pg.TextItem(anchor=(1.0, 1.0))
         self._key.setZValue(3)
         plot.addItem(self._key, ignoreBounds=True)
@@ -55,7 +55,7 @@ class RocPlot(Plot):
         self._begin()
 
     def show_curves(self, curves: Mapping[str, RocCurve]) -> None:
-        """Show these classes' curves and no others."""
+        """Show the curves of these classes only."""
         self._curves = dict(curves)
         while len(self._lines) < len(self._curves):
             self._lines.append(pg.PlotDataItem())
@@ -89,7 +89,7 @@ class RocPlot(Plot):
         at = min(max(x, 0.0), 1.0)
         words = [f"At specificity {1 - at:.2f}:"]
         for name, curve in self._curves.items():
-            # The last point that costs no more than this.
+            # The last point whose false positive rate is not above this.
             index = int(np.searchsorted(curve.false_positive_rates, at + 1e-9, side="right")) - 1
             if index < 0 or not np.isfinite(curve.sensitivities[index]):
                 words.append(f"{name} undefined")
@@ -109,7 +109,7 @@ class RocPlot(Plot):
         return parts
 
     def csv_rows(self) -> Iterator[Sequence[object]]:
-        """Every point of every curve."""
+        """One row for every point of every curve."""
         yield "class", "false positive rate", "sensitivity", "specificity", "called from probability"
         for name, curve in self._curves.items():
             for false, true, threshold in zip(

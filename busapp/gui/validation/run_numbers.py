@@ -1,4 +1,4 @@
-"""The numbers of a validation run, computed off the window's thread: a large study's take seconds."""
+"""The numbers of a validation run. A thread computes them, which takes seconds for a large study."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +14,20 @@ from busapp.gui.validation.roc_plot import RocCurve
 
 @dataclass(frozen=True)
 class Tested:
-    """An image that a fold's network was tested on, with the probability of every class, not scaled."""
+    """A tested image, with the probability of every class, without temperature scaling."""
 
     prediction: Prediction
     probabilities: dict[str, float]
 
     @property
     def certainty(self) -> float:
-        """The probability of the class that it was called."""
+        """Probability of the called class."""
         return self.probabilities[self.prediction.predicted]
 
 
 @dataclass(frozen=True)
 class RunNumbers:
-    """What is told of a run: `statistics` by `statistics.of_run`, the ROC curve of every class, and what was tested."""
+    """The numbers of a run: `statistics` from `statistics.of_run`, a ROC curve per class, and the tested images."""
 
     statistics: dict[str, Any]
     curves: dict[str, RocCurve]
@@ -35,10 +35,10 @@ class RunNumbers:
 
 
 def numbers_of(workspace: Workspace, run_id: str) -> RunNumbers:
-    """Read and compute them.
+    """Read and compute the numbers of a run.
 
     Raises:
-        UserError: there is no such run, or it has no readable predictions of a finished fold.
+        UserError: the run is missing, or has no readable predictions of a finished fold.
     """
     run = workspace.run(run_id)
     found = statistics.of_run(run)

@@ -1,6 +1,6 @@
-"""The Validation tab: cross-validate a system, watch it learn, read what it is worth."""
+"""The Validation tab: cross-validate a system, watch the training, read the results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,16 +11,20 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.estimates import estimate
-from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note
+from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note, RunStarted
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.settings.systems import leaks_in_words
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.words import many
+from busapp.errors import UserError
 from busapp.gui.jobs.job_thread import JobOutcome
+from busapp.gui.runs.run_tab import RunTab
 from busapp.gui.validation.case_viewer import CaseViewer
-from busapp.gui.validation.compared_tab import ComparedTab
+from busapp.gui.validation.compare_view import CompareView
 from busapp.gui.validation.fold_curves import FoldCurves
-from busapp.gui.validation.image_strip import Case, ImageStrip
+from busapp.gui.validation.gain_view import GainView
+from busapp.gui.validation.image_strip import ImageStrip, cases_of_cell
+from busapp.gui.validation.leaks_view import LeaksView
+from busapp.gui.validation.measurement_view import MeasurementView
 from busapp.gui.validation.result_pages import ResultPages
 from busapp.gui.validation.run_numbers import RunNumbers, numbers_of
 from busapp.gui.validation.validation_result import ValidationResult
@@ -34,12 +38,12 @@ NO_IMAGES = "No images yet. Import a folder in the Dataset tab (Ctrl+1), then cr
 NO_RUN = "No cross-validation yet. Choose a system and a protocol on the left, then start one."
 
 
-class ValidationTab(ComparedTab):
+class ValidationTab(RunTab):
     """Settings and past runs on the left, curves and results in the middle, numbers on the right.
 
     Signals:
-        figures_requested: the id of the run whose table and figures are to be written into a folder.
-        app_requested: the id of the run whose model is to be written into a folder for an app, and the format.
+        figures_requested: the id of the run whose table and figures to export.
+        app_requested: the id of the run whose model to export for an app, and the format.
     """
 
     figures_requested = Signal(str)
@@ -69,8 +73,10 @@ class ValidationTab(ComparedTab):
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
         self.result.figures_clicked.connect(self._export_figures)
         self.result.app_clicked.connect(self._export_for_app)
-        pictures = [(self.curves, 4), (self.pages, 5), (self.strip, 0)]
-        self.arrange(self._make_settings_panel(), [self.estimate_label, self.start_button], pictures, self.result)
+        settings = self._make_settings_panel()
+        self._add_views()
+        start = [self.estimate_label, self.start_button, self.leaks_button, self.gain_button]
+        self.arrange(settings, start, [(self.curves, 4), (self.pages, 5), (self.strip, 0)], self.result)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
 
@@ -84,6 +90,74 @@ class ValidationTab(ComparedTab):
         self.start_button.clicked.connect(self._start)
 
         return settings_column(self.form, self.protocol_leaks, self.recipe_label, self.generators_label)
+
+    def _add_views(self) -> None:
+        self.compare_view = CompareView()
+        self.leaks_view = LeaksView(self.form)
+        self.gain_view = GainView(self.form)
+        self.measurements: dict[str, MeasurementView[Any]] = {"leaks": self.leaks_view, "gain": self.gain_view}
+        for view in self.measurements.values():
+            view.start_requested.connect(self.start_requested)
+            view.resume_requested.connect(self.resume_requested)
+        for each in (self.compare_view, *self.measurements.values()):
+            self.add_view(each)
+        self.runs_list.compare_requested.connect(self.compare)
+        self.leaks_button = QPushButton("What &leaks are worth…")
+        self.leaks_button.setToolTip("Measure by how much each leak of the published protocol raises the accuracy here")
+        self.leaks_button.clicked.connect(self.show_leaks)
+        self.gain_button = QPushButton("What synthetic images are &worth…")
+        self.gain_button.setToolTip(
+            "Measure how synthetic images change the classifier, compared with plain augmentation"
+        )
+        self.gain_button.clicked.connect(self.show_gain)
+
+    # -- views in the place of the run ---------------------------------------------------------------------
+
+    def compare(self, run_ids: Sequence[str]) -> None:
+        """Show finished runs side by side."""
+        assert self.workspace is not None
+        self.show_instead(self.compare_view)
+        self.compare_view.compare(self.workspace, run_ids)
+        self.compare_view.back_button.setFocus()
+
+    def show_leaks(self) -> None:
+        """Show what leaks are worth, or how to measure it."""
+        self._show_measurement(self.leaks_view)
+
+    def show_gain(self) -> None:
+        """Show what synthetic images are worth, or how to measure it."""
+        self._show_measurement(self.gain_view)
+
+    def _show_measurement(self, view: MeasurementView[Any]) -> None:
+        self.show_instead(view)
+        self._refresh_measurement()
+        view.back_button.setFocus()
+
+    def _refresh_measurement(self) -> None:
+        if self.workspace is not None and isinstance(self.shown_instead, MeasurementView):
+            self.shown_instead.refresh(self.workspace)
+
+    def _measurement_of(self, run_id: str) -> MeasurementView[Any] | None:
+        """The view that shows a run; None if the tab itself does, or the run is gone."""
+        assert self.workspace is not None
+        try:
+            return self.measurements.get(self.workspace.run(run_id).info.kind)
+        except UserError:
+            return None
+
+    def open_run(self, run_id: str) -> None:
+        measurement = self._measurement_of(run_id)
+        if measurement is None:
+            super().open_run(run_id)
+        else:
+            self._show_measurement(measurement)
+            measurement.show_run(run_id)
+
+    def follow_run(self, run_id: str) -> None:
+        if self._measurement_of(run_id) is None:
+            super().follow_run(run_id)
+        else:
+            self._refresh_measurement()
 
     # -- settings ------------------------------------------------------------------------------------------
 
@@ -108,20 +182,20 @@ class ValidationTab(ComparedTab):
         self.start_button.setEnabled(settings is not None and bool(counts))
         self.empty.set_sentence(NO_RUN if counts else NO_IMAGES)
         if settings is None:
-            self.estimate_label.setText("Estimate: after the marked field is mended.")
+            self.estimate_label.setText("Estimate: correct the marked field first.")
             return
         self.recipe_label.setText(f"Recipe: {recipe_in_words(settings.training)}.")
         self.protocol_leaks.show_list("This protocol leaks:", leaks_in_words(settings.system, settings.leaks))
-        self._tell_generators(settings, lacking(counts))
+        self._describe_generators(settings, lacking(counts))
         expected = estimate(settings, self.workspace) if self.workspace and counts else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
 
-    def _tell_generators(self, settings: ValidateSettings, lacks: dict[str, int]) -> None:
+    def _describe_generators(self, settings: ValidateSettings, lacks: dict[str, int]) -> None:
         self.generators_label.setVisible(settings.system == "system2")
         per = "one for all folds" if settings.leaks.generator_sees_test else f"one for each of {settings.folds} folds"
         self.generators_label.setText(
-            f"Trains a generator for {' and '.join(lacks)}, {per}, wherever the study has none that this protocol "
-            f"allows ({settings.generator_preset} preset)."
+            f"Trains a generator for {' and '.join(lacks)}, {per}, unless the study has one that this protocol allows "
+            f"({settings.generator_preset} preset)."
             if lacks
             else "All classes are equally large, so no synthetic images are needed."
         )
@@ -153,14 +227,14 @@ class ValidationTab(ComparedTab):
         super().load_run(run_id)
         self._look_for_model()
         if self._fold_is_new:
-            self._want_numbers()
+            self._request_numbers()
 
     def draw_event(self, event: Event) -> None:
         if isinstance(event, EpochEnded):
             self.curves.add(event)
         elif isinstance(event, FoldEnded):
             self._fold_is_new = True
-            if len(event.confusion) != len(self.confusion.classes):  # the study has other classes since
+            if len(event.confusion) != len(self.confusion.classes):  # the classes of the study have changed since
                 self.confusion.start([f"class {number}" for number in range(1, len(event.confusion) + 1)])
             self.confusion.put_fold(event.fold, event.confusion)
         elif isinstance(event, Note) and event.level == "warning":
@@ -172,7 +246,11 @@ class ValidationTab(ComparedTab):
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)
         if kind == self.kind and self._fold_is_new:
-            self._want_numbers()
+            self._request_numbers()
+        elif kind in self.measurements and isinstance(event, RunStarted):
+            self._refresh_measurement()
+        elif kind in self.measurements and isinstance(event, Note):  # the next of its runs begins
+            self.runs_list.refresh()
 
     def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         super().job_ended(kind, outcome)
@@ -180,7 +258,7 @@ class ValidationTab(ComparedTab):
             self.diagnosis_requested.emit(Path(outcome.result["model"]))
 
     def _is_for_diagnosis(self, exported: Mapping[str, Any]) -> bool:
-        """Not a model that was exported into a folder of the user's, for an app."""
+        """True unless the model was exported for an app, into a folder outside the study."""
         assert self.workspace is not None
         return Path(exported["folder"]).is_relative_to(self.workspace.root)
 
@@ -203,8 +281,8 @@ class ValidationTab(ComparedTab):
 
     # -- its numbers ---------------------------------------------------------------------------------------
 
-    def _want_numbers(self) -> None:
-        """Compute the numbers of the run again, as soon as this tab is seen."""
+    def _request_numbers(self) -> None:
+        """Compute the numbers of the run again, as soon as this tab is visible."""
         self._numbers_are_due, self._fold_is_new = True, False
         if self.isVisible():
             self._ask_for_numbers()
@@ -237,7 +315,7 @@ class ValidationTab(ComparedTab):
     # -- the images of a cell ------------------------------------------------------------------------------
 
     def _look_for_model(self) -> None:
-        """Heat maps come from the model that was exported from this run, if there is one."""
+        """Use the model exported from this run for heat maps, if there is one."""
         if self.workspace is not None:
             model = self.workspace.models_dir / f"{self.run.id}.onnx" if self.run is not None else None
             self.strip.use_model(self.workspace, model)
@@ -248,27 +326,13 @@ class ValidationTab(ComparedTab):
         self._show_cell()
 
     def _show_cell(self) -> None:
-        """The images of the chosen cell, those first of which the network was most certain."""
         if self._cell is None or self.workspace is None:
             return
         fold, true, predicted = self._cell
         pair = self.confusion.classes[true], self.confusion.classes[predicted]
-        where = f"True {pair[0]}, called {pair[1]}, {f'fold {fold}' if fold else 'all folds'}"
-        if self.numbers is None:
-            self.strip.show_cases(f"{where}: the images are known when a fold is finished.", [], pair[1])
-            return
-        chosen = [
-            tested
-            for tested in self.numbers.tested
-            if (tested.prediction.true, tested.prediction.predicted) == pair and fold in (0, tested.prediction.fold)
-        ]
-        present = {image.id: image for image in self.workspace.catalog.images()} if chosen else {}
-        cases = [Case(present[it.prediction.image_id], it) for it in chosen if it.prediction.image_id in present]
-        cases.sort(key=lambda case: -case.tested.certainty)
-        gone = len(chosen) - len(cases)
-        left = f"; {many(gone, 'image')} more, not in the study any more" if gone else ""
-        order = ", by certainty" if len(cases) > 1 else ""
-        self.strip.show_cases(f"{where}: {many(len(cases), 'image')}{order}{left}", cases, pair[1])
+        tested = self.numbers.tested if self.numbers is not None else None
+        heading, cases = cases_of_cell(self.workspace, tested, pair, fold)
+        self.strip.show_cases(heading, cases, pair[1])
 
     def _view(self, row: int) -> None:
         assert self.workspace is not None

@@ -1,4 +1,4 @@
-"""The result of a cross-validation in numbers: never one alone, and marked where it leaks."""
+"""The result of a cross-validation in numbers, each with its interval, and with a mark if it leaks."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,16 +11,17 @@ from busapp.engine.paper.published import CLASSES, PUBLISHED
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
 from busapp.engine.study.runs import RunInfo
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import low_to_high, many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
+from busapp.gui.words import state_in_words
 from busapp.summaries import equalised
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
 _FOR_APPS: Final = {"&TensorFlow Lite, for phones…": "tflite", "&ONNX…": "onnx"}
 _SHOWN_DIFFERENCE: Final = 0.0005
-"""Of two accuracies; less is not seen in per cent with one decimal."""
+"""Smallest difference of two accuracies that shows in per cent with one decimal."""
 
 
 class ValidationResult(QWidget):
@@ -29,7 +30,7 @@ class ValidationResult(QWidget):
     Signals:
         diagnosis_clicked: "Use for diagnosis".
         figures_clicked: "Export figures".
-        app_clicked: the format, `tflite` or `onnx`, that was chosen of "Export for an app".
+        app_clicked: the format chosen in "Export for an app": `tflite` or `onnx`.
     """
 
     diagnosis_clicked = Signal()
@@ -57,7 +58,7 @@ class ValidationResult(QWidget):
         self.app_button = QPushButton("Export for an &app")
         self.app_button.setToolTip(
             "Train on all images with these settings, and write a folder for developers: model, labels, preprocessing, "
-            "examples, and how far the model agrees with the original"
+            "examples, and how closely the model agrees with the original"
         )
         menu = QMenu(self.app_button)
         for words, chosen in _FOR_APPS.items():
@@ -80,11 +81,11 @@ class ValidationResult(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """No run is open."""
+        """Show that no run is open."""
         self._is_finished = False
         self.name.setText("No result yet")
         self.accuracy.hide()
-        self._show_circumstances("The accuracy with its interval, and the measures of every class, come to stand here.")
+        self._show_circumstances("The accuracy with its interval and the measures of every class will appear here.")
         for widget in (
             self.leaks,
             self.table,
@@ -101,7 +102,7 @@ class ValidationResult(QWidget):
         self._notes: list[str] = []
 
     def start(self, info: RunInfo, *, phantoms: bool) -> None:
-        """A run is shown; its numbers are still to come. `phantoms`: its images are simulated."""
+        """Show a run without its numbers. `phantoms`: its images are simulated."""
         self.clear()
         self._images = "simulated phantoms" if phantoms else "images"
         self._settings = ValidateSettings.model_validate(info.settings)
@@ -110,26 +111,26 @@ class ValidationResult(QWidget):
         self.accuracy.setText("…" if info.state in ("running", "finished") else "No result")
         self._show_circumstances(
             f"{self._settings.system}, protocol {self._settings.protocol}, recipe {self._settings.recipe}. "
-            f"{_state(info)}"
+            f"{state_in_words(info)}"
         )
         self._phantoms = phantoms
         self._show_paper(None)
 
     def add_note(self, text: str) -> None:
-        """A warning of the job."""
+        """Show a warning of the job."""
         if text not in self._notes:
             self._notes.append(text)
-        self.notes.show_list("Said by the run", self._notes)
+        self.notes.show_list("Notes of the run", self._notes)
 
     def show_result(self, result: dict[str, Any]) -> None:
-        """A finished run, by the contract of `busapp validate --json`."""
+        """Show a finished run's result, as in `busapp validate --json`."""
         self._is_finished = True
         value, interval = result.get("accuracy"), result.get("accuracy_ci95")
         leaks = counted_leaks(result.get("leaks", {}))
         is_published = result["protocol"] == "published"
         mark = "⚠ " if leaks or is_published else ""
         self.accuracy.setText(f"{mark}Accuracy {100 * value:.1f} %" if value is not None else "Accuracy undefined")
-        within = f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %. " if interval else ""
+        within = f"95 % interval {low_to_high(interval)} %. " if interval else ""
         synthetic = f", {result['n_synthetic']:,} synthetic in training" if result.get("n_synthetic") else ""
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
@@ -139,16 +140,16 @@ class ValidationResult(QWidget):
             f"{result.get('seed', 0)}."
         )
         if is_published and not leaks:
-            leaks = ["by its protocol, though nothing was counted here"]
+            leaks = ["by its protocol, although no leak was counted here"]
         self.leaks.show_list("This number leaks:", leaks)
         self.use_button.show()
         self.figures_button.show()
         self.app_button.show()
-        # Only beside the run's own: before, they would be taken for it.
+        # Without the run's own numbers, the paper's could be mistaken for them.
         self._show_paper(result["system"] if not self._phantoms else None)
 
     def show_statistics(self, statistics: Mapping[str, Any]) -> None:
-        """What `statistics.of_run` says of the run, or of the folds of it that are finished."""
+        """Show the numbers of the run, or of its finished folds (`statistics.of_run`)."""
         if not self._is_finished:
             mark = "⚠ " if open_leaks(self._settings.system, self._settings.leaks) else ""
             self.accuracy.setText(f"{mark}{100 * statistics['accuracy']:.1f} % so far")
@@ -163,7 +164,7 @@ class ValidationResult(QWidget):
         self.circumstances.setText(words)
 
     def _show_paper(self, system: SystemName | None) -> None:
-        """The published numbers of a system; None where they are no reference, as for phantoms."""
+        """Show the published numbers of a system; None if they are no reference, as for phantoms."""
         for widget in (self.paper_heading, self.paper_table):
             widget.setVisible(system is not None)
         if system is None:
@@ -178,8 +179,8 @@ class ValidationResult(QWidget):
 
 
 def remarks(statistics: Mapping[str, Any]) -> list[str]:
-    """What the tables do not say, a paragraph each: malignant called from a threshold, whether the network is as right
-    as it is sure, and what reporting the best epoch would have been worth."""
+    """Return what the tables do not show, one paragraph each: the operating point of malignant, the calibration, and
+    the gain from reporting the best epoch."""
     said = []
     points = statistics.get("operating_points") or {}
     for name in ["malignant"] if "malignant" in points else points:
@@ -190,14 +191,14 @@ def remarks(statistics: Mapping[str, Any]) -> list[str]:
     picked, honest = statistics.get("picked_epoch"), statistics.get("accuracy")
     if picked is not None and honest is not None and picked - honest > _SHOWN_DIFFERENCE:
         said.append(
-            f"Had each fold reported its best epoch on the test images, the accuracy would be {100 * picked:.1f} %, "
+            f"If each fold reported its best epoch on the test images, the accuracy would be {100 * picked:.1f} %, "
             f"{100 * (picked - honest):.1f} points more. That would be a leak."
         )
     return said
 
 
 def operating_point(name: str, point: Mapping[str, Any]) -> str:
-    """One class's, in words; of `operating_points` in a validation's result."""
+    """Describe the operating point of a class; `point` as in a validation's `operating_points`."""
     return (
         f"Where {name} is called from a probability of {point['threshold']:.2f} on: "
         f"sensitivity {_measured(point, 'sensitivity')}, specificity {_measured(point, 'specificity')}."
@@ -208,28 +209,19 @@ def _measured(point: Mapping[str, Any], measure: str) -> str:
     value, interval = point[measure], point.get(f"{measure}_ci95")
     if value is None:
         return "undefined"
-    return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})" if interval else f"{value:.2f}"
+    return f"{value:.2f} ({low_to_high(interval, 1, 2)})" if interval else f"{value:.2f}"
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     interval, scaled, bins = calibration.get("ece_ci95"), calibration.get("ece_scaled"), calibration["bins"]
     surplus = sum(entry["n"] * (entry["confidence"] - entry["accuracy"]) for entry in bins)
-    within = f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else ""
+    within = f" ({low_to_high(interval)})" if interval else ""
     after = f" With a temperature fitted on the other folds: {100 * scaled:.1f} points." if scaled is not None else ""
     return (
-        f"It is {'surer' if surplus > 0 else 'less sure'} than it is right: confidence and accuracy differ by "
+        f"The network is {'surer' if surplus > 0 else 'less sure'} than it is right: confidence and accuracy differ by "
         f"{100 * calibration['ece']:.1f} points{within} on average (ECE).{after}"
     )
 
 
 def _folds(count: int) -> str:
     return "One hold-out" if count == 1 else f"{count} folds"
-
-
-def _state(info: RunInfo) -> str:
-    return {
-        "running": "It is at work.",
-        "failed": f"It failed: {info.error}",
-        "cancelled": "It was cancelled; Resume in the list of runs goes on with it.",
-        "interrupted": "It was interrupted; Resume in the list of runs goes on with it.",
-    }.get(info.state, "")

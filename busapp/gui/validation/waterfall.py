@@ -1,4 +1,4 @@
-"""From the published protocol down to the strict one: what each leak adds to the accuracy, as a waterfall."""
+"""A waterfall from the published protocol to the strict one: what each leak adds to the accuracy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.utils.words import signed
+from busapp.engine.utils.words import images_in_groups, signed
 from busapp.gui.theme import colours
 from busapp.gui.validation.differences import Difference, p_in_words
 from busapp.gui.widgets.exporting import write_rows
@@ -20,13 +20,13 @@ from busapp.summaries import per_cent
 FALLS: Final = "#E69F00"
 RISES: Final = "#56B4E9"
 _BAR: Final = 20
-"""Pixels of a bar's height."""
+"""Height of a bar in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row, all numbers in per cent or points: an accuracy with its interval (`before` is None), or the step from
-    the accuracy `before` to this one."""
+    """One row: an accuracy with its interval (`before` is None), or a step from the accuracy `before` to `accuracy`.
+    All numbers are in per cent."""
 
     label: str
     words: str
@@ -37,7 +37,7 @@ class Bar:
 
 
 def bars_of(steps: Sequence[Mapping[str, Any]]) -> list[Bar]:
-    """From the `steps` of a measurement of leaks (`engine.leaks`): where they begin, each step, and where they end."""
+    """Return the bars for the `steps` of a measurement of leaks (`engine.leaks`): first total, steps, last total."""
     first, last = steps[0], steps[-1]
     bars = [_total("published: everything leaks", first)]
     for before, step in pairwise(steps):
@@ -47,7 +47,7 @@ def bars_of(steps: Sequence[Mapping[str, Any]]) -> list[Bar]:
 
 def _total(label: str, step: Mapping[str, Any]) -> Bar:
     interval = step["accuracy_ci95"]
-    images = f"{step['n_images']:,} images in {step['n_groups']:,} groups"
+    images = images_in_groups(step["n_images"], step["n_groups"])
     return Bar(
         label,
         per_cent(step["accuracy"], interval),
@@ -72,8 +72,8 @@ def _step(before: Mapping[str, Any], step: Mapping[str, Any]) -> Bar:
 
 
 def worth_in_words(entry: Mapping[str, Any]) -> str:
-    """`−4.1 points (−6.0 to −2.2)`; the interval is of the images that both runs tested, and where these are not all,
-    it stands with the difference on them."""
+    """`−4.1 points (−6.0 to −2.2)`. The interval is of the images that both runs tested. If the difference on these is
+    another one, it stands there too, with the interval."""
     whole = 100 * entry["difference"]
     if entry["paired_difference"] is None:
         return f"{signed(whole)} points"
@@ -85,18 +85,18 @@ def worth_in_words(entry: Mapping[str, Any]) -> str:
 
 
 def shared_in_words(entry: Mapping[str, Any]) -> str:
-    """What two runs were held against each other on."""
+    """Describe the images on which two runs were compared, and the test."""
     if entry["paired_difference"] is None:
         return "The two runs have no tested image in common."
     folds = "the same folds" if entry["same_folds"] else "different folds"
     return (
-        f"Compared on {entry['n_common']:,} images in {entry['n_groups_common']:,} groups that both runs tested, in "
+        f"Compared on {images_in_groups(entry['n_common'], entry['n_groups_common'])} that both runs tested, in "
         f"{folds}; {p_in_words(entry['p_value'])} (McNemar on groups, exact)."
     )
 
 
 class Waterfall(RowsPlot):
-    """From the first step to the last, a bar each."""
+    """One bar for each step."""
 
     axis = "Accuracy (%), all test folds together"
     row_height = 44
@@ -111,16 +111,16 @@ class Waterfall(RowsPlot):
         return self.bars
 
     def show_steps(self, steps: Sequence[Mapping[str, Any]]) -> None:
-        """Show another measurement; `steps` as in `engine.leaks`."""
+        """Show a measurement; `steps` as in `engine.leaks`."""
         self._steps = list(steps)
         self.bars = bars_of(self._steps)
         self.rows_changed()
 
     def axis_range(self) -> tuple[float, float]:
-        """Per cent: whole tens around everything that is drawn."""
+        """Range in per cent, in whole tens around all bars."""
         values = [value for bar in self.bars for value in (bar.accuracy, *(bar.interval or ()))]
         low, high = 10 * (min(values) // 10), 10 * -(-max(values) // 10)
-        if low == high:  # everything is 50 %, or 100
+        if low == high:  # all values are equal, and a multiple of ten
             low, high = low - 10, high + 10
         return max(0.0, low), min(100.0, high)
 
@@ -134,13 +134,13 @@ class Waterfall(RowsPlot):
             painter.setPen(QPen(QColor(colours().text), 1))
             painter.setBrush(QColor(FALLS if bar.accuracy <= bar.before else RISES))
             painter.drawRect(QRectF(min(start, x), centre - _BAR / 2, max(2.0, abs(x - start)), _BAR))
-        if number + 1 < len(self.bars):  # leads the eye to where the next one begins
+        if number + 1 < len(self.bars):  # leads the eye to the start of the next bar
             painter.setPen(QPen(QColor(colours().muted), 1, Qt.PenStyle.DotLine))
             below = centre + (_BAR / 2 if bar.before is not None else 6)
             painter.drawLine(QPointF(x, below), QPointF(x, centre + self.row_height))
 
     def write_csv(self, path: Path) -> None:
-        """Fractions, a row for each step."""
+        """Write one row for each step, as fractions."""
         rows: list[Sequence[object]] = [_CSV]
         for step in self._steps:
             bounds = [*(step["accuracy_ci95"] or (None, None)), *(step["paired_ci95"] or (None, None))]

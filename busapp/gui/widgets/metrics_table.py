@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QHeaderView, QWidget
 
+from busapp.gui.widgets.number_cells import count_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 
 UNDEFINED: Final = "–"
@@ -165,8 +166,7 @@ class FoldTable(NumbersTable):
 
 
 def _images(fold: Mapping[str, Any]) -> Cell:
-    count = fold.get("n_test", sum(map(sum, fold.get("confusion", []))))
-    return Cell(f"{count:,}", count)
+    return count_cell(fold.get("n_test", sum(map(sum, fold.get("confusion", [])))))
 
 
 def _about(key: str, between: Range) -> str:

@@ -1,4 +1,4 @@
-"""What the tests of the Diagnosis tab share."""
+"""Fixtures of the Diagnosis tab's tests."""
 
 from collections.abc import Iterator
 

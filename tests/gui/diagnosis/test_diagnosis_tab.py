@@ -28,7 +28,7 @@ LEAKY = {"protocol": "published", "leaks": {"groups_split": 3}}
 
 
 def picture(folder: Path, channel: int, name: str) -> Path:
-    """Right half bright in one channel: benign, malignant or normal to the tiny network."""
+    """An image with a bright right half in one channel: benign, malignant or normal to the tiny network."""
     values = np.full((48, 64, 3), 20, np.uint8)
     values[:, 32:, channel] = 220
     Image.fromarray(values).save(folder / name)
@@ -37,7 +37,7 @@ def picture(folder: Path, channel: int, name: str) -> Path:
 
 @pytest.fixture
 def study(phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
-    """A study with one model; none ships."""
+    """A study with one model; no model ships with the program."""
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "nothing ships")
     write_model(phantom_study.models_dir / "r1.onnx")
     return phantom_study
@@ -235,7 +235,7 @@ def test_the_run_of_an_export_shows_its_model(tab: DiagnosisTab, study: Workspac
 
 
 def loop(folder: Path, n_frames: int) -> Path:
-    """A DICOM loop without an ending: of three frames the first is benign, the second malignant, the third normal."""
+    """A DICOM loop of three frames (benign, malignant, normal) whose file name has no suffix."""
     frames = np.full((n_frames, 48, 64, 3), 20, np.uint8)
     for number in range(n_frames):
         frames[number, :, 32:, number % 3] = 220
@@ -270,7 +270,7 @@ def test_dragging_the_slider_queues_nothing_up(
     for number in range(1, 41):
         tab.view.frames.slider.setValue(number)
     qtbot.waitUntil(lambda: bool(answered) and answered[-1] == 40)
-    assert len(answered) == 2  # the one at work when the hand went on, and the newest
+    assert len(answered) == 2  # the one that was running, and the newest
     assert tab.view.frames.words.text() == "frame 40 of 40"
 
 
@@ -313,11 +313,11 @@ def test_a_crop_is_diagnosed_reported_and_undone(
     qtbot.waitUntil(lambda: "cropped" in tab.result.file.text())
     shown = tab.view.view.picture.size()
     assert abs(shown.width() - 40) <= 1 and shown.height() == 60
-    crop(qtbot, tab, (0, 10), (30, 50))  # of what is shown
+    crop(qtbot, tab, (0, 10), (30, 50))  # in the pixels of the shown image
     qtbot.waitUntil(lambda: tab.view.view.picture.width() < 35)
     assert "benign" in tab.result.answer.text()
     assert tab.single.shown is not None
-    assert tab.single.shown.question.crop == pytest.approx((0, 10, 30, 50), abs=1)
+    assert tab.single.shown.request.crop == pytest.approx((0, 10, 30, 50), abs=1)
     assert tab.view.heat_map_is_visible
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.pdf"), ""))
@@ -379,7 +379,7 @@ def test_similar_images_of_the_study_are_shown_and_opened(
     qtbot.waitUntil(lambda: len(tab.result.similar.tiles) == 3)
     first, absent, last = tab.result.similar.tiles
     assert [tile.text() for tile in tab.result.similar.tiles] == ["malignant"] * 3
-    assert first.isEnabled() and not first.found.small.isNull()
+    assert first.isEnabled() and not first.similar.small.isNull()
     assert records[0].file in first.toolTip() and "distance 0.00" in first.toolTip()
     assert not absent.isEnabled() and "not in this study" in absent.toolTip()
     last.setFocus()
@@ -390,7 +390,7 @@ def test_similar_images_of_the_study_are_shown_and_opened(
     qtbot.waitUntil(lambda: dialog.canvas.picture.width() == 64)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
-    tab.open_model(study.models_dir / "r1.onnx")  # an older one, which knows no images
+    tab.open_model(study.models_dir / "r1.onnx")  # an older model, which does not list its training images
     qtbot.waitUntil(lambda: not tab.result.similar.isVisible())
 
 
@@ -434,14 +434,14 @@ def test_more_about_the_model_is_asked_for(qtbot: QtBot, tab: DiagnosisTab, stud
 
 
 def save_report(qtbot: QtBot, tab: DiagnosisTab) -> None:
-    """Agree to the dialog, once its preview is drawn."""
+    """Accept the dialog after its preview is drawn."""
     dialog = tab.findChild(ReportDialog)
     qtbot.waitUntil(lambda: not dialog.page.pixmap().isNull(), timeout=20_000)
     qtbot.mouseClick(dialog.save_button, Qt.MouseButton.LeftButton)
 
 
 def feed(tab: DiagnosisTab, study: Workspace, settings: object) -> None:
-    """What the window does with a job that the tab asks for."""
+    """Run a job that the tab asks for, as the window does."""
     assert isinstance(settings, DiagnoseSettings)
     for event in jobs.start(study, settings):
         tab.job_event("diagnose", event)

@@ -1,4 +1,4 @@
-"""The dialog of models as a user meets it: real files, real threads; only the file dialogs are answered."""
+"""The models dialog as a user meets it: real files, real threads; only the file dialogs are replaced."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from busapp.gui.diagnosis.tab import DiagnosisTab
 
 @pytest.fixture
 def study(empty_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Two models of the study, the leaky one older, and one that ships with a card."""
+    """Two models of the study, of which the older one leaks, and one that ships with a card."""
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "shipped")
     shipped = write_model(tmp_path / "shipped" / "busi.onnx", temperature=1.5)
     shipped.with_suffix(".md").write_text("# BUSI\nFor **people**.", encoding="utf-8")
@@ -55,7 +55,7 @@ def shown(dialog: ModelsDialog) -> str:
 
 
 def drop(widget: DiagnosisTab | ModelsDialog, *files: Path) -> bool:
-    """Drag files in and let go of them; whether they were taken."""
+    """Drag and drop files; True if they were accepted."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
     none, left, copy = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
@@ -176,7 +176,7 @@ def test_a_damaged_model_is_listed_with_the_reason(qtbot: QtBot, dialog: ModelsD
     assert "damaged" in dialog.details.problem.text() and dialog.details.problem.isVisible()
     assert not dialog.use_button.isEnabled() and not dialog.export_button.isEnabled()
     with qtbot.waitSignal(dialog.changed):
-        qtbot.keyClick(dialog.tree, Qt.Key.Key_Delete)  # what cannot be opened can still be put away
+        qtbot.keyClick(dialog.tree, Qt.Key.Key_Delete)  # a model that cannot be opened can still be retired
 
 
 def test_without_a_model_the_way_to_one_is_told(

@@ -1,4 +1,4 @@
-"""The report's dialog: a preview that follows the names, and where pages are to go."""
+"""The report dialog: a preview that follows the names, and the files to write."""
 
 import threading
 from collections.abc import Iterator

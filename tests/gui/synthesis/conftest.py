@@ -1,4 +1,4 @@
-"""What the tests of the Synthesis tab share."""
+"""Fixtures of the Synthesis tab's tests."""
 
 from collections.abc import Iterator
 

@@ -28,7 +28,7 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lacking(phantom_study: Workspace) -> Workspace:
-    """benign 8, malignant 5, and normal with none in use."""
+    """A study with 8 benign and 5 malignant images, and no normal one in use."""
     catalog = phantom_study.catalog
     catalog.exclude([image.id for image in catalog.images(class_name="normal")], "test")
     catalog.reclassify([image.id for image in catalog.images(class_name="malignant")[:1]], "benign")
@@ -74,7 +74,7 @@ def test_generators_that_are_missing_are_trained_first_with_a_preset_of_choice(
     qtbot.waitUntil(lambda: "preset efficient" in dialog.shares.text())
     assert dialog.settings().preset == "efficient"
     dialog.form.set_values({"epochs": 0})
-    assert not dialog.draw_button.isEnabled() and "mended" in dialog.estimate.text()
+    assert not dialog.draw_button.isEnabled() and "correct the marked field" in dialog.estimate.text()
     dialog.done(0)
 
 

@@ -1,4 +1,4 @@
-"""A blinded review as a reader does it: by keys, with interruptions, and without anything that tells the truth."""
+"""A blinded review as a reader does it: by keys, with interruptions, and without a hint of the truth."""
 
 import pytest
 from drawn_runs import drawn_images, drawn_run
@@ -19,7 +19,7 @@ CHOICE = {"real": Qt.Key.Key_R, "synthetic": Qt.Key.Key_S}
 
 @pytest.fixture
 def run(phantom_study: Workspace) -> Run:
-    """A run with eight images in use; the study has as many real ones of its class."""
+    """A run with eight images in use; the study has eight real ones of its class."""
     return drawn_run(phantom_study, 8)
 
 
@@ -65,7 +65,7 @@ def _answer_rightly(qtbot: QtBot, tab: SynthesisTab, run: Run, count: int) -> No
 
 
 def _said(widget: QWidget) -> list[str]:
-    """All that a widget and those in it say in any way, but for the words that are asked with."""
+    """All texts of a widget and its children, also for screen readers and in tooltips."""
     said: list[str] = []
     for one in [widget, *widget.findChildren(QWidget)]:
         said += [one.accessibleName(), one.accessibleDescription(), one.toolTip(), one.statusTip(), one.objectName()]
@@ -95,7 +95,7 @@ def test_a_whole_review_by_keys(qtbot: QtBot, tab: SynthesisTab, phantom_study: 
         assert page.place.text() == f"Image {number} of 16"
         assert page.question.text() == "Is this image real or synthetic?"
         truth = _truth(run)
-        if number <= 4:  # four times wrong
+        if number <= 4:  # four wrong answers
             _press(qtbot, tab, CHOICE["real" if truth == "synthetic" else "synthetic"])
         else:
             _press(qtbot, tab, CHOICE[truth])
@@ -157,11 +157,11 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
     _answer_rightly(qtbot, tab, run, 3)
     _press(qtbot, tab, CHOICE[_truth(run)], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and tab.shown_instead is None
-    QApplication.processEvents()  # the panels are laid out again
+    QApplication.processEvents()  # for the new layout of the panels
     assert tab.minimumSizeHint().width() <= 1276, "a window of 1280 pixels must not grow"
     said = tab.result.reviewed.text()
     assert tab.result.reviewed.isVisible()
-    assert "left after 3 of 16 images: nothing has been set aside for it yet" in said
+    assert "unfinished, with 3 of 16 images answered. It has set nothing aside yet" in said
     assert "correct" not in said, "there is no result before the end"
     qtbot.mouseClick(tab.result.review_button, Qt.MouseButton.LeftButton)
     start = tab.review_view.start_page
@@ -189,7 +189,7 @@ def test_a_review_is_left_and_gone_on_with(qtbot: QtBot, tab: SynthesisTab, phan
 
 
 def _answer_dialog(qtbot: QtBot, seen: list[str], words: str) -> None:
-    """Click a button of the question that will stand next, and keep what it says."""
+    """Click a button of the next message box, and record its text."""
 
     def click() -> None:
         box = QApplication.activeModalWidget()
@@ -211,7 +211,7 @@ def test_a_review_is_ended_early_while_it_asks(
     for _ in range(6):
         truth = _truth(run)
         _press(qtbot, tab, CHOICE[truth])
-        if truth == "synthetic" and n_unfit < 4:  # by chance all six can be synthetic, and four have to be left
+        if truth == "synthetic" and n_unfit < 4:  # by chance all six can be synthetic, and four must stay in use
             n_unfit += 1
             _press(qtbot, tab, Qt.Key.Key_U, Qt.Key.Key_1)
         else:
@@ -219,7 +219,7 @@ def test_a_review_is_ended_early_while_it_asks(
     seen: list[str] = []
     _answer_dialog(qtbot, seen, "Not yet")
     qtbot.mouseClick(page.end_button, Qt.MouseButton.LeftButton)
-    assert "after 6 of 16 images" in seen[0] and "of the 6 images answered only" in seen[0]
+    assert "after 6 of 16 images" in seen[0] and "covers the 6 images answered only" in seen[0]
     assert _kept(run).result is None and page.isVisible()
     assert tab.focusWidget() is page, "keys answer again"
     _answer_dialog(qtbot, seen, "End it")
@@ -295,7 +295,7 @@ def test_nothing_tells_the_truth_while_it_is_asked(
 
 
 def _frame_of(shown: QImage) -> tuple[int, ...]:
-    """The colours all around the picture, where a frame or a badge beside it would be."""
+    """Colours around the picture, where a frame or a badge would be."""
     right, bottom = shown.width() - 1, shown.height() - 1
     places = [QPoint(x, y) for x in (3, 20, right - 20, right - 3) for y in (3, bottom // 2, bottom - 3)]
     return tuple(QColor(shown.pixel(place)).rgb() for place in places)
@@ -356,10 +356,10 @@ def test_an_answer_that_cannot_be_kept_is_asked_again(
     qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace, run: Run
 ) -> None:
     _begin(qtbot, tab, phantom_study)
-    phantom_study.delete_run(run)  # in another window
+    phantom_study.delete_run(run)  # as another window would
     page = tab.review_view.question_page
     _press(qtbot, tab, Qt.Key.Key_R)
-    assert "was not kept" in page.problem.text() and "was deleted" in page.problem.text() and page.problem.isVisible()
+    assert "was not saved" in page.problem.text() and "was deleted" in page.problem.text() and page.problem.isVisible()
     assert page.question.text() == "Is this image real or synthetic?"
     phantom_study.restore_run(run.id)
     _press(qtbot, tab, Qt.Key.Key_R)

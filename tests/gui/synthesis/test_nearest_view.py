@@ -1,4 +1,4 @@
-"""Drawn images beside their nearest training images."""
+"""Synthetic images beside their nearest training images."""
 
 import pytest
 from drawn_runs import drawn_images, drawn_run, noise_png, write_drawn
@@ -15,7 +15,7 @@ from busapp.gui.synthesis.tab import SynthesisTab
 
 @pytest.fixture
 def run(phantom_study: Workspace) -> Run:
-    """Three drawn images, one of them a copy, one nearest to a mirrored image, one to an image that is gone."""
+    """A run with three images: a copy, one nearest to a mirrored image, and one nearest to a deleted image."""
     run = drawn_run(phantom_study, 2)
     one, two = drawn_images(phantom_study, run)
     real = phantom_study.catalog.images(class_name="malignant", kind="real")
@@ -45,7 +45,7 @@ def test_pairs_are_shown_the_most_alike_first(
     view = tab.nearest_view
     qtbot.waitUntil(view.tiles.isVisible)
     assert not tab.result.isVisible()
-    assert "1 was a copy and left out of the study" in view.about.text()
+    assert "1 is a copy and not in the study" in view.about.text()
     tiles = view.tiles.tiles
     assert [tile.lines[0] for tile in tiles] == ["Correlation 0.98", "Correlation 0.61, mirrored", "Correlation 0.40"]
     assert tiles[0].warning == "⚠ Copy: left out of the study" and not tiles[1].warning

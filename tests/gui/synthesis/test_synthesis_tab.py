@@ -1,4 +1,4 @@
-"""The Synthesis tab as a user meets it: settings, a live run, an old run, and what stands there before any."""
+"""The Synthesis tab as a user meets it: settings, a live run, an old run, and no run at all."""
 
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_an_old_run_is_shown_as_it_was(qtbot: QtBot, tab: SynthesisTab, phantom_
     assert tab.film.epoch == 6
     assert "clearly different from real images by KID" in tab.result.score.text()
     assert tab.result.bars.accessibleName() == "KID: 0.213 ± 0.021; real against real 0.012"
-    assert "2 drawn images" in tab.result.copies.text()
+    assert "2 synthetic images" in tab.result.copies.text()
     assert "5 synthetic images" in tab.result.added.text()
     assert tab.result.warnings.isVisible()
     tab.film.slider.setFocus()

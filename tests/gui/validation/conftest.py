@@ -1,4 +1,4 @@
-"""What the tests of the Validation tab share."""
+"""Fixtures of the Validation tab's tests."""
 
 from collections.abc import Iterator
 

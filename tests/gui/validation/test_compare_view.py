@@ -1,4 +1,4 @@
-"""Runs side by side, as a user meets them: chosen in the list, read, exported, and left again."""
+"""Runs side by side, as a user meets them: select them in the list, read, export, go back."""
 
 import csv
 from dataclasses import replace

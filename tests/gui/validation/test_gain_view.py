@@ -1,4 +1,4 @@
-"""What synthetic images are worth, as a user meets it: how to measure it, the verdict, the plots, and going on."""
+"""The view of what synthetic images are worth, as a user meets it: start, verdict, plots, resume."""
 
 import csv
 from pathlib import Path
@@ -55,7 +55,7 @@ def _training(accuracy: float, *, n_synthetic: int = 0, variants: int = 0) -> di
 
 
 def _result(synthetic: float, *, spread: float = 0.02, third: bool = True) -> dict[str, Any]:
-    """Of a measurement in which synthetic images added so much to an accuracy of 80 %, and augmentation 0.03."""
+    """Result of a measurement: synthetic images added `synthetic` to an accuracy of 80 %, augmentation 0.03."""
     differences: dict[str, Any] = {
         "synthetic": _measures(synthetic, spread),
         "augmented": _measures(0.03, spread) if third else None,
@@ -104,7 +104,7 @@ def _measured(study: Workspace, result: dict[str, Any], *, finished: bool = True
 
 @pytest.fixture
 def study(phantom_study: Workspace) -> Workspace:
-    """benign 8, malignant 4, normal 8."""
+    """A study with 8 benign, 4 malignant and 8 normal images."""
     malignant = phantom_study.catalog.images(class_name="malignant")
     phantom_study.catalog.exclude([image.id for image in malignant[4:]], "to make the class rare")
     return phantom_study
@@ -225,7 +225,7 @@ def test_a_measurement_that_stopped_can_be_gone_on_with(qtbot: QtBot, tab: Valid
     run = _measured(study, _result(0.0), finished=False)
     tab.open_study(study)
     _open(qtbot, tab)
-    assert "did not come to its end" in tab.gain_view.state.text() and tab.gain_view.empty.isVisible()
+    assert "did not finish" in tab.gain_view.state.text() and tab.gain_view.empty.isVisible()
     with qtbot.waitSignal(tab.resume_requested) as resumed:
         qtbot.mouseClick(tab.gain_view.resume_button, Qt.MouseButton.LeftButton)
     assert resumed.args == [run.id]
@@ -235,7 +235,7 @@ def test_a_measurement_that_stopped_can_be_gone_on_with(qtbot: QtBot, tab: Valid
 
 
 class _Seen(DifferencePlot):
-    """Keeps where the axis stands."""
+    """Remembers the place of the axis."""
 
     middle = QRectF()
 

@@ -1,4 +1,4 @@
-"""What leaks are worth, as a user meets it: how to measure it, the waterfall, and each leak alone."""
+"""The view of what leaks are worth, as a user meets it: start, waterfall, each leak alone."""
 
 import csv
 from pathlib import Path
@@ -170,7 +170,7 @@ def test_a_measurement_that_stopped_can_be_gone_on_with(
     run = _measured(phantom_study, finished=False)
     tab.open_study(phantom_study)
     _open(qtbot, tab)
-    assert "did not come to its end" in tab.leaks_view.state.text() and tab.leaks_view.empty.isVisible()
+    assert "did not finish" in tab.leaks_view.state.text() and tab.leaks_view.empty.isVisible()
     with qtbot.waitSignal(tab.resume_requested) as resumed:
         qtbot.mouseClick(tab.leaks_view.resume_button, Qt.MouseButton.LeftButton)
     assert resumed.args == [run.id]
@@ -188,7 +188,7 @@ def test_a_measurement_that_begins_is_told_of_and_its_end_is_shown(
 
     job = record(run, ending())
     tab.job_event("leaks", next(job))
-    assert "at work" in tab.leaks_view.state.text() and not tab.leaks_view.resume_button.isVisible()
+    assert "is running" in tab.leaks_view.state.text() and not tab.leaks_view.resume_button.isVisible()
     assert tab.run is None
     validation = validation_run(phantom_study, ValidateSettings(folds=2, epochs=3))
     tab.job_event("leaks", Note(f"system1, strict: {validation.id}, run 1 of 6."))
@@ -229,7 +229,7 @@ def test_arrow_keys_read_the_bars(qtbot: QtBot, waterfall: Waterfall) -> None:
 
 
 def test_falls_and_rises_are_drawn_where_the_numbers_say(qtbot: QtBot, waterfall: Waterfall) -> None:
-    """Amber pixels of the first step stand between 70 and 90 per cent, blue ones of the second at its right."""
+    """Amber pixels of the first step lie between 70 and 90 per cent; blue ones of the second begin at its left end."""
     image = waterfall.grab().toImage()
     ratio = image.width() / waterfall.width()
 

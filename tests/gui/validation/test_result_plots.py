@@ -1,4 +1,4 @@
-"""ROC and reliability as a reader uses them: what is drawn is what is read, exported and said in the legend."""
+"""The ROC and reliability plots: drawing, reading, export and legend show the same numbers."""
 
 import csv
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_the_legend_stays_inside_the_plot(roc: RocPlot) -> None:
 def test_hover_and_arrow_keys_read_every_class_at_a_specificity(qtbot: QtBot, roc: RocPlot) -> None:
     assert roc.read(0.0) == "At specificity 1.00: benign 0.50 (from 0.90), malignant 0.50 (from 0.70)"
     assert roc.read(0.5) == "At specificity 0.50: benign 1.00 (from 0.60), malignant 1.00 (from 0.20)"
-    assert roc.read(-3.0) == roc.read(0.0)  # outside the curve its end is read
+    assert roc.read(-3.0) == roc.read(0.0)  # outside the curve, the reading is that of its end
     roc.setFocus()
     qtbot.keyClick(roc, Qt.Key.Key_Left)
     assert "At specificity 0.00:" in key(roc)
@@ -128,7 +128,7 @@ def test_both_are_exported_from_the_context_menu(
         return
     rows = list(csv.reader(content.decode().splitlines()))
     if name == "roc":
-        assert rows[1] == ["benign", "0", "0", "1", ""]  # nothing is called the class
+        assert rows[1] == ["benign", "0", "0", "1", ""]  # no image is called the class
         assert rows[2] == ["benign", "0", "0.5", "1", "0.9"]
         assert {row[0] for row in rows[1:]} == {"benign", "malignant"}
     else:

@@ -1,4 +1,4 @@
-"""The Validation tab as a user meets it: protocols and their leaks, curves, matrix, numbers, and the way on."""
+"""The Validation tab as a user meets it: protocols and leaks, curves, matrix, numbers, next steps."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -134,7 +134,7 @@ def test_measures_have_intervals_and_words(qtbot: QtBot, tab: ValidationTab, pha
 def test_what_picking_the_best_epoch_would_be_worth_is_said_only_where_it_is_worth_something() -> None:
     said = remarks({"accuracy": 0.80, "picked_epoch": 0.84})
     assert said == [
-        "Had each fold reported its best epoch on the test images, the accuracy would be 84.0 %, 4.0 points more. "
+        "If each fold reported its best epoch on the test images, the accuracy would be 84.0 %, 4.0 points more. "
         "That would be a leak."
     ]
     assert remarks({"accuracy": 0.80, "picked_epoch": 0.80}) == []
@@ -153,7 +153,7 @@ def test_every_fold_stands_in_a_table_that_marks_lowest_and_highest(
     assert lines[0].startswith("Fold\tTest images\tTest accuracy")
     assert len(lines) == 4
     accuracy, benign = ([line.split("\t")[column] for line in lines[1:]] for column in (2, 4))
-    assert accuracy == ["90.0 %"] * 3  # all folds alike: there is nothing to mark
+    assert accuracy == ["90.0 %"] * 3  # all folds are equal: none is marked
     assert benign == ["▲ 0.67", "▲ 0.67", "▼ 0.50"]
 
 
@@ -186,7 +186,7 @@ def test_a_run_whose_predictions_are_gone_says_so(qtbot: QtBot, tab: ValidationT
 
 
 def choose_cell(qtbot: QtBot, tab: ValidationTab) -> None:
-    """Benign called malignant, by keyboard."""
+    """Choose the cell benign called malignant, by keyboard."""
     numbers_are_there(qtbot, tab)
     tab.confusion.matrix.setFocus()
     tab.confusion.matrix.setCurrentCell(0, 0)
@@ -374,7 +374,7 @@ def test_a_run_that_fails_says_so_at_once(tab: ValidationTab, phantom_study: Wor
     with pytest.raises(NotEnoughImages):
         for event in job:
             tab.job_event("validate", event)
-    assert "at work" in tab.result.circumstances.text()
+    assert "is running" in tab.result.circumstances.text()
     tab.job_ended("validate", JobOutcome("failed", error="Too few images."))
     assert "It failed: Too few images" in tab.result.circumstances.text()
 

@@ -1,0 +1,26 @@
+"""The first row of a view: the button that leads back, the heading, and controls on the right."""
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from busapp.gui.theme import SPACE
+
+
+class ViewHead(QWidget):
+    """`back_button`, `heading` and whatever is added."""
+
+    def __init__(self, back: str, parent: QWidget | None = None) -> None:
+        """`back` is written on the button."""
+        super().__init__(parent)
+        self.back_button = QPushButton(back)
+        self.heading = QLabel()
+        self.heading.setProperty("role", "heading")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(SPACE)
+        self._row.addWidget(self.back_button)
+        self._row.addWidget(self.heading, 1)
+
+    def add(self, control: QWidget) -> None:
+        """Add a control at the right end."""
+        self._row.addWidget(control)
