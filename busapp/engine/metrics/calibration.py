@@ -1,10 +1,9 @@
 """Whether a network that says 90 % is right nine times out of ten."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from busapp.engine.contract.validation import Calibration, ReliabilityBin
 from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Floats, Ints, softmax
 
@@ -48,7 +47,7 @@ def _binned(probabilities: Floats, true: Ints, bins: int) -> tuple[Floats, npt.N
     return confidence, probabilities.argmax(axis=1) == true, position
 
 
-def calibration(true: Ints, logits: Floats, folds: Ints, bootstrap: Bootstrap) -> dict[str, Any]:
+def calibration(true: Ints, logits: Floats, folds: Ints, bootstrap: Bootstrap) -> Calibration:
     """The calibration of out-of-fold logits (n, classes), as JSON types.
 
     Returns:
@@ -94,7 +93,7 @@ def _interval_of_error(error: float, probabilities: Floats, true: Ints, bootstra
     return [max(0.0, float(2 * error - high)), max(0.0, float(2 * error - low))]
 
 
-def _reliability(probabilities: Floats, true: Ints) -> list[dict[str, Any]]:
+def _reliability(probabilities: Floats, true: Ints) -> list[ReliabilityBin]:
     confidence, right, position = _binned(probabilities, true, BINS)
     return [
         {

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from busapp.engine.contract.validation import OperatingPoint
 from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Bools, Floats, Ints, confusion, sensitivity, softmax, specificity
 
@@ -14,7 +15,7 @@ TARGET_SENSITIVITY: Final = 0.90
 
 def operating_points(
     true: Ints, logits: Floats, folds: Ints, classes: Sequence[str], bootstrap: Bootstrap
-) -> dict[str, dict[str, Any] | None]:
+) -> dict[str, OperatingPoint | None]:
     """What a threshold on each class's probability is worth, chosen without the images that it is measured on.
 
     For the images of a fold the threshold is the highest one that reaches the target sensitivity on the predictions
@@ -35,7 +36,7 @@ def operating_points(
 
 def _operating_point(
     is_class: Bools, scores: Floats, folds: Ints, numbers: Sequence[int], bootstrap: Bootstrap
-) -> dict[str, Any] | None:
+) -> OperatingPoint | None:
     if not all(is_class[folds != number].any() for number in numbers):
         return None
     thresholds = {number: _threshold(is_class[folds != number], scores[folds != number]) for number in numbers}

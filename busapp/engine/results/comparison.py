@@ -9,54 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import (
+    Comparison,
+    ComparisonColumn,
+    ComparisonTest,
+    Interval,
+    MeasureDifference,
+    PairedTest,
+)
 from busapp.engine.results import statistics
+from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.predictions import Prediction, read_predictions
 from busapp.engine.study.runs import Run
 from busapp.errors import BadInput
 
-_COLUMNS = (
-    "system",
-    "protocol",
-    "recipe",
-    "classes",
-    "epochs",
-    "seed",
-    "n_images",
-    "n_groups",
-    "n_synthetic",
-    "train_accuracy",
-    "accuracy",
-    "accuracy_ci95",
-    "balanced_accuracy",
-    "balanced_accuracy_ci95",
-    "sensitivity",
-    "sensitivity_ci95",
-    "specificity",
-    "specificity_ci95",
-    "class_accuracy",
-    "class_accuracy_ci95",
-    "auc",
-    "auc_ci95",
-    "macro_auc",
-    "macro_auc_ci95",
-    "confusion",
-    "fold_range",
-    "calibration",
-    "operating_points",
-    "picked_epoch",
-    "switches",
-    "leaks",
-)
 _Pair = tuple[Prediction, Prediction]
 
 
-def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
+def compare_runs(runs: Sequence[Run]) -> Comparison:
     """The runs as columns, and paired tests for every two of them, as JSON types.
 
     Returns:
         `runs`: one entry each, with `run`, `name`, `dataset` (the fingerprint of the images that it began with),
-        `equalise`, `n_folds`, and of `statistics.of_run` what `_COLUMNS` names. `tests`: `first`, `second`, and what
-        `paired` says of the two.
+        `equalise`, `n_folds`, and the settings and measures of `statistics.of_run`. `tests`: `first`, `second`, and
+        what `paired` returns for the two.
 
     Raises:
         BadInput: fewer than two runs, or one is no finished validation.
@@ -65,14 +41,14 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
         raise BadInput("One run cannot be compared", remedy="Name two or more finished validation runs.")
     columns = [_column(run) for run in runs]
     tested = [read_predictions(run) for run in runs]
-    tests = [
+    tests: list[ComparisonTest] = [
         {"first": runs[a].id, "second": runs[b].id, **paired(tested[a], tested[b])}
         for a, b in combinations(range(len(runs)), 2)
     ]
     return {"runs": columns, "tests": tests}
 
 
-def _column(run: Run) -> dict[str, Any]:
+def _column(run: Run) -> ComparisonColumn:
     finished_validation(run)
     result = statistics.of_run(run)
     return {
@@ -81,21 +57,41 @@ def _column(run: Run) -> dict[str, Any]:
         "dataset": run.info.dataset,
         "equalise": result.get("equalise", False),  # older results do not speak of it
         "n_folds": len(result["folds"]),
-        **{key: result[key] for key in _COLUMNS},
+        "system": result["system"],
+        "protocol": result["protocol"],
+        "recipe": result["recipe"],
+        "classes": result["classes"],
+        "epochs": result["epochs"],
+        "seed": result["seed"],
+        "n_images": result["n_images"],
+        "n_groups": result["n_groups"],
+        "n_synthetic": result["n_synthetic"],
+        "train_accuracy": result["train_accuracy"],
+        "accuracy": result["accuracy"],
+        "accuracy_ci95": result["accuracy_ci95"],
+        "balanced_accuracy": result["balanced_accuracy"],
+        "balanced_accuracy_ci95": result["balanced_accuracy_ci95"],
+        "sensitivity": result["sensitivity"],
+        "sensitivity_ci95": result["sensitivity_ci95"],
+        "specificity": result["specificity"],
+        "specificity_ci95": result["specificity_ci95"],
+        "class_accuracy": result["class_accuracy"],
+        "class_accuracy_ci95": result["class_accuracy_ci95"],
+        "auc": result["auc"],
+        "auc_ci95": result["auc_ci95"],
+        "macro_auc": result["macro_auc"],
+        "macro_auc_ci95": result["macro_auc_ci95"],
+        "confusion": result["confusion"],
+        "fold_range": result["fold_range"],
+        "calibration": result["calibration"],
+        "operating_points": result["operating_points"],
+        "picked_epoch": result["picked_epoch"],
+        "switches": result["switches"],
+        "leaks": result["leaks"],
     }
 
 
-def finished_validation(run: Run) -> dict[str, Any]:
-    """The result of a finished validation run. Raises `BadInput` where it is none."""
-    result = run.result() if run.info.kind == "validate" and run.info.state == "finished" else None
-    if result is None:
-        raise BadInput(
-            "This is not a finished validation run", file=run.id, remedy="Finish it first, or name another run."
-        )
-    return result
-
-
-def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
+def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0) -> PairedTest:
     """Two runs on the images that both were tested on; differences are second minus first.
 
     Images are paired if name, content and true class are the same in both runs. What is one group in either run is
@@ -180,12 +176,12 @@ def _same_folds(pairs: Sequence[_Pair], n_first: int, n_second: int) -> bool:
     return one_to_one and (len(folds) > 1 or len(pairs) == n_first == n_second)
 
 
-def _mean_interval(gains: npt.NDArray[np.intp], bootstrap: metrics.Bootstrap) -> list[float] | None:
+def _mean_interval(gains: npt.NDArray[np.intp], bootstrap: metrics.Bootstrap) -> Interval | None:
     sums = bootstrap.sums(np.stack([gains, np.ones(len(gains))], axis=1))
     return metrics.interval95(sums[:, 0] / sums[:, 1])
 
 
-def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[str, dict[str, Any]]:
+def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[str, MeasureDifference]:
     classes = sorted({name for pair in pairs for row in pair for name in (row.true, row.predicted)})
     (before, before_drawn), (after, after_drawn) = (
         _measured([pair[run] for pair in pairs], classes, bootstrap) for run in (0, 1)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import get_args
 
-from busapp.engine.results.comparison import finished_validation
+from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.results.finished import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, other_weight_of_images
 from busapp.engine.settings.systems import (
@@ -31,7 +32,7 @@ class Measured:
     """
 
     run: Run
-    result: dict[str, Any]
+    result: ValidationResult
     incomplete: str = ""
 
     @classmethod
@@ -47,8 +48,7 @@ class Measured:
 
     @property
     def system(self) -> SystemName:
-        name: SystemName = self.result["system"]
-        return name
+        return self.result["system"]
 
     @property
     def classes(self) -> list[str]:
@@ -88,16 +88,17 @@ def as_trained(run: Run) -> ValidateSettings:
     """A finished validation's settings, with the recipe and the frozen stages spelt out as its result has them: a
     recipe's parts may have changed since, and the run may be from another machine."""
     known = {name: value for name, value in run.info.settings.items() if name in ValidateSettings.model_fields}
-    result = run.result() or {}
+    result = validation_result(run)
+    if result is None:
+        return ValidateSettings.model_validate(known)
     stages = {"frozen_stages": result["frozen_stages"]} if "frozen_stages" in result else {}
     return ValidateSettings.model_validate(known).model_copy(update={**result.get("training", {}), **stages})
 
 
-def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
+def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     """The protocol (`changed` where some of its leaks were set one by one), then the recipe unless it is the paper's,
     altered copies and class weights that are not the recipe's, then `equalised`."""
-    protocol: ProtocolName = result["protocol"]
-    system = result["system"]
+    protocol, system = result["protocol"], result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # older runs do not speak of it
     return (
@@ -111,20 +112,20 @@ def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
 def longest_runs(workspace: Workspace) -> list[Run]:
     """Of each system, protocol and recipe the finished run with the most epochs, the newest of these, in the order of
     the paper's systems; the published protocol first. Runs with single leaks set by hand are of no protocol."""
-    found: dict[tuple[str, ...], Run] = {}
+    found: dict[tuple[str, ...], tuple[int, Run]] = {}
     for run in finished_runs(workspace):
-        result = run.result() or {}
+        result = finished_validation(run)
         variant = variant_of(run, result)
         if variant[0] in PROTOCOLS:
             key = (result["system"], *variant)
-            if key not in found or result["epochs"] > (found[key].result() or {})["epochs"]:
-                found[key] = run
-    return [found[key] for key in sorted(found, key=lambda key: (_ORDER[key[0]], _ORDER[key[1]], key[2:]))]
+            if key not in found or result["epochs"] > found[key][0]:
+                found[key] = result["epochs"], run
+    return [found[key][1] for key in sorted(found, key=lambda key: (_ORDER[key[0]], _ORDER[key[1]], key[2:]))]
 
 
 def finished_runs(workspace: Workspace) -> list[Run]:
     """All finished validations with a result, the newest first."""
-    return [run for run in workspace.runs("validate") if run.info.state == "finished" and run.result() is not None]
+    return [run for run in workspace.runs("validate") if validation_result(run) is not None]
 
 
 def chosen_runs(workspace: Workspace, ids: Sequence[str]) -> list[Run]:

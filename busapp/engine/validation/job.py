@@ -65,7 +65,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     if state.fold == 1 and state.epoch == 0:
         yield from state.save(run, learner)
     yield from _cross_validate(study, state, learner, pixels)
-    yield Finished({**run_result(study, state), "device": device_name(learner.device), "frozen_stages": learner.stages})
+    yield Finished({**run_result(study, state, device_name(learner.device), learner.stages)})
 
 
 def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:

@@ -7,8 +7,9 @@ trained on the test images gains nothing more from their copies.
 
 from collections.abc import Generator
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
+from busapp.engine.contract.validation import LeakDifference, LeakEntry, LeakRun, LeaksResult, ValidationResult
 from busapp.engine.curation.job import curated_first
 from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.engine.results.comparison import paired
@@ -45,7 +46,7 @@ def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Jo
     yield from curated_first(workspace, run)
     done = yield from completed(workspace, settings, run)
     runs = {_key(needed): each for needed, each in zip(settings.validations, done, strict=True)}
-    yield Finished((yield from _side_by_side(settings, runs)))
+    yield Finished({**(yield from _side_by_side(settings, runs))})
 
 
 def _key(settings: ValidateSettings) -> str:
@@ -53,18 +54,18 @@ def _key(settings: ValidateSettings) -> str:
     return " ".join(open_leaks(settings.system, settings.leaks))
 
 
-def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Event, None, dict[str, Any]]:
+def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Event, None, LeaksResult]:
     """The result; yields between two comparisons."""
     leaks, results = possible_leaks(settings.system), {run.id: of_run(run) for run in runs.values()}
     waterfall = [runs[_key(each)] for each in settings.waterfall]
     published, strict = waterfall[0], waterfall[-1]
     alone = [(strict, runs[_key(each)]) for each in settings.alone]
     pairs = [*pairwise(waterfall), *alone]
-    compared = []
+    compared: list[tuple[LeakRun, LeakDifference]] = []
     for number, (before, after) in enumerate(pairs, start=1):
         yield Progress(1, 1, f"comparing pair {number} of {len(pairs)}")
-        compared.append({**_measured(after, results), **_against(before, after, results)})
-    named = [{"leak": leak, "label": LEAK_NAMES[leak]} for leak in leaks]
+        compared.append((_measured(after, results), _against(before, after, results)))
+    steps, alone_on_strict = compared[: len(leaks)], compared[len(leaks) :]
     picked = {run: (result["picked_epoch"], result["accuracy"]) for run, result in results.items()}
     return {
         "system": settings.system,
@@ -76,34 +77,48 @@ def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Ev
         "strict": strict.id,
         "steps": [
             {"leak": "", "label": "published", **_measured(published, results), **_AGAINST_NOTHING},
-            *(name | entry for name, entry in zip(named, compared[: len(leaks)], strict=True)),
+            *(_entry(leak, *found) for leak, found in zip(leaks, steps, strict=True)),
         ],
-        "alone": [name | entry for name, entry in zip(named, compared[len(leaks) :], strict=True)],
+        "alone": [_entry(leak, *found) for leak, found in zip(leaks, alone_on_strict, strict=True)],
         "picked_epoch": {run: None if best is None else best - last for run, (best, last) in picked.items()},
         "devices": sorted({result["device"] for result in results.values()}),
     }
 
 
-def _measured(run: Run, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    kept = ("accuracy", "accuracy_ci95", "n_images", "n_groups")
-    return {"run": run.id, **{name: results[run.id][name] for name in kept}}
+def _entry(leak: str, measured: LeakRun, against: LeakDifference) -> LeakEntry:
+    return {"leak": leak, "label": LEAK_NAMES[leak], **measured, **against}
 
 
-_TESTS: Final = {
-    "paired_difference": "difference",
-    "paired_ci95": "difference_ci95",
-    "p_value": "p_value",
-    "n_common": "n_common",
-    "n_groups_common": "n_groups_common",
-    "same_folds": "same_folds",
+def _measured(run: Run, results: dict[str, ValidationResult]) -> LeakRun:
+    result = results[run.id]
+    return {
+        "run": run.id,
+        "accuracy": result["accuracy"],
+        "accuracy_ci95": result["accuracy_ci95"],
+        "n_images": result["n_images"],
+        "n_groups": result["n_groups"],
+    }
+
+
+_AGAINST_NOTHING: Final[LeakDifference] = {
+    "difference": None,
+    "paired_difference": None,
+    "paired_ci95": None,
+    "p_value": None,
+    "n_common": None,
+    "n_groups_common": None,
+    "same_folds": None,
 }
-"""What an entry takes from `comparison.paired`, and what it is called there."""
-_AGAINST_NOTHING: Final = dict.fromkeys(["difference", *_TESTS])
 
 
-def _against(before: Run, after: Run, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _against(before: Run, after: Run, results: dict[str, ValidationResult]) -> LeakDifference:
     test = paired(read_predictions(before), read_predictions(after))
     return {
         "difference": results[after.id]["accuracy"] - results[before.id]["accuracy"],
-        **{name: test[origin] for name, origin in _TESTS.items()},
+        "paired_difference": test["difference"],
+        "paired_ci95": test["difference_ci95"],
+        "p_value": test["p_value"],
+        "n_common": test["n_common"],
+        "n_groups_common": test["n_groups_common"],
+        "same_folds": test["same_folds"],
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.results.predictions import Prediction
 from busapp.engine.results.statistics import picked_epoch, with_recorded
 from busapp.engine.study.splits import groups_split
@@ -33,7 +32,7 @@ def tested_predictions(study: Study, state: State) -> list[Prediction]:
     ]
 
 
-def run_result(study: Study, state: State) -> dict[str, Any]:
+def run_result(study: Study, state: State, device: str, frozen_stages: int) -> ValidationResult:
     """The result by the command line's contract."""
     settings, selection = study.settings, study.selection
     tested = state.fold_of > 0
@@ -79,13 +78,15 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
             "generators_that_saw_test_images": len(state.leaky_generators),
             "conflicting_duplicates_kept": selection.conflicts,
         },
+        "device": device,
+        "frozen_stages": frozen_stages,
     }
 
 
 def _drawn(study: Study, state: State) -> dict[str, list[int]]:
     """Synthetic images by class in a training fold, the fewest and the most: some generators draw fewer than the class
     lacks, as they draw copies."""
-    found = {}
+    found: dict[str, list[int]] = {}
     for name, lacked in study.lacks.items():
         # Generators of a checkpoint of an earlier version do not say how many they drew: all that were asked for.
         drawn = [used.get("drawn", lacked) for used in state.generators if used["class"] == name] or [lacked]

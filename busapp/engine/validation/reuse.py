@@ -1,11 +1,12 @@
 """Cross-validations that a study has already, so that the same one is not trained twice."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
 import busapp
+from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.results.finished import validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import Recipe
 from busapp.engine.settings.systems import Leaks, open_leaks
@@ -46,7 +47,7 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     dataset, images = workspace.catalog.fingerprint(), select(workspace, settings).fingerprint()
     training = settings.training.model_dump()
     for run in alike:
-        result = run.result() if run.info.state == "finished" else None
+        result = validation_result(run)
         if (
             result is not None
             and result.get("images_fingerprint") == images
@@ -59,12 +60,12 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     return next((run for run in begun if _trains_so(run, training, stages)), None)
 
 
-def _draws_as_now(result: dict[str, Any]) -> bool:
+def _draws_as_now(result: ValidationResult) -> bool:
     """Whether a run of `system2` left out copies of training images and what was set aside; earlier ones did not."""
     return "synthetic_ranges" in result
 
 
-def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
+def _trains_so(run: Run, training: dict[str, object], stages: int | None) -> bool:
     """Whether a run that can be gone on with has begun by this recipe, with so many frozen stages."""
     try:
         header = load_header(run.checkpoint)
@@ -73,14 +74,14 @@ def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
     return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
 
 
-def _work_of(run: Run) -> dict[str, Any] | None:
+def _work_of(run: Run) -> dict[str, object] | None:
     try:
         return _work(ValidateSettings.model_validate(run.info.settings))
     except ValidationError:
         return None
 
 
-def _work(settings: ValidateSettings) -> dict[str, Any]:
+def _work(settings: ValidateSettings) -> dict[str, object]:
     """What the numbers of a run depend on beside the images and the machine."""
     without = set(_NOT_AS_SPELT)
     if settings.system == "existing":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from busapp.engine.contract.validation import RecordedFold, UsedGenerator
 from busapp.engine.events import CheckpointSaved, Event, from_line, to_line
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
@@ -35,9 +36,9 @@ class State:
     fold: int = 1
     epoch: int = 0
     seconds: float = 0.0
-    finished: list[dict[str, Any]] = field(default_factory=list)
+    finished: list[RecordedFold] = field(default_factory=list)
     leaky_generators: set[str] = field(default_factory=set)
-    generators: list[dict[str, Any]] = field(default_factory=list)
+    generators: list[UsedGenerator] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     """What was finished when the state was last saved: events, as lines of JSON."""
     began: float = field(default_factory=time.monotonic)

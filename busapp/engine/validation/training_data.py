@@ -2,13 +2,14 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.validation import UsedGenerator
 from busapp.engine.events import Event, Progress
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import ValidateSettings
@@ -56,7 +57,7 @@ class Synthetic:
     labels: Indices
     trained_on: dict[str, frozenset[str]]
     known: frozenset[str]
-    generators: list[dict[str, Any]] = field(default_factory=list)
+    generators: list[UsedGenerator] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
@@ -95,7 +96,8 @@ def balance(
     if kept is not None:
         _refuse_set_aside(workspace, kept)
         return kept
-    pixels, labels, trained_on, generators, hashes = [], [], {}, [], []
+    pixels, labels, trained_on, hashes = [], [], {}, []
+    generators: list[UsedGenerator] = []
     for class_name, count in lacking(selection.counts).items():
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
@@ -107,7 +109,7 @@ def balance(
         labels.append(np.full(len(drawn.pixels), selection.classes.index(class_name), dtype=np.intp))
         trained_on[f"{class_name}: {generator.name}"] = generator.trained_on
         counted = {"drawn": len(drawn.kept), "copies": len(drawn.copies), "left_out": drawn.left_out}
-        generators.append({**generator.summary(), **counted})
+        generators.append(cast(UsedGenerator, {**generator.summary(), **counted}))
         hashes += [image.sha256 for image in drawn.kept]
     all_pixels = np.concatenate([settings.preprocessing.load([]), *pixels])
     all_labels = np.concatenate([np.empty(0, np.intp), *labels])

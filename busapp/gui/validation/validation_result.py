@@ -1,12 +1,12 @@
 """The result of a cross-validation in numbers: never one alone, and marked where it leaks."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.contract import validation as contract
 from busapp.engine.paper.published import CLASSES, PUBLISHED
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
@@ -121,7 +121,7 @@ class ValidationResult(QWidget):
             self._notes.append(text)
         self.notes.show_list("Said by the run", self._notes)
 
-    def show_result(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: contract.ValidationResult) -> None:
         """A finished run, by the contract of `busapp validate --json`."""
         self._is_finished = True
         value, interval = result.get("accuracy"), result.get("accuracy_ci95")
@@ -147,7 +147,7 @@ class ValidationResult(QWidget):
         # Only beside the run's own: before, they would be taken for it.
         self._show_paper(result["system"] if not self._phantoms else None)
 
-    def show_statistics(self, statistics: Mapping[str, Any]) -> None:
+    def show_statistics(self, statistics: contract.ValidationResult) -> None:
         """What `statistics.of_run` says of the run, or of the folds of it that are finished."""
         if not self._is_finished:
             mark = "⚠ " if open_leaks(self._settings.system, self._settings.leaks) else ""
@@ -177,14 +177,15 @@ class ValidationResult(QWidget):
         self.paper_table.show_measures(CLASSES, measures, heading="Paper", decimals=2)
 
 
-def remarks(statistics: Mapping[str, Any]) -> list[str]:
+def remarks(statistics: contract.ValidationResult) -> list[str]:
     """What the tables do not say, a paragraph each: malignant called from a threshold, whether the network is as right
     as it is sure, and what reporting the best epoch would have been worth."""
     said = []
     points = statistics.get("operating_points") or {}
     for name in ["malignant"] if "malignant" in points else points:
-        if points[name] is not None:
-            said.append(f"{operating_point(name, points[name])} {CHOSEN_ELSEWHERE}")
+        point = points[name]
+        if point is not None:
+            said.append(f"{operating_point(name, point)} {CHOSEN_ELSEWHERE}")
     if statistics.get("calibration"):
         said.append(_calibration(statistics["calibration"]))
     picked, honest = statistics.get("picked_epoch"), statistics.get("accuracy")
@@ -196,22 +197,22 @@ def remarks(statistics: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def operating_point(name: str, point: Mapping[str, Any]) -> str:
+def operating_point(name: str, point: contract.OperatingPoint) -> str:
     """One class's, in words; of `operating_points` in a validation's result."""
     return (
         f"Where {name} is called from a probability of {point['threshold']:.2f} on: "
-        f"sensitivity {_measured(point, 'sensitivity')}, specificity {_measured(point, 'specificity')}."
+        f"sensitivity {_measured(point['sensitivity'], point['sensitivity_ci95'])}, "
+        f"specificity {_measured(point['specificity'], point['specificity_ci95'])}."
     )
 
 
-def _measured(point: Mapping[str, Any], measure: str) -> str:
-    value, interval = point[measure], point.get(f"{measure}_ci95")
+def _measured(value: float | None, interval: contract.Interval | None) -> str:
     if value is None:
         return "undefined"
     return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})" if interval else f"{value:.2f}"
 
 
-def _calibration(calibration: Mapping[str, Any]) -> str:
+def _calibration(calibration: contract.Calibration) -> str:
     interval, scaled, bins = calibration.get("ece_ci95"), calibration.get("ece_scaled"), calibration["bins"]
     surplus = sum(entry["n"] * (entry["confidence"] - entry["accuracy"]) for entry in bins)
     within = f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else ""

@@ -1,29 +1,35 @@
 """What synthetic images did for the classifier, in words: what the terminal, the window and the report make of a result
 of `gain.measure_gain`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
+from busapp.engine.contract.validation import (
+    DifferenceName,
+    GainDifferences,
+    GainResult,
+    GainTraining,
+    GainVerdict,
+    TrainingName,
+)
 from busapp.engine.utils.words import from_to, many, signed
 
-Verdict = Literal["helps", "harms", "no difference shown"]
-Result = Mapping[str, Any]
 SIGNIFICANT: Final = 0.05
 """What a p-value is below where a difference counts as shown."""
 
-TRAININGS: Final = {
+TRAININGS: Final[dict[TrainingName, str]] = {
     "plain": "System 1, real images alone",
     "synthetic": "System 2, synthetic images added",
     "augmented": "System 1, augmented and weighted",
 }
 """What the trainings of a result are called."""
-DIFFERENCES: Final = {
+DIFFERENCES: Final[dict[DifferenceName, tuple[TrainingName, TrainingName]]] = {
     "synthetic": ("plain", "synthetic"),
     "augmented": ("plain", "augmented"),
     "instead": ("augmented", "synthetic"),
 }
 """Which trainings the differences of a result are of: the second minus the first."""
-_VERBS: Final[dict[Verdict, str]] = {
+_VERBS: Final[dict[GainVerdict, str]] = {
     "helps": "Synthetic images helped here",
     "harms": "Synthetic images did harm here",
     "no difference shown": "Synthetic images were not shown to help here",
@@ -31,7 +37,7 @@ _VERBS: Final[dict[Verdict, str]] = {
 _MEASURES: Final = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "sensitivity": "Sensitivity"}
 
 
-def verdict(interval: Sequence[float] | None) -> Verdict:
+def gain_verdict(interval: Sequence[float] | None) -> GainVerdict:
     """What a difference with this 95 % interval shows: something where the interval leaves out zero, else nothing."""
     if interval is not None and interval[0] > 0:
         return "helps"
@@ -40,38 +46,49 @@ def verdict(interval: Sequence[float] | None) -> Verdict:
     return "no difference shown"
 
 
-def sentences(result: Result) -> str:
+def trainings(result: GainResult) -> dict[TrainingName, GainTraining]:
+    """The trainings that were made, by name."""
+    found = {name: result["trainings"][name] for name in TRAININGS}
+    return {name: training for name, training in found.items() if training is not None}
+
+
+def differences(result: GainResult) -> dict[DifferenceName, GainDifferences]:
+    """The differences that were measured, by name."""
+    found = {name: result["differences"][name] for name in DIFFERENCES}
+    return {name: difference for name, difference in found.items() if difference is not None}
+
+
+def sentences(result: GainResult) -> str:
     """The verdict, with the differences in accuracy that it rests on."""
     gained = _points(result, "synthetic")
     added = f"{_VERBS[result['verdict']]}: accuracy {gained} against the same training without them"
     other = addition_in_words(result)
-    if not other:
+    against = result["against_augmented"]
+    if against is None or not other:
         return f"{added}. That training has altered copies and class weights already, so there is no third to compare."
     instead = {
         "helps": f"They did better than {other}",
         "harms": f"They did worse than {other}, which needs no generator",
         "no difference shown": f"Between them and {other} no difference was shown",
-    }[result["against_augmented"]]
+    }[against]
     return f"{added}; {other}: {_points(result, 'augmented')}. {instead}: {_points(result, 'instead')}."
 
 
-def addition_in_words(result: Result) -> str:
+def addition_in_words(result: GainResult) -> str:
     """What the third training has that the first has not: `plain augmentation and class weights`; empty where there
     is none."""
     plain, augmented = result["trainings"]["plain"], result["trainings"]["augmented"]
     if augmented is None:
         return ""
     added = []
-    for name, new, more in (
-        ("variants", "plain augmentation", "more altered copies"),
-        ("class_weighting", "class weights", "full class weights"),
-    ):
-        if augmented[name] > plain[name]:
-            added.append(more if plain[name] else new)
+    if augmented["variants"] > plain["variants"]:
+        added.append("more altered copies" if plain["variants"] else "plain augmentation")
+    if augmented["class_weighting"] > plain["class_weighting"]:
+        added.append("full class weights" if plain["class_weighting"] else "class weights")
     return " and ".join(added)
 
 
-def difference_in_words(result: Result, name: str) -> str:
+def difference_in_words(result: GainResult, name: DifferenceName) -> str:
     """What a difference of the result is of, as a heading."""
     other = addition_in_words(result)
     return {
@@ -81,14 +98,14 @@ def difference_in_words(result: Result, name: str) -> str:
     }[name]
 
 
-def measure_in_words(result: Result, measure: str) -> str:
+def measure_in_words(result: GainResult, measure: str) -> str:
     """`Accuracy`, `Sensitivity, malignant (grown)`."""
     name, _, of_class = measure.partition("/")
     grown = " (grown)" if of_class in result["grown"] else ""
     return f"{_MEASURES[name]}{f', {of_class}' if of_class else ''}{grown}"
 
 
-def training_in_words(entry: Result) -> str:
+def training_in_words(entry: GainTraining) -> str:
     """What a training altered and weighted: `4 altered copies, class weighting 1`."""
     parts = [
         *([f"{entry['variants']} altered copies"] if entry["variants"] else []),
@@ -97,7 +114,7 @@ def training_in_words(entry: Result) -> str:
     return ", ".join(parts)
 
 
-def circumstances(result: Result) -> str:
+def circumstances(result: GainResult) -> str:
     """On what it was measured, and with which generators."""
     grown = " and ".join(f"{from_to(*drawn)} images of {name}" for name, drawn in result["grown"].items())
     return (
@@ -107,19 +124,20 @@ def circumstances(result: Result) -> str:
     )
 
 
-def cautions(result: Result) -> list[str]:
+def cautions(result: GainResult) -> list[str]:
     """What has to be known to read the numbers."""
     found = []
     accuracy = result["differences"]["synthetic"]["accuracy"]
     if result["verdict"] == "no difference shown" and accuracy["ci95"] is not None:
         room = " to ".join(signed(100 * bound) for bound in accuracy["ci95"])
         found.append(f"Not shown is not the same as none: these images leave room for anything from {room} points.")
-    if (result["verdict"] == "no difference shown") == (accuracy["p_value"] < SIGNIFICANT):
+    p_value = accuracy["p_value"]
+    if p_value is not None and (result["verdict"] == "no difference shown") == (p_value < SIGNIFICANT):
         found.append(
-            f"Interval and test do not agree on the accuracy (McNemar on groups, p = {accuracy['p_value']:.3f}): take "
+            f"Interval and test do not agree on the accuracy (McNemar on groups, p = {p_value:.3f}): take "
             "it for undecided."
         )
-    shown = [entry for entries in result["differences"].values() for entry in (entries or {}).values()]
+    shown = [entry for entries in differences(result).values() for entry in entries.values()]
     if any(entry["ci95"] is None for entry in shown):
         found.append("Where no interval stands, all draws agree: too few images differ for one.")
     n_intervals = sum(entry["ci95"] is not None for entry in shown)
@@ -136,15 +154,15 @@ def cautions(result: Result) -> list[str]:
     return found
 
 
-def _generators(result: Result) -> str:
+def _generators(result: GainResult) -> str:
     """`quick, 150 epochs, 64 px`; one for each kind of generator."""
     kinds = [f"{one['preset']}, {many(one['epochs'], 'epoch')}, {one['image_size']} px" for one in result["generators"]]
     return "; ".join(dict.fromkeys(kinds))
 
 
-def _points(result: Result, name: str) -> str:
+def _points(result: GainResult, name: DifferenceName) -> str:
     """`+1.2 points (−0.3 to +2.7)`"""
-    found = result["differences"][name]["accuracy"]
+    found = differences(result)[name]["accuracy"]
     bounds = found["ci95"]
     between = f" ({signed(100 * bounds[0])} to {signed(100 * bounds[1])})" if bounds is not None else ""
     return f"{signed(100 * found['difference'])} points{between}"
