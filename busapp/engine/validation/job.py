@@ -31,7 +31,7 @@ from busapp.engine.validation.study import Study
 from busapp.engine.validation.training_data import Synthetic, balance, load_selection
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.store import Store
+    from busapp.engine.classifiers.feature_store import FeatureStore
     from busapp.engine.classifiers.training import Learner
 
 
@@ -89,7 +89,7 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         yield from _train_fold(study, state, learner, store, labels)
 
 
-def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Store]:
+def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, FeatureStore]:
     return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} {name}"))
 
 
@@ -103,14 +103,14 @@ def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synth
 
 
 def _joined(
-    study: Study, learner: Learner, real: Store, synthetic: Synthetic
-) -> Generator[Event, None, tuple[Store, Indices]]:
+    study: Study, learner: Learner, real: FeatureStore, synthetic: Synthetic
+) -> Generator[Event, None, tuple[FeatureStore, Indices]]:
     """Real and synthetic images in one store; the synthetic ones stand behind, where no test part reaches."""
     drawn = yield from _prepared(learner, synthetic.pixels, "synthetic images")
     return real.joined(drawn), np.concatenate([study.selection.labels, synthetic.labels])
 
 
-def _train_fold(study: Study, state: State, learner: Learner, store: Store, labels: Indices) -> Job:
+def _train_fold(study: Study, state: State, learner: Learner, store: FeatureStore, labels: Indices) -> Job:
     """The epochs of the fold that `state` is in, each of them saved before it is announced, and its last test."""
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
