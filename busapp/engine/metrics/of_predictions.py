@@ -1,4 +1,4 @@
-"""Everything that can be said of out-of-fold predictions, as JSON types."""
+"""All measures of out-of-fold predictions, as JSON types."""
 
 from collections.abc import Iterable, Sequence
 
@@ -33,21 +33,18 @@ def summary(
     folds: Ints | None = None,
     seed: int = 0,
 ) -> Summary:
-    """All measures of tested images as JSON types, None where one is not defined.
+    """All measures of tested images, as JSON types; None for a measure that is not defined.
 
     Args:
         true: int (n,), indices into `classes`.
-        logits: (n, classes); an image counts for its largest logit.
-        groups: int (n,), images that are right or wrong together.
-        classes: their names.
-        folds: int (n,), in which fold each image was tested; None: all in one.
-        seed: of the draws for the intervals.
+        logits: (n, classes); an image's predicted class is that of its largest logit.
+        groups: int (n,), equal for images that are right or wrong together.
+        classes: names of the classes.
+        folds: int (n,), the fold in which each image was tested; None: all in one fold.
+        seed: seed of the draws for the intervals.
 
     Returns:
-        `confusion`; `accuracy`, `balanced_accuracy` (mean sensitivity of the classes that were tested), `macro_auc`
-        (mean AUC); by class `sensitivity`, `specificity`, `class_accuracy`, `auc`; of each a 95 % interval under
-        its name with `_ci95` (bootstrap; exact where a share is 0 or 1). `folds` as in `of_folds`, `fold_range`,
-        `calibration` and `operating_points`.
+        The measures, each with a 95 % interval under its name with `_ci95` (bootstrap; exact for a share of 0 or 1).
     """
     folds = np.ones(len(true), dtype=np.intp) if folds is None else folds
     bootstrap = Bootstrap.over(groups, seed=seed)
@@ -92,8 +89,7 @@ def summary(
 
 
 def of_folds(true: Ints, logits: Floats, folds: Ints, classes: Sequence[str]) -> list[MeasuredFold]:
-    """Every fold by itself, in rising order, as JSON types: `fold`, `n_test`, `test_accuracy`, `confusion`,
-    `balanced_accuracy`, and `sensitivity`, `specificity`, `auc` by class, None where one is not defined."""
+    """Measures of every single fold, in rising order, as JSON types; None for a measure that is not defined."""
     return [_of_fold(number, true[folds == number], logits[folds == number], classes) for number in np.unique(folds)]
 
 
@@ -112,8 +108,8 @@ def _of_fold(number: int, true: Ints, logits: Floats, classes: Sequence[str]) ->
 
 
 def fold_range(entries: Sequence[MeasuredFold]) -> FoldRange:
-    """[lowest, highest] over folds (see `of_folds`) of `accuracy` and `balanced_accuracy`, and by class of
-    `sensitivity`, `specificity` and `auc`. Folds in which one is not defined do not count; None if none is left."""
+    """[lowest, highest] value of each measure over the folds (see `of_folds`). Folds that do not define the measure do
+    not count; None if no fold is left."""
     return {
         "accuracy": _range(entry["test_accuracy"] for entry in entries),
         "balanced_accuracy": _range(entry["balanced_accuracy"] for entry in entries),
