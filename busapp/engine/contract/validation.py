@@ -305,7 +305,9 @@ class LeaksResult(TypedDict):
     steps: list[LeakEntry]
     alone: list[LeakEntry]
     picked_epoch: dict[str, float | None]
+    """By run: how much its accuracy would rise if each fold reported its best epoch; None if that is not known."""
     devices: list[str]
+    """Devices that the runs were trained on."""
 
 
 # -- gain ----------------------------------------------------------------------------------------------------
@@ -377,6 +379,7 @@ class GainResult(TypedDict):
     more_steps: float
     """How much longer an epoch is with synthetic images, as a share."""
     devices: list[str]
+    """Devices that the runs were trained on."""
     trainings: GainTrainings
     differences: GainComparisons
     verdict: GainVerdict

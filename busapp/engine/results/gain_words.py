@@ -1,5 +1,4 @@
-"""What synthetic images did for the classifier, in words: what the terminal, the window and the report make of a result
-of `gain.measure_gain`."""
+"""A result of `gain.measure_gain` in words, for the terminal, the window and the report."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,20 +14,20 @@ from busapp.engine.contract.validation import (
 from busapp.engine.utils.words import from_to, many, signed
 
 SIGNIFICANT: Final = 0.05
-"""What a p-value is below where a difference counts as shown."""
+"""A difference counts as shown if its p-value is below this."""
 
 TRAININGS: Final[dict[TrainingName, str]] = {
     "plain": "System 1, real images alone",
     "synthetic": "System 2, synthetic images added",
     "augmented": "System 1, augmented and weighted",
 }
-"""What the trainings of a result are called."""
+"""Titles of the trainings of a result."""
 DIFFERENCES: Final[dict[DifferenceName, tuple[TrainingName, TrainingName]]] = {
     "synthetic": ("plain", "synthetic"),
     "augmented": ("plain", "augmented"),
     "instead": ("augmented", "synthetic"),
 }
-"""Which trainings the differences of a result are of: the second minus the first."""
+"""The two trainings of each difference of a result: second minus first."""
 _VERBS: Final[dict[GainVerdict, str]] = {
     "helps": "Synthetic images helped here",
     "harms": "Synthetic images did harm here",
@@ -38,7 +37,7 @@ _MEASURES: Final = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accur
 
 
 def gain_verdict(interval: Sequence[float] | None) -> GainVerdict:
-    """What a difference with this 95 % interval shows: something where the interval leaves out zero, else nothing."""
+    """The verdict on a difference with this 95 % interval: it is shown if the interval excludes zero."""
     if interval is not None and interval[0] > 0:
         return "helps"
     if interval is not None and interval[1] < 0:
@@ -59,7 +58,7 @@ def differences(result: GainResult) -> dict[DifferenceName, GainDifferences]:
 
 
 def sentences(result: GainResult) -> str:
-    """The verdict, with the differences in accuracy that it rests on."""
+    """The verdict, with the differences in accuracy that it is based on."""
     gained = _points(result, "synthetic")
     added = f"{_VERBS[result['verdict']]}: accuracy {gained} against the same training without them"
     other = addition_in_words(result)
@@ -69,14 +68,14 @@ def sentences(result: GainResult) -> str:
     instead = {
         "helps": f"They did better than {other}",
         "harms": f"They did worse than {other}, which needs no generator",
-        "no difference shown": f"Between them and {other} no difference was shown",
+        "no difference shown": f"No difference between them and {other} was shown",
     }[against]
     return f"{added}; {other}: {_points(result, 'augmented')}. {instead}: {_points(result, 'instead')}."
 
 
 def addition_in_words(result: GainResult) -> str:
-    """What the third training has that the first has not: `plain augmentation and class weights`; empty where there
-    is none."""
+    """What the third training adds to the first: `plain augmentation and class weights`; empty if there is no third
+    training."""
     plain, augmented = result["trainings"]["plain"], result["trainings"]["augmented"]
     if augmented is None:
         return ""
@@ -89,7 +88,7 @@ def addition_in_words(result: GainResult) -> str:
 
 
 def difference_in_words(result: GainResult, name: DifferenceName) -> str:
-    """What a difference of the result is of, as a heading."""
+    """Heading of a difference of the result."""
     other = addition_in_words(result)
     return {
         "synthetic": "Synthetic images against none",
@@ -106,7 +105,7 @@ def measure_in_words(result: GainResult, measure: str) -> str:
 
 
 def training_in_words(entry: GainTraining) -> str:
-    """What a training altered and weighted: `4 altered copies, class weighting 1`."""
+    """Altered copies and class weights of a training: `4 altered copies, class weighting 1`."""
     parts = [
         *([f"{entry['variants']} altered copies"] if entry["variants"] else []),
         *([f"class weighting {entry['class_weighting']:g}"] if entry["class_weighting"] else []),
@@ -115,7 +114,7 @@ def training_in_words(entry: GainTraining) -> str:
 
 
 def circumstances(result: GainResult) -> str:
-    """On what it was measured, and with which generators."""
+    """The settings, the images and the generators of the measurement."""
     grown = " and ".join(f"{from_to(*drawn)} images of {name}" for name, drawn in result["grown"].items())
     return (
         f"Strict, {result['recipe']} recipe, {many(result['folds'], 'fold')}, {many(result['epochs'], 'epoch')}, seed "
@@ -125,29 +124,28 @@ def circumstances(result: GainResult) -> str:
 
 
 def cautions(result: GainResult) -> list[str]:
-    """What has to be known to read the numbers."""
+    """Cautions for reading the numbers."""
     found = []
     accuracy = result["differences"]["synthetic"]["accuracy"]
     if result["verdict"] == "no difference shown" and accuracy["ci95"] is not None:
         room = " to ".join(signed(100 * bound) for bound in accuracy["ci95"])
-        found.append(f"Not shown is not the same as none: these images leave room for anything from {room} points.")
+        found.append(f"“No difference shown” does not mean no difference: anything from {room} points is possible.")
     p_value = accuracy["p_value"]
     if p_value is not None and (result["verdict"] == "no difference shown") == (p_value < SIGNIFICANT):
         found.append(
-            f"Interval and test do not agree on the accuracy (McNemar on groups, p = {p_value:.3f}): take "
-            "it for undecided."
+            f"Interval and test disagree on the accuracy (McNemar on groups, p = {p_value:.3f}): it is undecided."
         )
     shown = [entry for entries in differences(result).values() for entry in entries.values()]
     if any(entry["ci95"] is None for entry in shown):
-        found.append("Where no interval stands, all draws agree: too few images differ for one.")
+        found.append("A missing interval means that all draws agree: too few images differ for one.")
     n_intervals = sum(entry["ci95"] is not None for entry in shown)
     found += [
-        "One seed and one division into folds: the intervals tell what other images would give, not another seed "
-        f"(here {result['seed']}). A small difference should be measured again with others.",
-        f"{n_intervals} intervals are shown; about one in twenty leaves out zero by chance alone.",
+        "One seed and one division into folds were measured: the intervals cover other images, but not another seed "
+        f"(here {result['seed']}). Measure a small difference again with other seeds.",
+        f"{n_intervals} intervals are shown; about one in twenty excludes zero by chance alone.",
         f"This holds for these generators ({_generators(result)}); others may do better or worse.",
-        f"With synthetic images an epoch has {100 * result['more_steps']:.0f} % more images to train on; what longer "
-        "training alone is worth is not taken out.",
+        f"With synthetic images an epoch has {100 * result['more_steps']:.0f} % more images to train on; the effect of "
+        "the longer training alone is not separated.",
     ]
     if len(result["devices"]) > 1:
         found.append(f"The runs were trained on different devices: {' and '.join(result['devices'])}.")
@@ -155,7 +153,7 @@ def cautions(result: GainResult) -> list[str]:
 
 
 def _generators(result: GainResult) -> str:
-    """`quick, 150 epochs, 64 px`; one for each kind of generator."""
+    """`quick, 150 epochs, 64 px`; one phrase for each kind of generator."""
     kinds = [f"{one['preset']}, {many(one['epochs'], 'epoch')}, {one['image_size']} px" for one in result["generators"]]
     return "; ".join(dict.fromkeys(kinds))
 

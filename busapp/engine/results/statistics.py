@@ -1,4 +1,4 @@
-"""The whole account of a validation run: finished, unfinished, or made before a measure was known."""
+"""The complete result of any validation run: finished, unfinished, or of a version that computed fewer measures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
@@ -27,18 +27,18 @@ _NEWER: Final = frozenset(
         "recipe",
     }
 )
-"""What the first results did not have."""
+"""Keys that the first results lacked."""
 
 
 def of_run(run: Run) -> ValidationResult:
-    """Everything that is known of a validation run, by the contract of `busapp validate --json`.
+    """The complete result of a validation run, by the contract of `busapp validate --json`.
 
-    A finished run's own result; what an older one lacks is computed from its predictions. Of a run that is not
-    finished, the folds that are: without what the job adds at its end (`n_images`, `n_synthetic`, `counts`, `leaks`,
-    `seconds`), and with `n_tested` and `n_groups` of the images tested so far.
+    For a finished run it is the run's own result; keys that an older one lacks are computed from its predictions. For
+    an unfinished run it covers the finished folds: `n_tested` and `n_groups` count the images tested so far, and the
+    keys that the job adds at its end are missing (`n_images`, `n_synthetic`, `counts`, `leaks`, `seconds`).
 
     Raises:
-        BadInput: the run is no validation, or has no readable predictions of a finished fold.
+        BadInput: the run is not a validation, or has no readable predictions of a finished fold.
     """
     if run.info.kind != "validate":
         raise BadInput("This is not a validation run", file=run.id, remedy="Name one of `busapp validate`.")
@@ -64,7 +64,7 @@ def of_run(run: Run) -> ValidationResult:
     recorded: Sequence[RecordedFold | FoldResult] = _ended_folds(events) if result is None else result["folds"]
     known: Mapping[str, object] = _so_far(run, classes, recorded) if result is None else result
     completed = {
-        "recipe": "paper",  # older results do not speak of it
+        "recipe": "paper",  # of older results, which do not name it
         "n_tested": len(rows),
         "n_groups": len({row.group for row in rows}),
         **measured,
@@ -76,23 +76,23 @@ def of_run(run: Run) -> ValidationResult:
 
 
 def with_recorded(measured: Sequence[MeasuredFold], recorded: Iterable[RecordedFold | FoldResult]) -> list[FoldResult]:
-    """The folds as `metrics.summary` measured them, each with what the job recorded of it (`train_accuracy`, …)."""
+    """The folds as `metrics.summary` measured them, each completed by what the job recorded (`train_accuracy`, …)."""
     by_number: dict[int, Mapping[str, object]] = {fold["fold"]: fold for fold in recorded}
     return [cast(FoldResult, {**fold, **by_number.get(fold["fold"], {})}) for fold in measured]
 
 
 def picked_epoch(events: Iterable[Event], folds: Iterable[MeasuredFold]) -> float | None:
-    """The accuracy in [0, 1], had every fold reported the epoch that did best on its test images.
+    """The accuracy in [0, 1] if every fold reported the epoch that did best on its test images.
 
-    This leak is no switch of a protocol, as nothing but the report changes. Samrin 2024, section 3.3: "replicated
+    This leak is not a switch of a protocol, since it changes only the report. Samrin 2024, section 3.3: "replicated
     with 20 epochs, giving 86% as the best accuracy".
 
     Args:
-        events: of the run; where a resumed run recorded an epoch twice, the last counts.
-        folds: those to count, with `fold` and `n_test`.
+        events: events of the run. If a resumed run recorded an epoch twice, the last record counts.
+        folds: the folds to count.
 
     Returns:
-        The mean of the best accuracies, weighted by test images; None where a fold has no recorded epoch.
+        Mean of the best accuracies, weighted by test images; None if a fold has no recorded epoch.
     """
     tested = {(event.fold, event.epoch): event.test_accuracy for event in events if isinstance(event, EpochEnded)}
     best: dict[int, float] = {}
@@ -105,7 +105,7 @@ def picked_epoch(events: Iterable[Event], folds: Iterable[MeasuredFold]) -> floa
 
 
 def _ended_folds(events: Iterable[Event]) -> list[RecordedFold]:
-    """The finished folds, as far as the events of a run know them."""
+    """What the events of a run tell about its finished folds."""
     last = {event.fold: event for event in events if isinstance(event, FoldEnded)}
     return [
         {"fold": number, "train_accuracy": event.train_accuracy, "test_accuracy": event.test_accuracy}
@@ -114,7 +114,7 @@ def _ended_folds(events: Iterable[Event]) -> list[RecordedFold]:
 
 
 def _so_far(run: Run, classes: list[str], recorded: Sequence[RecordedFold | FoldResult]) -> dict[str, object]:
-    """The parts of an unfinished run's result that its settings and finished folds give."""
+    """The keys of an unfinished run's result that follow from its settings and its finished folds."""
     settings = ValidateSettings.model_validate(run.info.settings)
     trained = [fold["train_accuracy"] for fold in recorded]
     return {

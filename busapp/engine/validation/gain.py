@@ -1,8 +1,8 @@
-"""The job that measures what synthetic images do for the classifier: the same cross-validation without them, with them,
-and with what can be had without a generator, altered copies of the real images and class weights.
+"""The job that measures whether synthetic images help the classifier. It repeats the same cross-validation without
+them, with them, and with altered copies of the real images and class weights instead, which need no generator.
 
-All under `strict`: where a generator has seen the test images, or a network carries its weights on to them, a gain
-tells of what leaked, not of what synthetic images are worth (that is what `leaks` measures).
+All runs are under `strict`: if a generator has seen the test images, or a network carries weights over to them, a
+difference shows what leaked, not what synthetic images are worth (`leaks` measures that).
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,33 +38,31 @@ _WITH_AUGMENTED: Final[tuple[DifferenceName, ...]] = ("augmented", "instead")
 
 
 def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
-    """Do the cross-validations that the study does not have yet, one after another, and compare them image by image.
+    """Run the cross-validations that the study does not have yet, one after another, and compare them image by image.
 
-    Result: `recipe`, `folds`, `epochs`, `seed`, `classes`, `n_images`, `n_groups`; `grown`, by class the synthetic
-    images that every training fold got, and `generators`, what drew them (`GeneratorRecord.summary`); `more_steps`, how
-    much longer an epoch is with them, as a share; `devices`, on which the runs were trained; and
+    The result is a `GainResult`:
 
     - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None where `plain` is augmented and
       weighted as much already), each with `run`, `variants`, `class_weighting`, `system`, `n_images`, `n_groups`,
       `n_synthetic`, and `accuracy`, `balanced_accuracy` and `sensitivity` with their intervals (`_ci95`).
     - `differences`: `synthetic` (against `plain`), `augmented` (against `plain`) and `instead` (`synthetic` against
-      `augmented`), the latter two None where there is no `augmented`. Each has `accuracy`, `balanced_accuracy` and
-      `sensitivity/<class>` of every class, with `difference` in [-1, 1], `ci95` (paired bootstrap over groups; None
-      where all draws agree, which is no certainty) and `p_value` (McNemar's exact test on groups; None for balanced
-      accuracy, which it is not made for).
-    - `verdict`: whether synthetic images help, by the interval of their difference in accuracy (`verdict.verdict`), and
-      `against_augmented`: the same of `instead`, None where there is none.
+      `augmented`); the latter two are None if there is no `augmented`. Each difference has an interval (`ci95`, paired
+      bootstrap over groups; None if all draws agree, which is no certainty) and a `p_value` (McNemar's exact test on
+      groups; None for balanced accuracy, which the test does not apply to).
+    - `verdict`: the verdict on the difference in accuracy of `synthetic` (`gain_words.gain_verdict`), and
+      `against_augmented`: that of `instead`, None if there is none.
 
-    Raises what `series.completed` raises, and:
-        BadInput: all classes are equally large, so that nothing is grown; or the runs were not tested on the same
-            images in the same folds.
+    Raises:
+        BadInput: all classes are equally large, so that no synthetic images are added; or the runs were not tested on
+            the same images in the same folds.
+        Also the errors of `series.completed`.
     """
     yield from curated_first(workspace, run)
     if not lacking(select(workspace, settings.synthetic).counts):
         raise BadInput(
             "All classes are equally large, so that system2 adds no synthetic images",
             file=workspace.root,
-            remedy="There is nothing to measure; it needs a class with fewer images than another.",
+            remedy="Measure on a study in which one class has fewer images than another.",
         )
     done = yield from completed(workspace, settings, run)
     runs: dict[TrainingName, Run] = dict(
@@ -86,7 +84,7 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
 
 
 def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> GainDifferences:
-    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of their runs.
+    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of the two runs.
 
     Raises:
         BadInput: the two were not tested on the same images in the same folds.
@@ -96,8 +94,8 @@ def difference(first: Sequence[Prediction], second: Sequence[Prediction], names:
     if gained is None or not (test["n_common"] == len(first) == len(second) and test["same_folds"]):
         raise BadInput(
             f"{names[0]} and {names[1]} were not tested on the same images in the same folds, so that their difference "
-            "says nothing of synthetic images",
-            remedy="Import the images again that could not be read, delete these two runs, and measure anew.",
+            "does not show what synthetic images do",
+            remedy="Import the unreadable images again, delete these two runs, and measure again.",
         )
     found = {"accuracy": _entry(gained, test["difference_ci95"], test["p_value"])}
     for measure, entry in test["differences"].items():

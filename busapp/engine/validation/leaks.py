@@ -1,8 +1,8 @@
-"""The job that measures what each leak is worth: cross-validations that differ in nothing but what they let through.
+"""The job that measures what each leak is worth: it compares cross-validations that differ only in their leaks.
 
-What a leak is worth is measured twice: in the waterfall from `published` to `strict`, where the leaks before it are
-closed and those after it are open, and alone on top of `strict`. The two differ where leaks overlap: a network that was
-trained on the test images gains nothing more from their copies.
+Each leak is measured twice: in the waterfall from `published` to `strict`, where the leaks before it are closed and
+those after it are open, and alone on top of `strict`. The two differ if leaks overlap: a network that was trained on
+the test images gains nothing more from their copies.
 """
 
 from collections.abc import Generator
@@ -23,25 +23,24 @@ from busapp.engine.validation.series import completed
 
 
 def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Job:
-    """Do the cross-validations that the study does not have yet, one after another, and set them side by side.
+    """Run the cross-validations that the study does not have yet, one after another, and compare them.
 
-    Result: `system`, `recipe`, `folds`, `epochs`, `seed`; `published` and `strict`, the ids of these runs; `steps`,
-    from published to strict, each with one leak less than the one before; `alone`, strict with one leak each;
-    `picked_epoch`, by run, what its accuracy would gain had each fold reported the epoch that did best on its test
-    images (None where that is not known); `devices`, on which the runs were trained.
+    The result is a `LeaksResult`: `published` and `strict` are the ids of these runs; `steps` lead from published to
+    strict, each with one leak less than the one before; `alone` are strict with one leak each. `picked_epoch` says, by
+    run, how much the accuracy would rise if each fold reported the epoch that did best on its test images (None if that
+    is not known).
 
-    An entry of `steps` or `alone` has `leak`, the switch of `Leaks` that was closed or is open alone (empty in the
-    first step), its name as `label`, `run`, `accuracy` and `accuracy_ci95` in [0, 1], `n_images`, `n_groups`, and
-    against the step before it (in `alone`: against strict), in fractions, None in the first step:
+    Each entry of `steps` or `alone` is compared with the step before it (in `alone`: with strict):
 
     - `difference` of the two accuracies, each on all images of its run, so that the steps add up to strict minus
-      published. Where a leak was closed it is negative if the number fell.
+      published. It is negative if closing the leak lowered the accuracy.
     - `paired_difference` on the `n_common` images that both runs tested, in `n_groups_common` groups, with
-      `paired_ci95` (bootstrap over groups), `p_value` and `same_folds` (see `comparison.paired`). It is not the same as
-      `difference` where one run has images that the other sets aside. The interval tells of other images, not of other
-      folds or seeds; where `same_folds` is false, the images were divided anew between the two.
+      `paired_ci95` (bootstrap over groups), `p_value` and `same_folds` (see `comparison.paired`). It differs from
+      `difference` if one
+      run has images that the other sets aside. The interval covers other images, not other folds or seeds; if
+      `same_folds` is false, the images were divided into other folds.
 
-    Raises what `series.completed` raises.
+    Raises the errors of `series.completed`.
     """
     yield from curated_first(workspace, run)
     done = yield from completed(workspace, settings, run)
@@ -50,12 +49,12 @@ def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Jo
 
 
 def _key(settings: ValidateSettings) -> str:
-    """The names of the leaks that a run lets through."""
+    """The names of a run's open leaks, as a key."""
     return " ".join(open_leaks(settings.system, settings.leaks))
 
 
 def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Event, None, LeaksResult]:
-    """The result; yields between two comparisons."""
+    """Build the result. Yields between two comparisons."""
     leaks, results = possible_leaks(settings.system), {run.id: of_run(run) for run in runs.values()}
     waterfall = [runs[_key(each)] for each in settings.waterfall]
     published, strict = waterfall[0], waterfall[-1]

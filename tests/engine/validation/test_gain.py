@@ -1,4 +1,4 @@
-"""What synthetic images do for the classifier: which runs it takes, what their differences say, and how it is told."""
+"""The measurement of gain: the runs that it needs, their differences, and its result in words."""
 
 import os
 import shutil
@@ -75,7 +75,7 @@ def _measured_template(phantom_folder: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def measured(_measured_template: Path, tmp_path: Path) -> Iterator[Workspace]:
-    """The same, with a finished measurement; the test's own copy."""
+    """A copy, for one test, of the study with a finished measurement."""
     shutil.copytree(_measured_template, tmp_path / "measured")
     workspace = Workspace.open(tmp_path / "measured")
     yield workspace
@@ -223,7 +223,7 @@ for event in jobs.start(workspace, GainSettings.model_validate_json(sys.argv[2])
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 def test_killed_in_the_middle_it_goes_on_to_the_same_numbers(measured: Workspace) -> None:
-    """Of a measurement whose first two runs are there, the third is killed in its second fold."""
+    """The first two runs of the measurement exist; the third is killed in its second fold."""
     whole = measured.runs("gain")[0].result()
     shutil.rmtree(next(run for run in measured.runs("validate") if run.info.name == AUGMENTED).folder)
     command = [sys.executable, "-c", KILLED, str(measured.root), tiny().model_dump_json()]
@@ -254,7 +254,8 @@ def test_runs_of_other_folds_are_refused(measured: Workspace) -> None:
 
 
 def predictions(right: Sequence[bool], folds: int = 2) -> list[Prediction]:
-    """Malignant and benign by turns, an image a group, in folds by turns of two; called the other where wrong."""
+    """Predictions of malignant and benign images in turn, each image a group, two images at a time in each fold. A
+    wrong prediction is the other class."""
     names = ("malignant", "benign")
     return [
         Prediction(
@@ -312,7 +313,7 @@ def test_other_folds_or_images_are_not_compared(second: list[Prediction]) -> Non
 
 
 def told(plain: list[bool], synthetic: list[bool], augmented: list[bool] | None) -> dict[str, Any]:
-    """A result as of these predictions, as far as words are made of it."""
+    """The parts of a result that the words need, from these predictions."""
     rows = {"plain": plain, "synthetic": synthetic} | ({"augmented": augmented} if augmented else {})
     differences = {
         name: difference(predictions(rows[first]), predictions(rows[second]), (first, second))
@@ -350,8 +351,13 @@ def test_help_harm_and_neither_are_told_each_in_its_words() -> None:
     assert gain_words.sentences(neither).startswith(
         "Synthetic images were not shown to help here: accuracy 0.0 points ("
     )
-    assert "no difference was shown: 0.0 points." in gain_words.sentences(neither)
-    assert gain_words.cautions(neither)[0].startswith("Not shown is not the same as none: these images leave room for")
+    assert (
+        "No difference between them and plain augmentation and class weights was shown: 0.0 points."
+        in gain_words.sentences(neither)
+    )
+    assert gain_words.cautions(neither)[0].startswith(
+        "“No difference shown” does not mean no difference: anything from"
+    )
     for caution in ("another seed (here 7)", "quick, 150 epochs, 64 px", "40 % more images", "one in twenty"):
         assert any(caution in said for said in gain_words.cautions(neither)), caution
 
@@ -367,7 +373,7 @@ def test_an_interval_that_the_test_does_not_agree_with_is_said_to_be_undecided()
     result = told(few, [right or n in (1, 5, 9, 13) for n, right in enumerate(few)], few)
     assert result["verdict"] == "helps"
     assert result["differences"]["synthetic"]["accuracy"]["p_value"] == 0.125
-    assert any("p = 0.125): take it for undecided" in said for said in gain_words.cautions(result))
+    assert any("p = 0.125): it is undecided" in said for said in gain_words.cautions(result))
 
 
 def test_what_is_added_to_a_recipe_that_has_some_already_is_called_more() -> None:

@@ -174,7 +174,7 @@ def test_the_measurement_is_told_in_words_and_numbers(qtbot: QtBot, tab: Validat
     ]
     assert len({plot.axis_range() for plot in shown.plots.values()}) == 1, "differences can be compared by eye"
     notes = shown.notes.label.text()
-    assert "Not shown is not the same as none" in notes and "another seed (here 0)" in notes and "12 intervals" in notes
+    assert "does not mean no difference" in notes and "another seed (here 0)" in notes and "12 intervals" in notes
 
 
 @pytest.mark.parametrize(
