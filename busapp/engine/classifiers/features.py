@@ -28,7 +28,7 @@ def embed(pixels: Pixels, weights_file: Path | None = None) -> npt.NDArray[np.fl
     """
     device = find_device()
     network = MobileNetV2()
-    # Features are computed on the side of another job, so that nobody has asked for a download.
+    # Nobody has asked for a download here: features are a by-product of other jobs.
     load_imagenet(network, find_weights(weights_file, may_download=False))
     pooled = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     pooled.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

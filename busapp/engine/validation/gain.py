@@ -42,8 +42,8 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
 
     The result is a `GainResult`:
 
-    - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None where `plain` is augmented and
-      weighted as much already), each with `run`, `variants`, `class_weighting`, `system`, `n_images`, `n_groups`,
+    - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None if `plain` is already augmented
+      and weighted as much), each with `run`, `variants`, `class_weighting`, `system`, `n_images`, `n_groups`,
       `n_synthetic`, and `accuracy`, `balanced_accuracy` and `sensitivity` with their intervals (`_ci95`).
     - `differences`: `synthetic` (against `plain`), `augmented` (against `plain`) and `instead` (`synthetic` against
       `augmented`); the latter two are None if there is no `augmented`. Each difference has an interval (`ci95`, paired
@@ -67,7 +67,7 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
     done = yield from completed(workspace, settings, run)
     runs: dict[TrainingName, Run] = dict(
         zip(TRAININGS, done, strict=False)
-    )  # where nothing is added, the last is missing
+    )  # the last one is missing if nothing is added
     tested = {name: read_predictions(each) for name, each in runs.items()}
 
     def compared(name: DifferenceName) -> GainDifferences:

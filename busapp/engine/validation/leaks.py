@@ -36,9 +36,8 @@ def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Jo
       published. It is negative if closing the leak lowered the accuracy.
     - `paired_difference` on the `n_common` images that both runs tested, in `n_groups_common` groups, with
       `paired_ci95` (bootstrap over groups), `p_value` and `same_folds` (see `comparison.paired`). It differs from
-      `difference` if one
-      run has images that the other sets aside. The interval covers other images, not other folds or seeds; if
-      `same_folds` is false, the images were divided into other folds.
+      `difference` if one run has images that the other sets aside. The interval covers other images, not other folds or
+      seeds; if `same_folds` is false, the images were divided into other folds.
 
     Raises the errors of `series.completed`.
     """

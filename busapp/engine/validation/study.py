@@ -37,8 +37,8 @@ class Study:
 
     def forbidden(self, fold: Fold) -> frozenset[str]:
         """Content hashes of the images that a fold's generators must not be trained on: its test images, their group
-        mates, and images that were added since the run began, by importing or covering, since it is
-        not known which images they resemble."""
+        mates, and images that were added since the run began, by importing or covering, since it is not known which
+        images they resemble."""
         from busapp.engine.gan.generators import real_hashes
 
         known = frozenset(record.sha256 for record in self.everything)

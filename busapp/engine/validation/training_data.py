@@ -62,8 +62,9 @@ class Synthetic:
     """Content hashes of the synthetic images, as the study stores them."""
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
-        """Names of the generators that were, or may have been, trained on one of these images. A generator counts if it
-        was trained on an image that the study no longer has, since that may have been a copy of one of these."""
+        """Names of the generators that were, or may have been, trained on one of these images. A generator also
+        counts if its training images are unknown, or if the study no longer has one of them, since that may have been a
+        copy of one of these."""
         allowed = self.known - hashes
         return {name for name, seen in self.trained_on.items() if not (seen and seen <= allowed)}
 
