@@ -65,9 +65,8 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
             remedy="Measure on a study in which one class has fewer images than another.",
         )
     done = yield from completed(workspace, settings, run)
-    runs: dict[TrainingName, Run] = dict(
-        zip(TRAININGS, done, strict=False)
-    )  # the last one is missing if nothing is added
+    # The last training is missing if it would add nothing to the first.
+    runs: dict[TrainingName, Run] = dict(zip(TRAININGS, done, strict=False))
     tested = {name: read_predictions(each) for name, each in runs.items()}
 
     def compared(name: DifferenceName) -> GainDifferences:
