@@ -107,7 +107,7 @@ def _print_scores(scores: dict[str, np.ndarray], selection: Selection, folds: li
         found = metrics.summary(selection.labels, logits, selection.groups, selection.classes)
         sensitivity = " ".join(f"{value:.3f}" for value in found["sensitivity"].values())
         likelihood = -np.log(metrics.softmax(logits)[np.arange(len(logits)), selection.labels]).mean()
-        low, high = found["accuracy_ci95"]
+        low, high = found["accuracy_ci95"] or (np.nan, np.nan)
         print(
             f"{name:24} {100 * found['accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})  "
             f"balanced {100 * found['balanced_accuracy']:.1f}  sensitivity {sensitivity}  "

@@ -199,7 +199,7 @@ def compare(
     from busapp.summaries import comparison_lines
 
     study = open_study(context, workspace)
-    write_result(compare_runs([study.run(run_id) for run_id in runs]), json_file, comparison_lines)
+    write_result({**compare_runs([study.run(run_id) for run_id in runs])}, json_file, comparison_lines)
     return 0
 
 

@@ -3,11 +3,12 @@
 The JSON of the contract is the full result."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
+from busapp.engine.contract.validation import GainResult
 from busapp.engine.gan.scores import SCORES_IN_WORDS
-from busapp.engine.results import verdict
+from busapp.engine.results import gain_words
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import RESEARCH_USE, many, with_spread
 
@@ -208,12 +209,12 @@ def _operating_point(result: Result) -> list[str]:
     ]
 
 
-def equalised(result: Result) -> str:
+def equalised(result: Mapping[str, Any]) -> str:
     """What to say of the images of a validation that were equalised; older results do not speak of it."""
     return ", adaptively equalised" if result.get("equalise") else ""
 
 
-def leaks(result: Result) -> bool:
+def leaks(result: Mapping[str, Any]) -> bool:
     """Whether a validation's numbers have to be read as leaking: by its protocol, or by what was counted."""
     return result["protocol"] == "published" or any(result["leaks"].values())
 
@@ -307,23 +308,23 @@ def _leak_row(entry: Result, what: str) -> list[str]:
     return [f"{entry['label']}: {what}", *measured, _points(entry["difference"], None), common, entry["run"]]
 
 
-def _gain(result: Result) -> list[str]:
+def _gain(of_job: Result) -> list[str]:
     """The verdict, the trainings in columns, their differences with intervals, and how to read them."""
-    trainings = {name: entry for name, entry in result["trainings"].items() if entry is not None}
+    result = cast(GainResult, of_job)
     rows = [["", "accuracy", "balanced accuracy", *(f"sensitivity {name}" for name in result["classes"]), "run"]]
-    for name, entry in trainings.items():
-        shares = [_with_interval(entry, measure, None) for measure in ("accuracy", "balanced_accuracy")]
-        shares += [_with_interval(entry, "sensitivity", class_name) for class_name in result["classes"]]
-        rows.append([verdict.TRAININGS[name], *shares, entry["run"]])
+    for name, entry in gain_words.trainings(result).items():
+        shares = [_with_interval({**entry}, measure, None) for measure in ("accuracy", "balanced_accuracy")]
+        shares += [_with_interval({**entry}, "sensitivity", class_name) for class_name in result["classes"]]
+        rows.append([gain_words.TRAININGS[name], *shares, entry["run"]])
     differences = []
-    for name, measures in result["differences"].items():
-        for measure, found in (measures or {}).items():
+    for difference, measures in gain_words.differences(result).items():
+        for measure, found in measures.items():
             p_value = "" if found["p_value"] is None else f"p = {found['p_value']:.3g}"
             gained = _points(found["difference"], found["ci95"])
-            what = verdict.difference_in_words(result, name)
-            differences.append([what, verdict.measure_in_words(result, measure), gained, p_value])
-    lines = [verdict.sentences(result), verdict.circumstances(result), *_aligned(rows)]
-    lines += [*_aligned(differences), *verdict.cautions(result)]
+            what = gain_words.difference_in_words(result, difference)
+            differences.append([what, gain_words.measure_in_words(result, measure), gained, p_value])
+    lines = [gain_words.sentences(result), gain_words.circumstances(result), *_aligned(rows)]
+    lines += [*_aligned(differences), *gain_words.cautions(result)]
     return [line.replace("−", "-") for line in lines]  # not every terminal has the minus sign
 
 

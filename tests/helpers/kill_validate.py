@@ -45,8 +45,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "carried": {"protocol": "published"},
     "system2": {"system": "system2", "generator_epochs": 2, "epochs": 2, "folds": 2},
 }
-"""What each changes of `TINY`: a frozen stem; altered copies, averaged weights and a schedule; weights that are carried
-from fold to fold; generators that are trained on the way."""
+"""Changes of each to `TINY`: a frozen stem; altered copies, averaged weights and a schedule; weights carried from fold
+to fold; generators trained during the run."""
 
 _CHILD = """
 import os, signal, sys, threading
@@ -82,8 +82,8 @@ for event in jobs.resume(workspace, run) if run else jobs.start(workspace, setti
 
 @dataclass
 class Outcome:
-    """What became of a run that was killed `kills` times: how many epochs it had announced at each of them, and what is
-    wrong (should be empty)."""
+    """Outcome of a run that was killed `kills` times: the number of epochs that it had `announced` at each kill, and
+    what is wrong (should be empty)."""
 
     kills: int = 0
     announced: list[int] = field(default_factory=list)
@@ -109,11 +109,11 @@ def settings_named(name: str) -> ValidateSettings:
 def begin(
     study: Path, settings: ValidateSettings, run: Run | None = None, at_write: int = 0
 ) -> "subprocess.Popen[str]":
-    """A process that trains: a new run, or what is left of one. With `at_write` it dies at that writing of a
-    checkpoint, if it comes so far."""
+    """A process that trains a new run, or resumes one. With `at_write` it dies while it writes that checkpoint, if it
+    gets that far."""
     run_id = run.id if run is not None and run.can_resume else ""
     command = [sys.executable, "-c", _CHILD, str(study), run_id, str(at_write), settings.model_dump_json()]
-    # All with the same number of threads, as sums depend on it.
+    # All processes use the same number of threads, since sums depend on it.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -166,7 +166,7 @@ def kill_and_resume(
     outcome, workspace, run = Outcome(), Workspace.open(study), None
     while outcome.kills < kills and _killed(study, settings, run, whole, chance):
         if workspace.runs("validate")[0].info.state == "finished":
-            break  # it died in its last breath
+            break  # it was killed just before it ended
         outcome.kills += 1
         run = _look(workspace, run, outcome)
     if workspace.runs("validate")[0].info.state != "finished":

@@ -1,5 +1,5 @@
-"""Finished runs made without training: validations with predictions and curves, in which what is right is drawn by lot,
-and syntheses with samples and losses."""
+"""Finished runs made without training: validations with random predictions and curves, and syntheses with samples and
+losses."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ COUNTS = {
 
 
 def add_validation(workspace: Workspace, *, right: float = 0.8, folds: int = 4, epochs: int = 3, **given: Any) -> Run:
-    """A finished run of `busapp validate` with these settings, as a version before the newest statistics left it: about
-    this share of its images is right. Every open leak counts 3."""
+    """A finished run of `busapp validate` with these settings, as a version before the newest statistics wrote it.
+    About the share `right` of its predictions is correct. Every open leak counts 3."""
     settings = ValidateSettings.model_validate({"folds": folds, "epochs": epochs, **given})
     run = workspace.new_run("validate", settings.kept(), settings.subject)
     records = workspace.catalog.images(kind="real")
@@ -90,7 +90,7 @@ def add_validation(workspace: Workspace, *, right: float = 0.8, folds: int = 4, 
 
 def add_synthesis(workspace: Workspace, class_name: str, *, epochs: int = 4, in_catalog: int = 2, **given: Any) -> Run:
     """A finished run of `busapp synthesize` for a class, trained on two images, with `in_catalog` images of noise in
-    the catalog. Each score is 0.21, its floor 0.01; FID a hundred times as much."""
+    the catalog. Each score is 0.21 and its floor 0.01; those of FID are a hundred times as large."""
     settings = SynthesizeSettings.model_validate({"class_name": class_name, "image_size": 16, "epochs": epochs})
     run = workspace.new_run("synthesize", settings.kept(), settings.subject)
     GeneratorRecord(run.folder, class_name, frozenset("ab"), settings).save()

@@ -1,7 +1,7 @@
-"""The classifiers: torch lives here, and only here."""
+"""The classifiers. Of the engine, only this package, `gan` and `utils.devices` import torch."""
 
 import os
 
-# torch's threads wait for each other by spinning. Beside a window or another program that takes a core they spin more
-# than they work: a small network was measured to need three times the time. Asleep they cost 10 % where they are alone.
+# torch's threads wait for each other by spinning. If a window or another program takes a core, they spin more than they
+# work: a small network took three times as long. Sleeping instead costs 10 % on a machine without other work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,5 +1,7 @@
-"""Altered copies of training images: what another hand, another gain or another scanner might have made of the same
-lesion. No cut-out and no strong blur: a lesion's margin and its shadow are what is to be learned."""
+"""Altered copies of training images. They imitate another operator, another gain or another scanner on the same lesion.
+
+Nothing is cut out and nothing is blurred strongly, because the network has to learn a lesion's margin and its shadow.
+"""
 
 import zlib
 from typing import Final
@@ -11,16 +13,16 @@ from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings.recipes import Recipe
 
 LARGEST_CUT: Final = 0.2
-"""Of the width and the height, at most."""
+"""Largest share of the width and of the height that is cut off."""
 LARGEST_ANGLE: Final = 10.0
-"""Degrees, to either side."""
+"""Degrees of rotation, to either side."""
 MIRRORED: Final = 1
 """The number of the view that is the mirror image."""
 
 
 def view(pixels: Pixels, number: int) -> Pixels:
-    """One of an image's views, uint8 (size, size, 3) from the same: 0 is the image, 1 its mirror image, and every
-    further number another altered copy. The same image and number give the same copy, whatever else is drawn."""
+    """One view of an image; both are uint8 (size, size, 3). View 0 is the image, view 1 its mirror image, and every
+    higher number another altered copy. The copy depends only on the image and the number."""
     if number == 0:
         return pixels
     if number == MIRRORED:
@@ -29,12 +31,13 @@ def view(pixels: Pixels, number: int) -> Pixels:
 
 
 def number_of_views(recipe: Recipe) -> int:
-    """How many views of each image a recipe needs, in training and test together."""
+    """Number of views of each image that a recipe needs for training and test together."""
     return 2 + recipe.variants if recipe.variants else 1 + recipe.mirrored_test
 
 
 def _altered(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Mirrored or not, turned, cut and resized; then gamma, contrast, brightness and, in some, speckle."""
+    """Mirror (half of the copies), rotate, crop and resize; then alter gamma, contrast, brightness and, in some copies,
+    add speckle."""
     image = Image.fromarray(pixels)
     size = image.size
     if rng.random() < 0.5:
@@ -48,8 +51,8 @@ def _altered(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _tone(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Gamma within ±0.3 (natural logarithm), contrast within ±20 % of it, brightness within ±15 %: by a table of the
-    256 levels, since it is the same for every pixel of a level."""
+    """Alter gamma by up to ±0.3 (natural logarithm), contrast by up to ±20 % and brightness by up to ±15 %. A table of
+    the 256 levels is enough, since all pixels of a level change alike."""
     levels = (np.arange(256) / 255.0) ** np.exp(rng.uniform(-0.3, 0.3))
     mean = levels[pixels].mean()
     levels = (levels - mean) * rng.uniform(0.8, 1.2) + mean * rng.uniform(0.85, 1.15)
@@ -58,7 +61,7 @@ def _tone(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _speckled(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Three copies in ten with multiplicative noise, as speckle is, of 8 %."""
+    """Add multiplicative noise of 8 %, like speckle, to three copies in ten."""
     if rng.random() >= 0.3:
         return pixels
     noise = 1 + 0.08 * rng.standard_normal(pixels.shape[:2], dtype=np.float32)

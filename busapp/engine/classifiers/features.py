@@ -1,4 +1,4 @@
-"""What an ImageNet MobileNetV2 sees in images: the features that sets of images are compared by."""
+"""Features of images from MobileNetV2 with ImageNet weights. Sets of images are compared by them."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.mobilenet import find_weights, load_imagenet
-from busapp.engine.classifiers.store import normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.utils.devices import find_device
@@ -19,16 +19,16 @@ _BATCH = 32
 
 
 def embed(pixels: Pixels, weights_file: Path | None = None) -> npt.NDArray[np.float32]:
-    """Pooled features, float32 (n, 1280), not negative, from images in uint8 (n, h, w, 3) of any size.
+    """Pooled features, float32 (n, 1280), not negative, of images uint8 (n, h, w, 3) of any size.
 
-    The images are resized to 224×224, for which the weights were made. About 20 ms an image on two cores.
+    Resizes the images to 224×224, the size that the weights were trained for. Takes about 20 ms per image on two cores.
 
     Raises:
         BadInput, MissingWeights: see `mobilenet.find_weights`.
     """
     device = find_device()
     network = MobileNetV2()
-    # What comes in passing must not start a download: nobody asked for one.
+    # Nobody has asked for a download here: features are a by-product of other jobs.
     load_imagenet(network, find_weights(weights_file, may_download=False))
     pooled = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     pooled.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

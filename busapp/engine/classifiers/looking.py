@@ -1,4 +1,4 @@
-"""What a MobileNetV2 sees in images beside its logits: where each class is, what the image is like, and its texture."""
+"""Class activation maps, features and texture that a MobileNetV2 computes beside its logits."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -8,21 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize
 
+from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.novelty import Features, Texture
-from busapp.engine.classifiers.store import normalised
 from busapp.engine.images.preprocessing import Pixels
 
 TEXTURE_STAGES = 11
-"""Of 19, counted from the image: what the channels of this stage hold on the whole is texture more than content. Later
-stages tell the classes apart, and everything else less well: what is no ultrasound comes to lie among them."""
+"""Number of stages, of 19, counted from the image. The channels of this stage describe texture more than content. Later
+stages separate the classes but little else: images that are no ultrasound lie among the classes there."""
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Of n images, float32: class activation `maps` (n, classes, h, w), whose means with the last layer's bias are the
-    logits; `features` (n, d) of unit length, the pooled last feature map; `texture` (n, 2 c), means and standard
-    deviations of the c channels of stage `TEXTURE_STAGES`."""
+    """A network's view of n images, all float32.
+
+    `maps` (n, classes, h, w) are class activation maps; their means plus the last layer's bias are the logits.
+    `features` (n, d) are the pooled last feature map, of unit length. `texture` (n, 2 c) holds the means and the
+    standard deviations of the c channels of stage `TEXTURE_STAGES`.
+    """
 
     maps: np.ndarray
     features: Features
@@ -30,7 +33,7 @@ class Seen:
 
 
 def look(network: nn.Module, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Maps, pooled features (not of unit length) and texture of normalised images (n, 3, size, size), as tensors. Where
+    """Maps, pooled features (not of unit length) and texture of normalised images (n, 3, size, size), as tensors. If
     `mirrored`, maps and features are means over each image and its mirror image."""
     stages = network.get_submodule("features")
     weights = network.get_submodule("classifier.1").weight
@@ -48,8 +51,8 @@ def look(network: nn.Module, normal: Tensor, *, mirrored: bool) -> tuple[Tensor,
 
 
 def seen_in(network: nn.Module, pixels: Pixels, *, mirrored: bool) -> Generator[int, None, Seen]:
-    """What a network, on whatever device, sees in evaluation mode in pixels uint8 (n, size, size, 3); yields how many
-    are done."""
+    """Run a network in evaluation mode, on the device that it is on, over pixels uint8 (n, size, size, 3). Yields the
+    number of images that are done."""
     network.eval()
     device = next(network.parameters()).device
     maps, features, textures = [], [], []

@@ -1,4 +1,4 @@
-"""MobileNetV2 of torchvision: where its ImageNet weights are, and the network made from them.
+"""torchvision's MobileNetV2: finds the ImageNet weights and builds the network from them.
 
 Source: Samrin 2024, section 3.3: `mobilenet_v2` of torchvision, pre-trained on ImageNet, its last layer replaced.
 """
@@ -29,27 +29,29 @@ _NETWORK_TIMEOUT = 5.0
 
 
 def find_weights(weights_file: Path | None = None, *, may_download: bool = True) -> Path:
-    """The file with the ImageNet weights: in `resources/weights`, else the file named in the settings, else in
-    torchvision's download cache, else downloaded there as torchvision does, where that is allowed.
+    """The file with the ImageNet weights.
+
+    Looks in `resources/weights`, then for the file named in the settings, then in torchvision's download cache. If none
+    has the weights and `may_download` is true, downloads them into that cache, as torchvision does.
 
     Raises:
-        BadInput: the file named in the settings is not there.
-        MissingWeights: none of the four has them.
+        BadInput: the file named in the settings does not exist.
+        MissingWeights: the weights are in none of these places and could not be downloaded.
     """
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     found = _first_in(paths.resources_dir() / "weights")
     if found is None and weights_file is not None:
         if not weights_file.is_file():
-            raise BadInput("The weights file is not there", file=weights_file, remedy="Choose the file again.")
+            raise BadInput("The weights file does not exist", file=weights_file, remedy="Choose the file again.")
         found = weights_file
     found = found or _first_in(cache) or (_downloaded(cache) if may_download else None)
     if found is None:
         raise MissingWeights(
-            "MobileNetV2's ImageNet weights are nowhere to be found, and they cannot be downloaded",
+            "MobileNetV2's ImageNet weights were not found and cannot be downloaded",
             file=_file_name(),
-            remedy=f"Get {_ORIGIN.url} on a machine with a network and put the file into "
-            f"{paths.resources_dir() / 'weights'}, or name it in the settings (--weights-file). To train without "
-            "it, from scratch, choose so (--no-pretrained).",
+            remedy=f"Download {_ORIGIN.url} on a machine with a network connection and put the file into "
+            f"{paths.resources_dir() / 'weights'}, or name it in the settings (--weights-file). You can also train "
+            "from scratch, without these weights (--no-pretrained).",
         )
     return found
 
@@ -63,8 +65,8 @@ def _first_in(folder: Path) -> Path | None:
 
 
 def _downloaded(folder: Path) -> Path | None:
-    """torchvision's file in its own cache. Its downloader has no time limit, so that without a network (and
-    most hospitals have none) the program would seem to hang."""
+    """Download torchvision's file into its own cache; None if that fails. torchvision's downloader has no time limit,
+    so that the program would seem to hang without a network, as in most hospitals."""
     name = _file_name()
     try:
         with urllib.request.urlopen(_ORIGIN.url, timeout=_NETWORK_TIMEOUT) as answer:
@@ -72,7 +74,7 @@ def _downloaded(folder: Path) -> Path | None:
         if sha256_of(content).startswith(name.rpartition("-")[2].removesuffix(".pth")):
             write_atomically(folder / name, content)
             return folder / name
-        log.warning("%s was not what it should be, and is not used", _ORIGIN.url)
+        log.warning("%s has the wrong checksum and is not used", _ORIGIN.url)
     except (OSError, UserError) as error:
         log.info("%s could not be downloaded: %s", _ORIGIN.url, error)
     return None
@@ -81,8 +83,8 @@ def _downloaded(folder: Path) -> Path | None:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Named tensors from a `.safetensors` file, or from torchvision's `.pth`.
 
-    A `.pth` is a pickle. It is read with `weights_only=True`: torch's own unpickler, which knows tensors,
-    numbers and dictionaries, and refuses everything that would call code.
+    A `.pth` is a pickle. It is read with `weights_only=True`: torch's own unpickler accepts tensors, numbers and
+    dictionaries, and refuses everything that would call code.
 
     Raises:
         BadInput: the file holds something else.
@@ -91,7 +93,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of foreign pickles, which it then refuses or not
+            warnings.simplefilter(
+                "ignore"
+            )  # torch warns about pickles of other programs, whether it refuses them or not
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError, pickle.UnpicklingError) as error:
         raise _not_weights(path) from error
@@ -104,12 +108,12 @@ def _not_weights(path: Path) -> BadInput:
     return BadInput(
         "The file does not hold MobileNetV2's ImageNet weights",
         file=path,
-        remedy=f"Put torchvision's {_file_name()} in its place.",
+        remedy=f"Replace it by torchvision's {_file_name()}.",
     )
 
 
 def load_imagenet(network: nn.Module, path: Path) -> None:
-    """Put ImageNet's weights into all layers but the last.
+    """Load the ImageNet weights into all layers but the last.
 
     Raises:
         BadInput: the file does not fit the network, or some of its numbers are not finite.
@@ -127,13 +131,15 @@ def load_imagenet(network: nn.Module, path: Path) -> None:
 
 
 def build(n_classes: int, settings: ValidateSettings, seed: int) -> nn.Module:
-    """A MobileNetV2 with a new last layer for `n_classes`, in `channels_last` memory; the same seed, the same weights.
+    """A MobileNetV2 with a new last layer for `n_classes`, in `channels_last` memory. The same seed gives the same
+    weights.
 
     Input: float32 (n, 3, size, size), normalised. Output: logits, float32 (n, n_classes).
 
     Raises:
-        BadInput: ImageNet weights are wanted for another width than theirs, or their file holds something else.
-        MissingWeights: they are nowhere to be found.
+        BadInput: the settings ask for ImageNet weights and a width other than 1, or the weights file holds something
+            else.
+        MissingWeights: the ImageNet weights were not found.
     """
     if settings.pretrained and settings.width != 1.0:
         raise BadInput(
@@ -150,9 +156,11 @@ def build(n_classes: int, settings: ValidateSettings, seed: int) -> nn.Module:
 
 
 def frozen_stages(settings: ValidateSettings, device: torch.device) -> int:
-    """How many of the 19 stages keep their first weights. Where settings and recipe leave it open: 7 without a GPU,
-    since that is what makes ten folds bearable, and none with one. None without ImageNet weights that were worth
-    keeping, unless the settings say otherwise."""
+    """Number of the 19 stages that keep their initial weights.
+
+    The settings decide, then the recipe. If both leave it open: 7 without a GPU, so that ten folds take a bearable
+    time, and 0 with one. Without ImageNet weights there is nothing to keep: 0, unless the settings say otherwise.
+    """
     if settings.frozen_stages is not None or not settings.pretrained:
         return settings.frozen_stages or 0
     by_recipe = settings.training.frozen_stages
@@ -160,8 +168,8 @@ def frozen_stages(settings: ValidateSettings, device: torch.device) -> int:
 
 
 def divide(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """The network in two: a frozen stem of so many stages, in evaluation mode also for batch normalisation, and
-    the trainable rest that ends in logits. Both share their weights with `network`."""
+    """Divide the network in two: a frozen stem of the first `stages` stages, and the trainable rest, which ends in
+    logits. The stem is in evaluation mode, batch normalisation included. Both share their weights with `network`."""
     features = list(network.get_submodule("features").children())
     stem = nn.Sequential(*features[:stages])
     stem.eval().requires_grad_(False)

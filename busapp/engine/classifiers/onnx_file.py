@@ -1,4 +1,5 @@
-"""A trained network as one ONNX file that diagnoses: normalisation inside, class activation maps beside the logits."""
+"""Writes a trained network as one ONNX file for diagnosis, with the normalisation inside and class activation maps as a
+second output."""
 
 import json
 import warnings
@@ -14,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.looking import look
 from busapp.engine.classifiers.novelty import Familiar, Features
-from busapp.engine.classifiers.store import normalised
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.utils.files import write_atomically
 
@@ -25,8 +26,8 @@ OPSET = 18
 
 @dataclass(frozen=True)
 class Known:
-    """What a network makes of the images that it learned from: `features` (m, d) of unit length, the distance that is
-    `usual` between them (`novelty.usual_distance`), and the texture that is `familiar`."""
+    """What a model file keeps of the m images that its network was trained on: their `features` (m, d) of unit length,
+    the `usual` distance between them (`novelty.usual_distance`), and their `familiar` texture."""
 
     features: Features
     usual: float
@@ -34,10 +35,10 @@ class Known:
 
 
 class _Distances(nn.Module):
-    """Features (n, d) to their distances (n, m) to known ones, in multiples of the usual one.
+    """Distances (n, m) of features (n, d) from the known ones, in multiples of the usual distance.
 
-    The known features are kept as int8 with a scale each: a quarter of the size of the network instead of half of it
-    for BUSI, and 1 % of the usual distance off.
+    The known features are stored as int8 with one scale each. For BUSI they then take a quarter of the network's size
+    instead of half of it, and distances are off by 1 % of the usual one.
     """
 
     def __init__(self, known: Known) -> None:
@@ -57,7 +58,7 @@ class _Distances(nn.Module):
 
 
 class _Novelty(nn.Module):
-    """`Familiar.novelty` in torch: texture (n, d) to (n,)."""
+    """`Familiar.novelty` in torch: texture (n, d) to novelty (n,)."""
 
     def __init__(self, familiar: Familiar) -> None:
         super().__init__()
@@ -70,11 +71,11 @@ class _Novelty(nn.Module):
 
 
 class _Diagnosing(nn.Module):
-    """uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, where known images
-    are given, distances (n, known) and novelty (n,).
+    """From pixels uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, if
+    known images are given, distances (n, known) and novelty (n,).
 
-    Average pooling and the linear layer commute, so that a map's mean and its class's bias are the logit. Where
-    `mirrored`, logits, maps and features are the means of those of the image and of its mirror image.
+    Average pooling and the linear layer commute, so that a map's mean plus its class's bias is the logit. If
+    `mirrored`, logits, maps and features are means over the image and its mirror image.
     """
 
     def __init__(self, network: nn.Module, known: Known | None, *, mirrored: bool) -> None:
@@ -97,7 +98,7 @@ class _Diagnosing(nn.Module):
 def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
-        # torch.export copies tree specifications of its own in a way that it has deprecated itself
+        # torch.export copies its own tree specifications in a way that torch has deprecated.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         program = torch.onnx.export(
             diagnosing,
@@ -112,7 +113,7 @@ def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
     assert program is not None
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del part.metadata_props[:]  # stack traces, with the folders of whoever exported the model
+        del part.metadata_props[:]  # stack traces, which name folders of the machine that exports
     return model
 
 
@@ -125,12 +126,12 @@ def write_onnx(
     *,
     mirrored: bool = False,
 ) -> None:
-    """Write a MobileNetV2 after the project's contract of a model; `metadata` becomes its property `busapp`, as JSON.
+    """Write a MobileNetV2 by the project's contract for models. `metadata` becomes the property `busapp`, as JSON.
 
-    Input `pixels`: uint8 (n, image_size, image_size, 3), RGB. Outputs `logits`: float32 (n, classes), and `maps`:
-    float32 (n, classes, h, w), whose means with the last layer's bias are the logits; where there are `known` images,
-    `distances`: float32 (n, known), and `novelty`: float32 (n,). n is free. A `mirrored` model answers with the mean
-    over an image and its mirror image.
+    Input `pixels`: uint8 (n, image_size, image_size, 3), RGB; n is free. Outputs `logits`: float32 (n, classes), and
+    `maps`: float32 (n, classes, h, w), whose means plus the last layer's bias are the logits. With `known` images also
+    `distances`: float32 (n, known), and `novelty`: float32 (n,). A `mirrored` model answers with the mean over an image
+    and its mirror image.
 
     Raises:
         NoSpace: the disk is full.
@@ -143,8 +144,8 @@ def write_onnx(
 
 
 def logits_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> npt.NDArray[np.float32]:
-    """What the network itself answers, float32 (n, classes), to pixels uint8 (n, size, size, 3), by its recipe averaged
-    with what it answers to their mirror images: the exported file has to answer the same."""
+    """Logits of the network itself, float32 (n, classes), for pixels uint8 (n, size, size, 3). If `mirrored`, they are
+    means over each image and its mirror image. The exported file must give the same logits."""
     normal = normalised(torch.from_numpy(pixels))
     with torch.no_grad():
         logits = network.cpu().eval()(normal)

@@ -22,11 +22,11 @@ class _Clipped(torch.autograd.Function):
 
 
 class InPlaceReLU6(nn.ReLU6):
-    """torch's ReLU6 with `inplace=True` copies its input for the backward pass. The output tells as well where a
-    gradient passes, strictly between 0 and 6, so that the numbers are the same without the copy."""
+    """ReLU6 that saves its output for the backward pass. torch's ReLU6 with `inplace=True` copies its input instead. A
+    gradient passes where the output is strictly between 0 and 6, so that the numbers are the same without the copy."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """(…) clipped to [0, 6]; in training overwrites `values`."""
+        """Values (…) clipped to [0, 6]. Overwrites `values` in training."""
         if not (self.training and torch.is_grad_enabled()):
             return super().forward(values)
         clipped: Tensor = _Clipped.apply(values)  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ class InPlaceReLU6(nn.ReLU6):
 
 
 def replace_relu6(network: nn.Module) -> None:
-    """Put it in the place of every ReLU6 of a network."""
+    """Replace every ReLU6 of a network by `InPlaceReLU6`."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.ReLU6:

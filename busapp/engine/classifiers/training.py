@@ -1,5 +1,5 @@
-"""How a classifier is trained: one loop for every recipe (`engine/recipes.py`). Training steps through
-generators that yield how many images they have done, so that a job can be paused or cancelled at every step.
+"""Training of a classifier: one loop for every recipe (`settings/recipes.py`). Its functions are steps that yield the
+number of images that are done, so that a job can be paused or cancelled at any of them.
 """
 
 import copy
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from busapp.engine.classifiers.augmentation import MIRRORED, number_of_views
+from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store, normalised
 from busapp.engine.classifiers.mobilenet import build, divide, frozen_stages
-from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import Arrays
@@ -25,13 +25,13 @@ from busapp.engine.utils.devices import find_device, mixed_precision
 from busapp.errors import TrainingDiverged
 
 WARM_UP = 0.05
-"""The share of the epochs during which a falling learning rate first rises, from a tenth."""
+"""Share of the epochs during which the learning rate rises from a tenth, before it falls along a cosine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """What one pass over images gave: the mean cross-entropy, the share of right answers in [0, 1], and the
-    seconds of work, without the time for which the job was paused."""
+class PassResult:
+    """Result of one pass over images: mean cross-entropy, share of correct answers in [0, 1], and seconds of work,
+    without the time for which the job was paused."""
 
     loss: float
     accuracy: float
@@ -39,8 +39,8 @@ class Score:
 
 
 def batches(order: Indices, size: int) -> Iterator[Indices]:
-    """Cut into batches of `size`; a last batch of one image joins the one before, since batch normalisation has
-    no variance to divide by when a single image ends in a 1×1 map."""
+    """Yield batches of `size`. A last batch of one image joins the batch before it, since batch normalisation has no
+    variance to divide by if a single image ends in a 1×1 map."""
     ends = list(range(size, len(order), size))
     if ends and len(order) - ends[-1] == 1:
         ends.pop()
@@ -49,13 +49,14 @@ def batches(order: Indices, size: int) -> Iterator[Indices]:
 
 
 class Learner:
-    """A network that is being trained by a run's recipe: a frozen stem, a trainable rest, and its optimiser.
+    """A network in training by a run's recipe: a frozen stem, a trainable rest, and the optimiser.
 
-    `network` is trained and `tested` answers: the same one, or by the recipe a moving average of it.
+    `network` is trained. `tested` gives the answers: it is the same network, or a moving average of it if the recipe
+    averages weights.
     """
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
-        """Raises what `mobilenet.build` raises."""
+        """Raises the errors of `mobilenet.build`."""
         self.n_classes, self.settings = n_classes, settings
         self.recipe = settings.training
         self.device = find_device()
@@ -65,7 +66,7 @@ class Learner:
         self._first = {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def freeze(self, stages: int) -> None:
-        """Freeze so many of the first stages, with a new optimiser for the rest."""
+        """Freeze the first `stages` stages, and make a new optimiser for the rest."""
         self.stages = stages
         self.network.requires_grad_(True)
         self.stem, self.rest = divide(self.network, stages)
@@ -74,7 +75,7 @@ class Learner:
         self.optimizer = self._new_optimizer()
 
     def _new_optimizer(self) -> torch.optim.AdamW:
-        """AdamW, which without weight decay is Adam. Biases and batch normalisation do not decay."""
+        """AdamW; without weight decay it is Adam. Biases and batch normalisation do not decay."""
         parameters = list(self.rest.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
@@ -83,22 +84,24 @@ class Learner:
         return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type != "mps")
 
     def begin_fold(self, *, carry_weights: bool) -> None:
-        """Go back to the first weights, or go on with those of the fold before. The optimiser begins anew in both:
-        Figure 13 shows that the paper carried weights over, and nothing says that it carried the optimiser."""
+        """Restore the initial weights, or keep those of the fold before. The optimiser starts anew in both cases:
+        Figure 13 shows that the paper carried weights over, and nothing says that it carried the optimiser over."""
         if not carry_weights:
             self.network.load_state_dict(self._first)
         self.tested.load_state_dict(self.network.state_dict())
         self.optimizer = self._new_optimizer()
 
-    # -- what it is fed ------------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------------------
 
-    def prepare(self, pixels: Pixels) -> Generator[int, None, Store]:
-        """A store of images in uint8 (n, size, size, 3); yields how many are done."""
+    def prepare(self, pixels: Pixels) -> Generator[int, None, FeatureStore]:
+        """The store of images uint8 (n, size, size, 3). Yields the number of images that are done."""
         return (
-            yield from make_store(pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device)
+            yield from make_feature_store(
+                pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device
+            )
         )
 
-    def _logits(self, rest: nn.Module, store: Store, images: Indices, views: Indices) -> Tensor:
+    def _logits(self, rest: nn.Module, store: FeatureStore, images: Indices, views: Indices) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
             taken = store.take(images, views)
             if taken.dtype == torch.uint8:
@@ -112,13 +115,13 @@ class Learner:
     # -- the loop ------------------------------------------------------------------------------------------
 
     def train_one_epoch(
-        self, store: Store, labels: Indices, chosen: Indices, fold: int, epoch: int
-    ) -> Generator[int, None, Score]:
-        """One pass in random order over the `chosen` images; yields how many are done.
+        self, store: FeatureStore, labels: Indices, chosen: Indices, fold: int, epoch: int
+    ) -> Generator[int, None, PassResult]:
+        """Train once, in random order, on the `chosen` images. Yields the number of images that are done.
 
-        `labels` (n,) are for the whole store; `epoch` counts from 1. Everything random in it (the order, the views,
-        what dropout drops) comes from the numbers of seed, fold and epoch: a resumed run needs no state of a generator.
-        The score is the running one: each image as the network answered when it was trained on it, with the plain
+        `labels` (n,) are for the whole store; `epoch` counts from 1. Everything random (the order, the views, the
+        dropout) depends only on seed, fold and epoch, so that a resumed run needs no random state. Loss and accuracy
+        are running ones: each image counts as the network answered when it was trained on it, with the plain
         cross-entropy.
 
         Raises:
@@ -151,10 +154,10 @@ class Learner:
             right += int((logits.argmax(1) == target).sum())
             seconds += time.perf_counter() - began
             yield done
-        return Score(loss_sum / done, right / done, seconds)
+        return PassResult(loss_sum / done, right / done, seconds)
 
     def _class_weights(self, labels: Indices) -> Tensor:
-        """(classes,): the rarer, the heavier; their mean over the images is 1."""
+        """Weights (classes,) of the loss: the rarer a class, the larger. Their mean over the images is 1."""
         counts = np.bincount(labels, minlength=self.n_classes)
         rarity = (1 / np.maximum(counts, 1)) ** self.recipe.class_weighting
         return torch.from_numpy(rarity * counts.sum() / (rarity * counts).sum()).float().to(self.device)
@@ -168,8 +171,8 @@ class Learner:
             group["lr"] = self.recipe.learning_rate * factor
 
     def _average(self, steps_done: int) -> None:
-        """Let the tested weights follow the trained ones: closely at first, or a short training would end with them
-        still near its beginning."""
+        """Move the tested weights towards the trained ones. They follow closely at first; otherwise they would still be
+        near the initial weights at the end of a short training."""
         decay = min(self.recipe.weight_averaging, (2 + steps_done) / (11 + steps_done))
         both = zip(self._tested_rest.state_dict().values(), self.rest.state_dict().values(), strict=True)
         for average, trained in both:
@@ -179,22 +182,22 @@ class Learner:
                 average.copy_(trained)
 
     def _loss(self, logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """The mean over the images of their weighted cross-entropies."""
+        """Mean of the weighted cross-entropies of the images."""
         each = cross_entropy(logits, target, reduction="none", label_smoothing=self.recipe.label_smoothing)
         return (each * weights[target]).mean()
 
     def _diverged(self) -> TrainingDiverged:
         return TrainingDiverged(
             "The loss is no longer a finite number",
-            remedy=f"Choose a learning rate below {self.recipe.learning_rate:g} and start anew; the folds that were "
-            "finished are kept in predictions.csv.",
+            remedy=f"Choose a learning rate below {self.recipe.learning_rate:g} and start a new run. The finished "
+            "folds are kept in predictions.csv.",
         )
 
     def evaluate(
-        self, store: Store, labels: Indices, chosen: Indices
-    ) -> Generator[int, None, tuple[np.ndarray, Score]]:
-        """Logits, float32 (len(chosen), classes), of the `chosen` images, by the recipe averaged with those of their
-        mirror images, and their score; yields how many are done.
+        self, store: FeatureStore, labels: Indices, chosen: Indices
+    ) -> Generator[int, None, tuple[np.ndarray, PassResult]]:
+        """Logits, float32 (len(chosen), classes), of the `chosen` images, with their loss and accuracy. If the recipe
+        asks for it, logits are means over each image and its mirror image. Yields the number of images that are done.
 
         Raises:
             TrainingDiverged: a logit or the loss is not a finite number.
@@ -216,12 +219,13 @@ class Learner:
         if not (torch.isfinite(all_logits).all() and math.isfinite(loss)):
             raise self._diverged()
         right = int((all_logits.argmax(1) == target).sum()) / len(target)
-        return all_logits.numpy(), Score(loss, right, seconds)
+        return all_logits.numpy(), PassResult(loss, right, seconds)
 
-    # -- what a checkpoint keeps ---------------------------------------------------------------------------
+    # -- checkpoint ----------------------------------------------------------------------------------------
 
     def arrays(self) -> Arrays:
-        """By name: the network's weights, the tested one's where it is another, and the optimiser's state."""
+        """Arrays by name: the weights of `network`, those of `tested` if it is another network, and the optimiser's
+        state."""
         found = {f"network/{name}": value for name, value in self.network.state_dict().items()}
         if self.tested is not self.network:
             found.update({f"tested/{name}": value for name, value in self.tested.state_dict().items()})
@@ -230,7 +234,7 @@ class Learner:
         return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Go on with what `arrays` gave."""
+        """Restore the state that `arrays` gave."""
         load_network(self.network, arrays)
         if self.tested is not self.network:
             load_network(self.tested, arrays, "tested")
@@ -241,14 +245,14 @@ class Learner:
             if name.startswith("adam/"):
                 _, position, field = name.split("/")
                 kept = torch.from_numpy(value)
-                if kept.ndim:  # the fused step takes for granted that these lie in memory as their parameter does
+                if kept.ndim:  # the fused step needs them in the memory layout of their parameter
                     kept = torch.empty_like(parameters[int(position)]).copy_(kept)
                 state.setdefault(int(position), {})[field] = kept
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
 def load_network(network: nn.Module, arrays: Mapping[str, np.ndarray], which: str = "network") -> None:
-    """Put weights that `Learner.arrays` gave into a network: those of the trained `network` or of the `tested` one."""
+    """Load weights from `Learner.arrays` into a network: those of the trained `network`, or of the `tested` one."""
     prefix = f"{which}/"
     network.load_state_dict(
         {name.removeprefix(prefix): torch.from_numpy(a) for name, a in arrays.items() if name.startswith(prefix)}

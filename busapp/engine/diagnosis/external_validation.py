@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import Summary
 from busapp.engine.imports import names
 from busapp.engine.imports.sources import FileEntry
 from busapp.engine.imports.tables import read_table
@@ -162,7 +163,7 @@ class ExternalValidation:
             "measured": self._measured() if enough else None,
         }
 
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self) -> Summary:
         probabilities = np.array([[image.probabilities[name] for name in self._classes] for image in self._counted])
         true = np.array([self._classes.index(image.true) for image in self._counted], dtype=np.intp)
         _, patients = np.unique([image.patient for image in self._counted], return_inverse=True)

@@ -2,18 +2,19 @@
 
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 import busapp
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.classifiers.novelty import Familiar, usual_distance
+from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
 from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
 from busapp.engine.progress import in_progress
-from busapp.engine.results.comparison import finished_validation
+from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import as_trained
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.settings import ValidateSettings
@@ -92,7 +93,8 @@ def what_it_knows(
     return Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
 
 
-def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:
+def _provenance(workspace: Workspace, validated: Run, result: ValidationResult) -> Provenance:
+    interval = result["accuracy_ci95"]
     return Provenance(
         run=validated.id,
         study=workspace.name,
@@ -106,7 +108,7 @@ def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) ->
         n_synthetic=result["n_synthetic"],
         class_counts=result["counts"],
         accuracy=result["accuracy"],
-        accuracy_ci95=result["accuracy_ci95"],
+        accuracy_ci95=(interval[0], interval[1]) if interval else None,
         leaks=result["leaks"],
         busapp=busapp.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

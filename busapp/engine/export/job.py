@@ -10,13 +10,14 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.export.description import describe_model, images_known, what_it_knows
 from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.model import Model, ModelDescription
-from busapp.engine.results.comparison import finished_validation
+from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import as_trained
 from busapp.engine.settings import ExportSettings
 from busapp.engine.sharing.choice import TEXT
@@ -114,7 +115,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     yield Finished({**finished, "temperature": description.temperature, "agreement": report})
 
 
-def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Generator[Event, None, list[Example]]:
+def _examples(workspace: Workspace, validated: Run, result: ValidationResult) -> Generator[Event, None, list[Example]]:
     """The images that the run used, as far as the study still has them."""
     selection = select(workspace, as_trained(validated))
     if selection.fingerprint() != result["images_fingerprint"]:

@@ -1,8 +1,7 @@
-"""How good predictions are: the paper's measures (section 3.6) and those that a reviewer asks for, with intervals that
-know of groups.
+"""Measures of predictions: those of the paper (section 3.6) and those that a reviewer asks for. Their intervals take
+groups into account.
 
-`summary` is the door: everything that can be said of out-of-fold predictions. Numpy alone is needed for it.
-`exact95` is for answers that are counted one by one.
+`summary` computes all measures of out-of-fold predictions, with numpy alone. `exact95` is for single counted answers.
 """
 
 from busapp.engine.metrics.bootstrap import RESAMPLES, Bootstrap, interval95

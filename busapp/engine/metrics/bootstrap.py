@@ -1,8 +1,8 @@
-"""How far a measure might be off: the bootstrap (Efron and Tibshirani 1993), over groups.
+"""Confidence intervals of measures: the bootstrap (Efron and Tibshirani 1993), over groups.
 
 Groups of near-duplicates and of one patient are drawn as a whole, since their images are right or wrong together
-(cluster bootstrap: Field and Welsh 2007). What is drawn are tested images: the intervals say how much the choice of
-images matters, with the networks as they were trained.
+(cluster bootstrap: Field and Welsh 2007). Only the tested images are drawn anew, the networks stay as they were
+trained: the intervals say how much the choice of images matters.
 """
 
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ from busapp.engine.metrics.measures import Bools, Floats, Ints, weighted_auc
 
 RESAMPLES = 2000
 _CELLS = 300_000
-"""Numbers that are computed with at once: few enough for the processor's cache, and for the memory of any study."""
+"""Numbers to compute with at a time: few enough for the processor's cache, and for the memory with any study."""
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """`draws` float32 (RESAMPLES, groups): how often each group was drawn; `position` int (n,): the group of each
-    image, from 0."""
+    """`draws` float32 (RESAMPLES, groups) counts how often each group was drawn; `position` int (n,) is the group of
+    each image, counted from 0."""
 
     draws: npt.NDArray[np.float32]
     position: npt.NDArray[np.intp]
 
     @classmethod
     def over(cls, groups: npt.NDArray[np.integer[Any]], *, seed: int = 0) -> "Bootstrap":
-        """As many groups as there are, drawn with replacement 2000 times; `groups` int (n,), any numbers."""
+        """Draw all groups with replacement, 2000 times. `groups` int (n,) may be any numbers."""
         names, position = np.unique(groups, return_inverse=True)
         generator, n = np.random.default_rng(seed), len(names)
         draws = np.empty((RESAMPLES, n), dtype=np.float32)
@@ -40,28 +40,28 @@ class Bootstrap:
         return cls(draws, position)
 
     def sums(self, values: Floats) -> npt.NDArray[np.float64]:
-        """Sums over the drawn images of values (n, k): (RESAMPLES, k)."""
+        """Sums (RESAMPLES, k) of values (n, k) over the drawn images."""
         of_group = np.zeros((self.draws.shape[1], values.shape[1]), dtype=np.float32)
         np.add.at(of_group, self.position, values)
         return (self.draws @ of_group).astype(np.float64)
 
     def confusions(self, true: Ints, predicted: Ints, n_classes: int) -> npt.NDArray[np.float64]:
-        """A confusion matrix of every draw, (RESAMPLES, classes, classes), of whole numbers."""
+        """Confusion matrix of every draw, (RESAMPLES, classes, classes), of whole numbers."""
         cells = np.zeros((len(true), n_classes * n_classes), dtype=np.float32)
         cells[np.arange(len(true)), true * n_classes + predicted] = 1
         return self.sums(cells).reshape(RESAMPLES, n_classes, n_classes)
 
     def share95(self, share: float, resampled: Floats, counted: Bools) -> list[float] | None:
-        """The 95 % interval of a share of the images for which `counted` (n,) is true, from its values in all draws.
-        Where it is 0 or 1 it is so in all draws, and a bootstrap would claim certainty: then it is the exact interval
-        over the groups (Clopper and Pearson 1934)."""
+        """95 % interval of a share of the images for which `counted` (n,) is true, from its values in all draws. A
+        share of 0 or 1 is the same in all draws, so that a bootstrap would claim certainty. Its interval is the exact
+        one over the groups instead (Clopper and Pearson 1934)."""
         if share not in (0, 1):
             return interval95(resampled)
         bound = float(0.025 ** (1 / len(np.unique(self.position[counted]))))
         return [bound, 1.0] if share == 1 else [0.0, 1 - bound]
 
     def auc(self, is_class: Bools, scores: Floats) -> Floats:
-        """The area under the ROC curve in every draw, (RESAMPLES,); see `weighted_auc`."""
+        """Area under the ROC curve in every draw, (RESAMPLES,); see `weighted_auc`."""
         areas = np.empty(RESAMPLES)
         for rows in _blocks(len(scores)):
             areas[rows] = weighted_auc(is_class, scores, self.draws[rows][:, self.position])
@@ -74,7 +74,7 @@ def _blocks(columns: int) -> Iterator[slice]:
 
 
 def interval95(resampled: Floats) -> list[float] | None:
-    """[2.5th, 97.5th percentile] of resampled values (RESAMPLES,); None where fewer than two are defined."""
+    """[2.5th, 97.5th percentile] of resampled values (RESAMPLES,); None if fewer than two are defined."""
     defined = resampled[np.isfinite(resampled)]
     if len(defined) < 2:
         return None

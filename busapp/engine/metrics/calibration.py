@@ -1,10 +1,9 @@
-"""Whether a network that says 90 % is right nine times out of ten."""
-
-from typing import Any
+"""Calibration: a network that says 90 % should be right nine times out of ten."""
 
 import numpy as np
 import numpy.typing as npt
 
+from busapp.engine.contract.validation import Calibration, ReliabilityBin
 from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Floats, Ints, softmax
 
@@ -13,14 +12,14 @@ _TEMPERATURES = (0.05, 20.0)
 
 
 def temperature(logits: Floats, true: Ints) -> float:
-    """The temperature in [0.05, 20] that makes `softmax(logits / temperature)` the most likely to give `true`
-    (Guo et al. 2017).
+    """Temperature in [0.05, 20] that maximises the likelihood of `true` under `softmax(logits / temperature)` (Guo et
+    al. 2017).
 
-    Fit it on out-of-fold logits (n, classes): on training images it would learn that the network is always right.
+    Fit it on out-of-fold logits (n, classes): on training images it would find that the network is always right.
     """
     below_largest = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     of_true = below_largest[np.arange(len(true)), true]
-    # The log-likelihood is concave in 1 / temperature, so that its slope has one zero, which halving finds.
+    # The log-likelihood is concave in 1 / temperature, so that its slope has one zero. Bisection finds it.
     lowest, highest = _TEMPERATURES
     low, high = np.log(1 / highest), np.log(1 / lowest)
     for _ in range(24):  # to a millionth
@@ -31,9 +30,9 @@ def temperature(logits: Floats, true: Ints) -> float:
 
 
 def calibration_error(probabilities: Floats, true: Ints, *, bins: int = BINS) -> float:
-    """Expected calibration error in [0, 1]: how far confidence and accuracy differ, over bins of equal width.
+    """Expected calibration error in [0, 1]: mean difference between confidence and accuracy over bins of equal width.
 
-    Naeini et al. 2015, Guo et al. 2017, who take 15 bins. It is never quite zero, as chance alone makes a bin's
+    Naeini et al. 2015; Guo et al. 2017, who use 15 bins. It is never quite zero, since chance alone makes a bin's
     accuracy differ from its confidence.
     """
     confidence, right, position = _binned(probabilities, true, bins)
@@ -42,19 +41,17 @@ def calibration_error(probabilities: Floats, true: Ints, *, bins: int = BINS) ->
 
 
 def _binned(probabilities: Floats, true: Ints, bins: int) -> tuple[Floats, npt.NDArray[np.bool_], Ints]:
-    """Confidence, whether right, and number of the bin, (n,) each."""
+    """Confidence, correctness and bin number of each image, (n,) each."""
     confidence = probabilities.max(axis=1)
     position = np.minimum((confidence * bins).astype(np.intp), bins - 1)
     return confidence, probabilities.argmax(axis=1) == true, position
 
 
-def calibration(true: Ints, logits: Floats, folds: Ints, bootstrap: Bootstrap) -> dict[str, Any]:
-    """The calibration of out-of-fold logits (n, classes), as JSON types.
+def calibration(true: Ints, logits: Floats, folds: Ints, bootstrap: Bootstrap) -> Calibration:
+    """Calibration of out-of-fold logits (n, classes), as JSON types.
 
-    Returns:
-        `ece` with `ece_ci95`; `temperature`, fitted on all folds together: the one that a model for diagnosis gets;
-        `ece_scaled`, where each fold is scaled with the temperature of the other folds, None where there is one
-        fold; `bins` of the reliability curve (`low`, `high`, `n`, `confidence`, `accuracy`), those that hold images.
+    The `temperature` is fitted on all folds together; a model for diagnosis gets it. For `ece_scaled` each fold is
+    scaled with the temperature of the other folds; it is None if there is one fold.
     """
     probabilities = softmax(logits)
     error = calibration_error(probabilities, true)
@@ -69,7 +66,7 @@ def calibration(true: Ints, logits: Floats, folds: Ints, bootstrap: Bootstrap) -
 
 
 def _scaled(true: Ints, logits: Floats, folds: Ints) -> Floats:
-    """Probabilities (n, classes), those of each fold scaled with the temperature of the others."""
+    """Probabilities (n, classes); each fold is scaled with the temperature of the other folds."""
     scaled = np.empty(logits.shape)
     for fold in np.unique(folds):
         inside = folds == fold
@@ -80,10 +77,10 @@ def _scaled(true: Ints, logits: Floats, folds: Ints) -> Floats:
 def _interval_of_error(error: float, probabilities: Floats, true: Ints, bootstrap: Bootstrap) -> list[float]:
     """The basic bootstrap interval (Davison and Hinkley 1997), cut off at zero.
 
-    Draws add chance to the gaps of the bins, which hold chance already, so that their errors lie above the measured
-    one. The basic interval turns them around it, where percentiles would add the excess a second time. On 761
-    simulated images it covered the error of endless images in 88 to 92 of 100 cases where there was one (percentiles:
-    84 to 90); a network that is calibrated perfectly shows 0.036 by chance.
+    The gaps of the bins contain chance already, and drawing adds more, so that the errors of the draws lie above the
+    measured one. The basic interval reflects them at the measured error; percentiles would add the excess a second
+    time. In simulations with 761 images and a true error above zero, it covered the error of infinitely many images in
+    88 to 92 of 100 cases (percentiles: 84 to 90). A perfectly calibrated network shows 0.036 by chance.
     """
     confidence, right, position = _binned(probabilities, true, BINS)
     values = np.zeros((len(true), BINS + 1))
@@ -94,7 +91,7 @@ def _interval_of_error(error: float, probabilities: Floats, true: Ints, bootstra
     return [max(0.0, float(2 * error - high)), max(0.0, float(2 * error - low))]
 
 
-def _reliability(probabilities: Floats, true: Ints) -> list[dict[str, Any]]:
+def _reliability(probabilities: Floats, true: Ints) -> list[ReliabilityBin]:
     confidence, right, position = _binned(probabilities, true, BINS)
     return [
         {

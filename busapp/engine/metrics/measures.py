@@ -11,25 +11,27 @@ Bools = npt.NDArray[np.bool_]
 
 
 def confusion(true: Ints, predicted: Ints, n_classes: int) -> npt.NDArray[np.int64]:
-    """Counts, int (n_classes, n_classes): rows are true, columns predicted. Every class has its row."""
+    """Confusion matrix of counts, int (n_classes, n_classes): rows are true classes, columns are predicted ones. Every
+    class has a row and a column."""
     cells = np.bincount(true * n_classes + predicted, minlength=n_classes * n_classes)
     return cells.reshape(n_classes, n_classes).astype(np.int64)
 
 
 def accuracy(matrix: npt.NDArray[Any]) -> Floats:
-    """Share of right predictions in [0, 1]; nan where nothing was tested. Works on stacks (…, classes, classes)."""
+    """Share of correct predictions in [0, 1]; nan if nothing was tested. Works on stacks (…, classes, classes)."""
     return _share(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum((-2, -1)))
 
 
 def class_accuracy(matrix: npt.NDArray[Any]) -> Floats:
-    """(TP + TN) / all per class, each against the rest, (…, classes) in [0, 1]. Paper, section 3.6, and Figure 11 for
-    which cell counts as what."""
+    """(TP + TN) / all of each class against the rest, (…, classes) in [0, 1]. Source: paper, section 3.6; Figure 11
+    shows which cell counts as what."""
     right, of_class, as_class, everything = _counts(matrix)
     return _share(everything - of_class - as_class + 2 * right, np.broadcast_to(everything, np.shape(of_class)))
 
 
 def sensitivity(matrix: npt.NDArray[Any]) -> Floats:
-    """TP / (TP + FN) per class, (…, classes) in [0, 1]; nan for a class without test images. Paper, section 3.6.
+    """TP / (TP + FN) per class, (…, classes) in [0, 1]; nan for a class without test images. Source: paper, section
+    3.6.
 
     Its mean over the classes is the balanced accuracy.
     """
@@ -38,13 +40,15 @@ def sensitivity(matrix: npt.NDArray[Any]) -> Floats:
 
 
 def specificity(matrix: npt.NDArray[Any]) -> Floats:
-    """TN / (TN + FP) per class, (…, classes) in [0, 1]; nan where all test images are of the class. Section 3.6."""
+    """TN / (TN + FP) per class, (…, classes) in [0, 1]; nan if all test images are of the class. Source: paper, section
+    3.6."""
     right, of_class, as_class, everything = _counts(matrix)
     return _share(everything - of_class - as_class + right, everything - of_class)
 
 
 def _counts(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
-    """Per class: right, images of the class, images called so; and all images, with an axis for the classes."""
+    """Counts per class: correct images, images of the class, images predicted as the class; and the count of all
+    images, with an axis for the classes."""
     right = np.diagonal(matrix, axis1=-2, axis2=-1)
     return right, matrix.sum(-1), matrix.sum(-2), matrix.sum((-2, -1))[..., None]
 
@@ -55,7 +59,7 @@ def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:
 
 
 def mean_of_defined(values: Floats) -> Floats:
-    """Mean over the last axis, of the values that are numbers: (…, k) to (…,); nan where none is."""
+    """Mean over the last axis of the values that are finite, (…, k) to (…,); nan if none is."""
     defined = np.isfinite(values)
     return _share(np.where(defined, values, 0.0).sum(-1), defined.sum(-1))
 
@@ -68,16 +72,16 @@ def softmax(logits: Floats) -> npt.NDArray[np.float64]:
 
 
 def roc(is_class: Bools, scores: Floats) -> tuple[Floats, Floats, Floats]:
-    """The receiver operating characteristic: what is called the class when its score reaches a threshold.
+    """Receiver operating characteristic: an image is called the class if its score reaches a threshold.
 
     Args:
-        is_class: bool (n,), the images that are of the class.
+        is_class: bool (n,), true for images of the class.
         scores: (n,), larger where the class is more likely; logits or probabilities.
 
     Returns:
-        False positive rates, true positive rates, thresholds: (k,) each, for falling thresholds. The first is
-        infinite, where nothing is called the class; then come all scores that differ. A rate is nan where there is
-        no image to take it from.
+        False positive rates, true positive rates, thresholds: (k,) each, for falling thresholds. The first threshold is
+        infinite: no image is called the class. The others are all distinct scores. A rate is nan if there is no image
+        to compute it from.
     """
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
@@ -93,15 +97,15 @@ def roc(is_class: Bools, scores: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def auc(true: Ints, logits: Floats) -> Floats:
-    """Area under the ROC curve of each class against the rest, (classes,) in [0, 1]; nan where one side is empty."""
+    """Area under the ROC curve of each class against the rest, (classes,) in [0, 1]; nan if one side is empty."""
     probabilities, once = softmax(logits), np.ones(len(true))
     areas = [weighted_auc(true == index, probabilities[:, index], once) for index in range(logits.shape[1])]
     return np.array(areas, dtype=np.float64)
 
 
 def weighted_auc(is_class: Bools, scores: Floats, weights: Floats) -> Floats:
-    """The area under the ROC curve as a rank statistic: how probable it is that an image of the class has a higher
-    score than one of the rest, equal scores counted half (Hanley and McNeil 1982).
+    """Area under the ROC curve as a rank statistic: the probability that an image of the class has a higher score than
+    an image of the rest. Equal scores count half (Hanley and McNeil 1982).
 
     Args:
         is_class: bool (n,).
@@ -109,7 +113,7 @@ def weighted_auc(is_class: Bools, scores: Floats, weights: Floats) -> Floats:
         weights: (…, n), how often each image counts.
 
     Returns:
-        (…,) in [0, 1]; nan where one side weighs nothing.
+        (…,) in [0, 1]; nan if one side has no weight.
     """
     rest = np.flatnonzero(~is_class)
     rest = rest[np.argsort(scores[rest])]

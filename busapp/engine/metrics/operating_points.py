@@ -1,11 +1,12 @@
-"""A class called from a threshold on, chosen so that it is seldom missed."""
+"""Operating points: thresholds on the probability of a class, chosen so that the class is seldom missed."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from busapp.engine.contract.validation import OperatingPoint
 from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Bools, Floats, Ints, confusion, sensitivity, softmax, specificity
 
@@ -14,17 +15,17 @@ TARGET_SENSITIVITY: Final = 0.90
 
 def operating_points(
     true: Ints, logits: Floats, folds: Ints, classes: Sequence[str], bootstrap: Bootstrap
-) -> dict[str, dict[str, Any] | None]:
-    """What a threshold on each class's probability is worth, chosen without the images that it is measured on.
+) -> dict[str, OperatingPoint | None]:
+    """Sensitivity and specificity of a threshold on each class's probability. No threshold is measured on the images
+    that it was chosen on.
 
-    For the images of a fold the threshold is the highest one that reaches the target sensitivity on the predictions
-    of all other folds. Choosing and measuring on the same images would promise the target by construction.
+    For the images of a fold the threshold is the highest one that reaches the target sensitivity on the predictions of
+    all other folds. Choosing and measuring on the same images would promise the target by construction.
 
     Returns:
-        By class: `target_sensitivity`; `threshold`, chosen on all folds together, the one to use on new images;
-        `fold_thresholds` by fold (its number as text); `sensitivity`, `sensitivity_ci95`, `specificity`,
-        `specificity_ci95` over all folds, with the thresholds held fixed in the draws. None for every class where
-        there is one fold only, and for a class that the other folds of some fold do not have.
+        By class: the `threshold` chosen on all folds together, for new images; the `fold_thresholds`; and, over all
+        folds, sensitivity and specificity with intervals. The draws for the intervals keep the thresholds fixed. None
+        for every class if there is one fold only, and for a class that the other folds of some fold do not have.
     """
     probabilities, numbers = softmax(logits), np.unique(folds).tolist()
     return {
@@ -35,7 +36,7 @@ def operating_points(
 
 def _operating_point(
     is_class: Bools, scores: Floats, folds: Ints, numbers: Sequence[int], bootstrap: Bootstrap
-) -> dict[str, Any] | None:
+) -> OperatingPoint | None:
     if not all(is_class[folds != number].any() for number in numbers):
         return None
     thresholds = {number: _threshold(is_class[folds != number], scores[folds != number]) for number in numbers}
@@ -55,7 +56,7 @@ def _operating_point(
 
 
 def _threshold(is_class: Bools, scores: Floats) -> float:
-    """The highest threshold that the target's share of the class reaches."""
+    """The highest threshold that still reaches the target sensitivity."""
     falling = np.sort(scores[is_class])[::-1]
     needed = math.ceil(TARGET_SENSITIVITY * len(falling) - 1e-9)
     return float(falling[needed - 1])

@@ -1,9 +1,9 @@
-"""How far a counted share might be off."""
+"""Exact confidence interval of a counted share."""
 
 
 def exact95(count: int, of: int) -> tuple[float, float]:
-    """The exact 95 % interval of the share `count` / `of` (Clopper and Pearson 1934), both within [0, 1]; it covers
-    the true share at least that often, however few are counted. Of nothing, nothing is known: (0, 1)."""
+    """The exact 95 % interval (low, high) of the share `count` / `of`, within [0, 1] (Clopper and Pearson 1934). It
+    covers the true share in at least 95 % of cases, however small `of` is. If `of` is 0, it is (0, 1)."""
     from scipy.special import betaincinv  # takes half a second to load
 
     low = float(betaincinv(count, of - count + 1, 0.025)) if count else 0.0

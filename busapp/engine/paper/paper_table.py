@@ -1,6 +1,6 @@
 """Table 1 of the paper from a study's own runs, beside what was published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -133,8 +133,9 @@ def _cell(value: float | None, interval: Interval, decimals: int, unit: str) -> 
 
 
 def _of_class(one: Measured, measure: str, name: str) -> tuple[float | None, Interval]:
-    intervals = one.result.get(f"{measure}_ci95") or {}  # the oldest results have none
-    return one.result[measure].get(name), intervals.get(name)
+    result: Mapping[str, Any] = one.result  # keys are put together below
+    intervals = result.get(f"{measure}_ci95") or {}  # the oldest results have none
+    return result[measure].get(name), intervals.get(name)
 
 
 def _numbers(one: Measured, classes: Sequence[str]) -> tuple[Any, ...]:

@@ -200,7 +200,8 @@ def _failures(one: Measured) -> str:
 
 
 def _range_of_folds(one: Measured) -> str:
-    span = (one.result.get("fold_range") or {}).get("accuracy")
+    ranges = one.result.get("fold_range")
+    span = ranges["accuracy"] if ranges else None
     return f"folds {between(span)} %" if span and len(one.result["folds"]) > 1 else "one hold-out"
 
 

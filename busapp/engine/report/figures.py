@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from busapp.engine.contract.validation import LeakEntry, ReliabilityBin
 from busapp.engine.events import EpochEnded
 from busapp.engine.utils.colours import class_colour
 from busapp.engine.utils.figures import BLUE, ORANGE
@@ -78,7 +79,7 @@ def roc_figure(curves: Mapping[str, tuple[Values, Values]], titles: Mapping[str,
     return figure
 
 
-def reliability_figure(bins: Sequence[Mapping[str, float]]) -> Figure:
+def reliability_figure(bins: Sequence[ReliabilityBin]) -> Figure:
     """How often the network is right against how sure it is, as `calibration["bins"]` of a result says; beneath, how
     many images each bin holds."""
     figure = Figure(figsize=(3.6, 3.5), layout="constrained")
@@ -97,7 +98,7 @@ def reliability_figure(bins: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def waterfall_figure(steps: Sequence[Mapping[str, Any]]) -> Figure:
+def waterfall_figure(steps: Sequence[LeakEntry]) -> Figure:
     """What each leak is worth: the accuracies from the published protocol down to the strict one, as the `steps` of a
     `leaks` result say, and between them what closing a leak takes away."""
     figure = Figure(figsize=(8.0, 0.8 + 0.42 * (len(steps) + 1)), layout="constrained")

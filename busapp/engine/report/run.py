@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.events import EpochEnded
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Picture, Pictures, Table
@@ -71,10 +72,11 @@ def leakage(one: Measured) -> Paragraph:
 def measures(one: Measured) -> list[Block]:
     """All images together, class by class, and fold by fold."""
     result = one.result
+    by_name: Mapping[str, Any] = result  # keys are put together below
     ranges: Mapping[str, Any] = result.get("fold_range") or {}
 
     def row(name: str, key: str) -> tuple[str, ...]:
-        return name, per_cent(result.get(key)), between(result.get(f"{key}_ci95")), between(ranges.get(key))
+        return name, per_cent(by_name.get(key)), between(by_name.get(f"{key}_ci95")), between(ranges.get(key))
 
     overall = [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
     area = result.get("macro_auc_ci95")
@@ -130,7 +132,7 @@ def _by_class(result: Mapping[str, Any], ranges: Mapping[str, Any]) -> Table:
     )
 
 
-def _operating_points(points: Mapping[str, Mapping[str, Any]]) -> Table:
+def _operating_points(points: Mapping[str, OperatingPoint]) -> Table:
     rows = [
         (
             name,
@@ -150,7 +152,7 @@ def _operating_points(points: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
-def _folds(result: Mapping[str, Any]) -> Table:
+def _folds(result: ValidationResult) -> Table:
     classes = result["classes"]
     rows = [
         (

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.contract.validation import PairedTest
+from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import Measured, finished_runs, variant_of
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -18,7 +19,7 @@ class Subject:
 
     workspace: Workspace
     measured: Sequence[Measured]
-    tests: Mapping[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    tests: Mapping[tuple[int, int], PairedTest] = field(default_factory=dict)
 
     @cached_property
     def real(self) -> Sequence[ImageRecord]:
@@ -56,7 +57,7 @@ class Subject:
                 return title
         for run in self.validations:
             if run.id == run_id:
-                result = run.result() or {}
+                result = finished_validation(run)
                 return f"{', '.join((result['system'], *variant_of(run, result)))} ({run_id})"
         return run_id
 

@@ -2,14 +2,15 @@
 images are worth, and the leaks."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from busapp.engine.contract.validation import LeakEntry, MeasureDifference
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import NONE, p_value, per_cent, per_cent_within, points
-from busapp.engine.results import verdict
+from busapp.engine.results import gain_words
+from busapp.engine.results.finished import finished_validation, gain_result, leaks_result
 from busapp.engine.results.measured import variant_of
 from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
 from busapp.engine.study.runs import Run
@@ -37,7 +38,7 @@ def validations(subject: Subject) -> list[Block]:
 
 
 def _line(run: Run, mark: str) -> tuple[str, ...]:
-    result = run.result() or {}
+    result = finished_validation(run)
     leaks = open_leaks(result["system"], Leaks(**result["switches"]))
     return (
         mark,
@@ -100,7 +101,7 @@ def comparisons(subject: Subject) -> list[Block]:
         if not test["n_common"]:
             rows.append((pair, "0", NONE, NONE, NONE, NONE))
             continue
-        differences: Mapping[str, Any] = test["differences"]
+        differences = test["differences"]
         rows.append(
             (
                 pair,
@@ -123,7 +124,7 @@ def comparisons(subject: Subject) -> list[Block]:
     return blocks
 
 
-def _points_of(differences: Mapping[str, Any], measure: str) -> str:
+def _points_of(differences: Mapping[str, MeasureDifference], measure: str) -> str:
     found = differences.get(measure)
     return NONE if found is None else points(found["difference"], found["ci95"])
 
@@ -131,27 +132,26 @@ def _points_of(differences: Mapping[str, Any], measure: str) -> str:
 def synthetic_worth(subject: Subject) -> list[Block]:
     """What synthetic images did for the classifier, if that was measured."""
     run = subject.newest("gain")
-    if run is None:
+    result = gain_result(run) if run else None
+    if run is None or result is None:
         return []
-    result = run.result() or {}
     trainings = [
         (
-            "\n".join(filter(None, (verdict.TRAININGS[name], verdict.training_in_words(entry), entry["run"]))),
+            "\n".join(filter(None, (gain_words.TRAININGS[name], gain_words.training_in_words(entry), entry["run"]))),
             per_cent_within(entry["accuracy"], entry["accuracy_ci95"]),
             per_cent_within(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
             *(per_cent_within(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
             f"{entry['n_synthetic']:,}",
         )
-        for name, entry in result["trainings"].items()
-        if entry is not None
+        for name, entry in gain_words.trainings(result).items()
     ]
     of_classes = (f"sensitivity, {name}" for name in result["classes"])
     head = ("training", "accuracy", "balanced accuracy", *of_classes, "synthetic images")
     shares = (0.28, *[0.72 / (len(head) - 1)] * (len(head) - 1)) if len(head) <= 8 else ()
-    differences = {name: measures for name, measures in result["differences"].items() if measures is not None}
+    differences = gain_words.differences(result)
     rows = [
         (
-            verdict.measure_in_words(result, measure),
+            gain_words.measure_in_words(result, measure),
             *(
                 cell
                 for measures in differences.values()
@@ -163,11 +163,11 @@ def synthetic_worth(subject: Subject) -> list[Block]:
         )
         for measure in differences["synthetic"]
     ]
-    columns = [cell for name in differences for cell in (verdict.difference_in_words(result, name).lower(), "p")]
+    columns = [cell for name in differences for cell in (gain_words.difference_in_words(result, name).lower(), "p")]
     return [
         Heading("What the synthetic images are worth"),
-        Paragraph(verdict.sentences(result)),
-        Paragraph(f"{verdict.circumstances(result)} Measured in run {run.id}.", tone="quiet"),
+        Paragraph(gain_words.sentences(result)),
+        Paragraph(f"{gain_words.circumstances(result)} Measured in run {run.id}.", tone="quiet"),
         Table(head, trainings, frozenset(range(1, len(head))), shares=shares),
         Table(
             ("measure", *columns),
@@ -176,16 +176,16 @@ def synthetic_worth(subject: Subject) -> list[Block]:
             "Differences in percentage points, paired on the same images, with 95 % intervals from a bootstrap over "
             "groups. p: McNemar's exact test on groups.",
         ),
-        Bullets(verdict.cautions(result)),
+        Bullets(gain_words.cautions(result)),
     ]
 
 
 def leaks_worth(subject: Subject) -> list[Block]:
     """What each leak is worth on these images, if that was measured."""
     run = subject.newest("leaks")
-    if run is None:
+    result = leaks_result(run) if run else None
+    if run is None or result is None:
         return []
-    result = run.result() or {}
     steps, alone = result["steps"], result["alone"]
     first, last = steps[0], steps[-1]
     blocks: list[Block] = [
@@ -213,12 +213,12 @@ def leaks_worth(subject: Subject) -> list[Block]:
     return blocks
 
 
-def _worth(caption: str, head: str, steps: Iterable[Mapping[str, Any]]) -> Table:
+def _worth(caption: str, head: str, steps: Iterable[LeakEntry]) -> Table:
     rows = [
         (
             step["label"],
             per_cent_within(step["accuracy"], step.get("accuracy_ci95")),
-            points(step.get("difference"), step.get("difference_ci95")),
+            points(step["difference"]),
             points(step.get("paired_difference"), step.get("paired_ci95")),
             p_value(step.get("p_value")),
             step["run"],

@@ -1,1 +1,1 @@
-"""What runs have measured, and how they compare."""
+"""Results of runs: reading, completing, comparing and putting them into words."""

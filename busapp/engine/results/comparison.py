@@ -1,4 +1,4 @@
-"""Validation runs side by side: their measures, and how far they differ on the images that both were tested on."""
+"""Comparison of validation runs: their measures, and paired tests on the images that both runs tested."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -9,107 +9,96 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import (
+    Comparison,
+    ComparisonColumn,
+    ComparisonTest,
+    Interval,
+    MeasureDifference,
+    PairedTest,
+)
 from busapp.engine.results import statistics
+from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.predictions import Prediction, read_predictions
 from busapp.engine.study.runs import Run
 from busapp.errors import BadInput
 
-_COLUMNS = (
-    "system",
-    "protocol",
-    "recipe",
-    "classes",
-    "epochs",
-    "seed",
-    "n_images",
-    "n_groups",
-    "n_synthetic",
-    "train_accuracy",
-    "accuracy",
-    "accuracy_ci95",
-    "balanced_accuracy",
-    "balanced_accuracy_ci95",
-    "sensitivity",
-    "sensitivity_ci95",
-    "specificity",
-    "specificity_ci95",
-    "class_accuracy",
-    "class_accuracy_ci95",
-    "auc",
-    "auc_ci95",
-    "macro_auc",
-    "macro_auc_ci95",
-    "confusion",
-    "fold_range",
-    "calibration",
-    "operating_points",
-    "picked_epoch",
-    "switches",
-    "leaks",
-)
 _Pair = tuple[Prediction, Prediction]
 
 
-def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
-    """The runs as columns, and paired tests for every two of them, as JSON types.
-
-    Returns:
-        `runs`: one entry each, with `run`, `name`, `dataset` (the fingerprint of the images that it began with),
-        `equalise`, `n_folds`, and of `statistics.of_run` what `_COLUMNS` names. `tests`: `first`, `second`, and what
-        `paired` says of the two.
+def compare_runs(runs: Sequence[Run]) -> Comparison:
+    """The runs as columns, and a paired test (`paired`) of every two of them, as JSON types. Older results are
+    completed as in `statistics.of_run`.
 
     Raises:
-        BadInput: fewer than two runs, or one is no finished validation.
+        BadInput: there are fewer than two runs, or one is not a finished validation.
     """
     if len(runs) < 2:
         raise BadInput("One run cannot be compared", remedy="Name two or more finished validation runs.")
     columns = [_column(run) for run in runs]
     tested = [read_predictions(run) for run in runs]
-    tests = [
+    tests: list[ComparisonTest] = [
         {"first": runs[a].id, "second": runs[b].id, **paired(tested[a], tested[b])}
         for a, b in combinations(range(len(runs)), 2)
     ]
     return {"runs": columns, "tests": tests}
 
 
-def _column(run: Run) -> dict[str, Any]:
+def _column(run: Run) -> ComparisonColumn:
     finished_validation(run)
     result = statistics.of_run(run)
     return {
         "run": run.id,
         "name": run.info.name,
         "dataset": run.info.dataset,
-        "equalise": result.get("equalise", False),  # older results do not speak of it
+        "equalise": result.get("equalise", False),  # missing in older results
         "n_folds": len(result["folds"]),
-        **{key: result[key] for key in _COLUMNS},
+        "system": result["system"],
+        "protocol": result["protocol"],
+        "recipe": result["recipe"],
+        "classes": result["classes"],
+        "epochs": result["epochs"],
+        "seed": result["seed"],
+        "n_images": result["n_images"],
+        "n_groups": result["n_groups"],
+        "n_synthetic": result["n_synthetic"],
+        "train_accuracy": result["train_accuracy"],
+        "accuracy": result["accuracy"],
+        "accuracy_ci95": result["accuracy_ci95"],
+        "balanced_accuracy": result["balanced_accuracy"],
+        "balanced_accuracy_ci95": result["balanced_accuracy_ci95"],
+        "sensitivity": result["sensitivity"],
+        "sensitivity_ci95": result["sensitivity_ci95"],
+        "specificity": result["specificity"],
+        "specificity_ci95": result["specificity_ci95"],
+        "class_accuracy": result["class_accuracy"],
+        "class_accuracy_ci95": result["class_accuracy_ci95"],
+        "auc": result["auc"],
+        "auc_ci95": result["auc_ci95"],
+        "macro_auc": result["macro_auc"],
+        "macro_auc_ci95": result["macro_auc_ci95"],
+        "confusion": result["confusion"],
+        "fold_range": result["fold_range"],
+        "calibration": result["calibration"],
+        "operating_points": result["operating_points"],
+        "picked_epoch": result["picked_epoch"],
+        "switches": result["switches"],
+        "leaks": result["leaks"],
     }
 
 
-def finished_validation(run: Run) -> dict[str, Any]:
-    """The result of a finished validation run. Raises `BadInput` where it is none."""
-    result = run.result() if run.info.kind == "validate" and run.info.state == "finished" else None
-    if result is None:
-        raise BadInput(
-            "This is not a finished validation run", file=run.id, remedy="Finish it first, or name another run."
-        )
-    return result
+def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0) -> PairedTest:
+    """Compare two runs on the images that both tested. Differences are second minus first.
 
-
-def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
-    """Two runs on the images that both were tested on; differences are second minus first.
-
-    Images are paired if name, content and true class are the same in both runs. What is one group in either run is
-    one here, since near-duplicates are no independent evidence. A group votes for the run that got more of its common
-    images right, or for none, and McNemar's exact test (McNemar 1947) is the two-sided binomial test of these votes.
-    Intervals are percentiles of the paired bootstrap (Efron and Tibshirani 1993): each draw of groups gives both
-    runs the same images. With one interval a measure, one in twenty leaves out zero by chance alone.
+    Images are paired if name, content and true class are the same in both runs. Images that share a group in either run
+    are one group here, since near-duplicates are no independent evidence. A group votes for the run that got more of
+    its common images right, or for none. McNemar's exact test (McNemar 1947) is the two-sided binomial test of these
+    votes. Intervals are percentiles of the paired bootstrap (Efron and Tibshirani 1993): each draw of groups gives both
+    runs the same images. With one interval per measure, one in twenty excludes zero by chance alone.
 
     Returns:
-        `n_common` images, `n_groups_common` groups they are in, `same_folds` (see `_same_folds`),
-        `only_first_right` and `only_second_right` images, `groups_first_better` and `groups_second_better`,
-        `difference` of the accuracies with `difference_ci95`, `p_value`; and `differences`, with `difference` and
-        `ci95` under `balanced_accuracy`, `macro_auc`, `sensitivity/<class>`, `specificity/<class>` and
-        `auc/<class>`, of those that are defined in both.
+        Counts of common images and groups, and of those on which one run was right or better; the difference of the
+        accuracies with interval and p-value; and the `differences` of all measures that are defined in both runs.
     """
     pairs = _pairs(first, second)
     groups, gains = _joined_groups(pairs), _gains(pairs)
@@ -132,8 +121,8 @@ def paired(first: Sequence[Prediction], second: Sequence[Prediction], *, seed: i
 
 
 def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float | None:
-    """The p-value of McNemar's exact test on groups as in `paired`, which tests all images, for any part of them: those
-    of one class, for its sensitivity. None where no image is common."""
+    """p-value of McNemar's exact test on groups, as in `paired`, for any subset of the images: with the images of one
+    class, it tests the sensitivity. None if no image is common."""
     pairs = _pairs(first, second)
     votes = _votes(_joined_groups(pairs), _gains(pairs))
     return _sign_test(int((votes < 0).sum()), int((votes > 0).sum())) if pairs else None
@@ -145,12 +134,12 @@ def _pairs(first: Sequence[Prediction], second: Sequence[Prediction]) -> list[_P
 
 
 def _gains(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
-    """int (n,): 1 where the second alone is right, −1 where the first alone is."""
+    """int (n,): 1 if only the second run is right, −1 if only the first is, else 0."""
     return np.array([_is_right(later) - _is_right(earlier) for earlier, later in pairs], dtype=np.intp)
 
 
 def _votes(groups: npt.NDArray[np.intp], gains: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """The sum of the gains in each group."""
+    """Sum of the gains in each group."""
     return np.bincount(groups, weights=gains.astype(np.float64))
 
 
@@ -163,15 +152,16 @@ def _is_right(row: Prediction) -> bool:
 
 
 def _sign_test(one: int, other: int) -> float:
-    """Two-sided: how probable so uneven a split of so many votes is, if each falls on either side alike."""
+    """Two-sided p-value of a split of votes: the probability of a split at least as uneven if both sides are equally
+    likely."""
     votes, fewer = one + other, min(one, other)
     return min(1.0, float(2 * sum(comb(votes, k) for k in range(fewer + 1)) / 2**votes))
 
 
 def _same_folds(pairs: Sequence[_Pair], n_first: int, n_second: int) -> bool:
-    """Whether both runs divided the common images into the same test sets, by whatever numbers.
+    """True if both runs divided the common images into the same test sets; the numbers of the folds may differ.
 
-    Of a hold-out this can be said only if both were tested on the same images and no others.
+    A hold-out has one test set, so that both runs must have tested exactly the same images.
     """
     if not pairs:
         return False
@@ -180,12 +170,12 @@ def _same_folds(pairs: Sequence[_Pair], n_first: int, n_second: int) -> bool:
     return one_to_one and (len(folds) > 1 or len(pairs) == n_first == n_second)
 
 
-def _mean_interval(gains: npt.NDArray[np.intp], bootstrap: metrics.Bootstrap) -> list[float] | None:
+def _mean_interval(gains: npt.NDArray[np.intp], bootstrap: metrics.Bootstrap) -> Interval | None:
     sums = bootstrap.sums(np.stack([gains, np.ones(len(gains))], axis=1))
     return metrics.interval95(sums[:, 0] / sums[:, 1])
 
 
-def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[str, dict[str, Any]]:
+def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[str, MeasureDifference]:
     classes = sorted({name for pair in pairs for row in pair for name in (row.true, row.predicted)})
     (before, before_drawn), (after, after_drawn) = (
         _measured([pair[run] for pair in pairs], classes, bootstrap) for run in (0, 1)
@@ -203,7 +193,7 @@ def _differences(pairs: Sequence[_Pair], bootstrap: metrics.Bootstrap) -> dict[s
 def _measured(
     rows: Sequence[Prediction], classes: Sequence[str], bootstrap: metrics.Bootstrap
 ) -> tuple[dict[str, metrics.Floats], dict[str, metrics.Floats]]:
-    """Measures by name: on the images as they are, a number each, and in every draw, (RESAMPLES,) each."""
+    """Measures by name: one number each on the images themselves, and (RESAMPLES,) each in the draws."""
     true, predicted = (
         np.array([classes.index(name) for name in names], dtype=np.intp)
         for names in ([row.true for row in rows], [row.predicted for row in rows])
@@ -223,7 +213,7 @@ def _measured(
 def _by_name(
     matrix: npt.NDArray[Any], areas: dict[str, metrics.Floats], classes: Sequence[str]
 ) -> dict[str, metrics.Floats]:
-    """Measures of a confusion matrix (…, classes, classes) and of areas under curves (…,)."""
+    """Measures by name, from a confusion matrix (…, classes, classes) and areas under curves (…,) by class."""
     sensitivity, specificity = metrics.sensitivity(matrix), metrics.specificity(matrix)
     return {
         "balanced_accuracy": metrics.mean_of_defined(sensitivity),
@@ -235,10 +225,10 @@ def _by_name(
 
 
 def _joined_groups(pairs: Sequence[_Pair]) -> npt.NDArray[np.intp]:
-    """The group of each pair, int (n,) numbered from 0: pairs that share a group in either run are in one."""
+    """Group of each pair, int (n,), numbered from 0. Pairs that share a group in either run are in one group."""
     if not pairs:
         return np.zeros(0, dtype=np.intp)
-    # Both runs' groups are nodes, and each image is an edge between its two groups.
+    # The groups of both runs are nodes of a graph, and each image is an edge between its two groups.
     root: dict[tuple[int, int], tuple[int, int]] = {}
 
     def find(node: tuple[int, int]) -> tuple[int, int]:

@@ -1,11 +1,12 @@
-"""Finished cross-validations as tables, figures and reports set them beside each other."""
+"""Finished cross-validations, as tables, figures and reports show them side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import get_args
 
-from busapp.engine.results.comparison import finished_validation
+from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.results.finished import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, other_weight_of_images
 from busapp.engine.settings.systems import (
@@ -26,17 +27,16 @@ _ORDER = {name: place for place, name in enumerate((*get_args(SystemName), *get_
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished validation run: its `result` by the contract of `busapp validate --json`, completed by
-    `statistics.of_run`. `incomplete` says why it is as the job left it where that could not be done, else it is empty.
-    """
+    """One finished validation run and its `result`, completed by `statistics.of_run`. If it could not be completed,
+    `result` is as the job wrote it, and `incomplete` says why; else `incomplete` is empty."""
 
     run: Run
-    result: dict[str, Any]
+    result: ValidationResult
     incomplete: str = ""
 
     @classmethod
     def of(cls, run: Run) -> "Measured":
-        """Raises `BadInput` where the run is no finished validation."""
+        """Raises `BadInput` if the run is not a finished validation."""
         from busapp.engine.results.statistics import of_run  # numpy
 
         result = finished_validation(run)
@@ -47,8 +47,7 @@ class Measured:
 
     @property
     def system(self) -> SystemName:
-        name: SystemName = self.result["system"]
-        return name
+        return self.result["system"]
 
     @property
     def classes(self) -> list[str]:
@@ -56,7 +55,7 @@ class Measured:
 
     @cached_property
     def variant(self) -> tuple[str, ...]:
-        """What tells runs of one system apart: the protocol, and what differs from the paper's training."""
+        """What distinguishes runs of one system: the protocol, and differences from the paper's training."""
         return variant_of(self.run, self.result)
 
     @property
@@ -66,17 +65,17 @@ class Measured:
 
     @property
     def leaks(self) -> list[str]:
-        """What was let through, a phrase each; empty where nothing was."""
+        """The open leaks, one phrase each; empty if nothing leaks."""
         return leaks_in_words(self.system, Leaks(**self.result["switches"]))
 
     @property
     def counted(self) -> list[str]:
-        """What the leaks amounted to, a phrase with a number each."""
+        """The leaks that were counted, one phrase with a number each."""
         return counted_leaks(self.result["leaks"])
 
     @property
     def size(self) -> str:
-        """`761 images in 582 groups, 10 folds × 20 epochs`; of a hold-out also how many were tested."""
+        """`761 images in 582 groups, 10 folds × 20 epochs`; for a hold-out also the number of tested images."""
         folds, epochs = len(self.result["folds"]), self.result["epochs"]
         training = f"{'one hold-out' if folds == 1 else f'{folds} folds'} × {epochs} epoch{'' if epochs == 1 else 's'}"
         n_images, n_tested = self.result["n_images"], self.result.get("n_tested", self.result["n_images"])
@@ -85,21 +84,22 @@ class Measured:
 
 
 def as_trained(run: Run) -> ValidateSettings:
-    """A finished validation's settings, with the recipe and the frozen stages spelt out as its result has them: a
-    recipe's parts may have changed since, and the run may be from another machine."""
+    """Settings of a finished validation, with the recipe's parts and the frozen stages taken from its result: the
+    recipe may have changed since, and the run may come from another machine."""
     known = {name: value for name, value in run.info.settings.items() if name in ValidateSettings.model_fields}
-    result = run.result() or {}
+    result = validation_result(run)
+    if result is None:
+        return ValidateSettings.model_validate(known)
     stages = {"frozen_stages": result["frozen_stages"]} if "frozen_stages" in result else {}
     return ValidateSettings.model_validate(known).model_copy(update={**result.get("training", {}), **stages})
 
 
-def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
-    """The protocol (`changed` where some of its leaks were set one by one), then the recipe unless it is the paper's,
-    altered copies and class weights that are not the recipe's, then `equalised`."""
-    protocol: ProtocolName = result["protocol"]
-    system = result["system"]
+def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
+    """The protocol (with `changed` if some of its leaks were set one by one), then the recipe unless it is the paper's,
+    then altered copies and class weights that differ from the recipe, then `equalised`."""
+    protocol, system = result["protocol"], result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
-    recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # older runs do not speak of it
+    recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     return (
         f"{protocol} changed" if changed else protocol,
         *([recipe] if recipe != "paper" else []),
@@ -109,29 +109,30 @@ def variant_of(run: Run, result: dict[str, Any]) -> tuple[str, ...]:
 
 
 def longest_runs(workspace: Workspace) -> list[Run]:
-    """Of each system, protocol and recipe the finished run with the most epochs, the newest of these, in the order of
-    the paper's systems; the published protocol first. Runs with single leaks set by hand are of no protocol."""
-    found: dict[tuple[str, ...], Run] = {}
+    """The finished run with the most epochs of each system, protocol and recipe; if several have as many, the newest.
+    They are in the order of the paper's systems, the published protocol first. Runs with single leaks set by hand
+    belong to no protocol and are skipped."""
+    found: dict[tuple[str, ...], tuple[int, Run]] = {}
     for run in finished_runs(workspace):
-        result = run.result() or {}
+        result = finished_validation(run)
         variant = variant_of(run, result)
         if variant[0] in PROTOCOLS:
             key = (result["system"], *variant)
-            if key not in found or result["epochs"] > (found[key].result() or {})["epochs"]:
-                found[key] = run
-    return [found[key] for key in sorted(found, key=lambda key: (_ORDER[key[0]], _ORDER[key[1]], key[2:]))]
+            if key not in found or result["epochs"] > found[key][0]:
+                found[key] = result["epochs"], run
+    return [found[key][1] for key in sorted(found, key=lambda key: (_ORDER[key[0]], _ORDER[key[1]], key[2:]))]
 
 
 def finished_runs(workspace: Workspace) -> list[Run]:
-    """All finished validations with a result, the newest first."""
-    return [run for run in workspace.runs("validate") if run.info.state == "finished" and run.result() is not None]
+    """All finished validations with a readable result, newest first."""
+    return [run for run in workspace.runs("validate") if validation_result(run) is not None]
 
 
 def chosen_runs(workspace: Workspace, ids: Sequence[str]) -> list[Run]:
-    """The named validation runs in the order given, each once; none named: `longest_runs`.
+    """The named validation runs in the given order, each once. If none is named: `longest_runs`.
 
     Raises:
-        BadInput: there is no such run, it is no finished validation, or none is named and none is there.
+        BadInput: a named run does not exist or is not a finished validation; or none is named and the study has none.
     """
     runs = [workspace.run(run_id) for run_id in dict.fromkeys(ids)] or longest_runs(workspace)
     if not runs:

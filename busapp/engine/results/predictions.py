@@ -16,8 +16,8 @@ _LOGIT = "logit:"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the network of a fold made of one of its test images. `true` and `predicted` are class names; `logits`
-    stand by class name, in the order of the run's classes."""
+    """Prediction of a fold's network for one of its test images. `true` and `predicted` are class names; `logits` are
+    by class name, in the order of the run's classes."""
 
     image_id: int
     file: str
@@ -30,22 +30,22 @@ class Prediction:
 
 
 def write_predictions(run: Run, predictions: Iterable[Prediction], classes: Iterable[str]) -> None:
-    """Write the table anew, or leave the old one as it is."""
+    """Replace the table. If that fails, the old one stays as it is."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_FIXED, *(f"{_LOGIT}{name}" for name in classes)])
     for prediction in predictions:
         fixed = [getattr(prediction, name) for name in _FIXED]
-        # In full: where two images are alike but for the last bit, an AUC depends on it.
+        # With all digits: an AUC depends on the last bit if two logits are nearly equal.
         writer.writerow([*fixed, *(repr(float(logit)) for logit in prediction.logits.values())])
     write_atomically(run.folder / FILE, text.getvalue().encode())
 
 
 def read_predictions(run: Run) -> list[Prediction]:
-    """The table of a run, also of one that is not finished.
+    """The table of a run, finished or not.
 
     Raises:
-        BadInput: there is none, or it cannot be read.
+        BadInput: the run has no table, or it cannot be read.
     """
     path = run.folder / FILE
     try:

@@ -1,12 +1,14 @@
-"""The whole account of a validation run: finished, unfinished, or made before a measure was known."""
+"""The complete result of any validation run: finished, unfinished, or of a version that computed fewer measures."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import FoldResult, MeasuredFold, RecordedFold, ValidationResult
 from busapp.engine.events import EpochEnded, Event, FoldEnded
+from busapp.engine.results.finished import validation_result
 from busapp.engine.results.predictions import FILE, read_predictions
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.runs import Run
@@ -25,22 +27,22 @@ _NEWER: Final = frozenset(
         "recipe",
     }
 )
-"""What the first results did not have."""
+"""Keys that the first results lacked."""
 
 
-def of_run(run: Run) -> dict[str, Any]:
-    """Everything that is known of a validation run, by the contract of `busapp validate --json`.
+def of_run(run: Run) -> ValidationResult:
+    """The complete result of a validation run, by the contract of `busapp validate --json`.
 
-    A finished run's own result; what an older one lacks is computed from its predictions. Of a run that is not
-    finished, the folds that are: without what the job adds at its end (`n_images`, `n_synthetic`, `counts`, `leaks`,
-    `seconds`), and with `n_tested` and `n_groups` of the images tested so far.
+    For a finished run it is the run's own result; keys that an older one lacks are computed from its predictions. For
+    an unfinished run it covers the finished folds: `n_tested` and `n_groups` count the images tested so far, and the
+    keys that the job adds at its end are missing (`n_images`, `n_synthetic`, `counts`, `leaks`, `seconds`).
 
     Raises:
-        BadInput: the run is no validation, or has no readable predictions of a finished fold.
+        BadInput: the run is not a validation, or has no readable predictions of a finished fold.
     """
     if run.info.kind != "validate":
         raise BadInput("This is not a validation run", file=run.id, remedy="Name one of `busapp validate`.")
-    result = run.result() if run.info.state == "finished" else None
+    result = validation_result(run)
     if result is not None and result.keys() >= _NEWER:
         return result
     rows = read_predictions(run)
@@ -59,36 +61,38 @@ def of_run(run: Run) -> dict[str, Any]:
         seed=run.info.settings.get("seed", 0),
     )
     events = list(run.events())
-    known = result or _so_far(run, classes, events)
-    return {
-        "recipe": "paper",  # older results do not speak of it
+    recorded: Sequence[RecordedFold | FoldResult] = _ended_folds(events) if result is None else result["folds"]
+    known: Mapping[str, object] = _so_far(run, classes, recorded) if result is None else result
+    completed = {
+        "recipe": "paper",  # of older results, which do not name it
         "n_tested": len(rows),
         "n_groups": len({row.group for row in rows}),
         **measured,
         **known,
-        "folds": with_recorded(measured["folds"], known["folds"]),
+        "folds": with_recorded(measured["folds"], recorded),
         "picked_epoch": picked_epoch(events, measured["folds"]),
     }
+    return cast(ValidationResult, completed)
 
 
-def with_recorded(measured: Sequence[dict[str, Any]], recorded: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The folds as `metrics.summary` measured them, each with what the job recorded of it (`train_accuracy`, …)."""
-    by_number = {fold["fold"]: fold for fold in recorded}
-    return [{**fold, **by_number.get(fold["fold"], {})} for fold in measured]
+def with_recorded(measured: Sequence[MeasuredFold], recorded: Iterable[RecordedFold | FoldResult]) -> list[FoldResult]:
+    """The folds as `metrics.summary` measured them, each completed by what the job recorded (`train_accuracy`, …)."""
+    by_number: dict[int, Mapping[str, object]] = {fold["fold"]: fold for fold in recorded}
+    return [cast(FoldResult, {**fold, **by_number.get(fold["fold"], {})}) for fold in measured]
 
 
-def picked_epoch(events: Iterable[Event], folds: Iterable[Mapping[str, Any]]) -> float | None:
-    """The accuracy in [0, 1], had every fold reported the epoch that did best on its test images.
+def picked_epoch(events: Iterable[Event], folds: Iterable[MeasuredFold]) -> float | None:
+    """The accuracy in [0, 1] if every fold reported the epoch that did best on its test images.
 
-    This leak is no switch of a protocol, as nothing but the report changes. Samrin 2024, section 3.3: "replicated
+    This leak is not a switch of a protocol, since it changes only the report. Samrin 2024, section 3.3: "replicated
     with 20 epochs, giving 86% as the best accuracy".
 
     Args:
-        events: of the run; where a resumed run recorded an epoch twice, the last counts.
-        folds: those to count, with `fold` and `n_test`.
+        events: events of the run. If a resumed run recorded an epoch twice, the last record counts.
+        folds: the folds to count.
 
     Returns:
-        The mean of the best accuracies, weighted by test images; None where a fold has no recorded epoch.
+        Mean of the best accuracies, weighted by test images; None if a fold has no recorded epoch.
     """
     tested = {(event.fold, event.epoch): event.test_accuracy for event in events if isinstance(event, EpochEnded)}
     best: dict[int, float] = {}
@@ -100,11 +104,19 @@ def picked_epoch(events: Iterable[Event], folds: Iterable[Mapping[str, Any]]) ->
     return float(sum(best[fold] * n for fold, n in sizes.items()) / sum(sizes.values()))
 
 
-def _so_far(run: Run, classes: list[str], events: Iterable[Event]) -> dict[str, Any]:
-    """What a result would say of an unfinished run as far as its settings and events know it."""
+def _ended_folds(events: Iterable[Event]) -> list[RecordedFold]:
+    """What the events of a run tell about its finished folds."""
+    last = {event.fold: event for event in events if isinstance(event, FoldEnded)}
+    return [
+        {"fold": number, "train_accuracy": event.train_accuracy, "test_accuracy": event.test_accuracy}
+        for number, event in last.items()
+    ]
+
+
+def _so_far(run: Run, classes: list[str], recorded: Sequence[RecordedFold | FoldResult]) -> dict[str, object]:
+    """The keys of an unfinished run's result that follow from its settings and its finished folds."""
     settings = ValidateSettings.model_validate(run.info.settings)
-    folds = {event.fold: event for event in events if isinstance(event, FoldEnded)}
-    trained = [event.train_accuracy for event in folds.values()]
+    trained = [fold["train_accuracy"] for fold in recorded]
     return {
         "system": settings.system,
         "protocol": settings.protocol,
@@ -115,9 +127,5 @@ def _so_far(run: Run, classes: list[str], events: Iterable[Event]) -> dict[str, 
         "seed": settings.seed,
         "epochs": settings.epochs,
         "equalise": settings.equalise,
-        "folds": [
-            {"fold": number, "train_accuracy": event.train_accuracy, "test_accuracy": event.test_accuracy}
-            for number, event in folds.items()
-        ],
         "train_accuracy": float(np.mean(trained)) if trained else None,
     }

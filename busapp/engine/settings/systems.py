@@ -4,12 +4,11 @@ Source: `dcgan-mobilenet-breast-ultrasound` (Samrin 2024), sections 3.3 to 3.5, 
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SystemName = Literal["existing", "system1", "system2"]
-ProtocolName = Literal["published", "strict"]
+from busapp.engine.contract.validation import ProtocolName as ProtocolName
+from busapp.engine.contract.validation import SystemName as SystemName
 
 
 class Leaks(BaseModel):

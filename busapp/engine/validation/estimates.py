@@ -1,4 +1,4 @@
-"""How long validations will take on this machine."""
+"""Estimated durations of validations on this machine."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from busapp.engine.validation.reuse import find_runs, is_done
 
 
 def estimate_series(workspace: Workspace, settings: SeriesSettings) -> Estimate:
-    """Of the validations that a series needs; those that the study has take no time."""
+    """Estimate for the validations that a series needs; those that the study already has take no time."""
     needed = settings.validations
     missing = [each for each, run in zip(needed, find_runs(workspace, needed), strict=True) if not is_done(run)]
     return estimate_validations(missing, workspace.catalog.counts("real"))
 
 
 def estimate_validations(validations: Sequence[ValidateSettings], counts: dict[str, int]) -> Estimate:
-    """Of validations one after another: what a later one needs of the generators of an earlier one, it has."""
+    """Estimate for validations one after another: a later one reuses the generators of an earlier one."""
     total = Estimate(0.0, measured=True)
     for settings in validations:
         total += _estimate_training(settings, counts)
-    # Generators depend on the images and, unless they saw them all, on how these are divided.
+    # Generators depend on the images and, unless they were trained on all of them, on the folds.
     distinct = {
         (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
         for settings in validations
@@ -45,7 +45,7 @@ def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> 
     total = Estimate(0.0, measured=True)
     for class_name in _lacks(settings, counts):
         generator = settings.generator(class_name)
-        passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each sees all folds but one
+        passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each is trained on all folds but one
         total += expect(gan_key(generator), generator.epochs * counts[class_name] * passes)
     return total
 

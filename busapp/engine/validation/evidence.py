@@ -1,7 +1,8 @@
-"""`evidence.safetensors` of a validation run: what the networks of the folds saw in their test images.
+"""`evidence.safetensors` of a validation run: activation maps and novelty of the test images, from the networks of
+their folds.
 
-What a model for diagnosis says of itself (when it keeps silent, whether its heat maps are true) has to come from images
-that the network had not seen, as its accuracy does.
+The thresholds at which a model for diagnosis abstains, and the check of its heat maps, are measured on this evidence.
+Like the accuracy, they must come from images that the network was not trained on.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ FILE = "evidence.safetensors"
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of n tested images: `image_id` int64 (n,), the class activation `maps` float16 (n, classes, h, w) in the order of
-    the run's classes, and `novelty` float32 (n,), how unlike the training images of the fold each is
+    """Evidence on n tested images: `image_id` int64 (n,); class activation `maps` float16 (n, classes, h, w), in the
+    order of the run's classes; and `novelty` float32 (n,) with respect to the training images of the fold
     (`novelty.Familiar`)."""
 
     image_id: npt.NDArray[np.int64]
@@ -44,7 +45,7 @@ class Evidence:
         """The rows of these images, in their order.
 
         Raises:
-            BadInput: one of them has none.
+            BadInput: one of the images has no row.
         """
         places = {image_id: place for place, image_id in enumerate(self.image_id.tolist())}
         try:
@@ -55,10 +56,10 @@ class Evidence:
 
 
 def read_evidence(run: Run) -> Evidence:
-    """What a run kept.
+    """The evidence that a run kept.
 
     Raises:
-        BadInput: nothing, as runs of earlier versions did, or its file is damaged.
+        BadInput: the run is of an earlier version and kept none, or its file is damaged.
     """
     try:
         arrays, _ = load_checkpoint(run.folder / FILE)
@@ -69,7 +70,7 @@ def read_evidence(run: Run) -> Evidence:
 
 def _unreadable() -> BadInput:
     return BadInput(
-        "The run did not keep what its networks saw in the test images",
+        "The run has no readable evidence of its test images (activation maps and novelty)",
         remedy="Validate again with this version of the program, then export.",
     )
 
@@ -84,10 +85,10 @@ def keep_evidence(
     total: int,
     what: str,
 ) -> Generator[Event, None, None]:
-    """Add what the network of a fold, just trained, sees in its test images to the run's file.
+    """Add the evidence on a fold's test images, from the network that was just trained, to the run's file.
 
-    A fold that is told of again, since the run was stopped before it was saved, takes its former place. `pixels` are
-    those of the selection; `before`, `total` and `what` as in `in_progress`.
+    If the run was stopped before the fold was saved, the fold is repeated and replaces its former evidence. `pixels`
+    are those of the selection; `before`, `total` and `what` as in `in_progress`.
     """
     from busapp.engine.classifiers.looking import seen_in
 

@@ -1,4 +1,5 @@
-"""Generators for the folds of a cross-validation: which of the study's may serve, and training where none may."""
+"""Generators for the folds of a cross-validation: finds those of the study that may be used, and trains missing
+ones."""
 
 import hashlib
 import re
@@ -27,12 +28,12 @@ from busapp.engine.utils.steps import mapped
 from busapp.errors import NotEnoughImages
 
 _LONGEST_WORDS: Final = 40
-"""Characters of a label in a folder's name; a label begins with its fold."""
+"""Most characters of a label in a folder's name. A label begins with its fold."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoldImages:
-    """What a fold gets, and the generator that drew it."""
+    """Synthetic images for a fold, and the generator that drew them."""
 
     drawn: Drawn
     generator: GeneratorRecord
@@ -40,7 +41,7 @@ class FoldImages:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many generators a cross-validation still has to train for one class, and how long that takes."""
+    """Number of generators that a cross-validation still has to train for one class, and the time that it takes."""
 
     to_train: int
     estimate: Estimate
@@ -49,8 +50,8 @@ class Plan:
 def _able(
     workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings
 ) -> list[GeneratorRecord]:
-    """The study's generators, whoever had them trained, that were trained with these settings and saw nothing but
-    real images of the study as it is now, none of them forbidden. The newest first."""
+    """The study's generators, newest first, that were trained with these settings and only on real images that the
+    study still has, none of them forbidden. It does not matter which job trained them."""
     allowed = real_hashes(workspace) - forbidden
     return [
         record
@@ -66,7 +67,8 @@ def plan(
     settings: SynthesizeSettings,
     n_training: int,
 ) -> Plan:
-    """What `fold_images` will have to train for these folds, each with about `n_training` images of the class."""
+    """The generators that `fold_images` will have to train for these folds, each on about `n_training` images of the
+    class."""
     of_class = real_hashes(workspace, class_name)
 
     def is_served(forbidden: frozenset[str]) -> bool:
@@ -74,7 +76,7 @@ def plan(
         able = [record.trained_on for record in _able(workspace, class_name, forbidden, settings)]
         if not forbidden:
             return any(seen <= of_class and len(seen) == n_distinct for seen in able)
-        # Folds that leave images out differ in size, as groups are kept whole; `n_training` is their mean.
+        # The training parts of folds differ in size, since groups stay whole; `n_training` is the mean.
         return any(len(seen) >= int(0.9 * n_distinct) for seen in able)
 
     missing = {forbidden for forbidden in forbidden_per_fold if not is_served(forbidden)}
@@ -92,19 +94,20 @@ def fold_images(
     settings: SynthesizeSettings,
     label: str,
 ) -> Generator[Event, None, FoldImages]:
-    """Up to `count` images for the training of one fold, from a generator that saw none of the `forbidden` images;
-    without copies and without what was set aside (`draw_new`).
+    """Up to `count` images for the training of one fold, from a generator that was trained on none of the `forbidden`
+    images. Skips copies and images that the study has set aside (`draw_new`).
 
-    Uses a generator of the study, also one that the user trained, where it was trained with equal settings
-    (`same_training`): with nothing forbidden on exactly the `training` images; else on no fewer, all of them real
-    images of the study and none forbidden, one trained on exactly these before any other. Where there is none, one is
-    trained on `training`, in a folder of its own in the run; that training is gone on with if it was stopped before.
-    `label` is words: `fold 3, malignant`.
+    Uses a generator of the study, also one that the user trained, if its settings are equal (`same_training`):
+    - With nothing forbidden, it must be trained on exactly the `training` images.
+    - Otherwise it must be trained on at least as many images, all real images of the study and none forbidden. A
+      generator trained on exactly the `training` images is preferred.
+    If the study has no such generator, trains one on `training`, in a folder of its own in the run; a training that was
+    stopped before is resumed. `label` is for sentences: `fold 3, malignant`.
 
     Raises:
-        NotEnoughImages: none of the `training` images can be read, where one has to be trained.
-        What `train_generator` raises.
-        BadModel: the generator that serves is damaged.
+        NotEnoughImages: a generator has to be trained, and none of the `training` images can be read.
+        BadModel: the generator is damaged.
+        Also the errors of `train_generator`.
     """
     wanted = frozenset(image.sha256 for image in training)
     able = [
@@ -128,7 +131,7 @@ def _train(
     pixels, hashes = yield from load_images(workspace, training, settings.image_size)
     if not hashes:
         raise NotEnoughImages(
-            f"There is no image that the generator for {label} could learn from",
+            f"There is no image to train the generator for {label} on",
             remedy="Import the images of the class again, choose fewer folds, or another system.",
         )
 
@@ -144,6 +147,6 @@ def _train(
 
 
 def _folder_name(label: str, class_name: str) -> str:
-    """A short name that can be read, and that no other class has: `her2+` and `her2-` differ in their hashes."""
+    """A short readable name that is different for every class: `her2+` and `her2-` differ in their hashes."""
     words = re.sub(r"[^\w-]+", "-", label)[:_LONGEST_WORDS]
     return f"{words}-{hashlib.sha256(class_name.encode()).hexdigest()[:8]}"

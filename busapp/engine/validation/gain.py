@@ -1,21 +1,32 @@
-"""The job that measures what synthetic images do for the classifier: the same cross-validation without them, with them,
-and with what can be had without a generator, altered copies of the real images and class weights.
+"""The job that measures whether synthetic images help the classifier. It repeats the same cross-validation without
+them, with them, and with altered copies of the real images and class weights instead, which need no generator.
 
-All under `strict`: where a generator has seen the test images, or a network carries its weights on to them, a gain
-tells of what leaked, not of what synthetic images are worth (that is what `leaks` measures).
+All runs are under `strict`: if a generator has seen the test images, or a network carries weights over to them, a
+difference shows what leaked, not what synthetic images are worth (`leaks` measures that).
 """
 
 from collections.abc import Mapping, Sequence
 from math import isclose
-from typing import Any, Final
+from typing import Final
 
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.validation import (
+    DifferenceName,
+    GainComparisons,
+    GainDifference,
+    GainDifferences,
+    GainResult,
+    GainTraining,
+    Interval,
+    TrainingName,
+    ValidationResult,
+)
 from busapp.engine.curation.job import curated_first
 from busapp.engine.events import Finished, Job, Progress
 from busapp.engine.results.comparison import mcnemar, paired
+from busapp.engine.results.gain_words import DIFFERENCES, TRAININGS, gain_verdict
 from busapp.engine.results.predictions import Prediction, read_predictions
 from busapp.engine.results.statistics import of_run
-from busapp.engine.results.verdict import DIFFERENCES, TRAININGS, verdict
 from busapp.engine.settings import GainSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
@@ -23,75 +34,69 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.series import completed
 from busapp.errors import BadInput
 
-_OF_TRAINING: Final = (
-    "system",
-    "accuracy",
-    "accuracy_ci95",
-    "balanced_accuracy",
-    "balanced_accuracy_ci95",
-    "sensitivity",
-    "sensitivity_ci95",
-    "n_images",
-    "n_groups",
-    "n_synthetic",
-)
+_WITH_AUGMENTED: Final[tuple[DifferenceName, ...]] = ("augmented", "instead")
 
 
 def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
-    """Do the cross-validations that the study does not have yet, one after another, and compare them image by image.
+    """Run the cross-validations that the study does not have yet, one after another, and compare them image by image.
 
-    Result: `recipe`, `folds`, `epochs`, `seed`, `classes`, `n_images`, `n_groups`; `grown`, by class the synthetic
-    images that every training fold got, and `generators`, what drew them (`GeneratorRecord.summary`); `more_steps`, how
-    much longer an epoch is with them, as a share; `devices`, on which the runs were trained; and
+    The result is a `GainResult`:
 
-    - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None where `plain` is augmented and
-      weighted as much already), each with `run`, `variants`, `class_weighting`, and what `_OF_TRAINING` names.
+    - `trainings`: `plain` (real images alone), `synthetic` and `augmented` (None if `plain` is already augmented
+      and weighted as much), each with `run`, `variants`, `class_weighting`, `system`, `n_images`, `n_groups`,
+      `n_synthetic`, and `accuracy`, `balanced_accuracy` and `sensitivity` with their intervals (`_ci95`).
     - `differences`: `synthetic` (against `plain`), `augmented` (against `plain`) and `instead` (`synthetic` against
-      `augmented`), the latter two None where there is no `augmented`. Each has `accuracy`, `balanced_accuracy` and
-      `sensitivity/<class>` of every class, with `difference` in [-1, 1], `ci95` (paired bootstrap over groups; None
-      where all draws agree, which is no certainty) and `p_value` (McNemar's exact test on groups; None for balanced
-      accuracy, which it is not made for).
-    - `verdict`: whether synthetic images help, by the interval of their difference in accuracy (`verdict.verdict`), and
-      `against_augmented`: the same of `instead`, None where there is none.
+      `augmented`); the latter two are None if there is no `augmented`. Each difference has an interval (`ci95`, paired
+      bootstrap over groups; None if all draws agree, which is no certainty) and a `p_value` (McNemar's exact test on
+      groups; None for balanced accuracy, which the test does not apply to).
+    - `verdict`: the verdict on the difference in accuracy of `synthetic` (`gain_words.gain_verdict`), and
+      `against_augmented`: that of `instead`, None if there is none.
 
-    Raises what `series.completed` raises, and:
-        BadInput: all classes are equally large, so that nothing is grown; or the runs were not tested on the same
-            images in the same folds.
+    Raises:
+        BadInput: all classes are equally large, so that no synthetic images are added; or the runs were not tested on
+            the same images in the same folds.
+        Also the errors of `series.completed`.
     """
     yield from curated_first(workspace, run)
     if not lacking(select(workspace, settings.synthetic).counts):
         raise BadInput(
             "All classes are equally large, so that system2 adds no synthetic images",
             file=workspace.root,
-            remedy="There is nothing to measure; it needs a class with fewer images than another.",
+            remedy="Measure on a study in which one class has fewer images than another.",
         )
     done = yield from completed(workspace, settings, run)
-    runs = dict(zip(TRAININGS, done, strict=False))  # where nothing is added, the last is missing
+    # The last training is missing if it would add nothing to the first.
+    runs: dict[TrainingName, Run] = dict(zip(TRAININGS, done, strict=False))
     tested = {name: read_predictions(each) for name, each in runs.items()}
+
+    def compared(name: DifferenceName) -> GainDifferences:
+        first, second = DIFFERENCES[name]
+        return difference(tested[first], tested[second], (runs[first].id, runs[second].id))
+
     yield Progress(1, 1, "comparing the trainings")
-    differences: dict[str, Any] = {}
-    for name, (first, second) in DIFFERENCES.items():
-        differences[name] = None
-        if first in runs and second in runs:
-            differences[name] = difference(tested[first], tested[second], (runs[first].id, runs[second].id))
+    differences: GainComparisons = {"synthetic": compared("synthetic"), "augmented": None, "instead": None}
+    if "augmented" in runs:
+        for name in _WITH_AUGMENTED:
             yield Progress(1, 1, "comparing the trainings")
-    yield Finished(_side_by_side(settings, runs, differences))
+            differences[name] = compared(name)
+    yield Finished({**_side_by_side(settings, runs, differences)})
 
 
-def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> dict[str, Any]:
-    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of their runs.
+def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> GainDifferences:
+    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of the two runs.
 
     Raises:
         BadInput: the two were not tested on the same images in the same folds.
     """
     test = paired(first, second)
-    if not (test["n_common"] == len(first) == len(second) and test["same_folds"]):
+    gained = test["difference"]
+    if gained is None or not (test["n_common"] == len(first) == len(second) and test["same_folds"]):
         raise BadInput(
             f"{names[0]} and {names[1]} were not tested on the same images in the same folds, so that their difference "
-            "says nothing of synthetic images",
-            remedy="Import the images again that could not be read, delete these two runs, and measure anew.",
+            "does not show what synthetic images do",
+            remedy="Import the unreadable images again, delete these two runs, and measure again.",
         )
-    found = {"accuracy": _entry(test["difference"], test["difference_ci95"], test["p_value"])}
+    found = {"accuracy": _entry(gained, test["difference_ci95"], test["p_value"])}
     for measure, entry in test["differences"].items():
         name, _, of_class = measure.partition("/")
         if name == "sensitivity":
@@ -102,13 +107,14 @@ def difference(first: Sequence[Prediction], second: Sequence[Prediction], names:
     return found
 
 
-def _entry(value: float, interval: Sequence[float] | None, p_value: float | None) -> dict[str, Any]:
+def _entry(value: float, interval: Interval | None, p_value: float | None) -> GainDifference:
     is_one = interval is not None and isclose(*interval, abs_tol=1e-9)
     return {"difference": value, "ci95": None if is_one else interval, "p_value": p_value}
 
 
-def _side_by_side(settings: GainSettings, runs: Mapping[str, Run], differences: dict[str, Any]) -> dict[str, Any]:
+def _side_by_side(settings: GainSettings, runs: Mapping[TrainingName, Run], differences: GainComparisons) -> GainResult:
     results = {name: of_run(run) for name, run in runs.items()}
+    trainings = {name: _training(runs[name], result) for name, result in results.items()}
     grown = results["synthetic"]
     n_train = sum(fold["n_train"] for fold in grown["folds"])
     instead = differences["instead"]
@@ -124,16 +130,30 @@ def _side_by_side(settings: GainSettings, runs: Mapping[str, Run], differences: 
         "generators": grown["generators"],
         "more_steps": sum(fold["n_synthetic"] for fold in grown["folds"]) / n_train,
         "devices": sorted({result["device"] for result in results.values()}),
-        "trainings": {name: _training(runs[name], results[name]) if name in runs else None for name in TRAININGS},
+        "trainings": {
+            "plain": trainings["plain"],
+            "synthetic": trainings["synthetic"],
+            "augmented": trainings.get("augmented"),
+        },
         "differences": differences,
-        "verdict": verdict(differences["synthetic"]["accuracy"]["ci95"]),
-        "against_augmented": None if instead is None else verdict(instead["accuracy"]["ci95"]),
+        "verdict": gain_verdict(differences["synthetic"]["accuracy"]["ci95"]),
+        "against_augmented": None if instead is None else gain_verdict(instead["accuracy"]["ci95"]),
     }
 
 
-def _training(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
+def _training(run: Run, result: ValidationResult) -> GainTraining:
     return {
         "run": run.id,
-        **{part: result["training"][part] for part in ("variants", "class_weighting")},
-        **{measure: result[measure] for measure in _OF_TRAINING},
+        "variants": result["training"]["variants"],
+        "class_weighting": result["training"]["class_weighting"],
+        "system": result["system"],
+        "accuracy": result["accuracy"],
+        "accuracy_ci95": result["accuracy_ci95"],
+        "balanced_accuracy": result["balanced_accuracy"],
+        "balanced_accuracy_ci95": result["balanced_accuracy_ci95"],
+        "sensitivity": result["sensitivity"],
+        "sensitivity_ci95": result["sensitivity_ci95"],
+        "n_images": result["n_images"],
+        "n_groups": result["n_groups"],
+        "n_synthetic": result["n_synthetic"],
     }

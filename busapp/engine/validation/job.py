@@ -1,8 +1,8 @@
 """The job that cross-validates a classifier, under the paper's protocol or under one that leaks nothing.
 
-Train accuracy, as the paper reports it, is here the running accuracy of a fold's last epoch: each training image
-as the network answered at the moment it learned from it. Test accuracy is that after the last epoch; no epoch is
-picked by its test images.
+Train accuracy, which the paper reports too, is the running accuracy of a fold's last epoch: each training image counts
+as the network answered when it was trained on it. Test accuracy is measured after the last epoch; no epoch is picked by
+its test images.
 """
 
 from __future__ import annotations
@@ -31,25 +31,27 @@ from busapp.engine.validation.study import Study
 from busapp.engine.validation.training_data import Synthetic, balance, load_selection
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.store import Store
+    from busapp.engine.classifiers.feature_store import FeatureStore
     from busapp.engine.classifiers.training import Learner
 
 
 def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
-    """Train and test on every fold, and report what was measured and what leaked.
+    """Train and test on every fold, and report the measures and the leaks.
 
-    Leaves `predictions.csv` and `evidence.safetensors` in the run's folder, rewritten after each fold. Goes on from the
-    run's checkpoint where there is one. The result is that of the command line's contract for `validate`.
+    Writes `predictions.csv` and `evidence.safetensors` into the run's folder, anew after each fold. Continues from the
+    run's checkpoint if it has one. The result is a `ValidationResult`.
 
     Raises:
         NotEnoughImages: see `make_folds`.
-        BadInput: see `classifiers.mobilenet.build`; also when the weights are missing.
-        CannotResume: the dataset or the settings are not those that the run began with, or its checkpoint is damaged.
+        BadInput, MissingWeights: see `classifiers.mobilenet.build`.
+        CannotResume: the dataset or the settings differ from those that the run began with, or its checkpoint is
+            damaged.
         TrainingDiverged: a loss is not a finite number.
     """
     yield from curated_first(workspace, run)
     chosen = select(workspace, settings)
-    make_folds(chosen, settings)  # too few images, or no weights, are said before hundreds of images are loaded
+    # Too few images, and below missing weights, are reported before hundreds of images are loaded.
+    make_folds(chosen, settings)
     yield Progress(0, 1, "preparing the network")
     from busapp.engine.classifiers.training import Learner
     from busapp.engine.utils.devices import device_name
@@ -65,7 +67,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     if state.fold == 1 and state.epoch == 0:
         yield from state.save(run, learner)
     yield from _cross_validate(study, state, learner, pixels)
-    yield Finished({**run_result(study, state), "device": device_name(learner.device), "frozen_stages": learner.stages})
+    yield Finished({**run_result(study, state, device_name(learner.device), learner.stages)})
 
 
 def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:
@@ -89,12 +91,13 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         yield from _train_fold(study, state, learner, store, labels)
 
 
-def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, Store]:
+def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, FeatureStore]:
     return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} {name}"))
 
 
 def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synthetic]:
-    """One generator per class for all folds, or one for this fold that saw its training images alone."""
+    """Synthetic images from one generator per class, shared by all folds or trained on the training images of this fold
+    alone."""
     shared = study.settings.leaks.generator_sees_test
     records = study.selection.records
     trained = records if shared else [records[position] for position in fold.train]
@@ -103,15 +106,15 @@ def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synth
 
 
 def _joined(
-    study: Study, learner: Learner, real: Store, synthetic: Synthetic
-) -> Generator[Event, None, tuple[Store, Indices]]:
-    """Real and synthetic images in one store; the synthetic ones stand behind, where no test part reaches."""
+    study: Study, learner: Learner, real: FeatureStore, synthetic: Synthetic
+) -> Generator[Event, None, tuple[FeatureStore, Indices]]:
+    """Real and synthetic images in one store. The synthetic ones come last, so that no test part includes them."""
     drawn = yield from _prepared(learner, synthetic.pixels, "synthetic images")
     return real.joined(drawn), np.concatenate([study.selection.labels, synthetic.labels])
 
 
-def _train_fold(study: Study, state: State, learner: Learner, store: Store, labels: Indices) -> Job:
-    """The epochs of the fold that `state` is in, each of them saved before it is announced, and its last test."""
+def _train_fold(study: Study, state: State, learner: Learner, store: FeatureStore, labels: Indices) -> Job:
+    """Train the remaining epochs of the current fold, and save each before it is announced; then test the fold."""
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
     train = np.concatenate([fold.train, np.arange(n_real, len(labels))])

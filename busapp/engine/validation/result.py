@@ -1,12 +1,11 @@
-"""What a cross-validation leaves behind: its predictions and its result."""
+"""The output of a cross-validation: its predictions and its result."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.results.predictions import Prediction
 from busapp.engine.results.statistics import picked_epoch, with_recorded
 from busapp.engine.study.splits import groups_split
@@ -15,7 +14,7 @@ from busapp.engine.validation.study import Study
 
 
 def tested_predictions(study: Study, state: State) -> list[Prediction]:
-    """What was tested so far, in the catalog's order."""
+    """Predictions of the images that were tested so far, in the catalog's order."""
     classes = study.selection.classes
     return [
         Prediction(
@@ -33,8 +32,8 @@ def tested_predictions(study: Study, state: State) -> list[Prediction]:
     ]
 
 
-def run_result(study: Study, state: State) -> dict[str, Any]:
-    """The result by the command line's contract."""
+def run_result(study: Study, state: State, device: str, frozen_stages: int) -> ValidationResult:
+    """The result of a cross-validation whose folds are all finished."""
     settings, selection = study.settings, study.selection
     tested = state.fold_of > 0
     measured = metrics.summary(
@@ -71,7 +70,7 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
         "train_accuracy": float(np.mean(train_accuracies)),
         **measured,
         "folds": with_recorded(measured["folds"], state.finished),
-        # The run's file holds every epoch by now: each event is written before the job goes on.
+        # Each event is written to the run before the job continues, so that its file has every epoch by now.
         "picked_epoch": picked_epoch(study.run.events(), measured["folds"]),
         "leaks": {
             "groups_split": groups_split(study.folds, selection.groups),
@@ -79,15 +78,17 @@ def run_result(study: Study, state: State) -> dict[str, Any]:
             "generators_that_saw_test_images": len(state.leaky_generators),
             "conflicting_duplicates_kept": selection.conflicts,
         },
+        "device": device,
+        "frozen_stages": frozen_stages,
     }
 
 
 def _drawn(study: Study, state: State) -> dict[str, list[int]]:
-    """Synthetic images by class in a training fold, the fewest and the most: some generators draw fewer than the class
-    lacks, as they draw copies."""
-    found = {}
+    """[fewest, most] synthetic images by class in the training part of a fold. A generator that draws copies gives
+    fewer images than the class lacks."""
+    found: dict[str, list[int]] = {}
     for name, lacked in study.lacks.items():
-        # Generators of a checkpoint of an earlier version do not say how many they drew: all that were asked for.
+        # Checkpoints of earlier versions do not have the number of drawn images: all that the class lacked were drawn.
         drawn = [used.get("drawn", lacked) for used in state.generators if used["class"] == name] or [lacked]
         found[name] = [min(drawn), max(drawn)]
     return found

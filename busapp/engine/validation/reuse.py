@@ -1,11 +1,12 @@
-"""Cross-validations that a study has already, so that the same one is not trained twice."""
+"""Finds cross-validations that a study already has, so that the same one is not trained twice."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
 import busapp
+from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.results.finished import validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import Recipe
 from busapp.engine.settings.systems import Leaks, open_leaks
@@ -20,19 +21,22 @@ _NOT_AS_SPELT = frozenset({"weights_file", "protocol", "recipe", *Leaks.model_fi
 
 
 def is_done(run: Run | None) -> bool:
-    """Whether there is such a run, and it is finished."""
+    """True if the run exists and is finished."""
     return run is not None and run.info.state == "finished"
 
 
 def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: int | None = None) -> list[Run | None]:
-    """For each of the settings a run of the study that has done the same work, the newest that is finished, else the
-    newest that can be gone on with; None where there is none.
+    """For each of the settings, a run of the study that does the same work: the newest finished one, else the newest
+    that can be resumed, else None.
 
-    The same work means: this version of the program; settings that come to the same system, folds, training and open
-    leaks, however they were spelt, wherever the weights were read from, by a recipe that was then what it is now; the
-    same images in the same classes and groups and, for `system2`, whose generators depend on those that are set aside
-    too, the same dataset as a whole. Where the settings leave the frozen stages to the machine, `stages` says how many
-    this one freezes (None: not known yet).
+    Runs do the same work if all of these are equal:
+    - the version of the program;
+    - system, folds, training and open leaks. How the settings express them does not matter, nor where the weights were
+      read from; but the recipe must still have the parts that it had then;
+    - the images with their classes and groups. For `system2` also the whole dataset, since its generators depend on
+      images that are set aside, too.
+
+    `stages` is the number of stages that this machine freezes if the settings leave it open (None: not known yet).
     """
     runs = [run for run in workspace.runs("validate") if run.info.busapp == busapp.__version__]
     return [_find(workspace, settings, runs, stages) for settings in wanted]
@@ -46,7 +50,7 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     dataset, images = workspace.catalog.fingerprint(), select(workspace, settings).fingerprint()
     training = settings.training.model_dump()
     for run in alike:
-        result = run.result() if run.info.state == "finished" else None
+        result = validation_result(run)
         if (
             result is not None
             and result.get("images_fingerprint") == images
@@ -59,13 +63,13 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     return next((run for run in begun if _trains_so(run, training, stages)), None)
 
 
-def _draws_as_now(result: dict[str, Any]) -> bool:
-    """Whether a run of `system2` left out copies of training images and what was set aside; earlier ones did not."""
+def _draws_as_now(result: ValidationResult) -> bool:
+    """True if a run of `system2` skipped copies of training images and images set aside; earlier versions did not."""
     return "synthetic_ranges" in result
 
 
-def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
-    """Whether a run that can be gone on with has begun by this recipe, with so many frozen stages."""
+def _trains_so(run: Run, training: dict[str, object], stages: int | None) -> bool:
+    """True if a run that can be resumed was begun with this recipe and this number of frozen stages."""
     try:
         header = load_header(run.checkpoint)
     except CannotResume:
@@ -73,15 +77,15 @@ def _trains_so(run: Run, training: dict[str, Any], stages: int | None) -> bool:
     return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
 
 
-def _work_of(run: Run) -> dict[str, Any] | None:
+def _work_of(run: Run) -> dict[str, object] | None:
     try:
         return _work(ValidateSettings.model_validate(run.info.settings))
     except ValidationError:
         return None
 
 
-def _work(settings: ValidateSettings) -> dict[str, Any]:
-    """What the numbers of a run depend on beside the images and the machine."""
+def _work(settings: ValidateSettings) -> dict[str, object]:
+    """The settings that the numbers of a run depend on."""
     without = set(_NOT_AS_SPELT)
     if settings.system == "existing":
         without.add("folds")

@@ -1,5 +1,5 @@
-"""Jobs that need several cross-validations: those that the study has are taken, the others are begun or gone on with,
-each as a part of the job and as a run of its own, as `busapp validate` makes it."""
+"""Jobs that need several cross-validations. Those that the study already has are reused. The others are started or
+resumed, each as a part of the job and as a run of its own, like those of `busapp validate`."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from busapp.errors import BadInput, CannotResume
 
 
 def completed(workspace: Workspace, settings: SeriesSettings, run: Run) -> Generator[Event, None, list[Run]]:
-    """Every cross-validation that the job `run` needs, finished, in the order of `settings.validations`. The study must
-    have been curated.
+    """Complete all cross-validations that the job `run` needs, and return them in the order of `settings.validations`.
+    The study must have been curated.
 
     Raises:
-        NotEnoughImages: one of the divisions cannot be made; said before anything is trained.
-        CannotResume: the dataset is not the one that the job began with.
-        UserError: what `validate` raises. The runs that are finished are kept and need not be repeated.
+        NotEnoughImages: the folds of one of them cannot be made; raised before anything is trained.
+        CannotResume: the dataset has changed since the job began.
+        UserError: the errors of `validate`. Finished runs are kept and need not be repeated.
     """
     for needed in settings.validations:
         make_folds(select(workspace, needed), needed)
-    yield Progress(0, 1, "looking for runs that the study has already")
+    yield Progress(0, 1, "looking for runs that the study already has")
     begun = _Begun.of(workspace, settings, run)
     needed_runs = settings.validations
     to_train = [each for place, each in enumerate(needed_runs) if not is_done(begun.run_at(place))]
@@ -40,7 +40,7 @@ def completed(workspace: Workspace, settings: SeriesSettings, run: Run) -> Gener
     for place, each in enumerate(needed_runs):
         found = begun.run_at(place)
         if found is not None and is_done(found):
-            yield Note(f"{each.subject}: {found.id}, which the study has already.")
+            yield Note(f"{each.subject}: {found.id}, which the study already has.")
         else:
             title = f"run {number + 1} of {len(to_train)}"
             job = resume(workspace, found.id) if found else start(workspace, each)
@@ -59,19 +59,20 @@ def completed(workspace: Workspace, settings: SeriesSettings, run: Run) -> Gener
 
 @dataclass
 class _Begun:
-    """Which runs belong to the job; kept in its checkpoint, so that they are gone on with when it is."""
+    """The runs that belong to the job. They are saved in its checkpoint, so that a resumed job continues with them."""
 
     workspace: Workspace
     settings: SeriesSettings
     run: Run
     images: str
-    """A hash of all that the runs depend on in the study."""
+    """Hash of everything in the study that the runs depend on."""
     ids: dict[str, str]
-    """The ids of the runs, by their places in `settings.validations`."""
+    """Ids of the runs, by their places in `settings.validations`."""
 
     @classmethod
     def of(cls, workspace: Workspace, settings: SeriesSettings, run: Run) -> "_Begun":
-        """As the checkpoint tells, else with the runs that the study has. Raises `CannotResume`: see above."""
+        """The runs in the job's checkpoint, completed by runs that the study already has. Raises `CannotResume` if the
+        dataset has changed."""
         needed = settings.validations
         selections = dict.fromkeys(select(workspace, each).fingerprint() for each in needed)
         everything = fingerprint_of_groups(workspace.catalog.images(kind="real"))
@@ -93,7 +94,7 @@ class _Begun:
         return begun
 
     def run_at(self, place: int) -> Run | None:
-        """The run at this place, if it is finished or can be gone on with."""
+        """The run at this place, if it is finished or can be resumed."""
         try:
             run = self.workspace.run(self.ids.get(str(place), "none"))
         except BadInput:
@@ -101,7 +102,7 @@ class _Begun:
         return run if is_done(run) or run.can_resume else None
 
     def save(self, place: int, run_id: str) -> CheckpointSaved:
-        """Remember that this run belongs to the job."""
+        """Save in the checkpoint that this run belongs to the job."""
         self.ids[str(place)] = run_id
         save_checkpoint(self.run.checkpoint, {}, {"images": self.images, "runs": self.ids})
         return CheckpointSaved(epoch=0)
@@ -120,7 +121,7 @@ def _seconds(workspace: Workspace, settings: ValidateSettings) -> float:
 
 def _plan_in_words(begun: _Begun, n_needed: int, n_to_train: int) -> str:
     if not n_to_train:
-        return f"The study has all {n_needed} cross-validations that are needed."
-    has = f", of which the study has {n_needed - n_to_train}" if n_to_train < n_needed else ""
+        return f"The study already has all {n_needed} cross-validations."
+    has = f"; the study already has {n_needed - n_to_train}" if n_to_train < n_needed else ""
     expected = estimate_series(begun.workspace, begun.settings)
     return f"{many(n_needed, 'cross-validation')} are needed{has}. To be trained: {n_to_train}, {expected.in_words()}."

@@ -1,4 +1,4 @@
-"""How far a cross-validation is, and its checkpoint."""
+"""Progress of a cross-validation, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from busapp.engine.contract.validation import RecordedFold, UsedGenerator
 from busapp.engine.events import CheckpointSaved, Event, from_line, to_line
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class State:
-    """How far a run is: `epoch` epochs of fold `fold` (from 1) are done, and all folds before it.
+    """Progress of a run: all folds before `fold` (counted from 1) and `epoch` epochs of that fold are done.
 
-    `logits` float32 (n, classes) and `fold_of` int64 (n,) hold what was tested, 0 where an image was not yet.
+    `logits` float32 (n, classes) and `fold_of` int64 (n,) hold the test results. `fold_of` is 0 for an image that has
+    not been tested yet.
     """
 
     fingerprint: str
@@ -35,20 +37,22 @@ class State:
     fold: int = 1
     epoch: int = 0
     seconds: float = 0.0
-    finished: list[dict[str, Any]] = field(default_factory=list)
+    finished: list[RecordedFold] = field(default_factory=list)
     leaky_generators: set[str] = field(default_factory=set)
-    generators: list[dict[str, Any]] = field(default_factory=list)
+    generators: list[UsedGenerator] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
-    """What was finished when the state was last saved: events, as lines of JSON."""
+    """Events of the work that the last save finished, as lines of JSON."""
     began: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
-        """Seconds that the run has taken, all its parts together: `seconds` before this part `began`."""
+        """Seconds that the run has taken in all: `seconds` before its last resumption, plus the time since it
+        `began`."""
         return self.seconds + time.monotonic() - self.began
 
     @classmethod
     def of(cls, study: Study, learner: Learner) -> State:
-        """The state in the run's checkpoint, with the learner as it was then, else a new one. Raises `CannotResume`."""
+        """Load the state from the run's checkpoint and restore the learner; without a checkpoint, a new state. Raises
+        `CannotResume`."""
         fingerprint, n = study.fingerprint, len(study.selection.records)
         if not study.run.checkpoint.exists():
             logits = np.zeros((n, len(study.selection.classes)), dtype=np.float32)
@@ -64,24 +68,24 @@ class State:
             )
             learner.freeze(stages)
             learner.restore(arrays)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch's for weights of another network
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # the last is torch's, for another network
             raise CannotResume(
-                "The checkpoint is of another run",
+                "The checkpoint belongs to another run",
                 file=study.run.checkpoint,
                 remedy="Start a new run with the same settings.",
             ) from error
         return state
 
     def save(self, run: Run, learner: Learner, *finished: Event) -> Iterator[Event]:
-        """Write the run's checkpoint, then announce what was `finished` with it: what was announced is never lost.
+        """Write the run's checkpoint, then announce the events that it `finished`: announced work is never lost.
 
-        Random states are no part of it, since every epoch draws its own from the numbers of seed, fold and epoch.
+        Random states are not saved, since the random numbers of an epoch depend only on seed, fold and epoch.
         """
         self.last = [to_line(event) for event in finished]
         header = {
             "fingerprint": self.fingerprint,
             "settings": learner.settings.kept(),
-            "training": learner.recipe.model_dump(),  # another version's recipe of that name may be another
+            "training": learner.recipe.model_dump(),  # another version may have other parts under that name
             "fold": self.fold,
             "epoch": self.epoch,
             "seconds": self.elapsed(),
@@ -89,7 +93,7 @@ class State:
             "leaky_generators": sorted(self.leaky_generators),
             "generators": self.generators,
             "last": self.last,
-            "stages": learner.stages,  # another machine might choose otherwise
+            "stages": learner.stages,  # another machine might choose another number
         }
         arrays = {**learner.arrays(), "logits": self.logits, "fold_of": self.fold_of}
         save_checkpoint(run.checkpoint, arrays, header)
@@ -97,14 +101,14 @@ class State:
         yield CheckpointSaved(epoch=self.epoch, fold=self.fold)
 
     def unsaid(self, run: Run) -> list[Event]:
-        """What the checkpoint has, but the run was killed before it could announce."""
+        """Events in the checkpoint that the run could not announce before it was killed."""
         said = {to_line(event) for event in run.events()}
         return [event for line in self.last if line not in said and (event := from_line(line)) is not None]
 
 
 def _check(header: dict[str, Any], study: Study) -> None:
-    """Raise `CannotResume` unless the checkpoint is of the study's images and of the run's settings."""
-    settings = header.pop("settings", None)  # those of earlier versions have none
+    """Raise `CannotResume` unless the checkpoint fits the study's images and the run's settings."""
+    settings = header.pop("settings", None)  # missing in checkpoints of earlier versions
     if settings is not None and ValidateSettings.model_validate(settings) != study.settings:
         raise CannotResume(
             "The checkpoint was made with other settings",
@@ -114,9 +118,10 @@ def _check(header: dict[str, Any], study: Study) -> None:
     training = header.pop("training", None)
     if training is not None and training != study.settings.training.model_dump():
         raise CannotResume(
-            f"The recipe {study.settings.recipe} is no longer what it was when the run was started",
+            f"The recipe {study.settings.recipe} has changed since the run was started",
             file=study.run.id,
-            remedy="Start a new run with the same settings, or go on with the version of the program that began it.",
+            remedy="Start a new run with the same settings, or resume this one with the version of the "
+            "program that began it.",
         )
     if header["fingerprint"] == study.fingerprint:
         return
@@ -124,7 +129,7 @@ def _check(header: dict[str, Any], study: Study) -> None:
     if header["fingerprint"] == replace(study, selection=chosen).fingerprint:
         missing = many(len(chosen.records) - len(study.selection.records), "image")
         raise CannotResume(
-            f"{missing} that the run was started with cannot be read any more",
+            f"{missing} that the run was started with can no longer be read",
             file=study.run.id,
             remedy="Import the same images again, which brings them back, or start a new run.",
         )

@@ -1,4 +1,4 @@
-"""What is fixed for a cross-validation before its training begins, and what can be said of it then."""
+"""The parts of a cross-validation that are fixed before its training begins."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from busapp.engine.study.workspace import Workspace
 
 @dataclass(frozen=True)
 class Study:
-    """What is fixed for a run before its training begins."""
+    """The images, folds and settings of a run; they are fixed before its training begins."""
 
     workspace: Workspace
     settings: ValidateSettings
@@ -23,11 +23,11 @@ class Study:
     selection: Selection
     folds: list[Fold]
     everything: tuple[ImageRecord, ...]
-    """All real images, also those that are set aside, as they were when the run (or its resumption) began."""
+    """All real images when the run began or was resumed, including those that are set aside."""
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that the folds, and what generators must not have seen, depend on."""
+        """Hash of everything that the folds and the images forbidden to generators depend on."""
         return f"{self.selection.fingerprint()} {fingerprint_of_groups(self.everything)}"
 
     @property
@@ -36,8 +36,9 @@ class Study:
         return lacking(self.selection.counts) if self.settings.system == "system2" else {}
 
     def forbidden(self, fold: Fold) -> frozenset[str]:
-        """Content hashes of a fold's test images and their group mates; and of what has come into the study since the
-        run began, by importing or covering, as nobody knows what that resembles."""
+        """Content hashes of the images that a fold's generators must not be trained on: its test images, their group
+        mates, and images that were added since the run began, by importing or covering, since it is not known which
+        images they resemble."""
         from busapp.engine.gan.generators import real_hashes
 
         known = frozenset(record.sha256 for record in self.everything)
@@ -48,7 +49,7 @@ class Study:
         return len(fold.train) + sum(self.lacks.values()) + len(fold.test)
 
     def notes(self) -> list[str]:
-        """What to say before it begins: how long, which generators are missing, what was set aside."""
+        """Sentences for the user before the training begins: duration, images set aside, missing generators."""
         settings, n_synthetic = self.settings, sum(self.lacks.values())
         units = sum(
             classifier_units(len(fold.train) + n_synthetic, len(fold.test), settings.epochs) for fold in self.folds
@@ -74,7 +75,7 @@ class Study:
             needed = (
                 f"{planned.to_train} of {len(forbidden)} generators have to be trained, {planned.estimate.in_words()}"
                 if planned.to_train
-                else "the study has the generators for that"
+                else "the study already has the generators"
             )
             said.append(f"{class_name} gets {count} synthetic images in training: {needed}.")
-        return [*said, f"All together: {total.in_words()}."] if said else []
+        return [*said, f"In total: {total.in_words()}."] if said else []

@@ -1,14 +1,15 @@
-"""The pixels that a classifier is trained on: a study's images, and for `system2` the synthetic ones."""
+"""The pixels that a classifier is trained on: images of the study and, for `system2`, synthetic ones."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.validation import UsedGenerator
 from busapp.engine.events import Event, Progress
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import ValidateSettings
@@ -25,8 +26,8 @@ from busapp.errors import CannotResume, NotEnoughImages
 def load_selection(
     workspace: Workspace, selection: Selection, preprocessing: Preprocessing
 ) -> Generator[Event, None, tuple[Selection, Pixels]]:
-    """The pixels of a selection, uint8 (n, size, size, 3), and the selection without the images that cannot be read,
-    which are reported as skipped.
+    """The readable part of a selection, and its pixels, uint8 (n, size, size, 3). Unreadable images are reported as
+    skipped.
 
     Raises:
         NotEnoughImages: no image of a class can be read.
@@ -46,22 +47,24 @@ def load_selection(
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Drawn images, prepared as the real ones are: `pixels` uint8 (n, size, size, 3), `labels` int (n,) as in the
-    selection, and by the name of each generator the content hashes of the images it was trained on. `known` are those
-    of all real images of the study, `generators` what a result says of each: `GeneratorRecord.summary`, and how many
-    images it has `drawn` without `copies` and without those `left_out` as set aside. `hashes` are the content hashes of
-    the drawn images as the study stores them."""
+    """Synthetic images for the training, prepared like the real ones."""
 
     pixels: Pixels
+    """uint8 (n, size, size, 3)."""
     labels: Indices
+    """int (n,), as in the selection."""
     trained_on: dict[str, frozenset[str]]
+    """Content hashes of the images that each generator was trained on, by the generator's name."""
     known: frozenset[str]
-    generators: list[dict[str, Any]] = field(default_factory=list)
+    """Content hashes of all real images of the study."""
+    generators: list[UsedGenerator] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
+    """Content hashes of the synthetic images, as the study stores them."""
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
-        """The names of the generators that were trained on one of these images, or on nobody knows which: an image
-        that the study does not have any more may have been a copy of one of these."""
+        """Names of the generators that were, or may have been, trained on one of these images. A generator also
+        counts if its training images are unknown, or if the study no longer has one of them, since that may have been a
+        copy of one of these."""
         allowed = self.known - hashes
         return {name for name, seen in self.trained_on.items() if not (seen and seen <= allowed)}
 
@@ -75,17 +78,17 @@ def balance(
     settings: ValidateSettings,
     label: str,
 ) -> Generator[Event, None, Synthetic]:
-    """Draw for every class what it lacks to equal the largest of the selection (paper, section 3.4: 227 malignant
-    and 304 normal of BUSI), from generators that saw none of the `forbidden` content hashes; fewer where a generator
-    draws too many copies of its training images.
+    """Draw synthetic images so that every class equals the largest one of the selection (paper, section 3.4: 227
+    malignant and 304 normal images of BUSI). The generators were trained on none of the `forbidden` content hashes.
+    There are fewer images if a generator draws too many copies of its training images.
 
-    A generator that has to be trained for it learns from the `trained` images. `label` says in words what the images
-    are for: `fold 3`. What was drawn is kept in the run's folder under its `label` until the next is drawn, so that a
-    resumed run goes on with the same images.
+    Missing generators are trained on the `trained` images. `label` says what the images are for: `fold 3`. They are
+    kept in the run's folder under this `label` until the next ones are drawn, so that a resumed run continues with the
+    same images.
 
     Raises:
-        CannotResume: some of these were set aside meanwhile, as unfit in a blind review.
-        UserError: what `fold_images` raises.
+        CannotResume: some of the kept images were set aside since, as unfit in a blind review.
+        UserError: the errors of `fold_images`.
     """
     from busapp.engine.gan.generators import real_hashes
     from busapp.engine.validation.fold_generators import fold_images
@@ -95,7 +98,8 @@ def balance(
     if kept is not None:
         _refuse_set_aside(workspace, kept)
         return kept
-    pixels, labels, trained_on, generators, hashes = [], [], {}, [], []
+    pixels, labels, trained_on, hashes = [], [], {}, []
+    generators: list[UsedGenerator] = []
     for class_name, count in lacking(selection.counts).items():
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
@@ -107,7 +111,7 @@ def balance(
         labels.append(np.full(len(drawn.pixels), selection.classes.index(class_name), dtype=np.intp))
         trained_on[f"{class_name}: {generator.name}"] = generator.trained_on
         counted = {"drawn": len(drawn.kept), "copies": len(drawn.copies), "left_out": drawn.left_out}
-        generators.append({**generator.summary(), **counted})
+        generators.append(cast(UsedGenerator, {**generator.summary(), **counted}))
         hashes += [image.sha256 for image in drawn.kept]
     all_pixels = np.concatenate([settings.preprocessing.load([]), *pixels])
     all_labels = np.concatenate([np.empty(0, np.intp), *labels])
@@ -126,13 +130,13 @@ def _prepared(drawn: Pixels, preprocessing: Preprocessing, words: str) -> Genera
 
 
 def _refuse_set_aside(workspace: Workspace, kept: Synthetic) -> None:
-    """A fold is not trained on other images in its second half than in its first."""
+    """Raise `CannotResume` if kept images were set aside since: a fold must not change its training images midway."""
     drawn = workspace.catalog.images(kind="synthetic")
     refused = {image.sha256 for image in drawn if image.excluded is not None} & set(kept.hashes)
     if refused:
         raise CannotResume(
-            f"The run was training on {many(len(refused), 'drawn image')} that the study has set aside since",
-            remedy="Undo that in the Dataset tab to go on with it, or start a new run.",
+            f"The run was training on {many(len(refused), 'synthetic image')} that the study has set aside since",
+            remedy="Undo that in the Dataset tab and resume the run, or start a new one.",
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from string import ascii_uppercase
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from busapp.engine.contract.validation import ComparisonTest
 from busapp.engine.results.comparison import compare_runs
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -37,7 +38,7 @@ EVERY_PAIR: Final = "each other, two by two"
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     runs: list[ComparedRun]
-    tests: list[dict[str, Any]]
+    tests: list[ComparisonTest]
 
 
 def _compare(runs: Sequence[Run]) -> _Comparison:

@@ -1,12 +1,13 @@
 """The view that measures what synthetic images are worth to the classifier on this study."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from busapp.engine.catalog.counts import lacking
-from busapp.engine.results import verdict
+from busapp.engine.contract import validation as contract
+from busapp.engine.results import gain_words
 from busapp.engine.settings import GainSettings, SeriesSettings
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
@@ -59,15 +60,15 @@ class GainResult(MeasurementResult):
         self.sentence = words_label("heading")
         self.circumstances = words_label("muted")
         self.trainings = NumbersTable("The trainings", sortable=False)
-        self.headings = {name: words_label("heading") for name in verdict.DIFFERENCES}
-        self.plots = {name: DifferencePlot("Differences") for name in verdict.DIFFERENCES}
+        self.headings = {name: words_label("heading") for name in gain_words.DIFFERENCES}
+        self.plots = {name: DifferencePlot("Differences") for name in gain_words.DIFFERENCES}
         self.notes = WarningFrame()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE)
         for widget in (self.sentence, self.circumstances, self.trainings):
             column.addWidget(widget)
-        for name in verdict.DIFFERENCES:
+        for name in gain_words.DIFFERENCES:
             column.addWidget(self.headings[name])
             column.addWidget(self.plots[name])
         column.addWidget(self.notes)
@@ -75,31 +76,33 @@ class GainResult(MeasurementResult):
 
     def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
         """Show the result of a `gain` run (`engine.gain.measure_gain`). `phantoms`: its images are simulated."""
-        self.sentence.setText(verdict.sentences(result))
+        found = cast(contract.GainResult, result)
+        self.sentence.setText(gain_words.sentences(found))
         simulated = " All images are simulated phantoms." if phantoms else ""
-        self.circumstances.setText(f"{verdict.circumstances(result)} In brackets 95 % intervals.{simulated}")
-        self._show_trainings(result)
-        rows = {name: _rows(result, name) for name in verdict.DIFFERENCES}
+        self.circumstances.setText(f"{gain_words.circumstances(found)} In brackets 95 % intervals.{simulated}")
+        self._show_trainings(found)
+        rows = {name: _rows(found, name) for name in gain_words.DIFFERENCES}
         everything = [row for each in rows.values() for row in each]
         for name, plot in self.plots.items():
             for widget in (plot, self.headings[name]):
                 widget.setVisible(bool(rows[name]))
-            title = verdict.difference_in_words(result, name)
+            title = gain_words.difference_in_words(found, name)
             self.headings[name].setText(title)
             plot.set_title(title)
             plot.show_rows(rows[name], beside=everything)
-        self.notes.show_list("Read with care:", verdict.cautions(result))
+        self.notes.show_list("Read with care:", gain_words.cautions(found))
 
-    def _show_trainings(self, result: Mapping[str, Any]) -> None:
+    def _show_trainings(self, result: contract.GainResult) -> None:
         headings = ["Training", "Accuracy (%)", "Balanced accuracy (%)"]
-        headings += [f"{verdict.measure_in_words(result, f'sensitivity/{name}')} (%)" for name in result["classes"]]
+        headings += [f"{gain_words.measure_in_words(result, f'sensitivity/{name}')} (%)" for name in result["classes"]]
         rows = []
-        for name, entry in result["trainings"].items():
-            if entry is None:
-                continue
-            shares = [(entry[key], entry[f"{key}_ci95"]) for key in ("accuracy", "balanced_accuracy")]
+        for name, entry in gain_words.trainings(result).items():
+            shares: list[tuple[float | None, contract.Interval | None]] = [
+                (entry["accuracy"], entry["accuracy_ci95"]),
+                (entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
+            ]
             shares += [(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]]
-            title = "\n".join(filter(None, (verdict.TRAININGS[name], verdict.training_in_words(entry))))
+            title = "\n".join(filter(None, (gain_words.TRAININGS[name], gain_words.training_in_words(entry))))
             rows.append(
                 [
                     text(title, f"Run {entry['run']}"),
@@ -113,11 +116,11 @@ class GainResult(MeasurementResult):
         self.trainings.setFixedHeight(self.trainings.sizeHint().height() + bar)
 
 
-def _rows(result: Mapping[str, Any], name: str) -> list[DifferenceRow]:
+def _rows(result: contract.GainResult, name: contract.DifferenceName) -> list[DifferenceRow]:
     """One row for each measure of a difference; none if the difference was not measured."""
     return [
         DifferenceRow(
-            verdict.measure_in_words(result, measure),
+            gain_words.measure_in_words(result, measure),
             Difference.of(found["difference"], found["ci95"], turned=False),
             found["p_value"],
         )

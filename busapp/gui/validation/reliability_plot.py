@@ -1,7 +1,7 @@
 """The reliability curve: a calibrated network that says 90 % is right nine times out of ten."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 import pyqtgraph as pg
@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
+from busapp.engine.contract.validation import Calibration, ReliabilityBin
 from busapp.engine.utils.words import many
 from busapp.gui.theme import colours
 from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
 
-Bin = Mapping[str, Any]
 _RIGHT: Final = "share that was right"
 _ROOM: Final = 0.08
 """Room above 1, as a fraction of the height, for the count over a full bar."""
@@ -25,7 +25,7 @@ class ReliabilityPlot(Plot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Reliability", "Confidence", "Share that was right", parent=parent)
-        self._bins: list[Bin] = []
+        self._bins: list[ReliabilityBin] = []
         self._error: tuple[float, Sequence[float] | None] | None = None
         plot = self.getPlotItem()
         self._bars = pg.BarGraphItem(x0=[], x1=[], height=[])
@@ -37,7 +37,7 @@ class ReliabilityPlot(Plot):
         self._counts: list[pg.TextItem] = []
         self._begin()
 
-    def show_calibration(self, calibration: Mapping[str, Any] | None) -> None:
+    def show_calibration(self, calibration: Calibration | None) -> None:
         """Show `bins` and `ece` of a result's calibration; None clears the plot."""
         self._bins = list(calibration["bins"]) if calibration else []
         self._error = (calibration["ece"], calibration.get("ece_ci95")) if calibration else None

@@ -1,11 +1,11 @@
 """The results of a validation on four pages: confusion matrix, ROC, reliability, fold by fold."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QBoxLayout, QLabel, QSizePolicy, QTabWidget, QWidget
 
+from busapp.engine.contract.validation import ValidationResult
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.reliability_plot import ReliabilityPlot
 from busapp.gui.validation.roc_plot import RocCurve, RocPlot
@@ -54,7 +54,7 @@ class ResultPages(QTabWidget):
         for label in (self.about_roc, self.about_reliability, self.about_folds):
             label.setText(_LATER)
 
-    def show_numbers(self, statistics: Mapping[str, Any], curves: Mapping[str, RocCurve]) -> None:
+    def show_numbers(self, statistics: ValidationResult, curves: Mapping[str, RocCurve]) -> None:
         """Draw the numbers of the finished folds."""
         self.roc.show_curves(curves)
         points = statistics.get("operating_points") or {}

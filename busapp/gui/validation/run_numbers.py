@@ -1,11 +1,11 @@
 """The numbers of a validation run. A thread computes them, which takes seconds for a large study."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.results import statistics
 from busapp.engine.results.predictions import Prediction, read_predictions
 from busapp.engine.study.workspace import Workspace
@@ -29,7 +29,7 @@ class Tested:
 class RunNumbers:
     """The numbers of a run: `statistics` from `statistics.of_run`, a ROC curve per class, and the tested images."""
 
-    statistics: dict[str, Any]
+    statistics: ValidationResult
     curves: dict[str, RocCurve]
     tested: list[Tested]
 
@@ -64,7 +64,7 @@ def numbers_of(workspace: Workspace, run_id: str) -> RunNumbers:
     return RunNumbers(found, curves, tested)
 
 
-def _point(measured: dict[str, Any] | None) -> tuple[float, float] | None:
+def _point(measured: OperatingPoint | None) -> tuple[float, float] | None:
     if measured is None or measured["specificity"] is None:
         return None
     return 1 - measured["specificity"], measured["sensitivity"]

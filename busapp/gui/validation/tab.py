@@ -10,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract import validation as contract
 from busapp.engine.estimates import estimate
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note, RunStarted
 from busapp.engine.settings import ExportSettings, ValidateSettings
@@ -241,7 +242,7 @@ class ValidationTab(RunTab):
             self.result.add_note(event.text)
         elif isinstance(event, Finished):
             self._fold_is_new = True
-            self.result.show_result(event.result)
+            self.result.show_result(cast(contract.ValidationResult, event.result))
 
     def job_event(self, kind: str, event: Event) -> None:
         super().job_event(kind, event)

@@ -1,12 +1,12 @@
 """The result of a cross-validation in numbers, each with its interval, and with a mark if it leaks."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.contract import validation as contract
 from busapp.engine.paper.published import CLASSES, PUBLISHED
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
@@ -122,7 +122,7 @@ class ValidationResult(QWidget):
             self._notes.append(text)
         self.notes.show_list("Notes of the run", self._notes)
 
-    def show_result(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: contract.ValidationResult) -> None:
         """Show a finished run's result, as in `busapp validate --json`."""
         self._is_finished = True
         value, interval = result.get("accuracy"), result.get("accuracy_ci95")
@@ -148,7 +148,7 @@ class ValidationResult(QWidget):
         # Without the run's own numbers, the paper's could be mistaken for them.
         self._show_paper(result["system"] if not self._phantoms else None)
 
-    def show_statistics(self, statistics: Mapping[str, Any]) -> None:
+    def show_statistics(self, statistics: contract.ValidationResult) -> None:
         """Show the numbers of the run, or of its finished folds (`statistics.of_run`)."""
         if not self._is_finished:
             mark = "⚠ " if open_leaks(self._settings.system, self._settings.leaks) else ""
@@ -178,14 +178,15 @@ class ValidationResult(QWidget):
         self.paper_table.show_measures(CLASSES, measures, heading="Paper", decimals=2)
 
 
-def remarks(statistics: Mapping[str, Any]) -> list[str]:
+def remarks(statistics: contract.ValidationResult) -> list[str]:
     """Return what the tables do not show, one paragraph each: the operating point of malignant, the calibration, and
     the gain from reporting the best epoch."""
     said = []
     points = statistics.get("operating_points") or {}
     for name in ["malignant"] if "malignant" in points else points:
-        if points[name] is not None:
-            said.append(f"{operating_point(name, points[name])} {CHOSEN_ELSEWHERE}")
+        point = points[name]
+        if point is not None:
+            said.append(f"{operating_point(name, point)} {CHOSEN_ELSEWHERE}")
     if statistics.get("calibration"):
         said.append(_calibration(statistics["calibration"]))
     picked, honest = statistics.get("picked_epoch"), statistics.get("accuracy")
@@ -197,22 +198,22 @@ def remarks(statistics: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def operating_point(name: str, point: Mapping[str, Any]) -> str:
+def operating_point(name: str, point: contract.OperatingPoint) -> str:
     """Describe the operating point of a class; `point` as in a validation's `operating_points`."""
     return (
         f"Where {name} is called from a probability of {point['threshold']:.2f} on: "
-        f"sensitivity {_measured(point, 'sensitivity')}, specificity {_measured(point, 'specificity')}."
+        f"sensitivity {_measured(point['sensitivity'], point['sensitivity_ci95'])}, "
+        f"specificity {_measured(point['specificity'], point['specificity_ci95'])}."
     )
 
 
-def _measured(point: Mapping[str, Any], measure: str) -> str:
-    value, interval = point[measure], point.get(f"{measure}_ci95")
+def _measured(value: float | None, interval: contract.Interval | None) -> str:
     if value is None:
         return "undefined"
     return f"{value:.2f} ({low_to_high(interval, 1, 2)})" if interval else f"{value:.2f}"
 
 
-def _calibration(calibration: Mapping[str, Any]) -> str:
+def _calibration(calibration: contract.Calibration) -> str:
     interval, scaled, bins = calibration.get("ece_ci95"), calibration.get("ece_scaled"), calibration["bins"]
     surplus = sum(entry["n"] * (entry["confidence"] - entry["accuracy"]) for entry in bins)
     within = f" ({low_to_high(interval)})" if interval else ""

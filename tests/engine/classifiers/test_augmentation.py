@@ -1,4 +1,4 @@
-"""Altered copies: the same whenever they are drawn, like the image, and not the image."""
+"""Altered copies: reproducible, similar to the image, and not equal to it."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_an_altered_copy_depends_on_the_image_and_its_number_alone(image: np.nda
 
 
 def test_altered_copies_keep_what_there_is_to_see(image: np.ndarray) -> None:
-    """In grey as the image was, neither black nor white, and on the whole as bright."""
+    """Grey like the image, neither black nor white, and about as bright."""
     for number in range(2, 20):
         copy = view(image, number)
         assert_array_equal(copy[..., 0], copy[..., 2])

@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from busapp.engine.classifiers import store as stores
+from busapp.engine.classifiers import feature_store
+from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store, normalised
 from busapp.engine.classifiers.features import embed
 from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stages, read_weights
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.classifiers.relu6 import InPlaceReLU6, replace_relu6
-from busapp.engine.classifiers.store import Store, make_store, normalised
 from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.classifiers.training import Learner, batches
 from busapp.engine.images.heat_map import MAP_SHIFT
@@ -39,14 +39,14 @@ def some_pixels(n: int, size: int = 32) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def weights() -> dict[str, torch.Tensor]:
-    """Weights in the shape of ImageNet's."""
+    """Random weights in the shapes of the ImageNet weights."""
     torch.manual_seed(0)
     return MobileNetV2().state_dict()
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where weights are looked for, all empty, on a machine without a network."""
+    """The places that are searched for weights, all empty, on a machine without a network connection."""
     monkeypatch.setattr("busapp.paths.resources_dir", lambda: tmp_path / "resources")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
@@ -182,7 +182,7 @@ def test_the_frozen_stem_stays_and_its_activations_stand_for_it() -> None:
     for name, value in learner.stem.state_dict().items():
         assert torch.equal(value, before[name]), name
     from_cache, _ = run_to_end(learner.evaluate(store, labels, np.arange(8)))
-    from_pixels, _ = run_to_end(learner.evaluate(Store(pixels, 1, None), labels, np.arange(8)))
+    from_pixels, _ = run_to_end(learner.evaluate(FeatureStore(pixels, 1, None), labels, np.arange(8)))
     with torch.no_grad():
         whole = learner.network.eval()(normalised(torch.from_numpy(pixels))).numpy()
     assert from_cache == pytest.approx(whole, abs=2e-3)  # kept in half precision
@@ -241,7 +241,7 @@ def test_a_store_that_is_too_large_makes_the_same_views_when_they_are_asked_for(
     learner = Learner(2, tiny(recipe="careful", frozen_stages=stages))
     images, views = np.array([3, 0, 3, 5]), np.array([0, 1, 4, 9])
     kept = run_to_end(learner.prepare(some_pixels(6)))
-    monkeypatch.setattr(stores, "MAX_BYTES", 1)
+    monkeypatch.setattr(feature_store, "MAX_BYTES", 1)
     made = run_to_end(learner.prepare(some_pixels(6)))
     assert kept.kept is not None and made.kept is None and kept.views == made.views == 10
     learner.rest.eval()
@@ -250,7 +250,7 @@ def test_a_store_that_is_too_large_makes_the_same_views_when_they_are_asked_for(
     assert answers[0] == pytest.approx(answers[1], abs=2e-3)
 
     joined = kept.joined(run_to_end(learner.prepare(some_pixels(6))))
-    assert joined.kept is None and joined.behind is not None and joined.behind.kept is None
+    assert joined.kept is None and joined.appended is not None and joined.appended.kept is None
 
 
 @pytest.mark.parametrize("limits", [(10**9, 10**9), (10**9, 0), (0, 0)])
@@ -260,14 +260,14 @@ def test_joined_stores_give_what_each_gives_and_copy_nothing(
     pixels = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
     parts = []
     for images, limit in zip((pixels[:6], pixels[6:]), limits, strict=True):
-        monkeypatch.setattr("busapp.engine.classifiers.store.MAX_BYTES", limit)
-        parts.append(run_to_end(make_store(images, 3, None, torch.device("cpu"))))
+        monkeypatch.setattr("busapp.engine.classifiers.feature_store.MAX_BYTES", limit)
+        parts.append(run_to_end(make_feature_store(images, 3, None, torch.device("cpu"))))
     joined = parts[0].joined(parts[1])
-    expected = Store(pixels, 3, None)
+    expected = FeatureStore(pixels, 3, None)
     for positions in ([8, 0, 6, 5, 5], [1, 2], [7]):
         views = np.arange(len(positions)) % 3
         assert torch.equal(joined.take(np.array(positions), views), expected.take(np.array(positions), views))
-    assert joined.behind is not None and np.shares_memory(joined.pixels, pixels)
+    assert joined.appended is not None and np.shares_memory(joined.pixels, pixels)
     assert limits[1] == 0 or joined.kept is parts[0].kept
 
 
@@ -276,7 +276,7 @@ def test_a_mirrored_test_is_the_mean_over_an_image_and_its_mirror_image() -> Non
     pixels[:2, :, :16] //= 4
     learner = Learner(2, tiny(mirrored_test=True))
     store = run_to_end(learner.prepare(pixels))
-    for epoch in range(1, 20):  # what an untrained network answers is next to nothing
+    for epoch in range(1, 20):  # the logits of an untrained network are nearly zero
         run_to_end(learner.train_one_epoch(store, labels, everything, 1, epoch))
     logits, _ = run_to_end(learner.evaluate(store, labels, everything))
     plain, mirrored = (logits_of(learner.network, np.ascontiguousarray(p)) for p in (pixels, pixels[:, :, ::-1]))
@@ -297,7 +297,7 @@ def test_averaged_weights_are_tested_and_follow_the_trained_ones() -> None:
     assert (tested - first).norm() < (trained - first).norm()
     with torch.no_grad():
         learner.network.get_parameter("classifier.1.weight").zero_()
-    assert np.ptp(run_to_end(learner.evaluate(store, labels, everything))[0]) > 0  # the tested ones are what they were
+    assert np.ptp(run_to_end(learner.evaluate(store, labels, everything))[0]) > 0  # the tested weights have not changed
     learner.begin_fold(carry_weights=False)
     assert torch.equal(learner.tested.state_dict()["classifier.1.weight"], first)
 

@@ -1,4 +1,4 @@
-"""The ONNX file says what the network says."""
+"""The ONNX file gives the same answers as the network."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_the_file_agrees_with_the_network(tmp_path: Path) -> None:
     path = tmp_path / "models" / "m.onnx"
     write_onnx(network, path, 64, {"format": 1, "classes": ["benign", "bösartig", "normal"]})
 
-    assert b"onnx_file.py" not in path.read_bytes(), "the file tells in which folders it was made"
+    assert b"onnx_file.py" not in path.read_bytes(), "the file names the folders in which it was made"
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     assert (given.name, given.type, given.shape[1:]) == ("pixels", "tensor(uint8)", [64, 64, 3])

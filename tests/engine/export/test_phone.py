@@ -15,9 +15,9 @@ from pulling import gather, pull_job
 from skimage.exposure import equalize_adapthist
 
 from busapp.engine import jobs
+from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.onnx_file import logits_of
-from busapp.engine.classifiers.store import normalised
 from busapp.engine.events import Event, Finished, Progress, Skipped
 from busapp.engine.export.phone.agreement import Example, ModelFile, agreement, evenly
 from busapp.engine.export.phone.folder import choose, place_for

@@ -266,7 +266,7 @@ def test_where_there_is_no_image_to_learn_from_it_is_said(phantom_study: Workspa
     run, records = new_run(phantom_study, "validate"), images(phantom_study)
     for record in records:
         phantom_study.image_path(record).unlink()
-    with pytest.raises(NotEnoughImages, match="no image that the generator for fold 1, malignant could learn from"):
+    with pytest.raises(NotEnoughImages, match="no image to train the generator for fold 1, malignant on"):
         gather(fold_images(phantom_study, run, "malignant", records, frozenset(), 2, SETTINGS, "fold 1, malignant"))
 
 

@@ -1,5 +1,6 @@
-"""The measures of section 3.6, against the numbers that the paper prints, and their intervals; ROC and AUC against
-scikit-learn's; calibration and operating points that no image judges itself by."""
+"""The measures of section 3.6 and their intervals, compared with the numbers that the paper prints; ROC and AUC,
+compared with scikit-learn's; calibration and operating points, which are not measured on images that they were chosen
+on."""
 
 import json
 
@@ -24,7 +25,8 @@ def logits_for(predicted: np.ndarray, n_classes: int = 3) -> np.ndarray:
 
 
 def test_all_right_is_not_certain() -> None:
-    """Twelve groups of two, all right: 0.025 to the power of 1/12; a bootstrap would say 100 to 100 %."""
+    """Twelve groups of two, all correct: the bound is 0.025 to the power of 1/12. A bootstrap would say 100 to 100
+    %."""
     true, groups = np.repeat([0, 1], 12), np.repeat(np.arange(12), 2)
     found = metrics.summary(true, np.eye(2)[true] * 5, groups, ["a", "b"])
     assert found["accuracy_ci95"] == pytest.approx([0.025 ** (1 / 12), 1.0])
@@ -36,7 +38,7 @@ def test_all_right_is_not_certain() -> None:
 
 def test_table_1_of_the_paper() -> None:
     assert metrics.sensitivity(PAPER).round(2).tolist() == [0.86, 0.95, 0.56]
-    # the table cuts 0.939, 0.817 and 0.992 off; here they are compared to within that
+    # the table truncates 0.939, 0.817 and 0.992, so that the tolerance is one unit of its last digit
     assert metrics.specificity(PAPER) == pytest.approx([0.93, 0.81, 0.99], abs=0.01)
 
 
@@ -159,12 +161,13 @@ def test_the_range_leaves_out_folds_without_images_of_the_class() -> None:
     assert [fold["auc"]["normal"] for fold in summary["folds"]] == [None, None, pytest.approx(0.75)]
     assert summary["fold_range"]["sensitivity"] == {"benign": [0.5, 1.0], "malignant": [0.5, 1.0], "normal": [0.5, 0.5]}
     assert summary["fold_range"]["accuracy"] == [pytest.approx(2 / 3), 0.75]
-    # only the last fold has the third class: without it nobody can say from where on to call it
+    # only the last fold has the third class: the other folds cannot give a threshold for it
     assert summary["operating_points"]["normal"] is None
 
 
 def test_a_threshold_is_chosen_without_the_images_it_is_measured_on() -> None:
-    """One fold's network is unsure of everything: thresholds of the others miss all of its class."""
+    """The network of one fold is unsure of all images: with the thresholds of the other folds, it misses all images of
+    the class."""
     sure, unsure = np.linspace(2, 4, 20), np.linspace(0.4, 0.6, 20)
     true = np.tile(np.repeat([0, 1], 20), 3)
     margin = np.concatenate([-sure, sure, -sure, sure, -unsure, unsure])
@@ -176,7 +179,7 @@ def test_a_threshold_is_chosen_without_the_images_it_is_measured_on() -> None:
     def probability(threshold: float) -> float:
         return float(1 / (1 + np.exp(-threshold)))
 
-    # of the 40 others 36 have to be called: all but two of either fold, or all of the sure fold and 16 unsure ones
+    # 36 of the 40 others must be called: all but two of each fold, or all of the sure fold and 16 unsure ones
     assert point["fold_thresholds"]["3"] == pytest.approx(probability(np.sort(np.tile(sure, 2))[4]))
     assert point["fold_thresholds"]["1"] == point["fold_thresholds"]["2"] == pytest.approx(probability(unsure[4]))
     assert point["threshold"] == pytest.approx(probability(unsure[6])), "of all 60 the 54th"

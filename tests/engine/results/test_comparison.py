@@ -21,7 +21,7 @@ def logits(right: bool) -> dict[str, float]:
 
 
 def predictions(rights: Iterable[bool], groups: Iterable[int] | None = None, true: str = "benign") -> list[Prediction]:
-    """Images 0, 1, …, classified rightly or not; each a group of its own unless told otherwise."""
+    """Predictions of images 0, 1, …, correct or not; each is a group of its own unless groups are given."""
     rights = list(rights)
     return [
         Prediction(number, f"{number}.png", "0", group, 1, true, true if right else "other", logits(right))
@@ -41,7 +41,7 @@ def test_single_images_give_the_binomial_test_of_those_only_one_got_right() -> N
 
 
 def test_near_duplicates_have_one_vote() -> None:
-    """Eight copies of one picture, on which the second run is better: one discordance, which shows nothing."""
+    """Eight copies of one picture, on which the second run is better: one discordant group, which shows nothing."""
     groups = [0] * 8 + [8, 9]
     test = paired(predictions([False] * 8 + [True] * 2, groups), predictions([True] * 10, groups))
     assert (test["n_common"], test["n_groups_common"], test["only_second_right"]) == (10, 3, 8)
@@ -59,7 +59,7 @@ def test_a_group_votes_for_the_run_that_got_more_of_it_right() -> None:
 
 
 def test_groups_of_either_run_hold_together() -> None:
-    """One run came before curation; what the other run's groups join is joined."""
+    """One run is from before curation; images that the other run groups are one group."""
     first, second = predictions([False] * 4), predictions([True] * 4, [0, 0, 2, 2])
     assert paired(first, second)["n_groups_common"] == paired(second, first)["n_groups_common"] == 2
 
@@ -117,7 +117,7 @@ def test_differences_are_named_by_measure_and_class() -> None:
     assert differences["sensitivity/benign"] == {"difference": 0.0, "ci95": [0.0, 0.0]}
     assert differences["specificity/benign"]["difference"] == 1.0
     assert differences["balanced_accuracy"]["difference"] == 0.5
-    # 2 of 4 benign images stood above all malignant ones; now all do
+    # before, 2 of 4 benign images scored above all malignant ones; now all do
     assert differences["auc/malignant"]["difference"] == pytest.approx(0.5)
     assert differences["macro_auc"]["difference"] == pytest.approx(0.5)
     low, high = differences["auc/malignant"]["ci95"]
@@ -138,7 +138,7 @@ def test_folds_are_the_same_if_they_divide_alike_by_whatever_numbers() -> None:
 
 
 def _finished_run(study: Workspace, rights: Iterable[bool] = (True, False)) -> Run:
-    """As an early version left it."""
+    """A result as an early version wrote it."""
     run = study.new_run("validate", {})
     tested = predictions(rights)
     write_predictions(run, tested, ["benign", "malignant"])

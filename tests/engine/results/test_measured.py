@@ -1,4 +1,4 @@
-"""Which runs are set beside each other, and what they are called."""
+"""The choice of runs to show side by side, and their titles."""
 
 import pytest
 from measured_runs import add_validation
@@ -21,7 +21,7 @@ def test_the_longest_of_each_system_protocol_and_recipe_in_the_papers_order(phan
     chosen = [run.id for run in longest_runs(phantom_study)]
     assert chosen[:4] == [existing.id, published.id, strict.id, careful.id] and len(chosen) == 5
     assert old.id not in chosen and changed.id not in chosen
-    short = add_validation(phantom_study, epochs=1)  # a quick look does not stand for the study
+    short = add_validation(phantom_study, epochs=1)  # a short trial does not represent the study
     assert short.id not in [run.id for run in longest_runs(phantom_study)]
     assert [run.id for run in chosen_runs(phantom_study, [old.id, changed.id, old.id])] == [old.id, changed.id]
 

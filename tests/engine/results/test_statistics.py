@@ -1,4 +1,4 @@
-"""The account of a validation run is whole for every run: new, old, or stopped on the way."""
+"""The result of a validation run is complete for every run: new, old or stopped before its end."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ OLD = frozenset(
         "train_accuracy",
     ]
 )
-"""What results had at first, beside `folds`."""
+"""Keys of the first results, beside `folds`."""
 
 
 def tiny(**changes: Any) -> ValidateSettings:

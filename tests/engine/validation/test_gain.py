@@ -1,4 +1,4 @@
-"""What synthetic images do for the classifier: which runs it takes, what their differences say, and how it is told."""
+"""The measurement of gain: the runs that it needs, their differences, and its result in words."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from pulling import pull, result_of
 
 from busapp.engine import estimates, jobs
 from busapp.engine.events import CheckpointSaved, EpochEnded, FoldEnded, Note
-from busapp.engine.results import verdict
+from busapp.engine.results import gain_words
 from busapp.engine.results.measured import longest_runs
 from busapp.engine.results.predictions import FILE, Prediction, read_predictions
 from busapp.engine.settings import CurateSettings, GainSettings, ImportSettings, ValidateSettings
@@ -75,7 +75,7 @@ def _measured_template(phantom_folder: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def measured(_measured_template: Path, tmp_path: Path) -> Iterator[Workspace]:
-    """The same, with a finished measurement; the test's own copy."""
+    """A copy, for one test, of the study with a finished measurement."""
     shutil.copytree(_measured_template, tmp_path / "measured")
     workspace = Workspace.open(tmp_path / "measured")
     yield workspace
@@ -123,7 +123,7 @@ def test_the_trainings_are_runs_of_the_study_compared_on_the_same_images(measure
     assert [entry["n_synthetic"] for entry in trainings.values()] == [0, 4, 0]
     assert result["more_steps"] == pytest.approx(4 / 10)
     assert {(one["class"], one["preset"], one["epochs"]) for one in result["generators"]} == {("malignant", "quick", 1)}
-    for name, (first, second) in verdict.DIFFERENCES.items():
+    for name, (first, second) in gain_words.DIFFERENCES.items():
         measures = result["differences"][name]
         assert list(measures) == [
             "accuracy",
@@ -138,9 +138,9 @@ def test_the_trainings_are_runs_of_the_study_compared_on_the_same_images(measure
             assert (entry["p_value"] is None) == (measure == "balanced_accuracy")
             if entry["ci95"]:
                 assert entry["ci95"][0] <= entry["difference"] <= entry["ci95"][1]
-    assert result["verdict"] == verdict.verdict(result["differences"]["synthetic"]["accuracy"]["ci95"])
+    assert result["verdict"] == gain_words.gain_verdict(result["differences"]["synthetic"]["accuracy"]["ci95"])
     lines = SUMMARIES["gain"](result)
-    assert lines[0] == verdict.sentences(result).replace("−", "-") and "\N{MINUS SIGN}" not in "".join(lines)
+    assert lines[0] == gain_words.sentences(result).replace("−", "-") and "\N{MINUS SIGN}" not in "".join(lines)
     assert "20 images in 20 groups" in lines[1] and "quick, 1 epoch, 64 px" in lines[1]
     assert sum("-validate" in line for line in lines) == 3 and any("One seed" in line for line in lines)
 
@@ -223,7 +223,7 @@ for event in jobs.start(workspace, GainSettings.model_validate_json(sys.argv[2])
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 def test_killed_in_the_middle_it_goes_on_to_the_same_numbers(measured: Workspace) -> None:
-    """Of a measurement whose first two runs are there, the third is killed in its second fold."""
+    """The first two runs of the measurement exist; the third is killed in its second fold."""
     whole = measured.runs("gain")[0].result()
     shutil.rmtree(next(run for run in measured.runs("validate") if run.info.name == AUGMENTED).folder)
     command = [sys.executable, "-c", KILLED, str(measured.root), tiny().model_dump_json()]
@@ -254,7 +254,8 @@ def test_runs_of_other_folds_are_refused(measured: Workspace) -> None:
 
 
 def predictions(right: Sequence[bool], folds: int = 2) -> list[Prediction]:
-    """Malignant and benign by turns, an image a group, in folds by turns of two; called the other where wrong."""
+    """Predictions of malignant and benign images in turn, each image a group, two images at a time in each fold. A
+    wrong prediction is the other class."""
     names = ("malignant", "benign")
     return [
         Prediction(
@@ -288,14 +289,14 @@ SWAPPED = [not right if n % 10 < 4 else right for n, right in enumerate(HALF)]
 def test_the_verdict_is_what_the_interval_leaves_out(first: list[bool], second: list[bool], expected: str) -> None:
     found = difference(predictions(first), predictions(second), ("one", "other"))["accuracy"]
     assert found["difference"] == pytest.approx((sum(second) - sum(first)) / 200)
-    assert verdict.verdict(found["ci95"]) == expected
+    assert gain_words.gain_verdict(found["ci95"]) == expected
     assert (found["p_value"] < 0.05) == (expected != "no difference shown")
 
 
 def test_where_all_draws_agree_there_is_no_interval() -> None:
     found = difference(predictions(HALF), predictions(HALF), ("one", "other"))
     assert {(entry["difference"], entry["ci95"]) for entry in found.values()} == {(0.0, None)}
-    assert verdict.verdict(None) == "no difference shown"
+    assert gain_words.gain_verdict(None) == "no difference shown"
 
 
 def test_a_sensitivity_is_tested_on_the_images_of_its_class_alone() -> None:
@@ -312,13 +313,13 @@ def test_other_folds_or_images_are_not_compared(second: list[Prediction]) -> Non
 
 
 def told(plain: list[bool], synthetic: list[bool], augmented: list[bool] | None) -> dict[str, Any]:
-    """A result as of these predictions, as far as words are made of it."""
+    """The parts of a result that the words need, from these predictions."""
     rows = {"plain": plain, "synthetic": synthetic} | ({"augmented": augmented} if augmented else {})
     differences = {
         name: difference(predictions(rows[first]), predictions(rows[second]), (first, second))
         if first in rows and second in rows
         else None
-        for name, (first, second) in verdict.DIFFERENCES.items()
+        for name, (first, second) in gain_words.DIFFERENCES.items()
     }
     parts = {"plain": (0, 0.0), "synthetic": (0, 0.0), "augmented": (4, 1.0)}
     instead = differences["instead"]
@@ -329,8 +330,8 @@ def told(plain: list[bool], synthetic: list[bool], augmented: list[bool] | None)
             for name, (variants, weighting) in parts.items()
         },
         "differences": differences,
-        "verdict": verdict.verdict(differences["synthetic"]["accuracy"]["ci95"]),
-        "against_augmented": instead and verdict.verdict(instead["accuracy"]["ci95"]),
+        "verdict": gain_words.gain_verdict(differences["synthetic"]["accuracy"]["ci95"]),
+        "against_augmented": instead and gain_words.gain_verdict(instead["accuracy"]["ci95"]),
         "generators": [{"preset": "quick", "epochs": 150, "image_size": 64}] * 4,
         "seed": 7,
         "more_steps": 0.4,
@@ -340,24 +341,31 @@ def told(plain: list[bool], synthetic: list[bool], augmented: list[bool] | None)
 
 
 def test_help_harm_and_neither_are_told_each_in_its_words() -> None:
-    helps = verdict.sentences(told(HALF, MORE, HALF))
+    helps = gain_words.sentences(told(HALF, MORE, HALF))
     assert helps.startswith("Synthetic images helped here: accuracy +25.0 points (+19.0 to +31.0) against")
     assert "plain augmentation and class weights: 0.0 points. They did better than plain augmentation" in helps
-    harms = verdict.sentences(told(MORE, HALF, MORE))
+    harms = gain_words.sentences(told(MORE, HALF, MORE))
     assert harms.startswith("Synthetic images did harm here: accuracy −25.0 points")
     assert "They did worse than plain augmentation and class weights, which needs no generator: −25.0" in harms
     neither = told(HALF, SWAPPED, SWAPPED)
-    assert verdict.sentences(neither).startswith("Synthetic images were not shown to help here: accuracy 0.0 points (")
-    assert "no difference was shown: 0.0 points." in verdict.sentences(neither)
-    assert verdict.cautions(neither)[0].startswith("Not shown is not the same as none: these images leave room for")
+    assert gain_words.sentences(neither).startswith(
+        "Synthetic images were not shown to help here: accuracy 0.0 points ("
+    )
+    assert (
+        "No difference between them and plain augmentation and class weights was shown: 0.0 points."
+        in gain_words.sentences(neither)
+    )
+    assert gain_words.cautions(neither)[0].startswith(
+        "“No difference shown” does not mean no difference: anything from"
+    )
     for caution in ("another seed (here 7)", "quick, 150 epochs, 64 px", "40 % more images", "one in twenty"):
-        assert any(caution in said for said in verdict.cautions(neither)), caution
+        assert any(caution in said for said in gain_words.cautions(neither)), caution
 
 
 def test_without_anything_left_to_add_there_is_no_third_training_to_speak_of() -> None:
     result = told(HALF, MORE, None)
-    assert verdict.sentences(result).endswith("already, so there is no third to compare.")
-    assert verdict.addition_in_words(result) == ""
+    assert gain_words.sentences(result).endswith("already, so there is no third to compare.")
+    assert gain_words.addition_in_words(result) == ""
 
 
 def test_an_interval_that_the_test_does_not_agree_with_is_said_to_be_undecided() -> None:
@@ -365,16 +373,16 @@ def test_an_interval_that_the_test_does_not_agree_with_is_said_to_be_undecided()
     result = told(few, [right or n in (1, 5, 9, 13) for n, right in enumerate(few)], few)
     assert result["verdict"] == "helps"
     assert result["differences"]["synthetic"]["accuracy"]["p_value"] == 0.125
-    assert any("p = 0.125): take it for undecided" in said for said in verdict.cautions(result))
+    assert any("p = 0.125): it is undecided" in said for said in gain_words.cautions(result))
 
 
 def test_what_is_added_to_a_recipe_that_has_some_already_is_called_more() -> None:
     result = told(HALF, MORE, HALF)
     result["trainings"]["plain"] = {"variants": 8, "class_weighting": 0.5}
     result["trainings"]["augmented"] = {"variants": 8, "class_weighting": 1.0}
-    assert verdict.addition_in_words(result) == "full class weights"
-    assert verdict.training_in_words(result["trainings"]["plain"]) == "8 altered copies, class weighting 0.5"
-    assert verdict.difference_in_words(result, "instead") == "Synthetic images against full class weights"
+    assert gain_words.addition_in_words(result) == "full class weights"
+    assert gain_words.training_in_words(result["trainings"]["plain"]) == "8 altered copies, class weighting 0.5"
+    assert gain_words.difference_in_words(result, "instead") == "Synthetic images against full class weights"
 
 
 def test_predictions_of_a_measurement_are_read_from_its_runs(measured: Workspace) -> None:

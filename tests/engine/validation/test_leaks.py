@@ -1,4 +1,4 @@
-"""What each leak is worth: which runs it takes, that none is trained twice, and that the steps add up."""
+"""The measurement of leaks: the runs that it needs, that none is trained twice, and that the steps add up."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def tiny(**changes: Any) -> LeaksSettings:
 
 
 def states(study: Workspace) -> dict[str, str]:
-    """The validation runs by name, and their states."""
+    """States of the validation runs, by name."""
     return {run.info.name: run.info.state for run in study.runs("validate")}
 
 
@@ -155,7 +155,7 @@ def test_a_run_that_the_study_has_is_not_trained_again_however_it_was_spelt(stud
     assert (result["strict"], result["published"]) == (strict_run, published_run)
     assert len(study.runs("validate")) == 4 + 4
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert any("6 cross-validations are needed, of which the study has 2. To be trained: 4" in text for text in notes)
+    assert any("6 cross-validations are needed; the study already has 2. To be trained: 4" in text for text in notes)
 
     again = pull(jobs.start(study, tiny()))
     assert result_of(again) == result and not any(isinstance(event, EpochEnded) for event in again)

@@ -1,4 +1,4 @@
-"""The job that cross-validates: protocols, leaks, what it leaves behind, and that it can be killed at any time."""
+"""The job that cross-validates: protocols, leaks, output, and resuming after it was killed at any time."""
 
 import io
 import json
@@ -248,7 +248,7 @@ def test_images_that_are_copies_or_set_aside_are_missing_in_training_and_told(
         images = [i for i in unbalanced.catalog.images(class_name=record.class_name) if i.sha256 in record.trained_on]
         real = Preprocessing(64).pixels(read_image(unbalanced.image_path(images[0])))
         for part in whole(record, count, start):
-            # Nothing but copies of one class, and one image that is none of the other.
+            # Only copies for one class, and one image that is no copy for the other.
             part[0 if record.class_name == "benign" else 1 :] = real
             yield part
 
@@ -266,7 +266,7 @@ def test_images_that_are_copies_or_set_aside_are_missing_in_training_and_told(
 
 
 def test_a_run_does_not_go_on_with_drawn_images_that_were_set_aside_since(unbalanced: Workspace) -> None:
-    """As unfit in a blind review."""
+    """They are set aside as unfit, as after a blind review."""
     settings = tiny(system="system2", protocol="published", generator_epochs=1)
     pull(jobs.start(unbalanced, settings), until=lambda event: isinstance(event, EpochEnded))
     [stopped] = unbalanced.runs("validate")
@@ -276,7 +276,7 @@ def test_a_run_does_not_go_on_with_drawn_images_that_were_set_aside_since(unbala
     unbalanced.catalog.add([new], "one drawn image")
     [unfit] = unbalanced.catalog.images(kind="synthetic")
     unbalanced.catalog.exclude([unfit.id], "unfit in a blind review")
-    with pytest.raises(CannotResume, match="1 drawn image that the study has set aside since"):
+    with pytest.raises(CannotResume, match="1 synthetic image that the study has set aside since"):
         pull(jobs.resume(unbalanced, stopped.id))
     unbalanced.catalog.undo()
     result_of(pull(jobs.resume(unbalanced, stopped.id)))
@@ -373,7 +373,7 @@ def test_a_model_is_trained_as_its_run_was(study: Workspace, monkeypatch: pytest
     assert all((same[name] == as_it_was[name]).all() for name in as_it_was)
 
     path = the_run(study).folder / "result.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "frozen_stages": 3}))  # of another machine
+    path.write_text(json.dumps({**json.loads(path.read_text()), "frozen_stages": 3}))  # as another machine would choose
     frozen, first = weights(), build(3, tiny(), seed=0).state_dict()
     assert (frozen["features.2.conv.0.0.weight"] == first["features.2.conv.0.0.weight"].numpy()).all()
     assert (frozen["features.3.conv.0.0.weight"] != first["features.3.conv.0.0.weight"].numpy()).any()

@@ -1,4 +1,4 @@
-"""What a cross-validation says of bad input, and what is kept: a clear sentence, and everything that was finished."""
+"""Bad input of a cross-validation: the error is a clear sentence, and all finished work is kept."""
 
 import errno
 import json
@@ -64,7 +64,7 @@ def _template(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Path) ->
 
 @pytest.fixture
 def study(_template: Path, tmp_path: Path) -> Iterator[Workspace]:
-    """A copy of it that may be changed."""
+    """A copy of the study that a test may change."""
     shutil.copytree(_template, tmp_path / "study")
     workspace = Workspace.open(tmp_path / "study")
     yield workspace
@@ -73,7 +73,7 @@ def study(_template: Path, tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def whole(study: Workspace) -> dict[str, Any]:
-    """The numbers of a run that nothing went wrong with."""
+    """The numbers of an undisturbed run."""
     return numbers(the_run(study))
 
 
@@ -155,7 +155,7 @@ def test_a_run_whose_images_have_vanished_goes_on_when_they_are_back(
     pull(jobs.start(study, tiny()), until=is_epoch(1, 2))
     lose(study, "normal", 3)
     run = the_run(study)
-    with pytest.raises(CannotResume, match=r"3 images .* cannot be read any more.*Import the same images again"):
+    with pytest.raises(CannotResume, match=r"3 images .* can no longer be read.*Import the same images again"):
         pull(jobs.resume(study, run.id))
     pull(jobs.start(study, ImportSettings(sources=(phantom_folder,))))
     events = pull(jobs.resume(study, run.id))
@@ -266,7 +266,7 @@ def test_a_checkpoint_of_other_settings_is_refused(study: Workspace, stopped: Ru
 def test_a_run_does_not_go_on_by_a_recipe_that_was_changed(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     pull(jobs.start(study, tiny(recipe="careful")), until=is_epoch(1, 1))
     monkeypatch.setitem(RECIPES, "careful", RECIPES["careful"].model_copy(update={"label_smoothing": 0.2}))
-    with pytest.raises(CannotResume, match="recipe careful is no longer what it was"):
+    with pytest.raises(CannotResume, match="recipe careful has changed"):
         pull(jobs.resume(study, the_run(study).id))
 
 
@@ -274,11 +274,11 @@ def test_a_checkpoint_of_something_else_is_refused(study: Workspace, stopped: Ru
     arrays, header = load_checkpoint(stopped.checkpoint)
     for wrong in ({"epoch": 3}, {**header, "stages": "all"}, {**header, "unknown": 1}):
         save_checkpoint(stopped.checkpoint, arrays, wrong)
-        with pytest.raises(CannotResume, match="of another run"):
+        with pytest.raises(CannotResume, match="belongs to another run"):
             pull(jobs.resume(study, stopped.id))
     cut = {name: array[..., :1] for name, array in arrays.items() if array.ndim}
     save_checkpoint(stopped.checkpoint, cut, header)
-    with pytest.raises(CannotResume, match="of another run"):
+    with pytest.raises(CannotResume, match="belongs to another run"):
         pull(jobs.resume(study, stopped.id))
 
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.events import CheckpointSaved, Finished, Job
-from busapp.engine.results import verdict
+from busapp.engine.results import gain_words
 from busapp.engine.settings import GainSettings
 from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
@@ -80,8 +80,8 @@ def _result(synthetic: float, *, spread: float = 0.02, third: bool = True) -> di
             "augmented": _training(0.83, variants=4) if third else None,
         },
         "differences": differences,
-        "verdict": verdict.verdict(differences["synthetic"]["accuracy"]["ci95"]),
-        "against_augmented": instead and verdict.verdict(instead["accuracy"]["ci95"]),
+        "verdict": gain_words.gain_verdict(differences["synthetic"]["accuracy"]["ci95"]),
+        "against_augmented": instead and gain_words.gain_verdict(instead["accuracy"]["ci95"]),
     }
 
 
@@ -174,7 +174,7 @@ def test_the_measurement_is_told_in_words_and_numbers(qtbot: QtBot, tab: Validat
     ]
     assert len({plot.axis_range() for plot in shown.plots.values()}) == 1, "differences can be compared by eye"
     notes = shown.notes.label.text()
-    assert "Not shown is not the same as none" in notes and "another seed (here 0)" in notes and "12 intervals" in notes
+    assert "does not mean no difference" in notes and "another seed (here 0)" in notes and "12 intervals" in notes
 
 
 @pytest.mark.parametrize(
