@@ -15,7 +15,7 @@ from busapp.engine.images.marks import Box
 from busapp.engine.images.pictures import Picture, open_picture
 from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.diagnosis.diagnosis_result import DiagnosisResult
+from busapp.gui.diagnosis.diagnosis_panel import DiagnosisPanel
 from busapp.gui.images.heat_map_view import HeatMapView
 from busapp.gui.images.image_canvas import to_qimage
 from busapp.gui.jobs.job_thread import JobOutcome, JobThread
@@ -113,7 +113,7 @@ class SingleDiagnosis(QSplitter):
         self.view.frame_wanted.connect(self._ask_frame)
         self.view.crop_drawn.connect(self._ask_crop)
         self.view.whole_wanted.connect(self._ask_whole)
-        self.result = DiagnosisResult()
+        self.result = DiagnosisPanel()
         self.result.evidence_changed.connect(self._show_evidence)
         self.setObjectName("diagnosis-panels")
         self.addWidget(self.view)

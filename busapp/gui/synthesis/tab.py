@@ -30,7 +30,7 @@ from busapp.gui.synthesis.balance_dialog import BalanceDialog
 from busapp.gui.synthesis.blind_review import BlindReviewView
 from busapp.gui.synthesis.nearest_view import NearestView
 from busapp.gui.synthesis.sample_film import SampleFilm, grid_of_real_images
-from busapp.gui.synthesis.synthesis_result import SynthesisResult
+from busapp.gui.synthesis.synthesis_panel import SynthesisPanel
 from busapp.gui.widgets.curves import CurvePlot
 from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
@@ -84,7 +84,7 @@ class SynthesisTab(RunTab):
         self.clear_run()
 
     def _make_result(self) -> None:
-        self.result = SynthesisResult()
+        self.result = SynthesisPanel()
         self.result.review_clicked.connect(self.show_review)
         self.result.nearest_clicked.connect(self.show_nearest)
         self.result.worth_clicked.connect(self.worth_requested)

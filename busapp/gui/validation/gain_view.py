@@ -15,14 +15,14 @@ from busapp.engine.utils.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.difference_plot import DifferencePlot, DifferenceRow
 from busapp.gui.validation.differences import Difference
-from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
+from busapp.gui.validation.measurement_view import MeasurementPanel, MeasurementView
 from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import NumbersTable, text
 from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 
 
-class GainView(MeasurementView["GainResult"]):
+class GainView(MeasurementView["GainPanel"]):
     """The verdict, the trainings side by side, and their differences; or how to measure them."""
 
     settings_type = GainSettings
@@ -36,7 +36,7 @@ class GainView(MeasurementView["GainResult"]):
     measure = "&Measure their worth"
 
     def __init__(self, form: SettingsForm, parent: QWidget | None = None) -> None:
-        super().__init__(GainResult(), form, parent)
+        super().__init__(GainPanel(), form, parent)
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
         epochs = "" if settings.generator_epochs is None else f" of {many(settings.generator_epochs, 'epoch')}"
@@ -52,7 +52,7 @@ class GainView(MeasurementView["GainResult"]):
         return "All classes are equally large, so no synthetic images are added: there is nothing to measure."
 
 
-class GainResult(MeasurementResult):
+class GainPanel(MeasurementPanel):
     """The verdict as a sentence, a table of the trainings, and a plot of each difference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -9,7 +9,7 @@ from busapp.engine.settings import LeaksSettings, SeriesSettings
 from busapp.engine.utils.words import images_in_groups, many, signed
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.differences import Difference, p_number
-from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
+from busapp.gui.validation.measurement_view import MeasurementPanel, MeasurementView
 from busapp.gui.validation.waterfall import Waterfall, shared_in_words, worth_in_words
 from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
@@ -18,7 +18,7 @@ from busapp.gui.widgets.warning_frame import WarningFrame, words_label
 from busapp.summaries import per_cent
 
 
-class LeaksView(MeasurementView["LeaksResult"]):
+class LeaksView(MeasurementView["LeaksPanel"]):
     """The waterfall from published to strict, and each leak alone; or how to measure them."""
 
     settings_type = LeaksSettings
@@ -31,7 +31,7 @@ class LeaksView(MeasurementView["LeaksResult"]):
     measure = "&Measure leaks"
 
     def __init__(self, form: SettingsForm, parent: QWidget | None = None) -> None:
-        super().__init__(LeaksResult(), form, parent)
+        super().__init__(LeaksPanel(), form, parent)
 
     def settings_in_words(self, settings: SeriesSettings) -> str:
         assert isinstance(settings, LeaksSettings)
@@ -42,7 +42,7 @@ class LeaksView(MeasurementView["LeaksResult"]):
         )
 
 
-class LeaksResult(MeasurementResult):
+class LeaksPanel(MeasurementPanel):
     """The result as a sentence, the waterfall, and each leak alone."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

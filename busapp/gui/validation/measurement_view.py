@@ -47,7 +47,7 @@ def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
     return _Plan(len(found), sum(map(is_done, found)), estimate(settings, workspace))
 
 
-class MeasurementResult(QWidget):
+class MeasurementPanel(QWidget):
     """The numbers of a finished measurement."""
 
     def show_result(self, result: Mapping[str, Any], *, phantoms: bool) -> None:
@@ -55,7 +55,7 @@ class MeasurementResult(QWidget):
         raise NotImplementedError
 
 
-ResultWidget = TypeVar("ResultWidget", bound=MeasurementResult)
+ResultWidget = TypeVar("ResultWidget", bound=MeasurementPanel)
 
 
 class MeasurementView(RunView, Generic[ResultWidget]):

@@ -9,7 +9,7 @@ from busapp.engine.contract.validation import ValidationResult
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.reliability_plot import ReliabilityPlot
 from busapp.gui.validation.roc_plot import RocCurve, RocPlot
-from busapp.gui.validation.validation_result import CHOSEN_ELSEWHERE, operating_point
+from busapp.gui.validation.validation_panel import CHOSEN_ELSEWHERE, operating_point
 from busapp.gui.widgets.confusion_matrix import ConfusionTabs
 from busapp.gui.widgets.metrics_table import FoldTable
 from busapp.gui.widgets.warning_frame import words_label

@@ -28,7 +28,7 @@ from busapp.gui.validation.leaks_view import LeaksView
 from busapp.gui.validation.measurement_view import MeasurementView
 from busapp.gui.validation.result_pages import ResultPages
 from busapp.gui.validation.run_numbers import RunNumbers, numbers_of
-from busapp.gui.validation.validation_result import ValidationResult
+from busapp.gui.validation.validation_panel import ValidationPanel
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.panels import settings_column
 from busapp.gui.widgets.settings_form import SettingsForm
@@ -70,7 +70,7 @@ class ValidationTab(RunTab):
         self.strip = ImageStrip()
         self.strip.hide()
         self.strip.opened.connect(self._view)
-        self.result = ValidationResult()
+        self.result = ValidationPanel()
         self.result.diagnosis_clicked.connect(self._use_for_diagnosis)
         self.result.figures_clicked.connect(self._export_figures)
         self.result.app_clicked.connect(self._export_for_app)

@@ -17,7 +17,7 @@ from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.theme import apply
-from busapp.gui.validation.leaks_view import LeaksResult
+from busapp.gui.validation.leaks_view import LeaksPanel
 from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.validation.waterfall import Waterfall, bars_of
 
@@ -199,7 +199,7 @@ def test_a_measurement_that_begins_is_told_of_and_its_end_is_shown(
 
 
 def test_picking_the_epoch_is_spoken_of_only_where_it_is_worth_something(qtbot: QtBot) -> None:
-    shown = LeaksResult()
+    shown = LeaksPanel()
     qtbot.addWidget(shown)
     shown.show_result(RESULT, phantoms=False)
     assert "2.5 points higher" in shown.notes.label.text()

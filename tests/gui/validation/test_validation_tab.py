@@ -20,7 +20,7 @@ from busapp.gui.jobs.job_thread import JobOutcome
 from busapp.gui.synthesis.tab import SynthesisTab
 from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.tab import ValidationTab
-from busapp.gui.validation.validation_result import remarks
+from busapp.gui.validation.validation_panel import remarks
 
 SMALL = ValidateSettings(folds=2, epochs=3)
 

@@ -39,7 +39,7 @@ class RunButtons(QWidget):
         button.setToolTip(lacks or self._tips[button])
 
 
-class SynthesisResult(QWidget):
+class SynthesisPanel(QWidget):
     """The right panel of the Synthesis tab.
 
     Signals:

@@ -24,7 +24,7 @@ _SHOWN_DIFFERENCE: Final = 0.0005
 """Smallest difference of two accuracies that shows in per cent with one decimal."""
 
 
-class ValidationResult(QWidget):
+class ValidationPanel(QWidget):
     """The right panel of the Validation tab.
 
     Signals:

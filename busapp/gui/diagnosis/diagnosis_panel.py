@@ -13,7 +13,7 @@ from busapp.gui.theme import SPACE, class_colour, colours, theme
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 
 
-class DiagnosisResult(QWidget):
+class DiagnosisPanel(QWidget):
     """The right panel of the Diagnosis tab.
 
     Signals:
