@@ -36,7 +36,7 @@ def show(
     from busapp.engine.models.library import find_model
 
     found = inspect(find_model(open_study(context, workspace), model))
-    write_result(found.as_json(), json_file, lambda _: inspection_lines(found))
+    write_result(dict(found.as_json()), json_file, lambda _: inspection_lines(found))
     return 0
 
 

@@ -7,11 +7,12 @@ Grad-CAM would give, without gradients. The model file has it as its second outp
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
+from busapp.engine.contract.diagnosis import DiagnosedImage
 from busapp.engine.images.heat_map import HeatMap, to_heat_map
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import Preprocessing, equalise
@@ -64,8 +65,8 @@ class Diagnosis:
         """The map of the most probable class."""
         return self.heat_maps[self.predicted]
 
-    def as_json(self) -> dict[str, Any]:
-        """The command-line contract's entry of one image."""
+    def as_json(self) -> DiagnosedImage:
+        """Return the entry of this image in the result of `diagnose`."""
         return {
             "file": self.file,
             "predicted": None if self.abstained else self.predicted,
@@ -75,7 +76,10 @@ class Diagnosis:
             "milliseconds": self.milliseconds,
             "possible": list(self.possible),
             "novelty": self.novelty,
-            "similar": [dict(vars(image)) for image in self.similar],
+            "similar": [
+                {"sha256": image.sha256, "class_name": image.class_name, "distance": image.distance}
+                for image in self.similar
+            ],
         }
 
 

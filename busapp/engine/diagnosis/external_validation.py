@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.diagnosis import Counted, DiagnosedImage, ExternalResult
 from busapp.engine.imports import names
 from busapp.engine.imports.sources import FileEntry
 from busapp.engine.imports.tables import read_table
@@ -110,7 +111,7 @@ class ExternalValidation:
         self._left_out: Counter[str] = Counter()
         self._other_classes: Counter[str] = Counter()
 
-    def add(self, path: Path, sha256: str, entry: dict[str, Any]) -> dict[str, str]:
+    def add(self, path: Path, sha256: str, entry: DiagnosedImage) -> Counted:
         """Count one image, whose entry is that of the command-line contract; what its entry says of that: `true`, and
         `not_counted` with the reason where it does not count."""
         true = self._labels.of(path)
@@ -131,7 +132,7 @@ class ExternalValidation:
         if self._labels.of(path) is not None:
             self._left_out["cannot be read"] += 1
 
-    def _reason_against(self, true: str, sha256: str, entry: dict[str, Any]) -> str:
+    def _reason_against(self, true: str, sha256: str, entry: DiagnosedImage) -> str:
         if true not in self._classes:
             self._other_classes[true] += 1
             return "of a class that the model does not know"
@@ -139,7 +140,7 @@ class ExternalValidation:
             return "the model learned from this picture"
         return "the same file as one before" if sha256 in self._seen else ""
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> ExternalResult:
         """What was measured, as JSON types: `n` images of `n_patients`, `counts` by class, `left_out` by reason,
         `other_classes`, `n_answered`, `accuracy_of_answers` with `accuracy_of_answers_ci95`, and `measured`:
         `metrics.summary` of all counted images, each for its most probable class, whether it was answered or not; None
@@ -162,7 +163,7 @@ class ExternalValidation:
             "measured": self._measured() if enough else None,
         }
 
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self) -> Mapping[str, Any]:
         probabilities = np.array([[image.probabilities[name] for name in self._classes] for image in self._counted])
         true = np.array([self._classes.index(image.true) for image in self._counted], dtype=np.intp)
         _, patients = np.unique([image.patient for image in self._counted], return_inverse=True)

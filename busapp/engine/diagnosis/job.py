@@ -2,15 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from busapp.engine.contract.diagnosis import DiagnosedImage, DiagnoseResult, SkippedFile
 from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
@@ -59,12 +59,13 @@ def _begins_as_dicom(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Answered:
-    """A file that was diagnosed. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of its
-    `frames`. The `picture` itself is kept only where an output needs it."""
+    """A file that was diagnosed: its `frame`, counted from 1, of its `frames`. The `picture` is kept only if an output
+    needs it."""
 
     sha256: str
     diagnosis: Diagnosis
-    of_loop: dict[str, int]
+    frame: int
+    frames: int
     picture: Image.Image | None
 
 
@@ -73,9 +74,9 @@ def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answe
     content = read_content(path)
     opened = open_picture(content, file=str(path))
     picture = opened.frame(opened.middle)
-    of_loop = {"frame": opened.middle, "frames": opened.frames} if opened.frames > 1 else {}
     diagnosis = diagnoser.diagnose(picture, str(path))
-    return _Answered(sha256_of(content), diagnosis, of_loop, picture if keep_picture else None)
+    kept = picture if keep_picture else None
+    return _Answered(sha256_of(content), diagnosis, opened.middle, opened.frames, kept)
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
@@ -100,19 +101,18 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
         yield from batch.work()
     if len(batch.skipped) == len(images):
         raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
-    external = {"external": batch.external.result()} if batch.external else {}
+    result: DiagnoseResult = {
+        "model": str(model.path),
+        "cautions": model.cautions,
+        "images": batch.entries,
+        "skipped": batch.skipped,
+    }
+    if batch.external:
+        result["external"] = batch.external.result()
     if settings.csv:
         write_table(settings.csv, batch.entries, model.classes)
     yield Progress(len(images), len(images), "done")
-    yield Finished(
-        {
-            "model": str(model.path),
-            "cautions": model.cautions,
-            "images": batch.entries,
-            "skipped": batch.skipped,
-            **external,
-        },
-    )
+    yield Finished(dict(result))
 
 
 class _Batch:
@@ -120,8 +120,8 @@ class _Batch:
 
     def __init__(self, model: Model, settings: DiagnoseSettings, images: list[Path]) -> None:
         self._images, self._diagnoser = images, Diagnoser(model)
-        self.entries: list[dict[str, Any]] = []
-        self.skipped: list[dict[str, str]] = []
+        self.entries: list[DiagnosedImage] = []
+        self.skipped: list[SkippedFile] = []
         self.outputs = ExitStack()
         """What has to be closed in the end."""
         self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
@@ -162,36 +162,40 @@ class _Batch:
         self.skipped.append({"file": str(path), "reason": str(error)})
         if self.external:
             self.external.skip(path)
-        self.entries.append(_unreadable(path, error))
+        self.entries.append(unreadable(str(path), error.what, str(error)))
         yield Skipped(str(path), str(error))
 
     def _keep(self, path: Path, answered: _Answered) -> Job:
-        entry = answered.diagnosis.as_json() | answered.of_loop
+        entry: DiagnosedImage = answered.diagnosis.as_json()
+        if answered.frames > 1:
+            entry |= {"frame": answered.frame, "frames": answered.frames}
         if self.external:
-            entry |= self.external.add(path, answered.sha256, entry)
+            entry = {**entry, **self.external.add(path, answered.sha256, entry)}
         self.entries.append(entry)
         if self._heatmaps and answered.picture:
             self._heatmaps.write(answered.picture, answered.diagnosis)
         if self._pages and answered.picture:
-            of_loop = {"frame": 1, "frames": 1, **answered.of_loop}
-            for sentence in self._pages.add(answered.picture, answered.diagnosis, path, **of_loop):
+            for sentence in self._pages.add(
+                answered.picture, answered.diagnosis, path, answered.frame, answered.frames
+            ):
                 yield Note(sentence, "warning")
-        yield ImageDiagnosed(entry)
+        yield ImageDiagnosed(dict(entry))
 
 
-def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
+def unreadable(file: str, reason: str, error: str) -> DiagnosedImage:
+    """The entry of a file that cannot be read; `error` is the whole message."""
     return {
-        "file": str(path),
+        "file": file,
         "predicted": None,
         "probabilities": {},
         "abstained": True,
-        "reasons": [error.what],
+        "reasons": [reason],
         "milliseconds": 0.0,
-        "error": str(error),
+        "error": error,
     }
 
 
-def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
+def write_table(path: Path, entries: Sequence[DiagnosedImage], classes: tuple[str, ...]) -> None:
     """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
     empty where the image is no loop. Where there were labels, two columns say the true class and why an image does not
     count."""

@@ -105,8 +105,15 @@ class _Sheet:
         """Draw lines from `y` on downwards; where they end."""
         y += text.above
         for line in text.lines:
-            style: dict[str, Any] = {"fontsize": text.size, "color": text.colour, "weight": text.weight}
-            self.figure.text(x / WIDTH, 1 - (y + text.size) / HEIGHT, line, parse_math=False, **style)
+            self.figure.text(
+                x / WIDTH,
+                1 - (y + text.size) / HEIGHT,
+                line,
+                parse_math=False,
+                fontsize=text.size,
+                color=text.colour,
+                weight=text.weight,
+            )
             y += text.size * _LINE
         return y
 

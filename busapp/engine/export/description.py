@@ -1,6 +1,6 @@
 """What a model file says of itself, and what it knows of the images that it learned from."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,7 +92,7 @@ def what_it_knows(
     return Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
 
 
-def _provenance(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Provenance:
+def _provenance(workspace: Workspace, validated: Run, result: Mapping[str, Any]) -> Provenance:
     return Provenance(
         run=validated.id,
         study=workspace.name,

@@ -6,10 +6,11 @@ a folder that an app can be made with; as ONNX also among the models of the stud
 """
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from busapp.engine.contract.diagnosis import ExportResult, FileAgreement, ModelInStudy
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.export.description import describe_model, images_known, what_it_knows
 from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
@@ -106,16 +107,24 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     with new_target(place, as_zip=False) as target:
         Handout(description, files, report, mirrored).write(target, examples)
         make_room(place)
-    finished = {"run": validated.id, "format": settings.format, "folder": str(place)}
+    in_study: ModelInStudy = {}
     if settings.format == "onnx":
         path = workspace.models_dir / f"{validated.id}.onnx"
         write_atomically(path, files[0].content)
-        finished["model"] = str(path)
-    yield Finished({**finished, "temperature": description.temperature, "agreement": report})
+        in_study["model"] = str(path)
+    exported: ExportResult = {
+        "run": validated.id,
+        "format": settings.format,
+        "folder": str(place),
+        **in_study,
+        "temperature": description.temperature,
+        "agreement": report,
+    }
+    yield Finished(dict(exported))
 
 
-def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> Generator[Event, None, list[Example]]:
-    """The images that the run used, as far as the study still has them."""
+def _examples(workspace: Workspace, validated: Run, result: Mapping[str, Any]) -> Generator[Event, None, list[Example]]:
+    """Images of the run that the study still has."""
     selection = select(workspace, as_trained(validated))
     if selection.fingerprint() != result["images_fingerprint"]:
         yield Note("The study's images have changed since the run; the model is compared on those of now.", "warning")
@@ -127,7 +136,7 @@ def _examples(workspace: Workspace, validated: Run, result: dict[str, Any]) -> G
     ]
 
 
-def _warnings(report: list[dict[str, Any]]) -> Iterator[Event]:
+def _warnings(report: Sequence[FileAgreement]) -> Iterator[Event]:
     for entry in report:
         lost = 100 * (entry["original_accuracy"] - entry["accuracy"])
         if lost > LOST_POINTS:

@@ -6,12 +6,13 @@ A generator is a folder with `generator.keras` and `generator.json`. Keras is lo
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.contract.synthesis import GeneratorSummary
 from busapp.engine.events import Event
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import SynthesizeSettings
@@ -63,8 +64,8 @@ class GeneratorRecord:
             return f"{self.folder.parent.parent.name}/{self.folder.name}"
         return self.folder.name
 
-    def summary(self) -> dict[str, Any]:
-        """What a validation's result says of a generator that it used."""
+    def summary(self) -> GeneratorSummary:
+        """Return the entry of this generator in the result of a validation that used it."""
         return {
             "class": self.class_name,
             "generator": self.name,

@@ -19,10 +19,12 @@ unbiased at any n, and around 0 on either side where nothing tells the images ap
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from busapp.engine.contract.synthesis import ScoresResult
 
 Features = npt.NDArray[np.floating]
 """(n, d): one row per image."""
@@ -63,9 +65,6 @@ class Scores:
 
 
 NAMES: Final = tuple(name for name in Scores.__slots__ if name != "n_scored")
-NO_SCORES: Final[dict[str, Any]] = {"n_scored": None} | {
-    key: None for name in NAMES for key in (name, f"{name}_spread")
-}
 
 
 class InWords(NamedTuple):
@@ -84,15 +83,13 @@ SCORES_IN_WORDS: Final = {
 }
 
 
-def as_result(scores: Scores | None) -> dict[str, Any]:
-    """As a job's result says it: `n_scored`, and each score by its name with its `_spread`; all None without scores."""
-    if scores is None:
-        return NO_SCORES
-    found: dict[str, Any] = {"n_scored": scores.n_scored}
+def as_result(scores: Scores | None) -> ScoresResult:
+    """The part of a job's result about scores; all None without scores."""
+    found: dict[str, float | None] = {"n_scored": scores.n_scored if scores else None}
     for name in NAMES:
-        score: Score = getattr(scores, name)
-        found |= {name: score.mean, f"{name}_spread": score.spread}
-    return found
+        score: Score | None = getattr(scores, name) if scores else None
+        found |= {name: score.mean if score else None, f"{name}_spread": score.spread if score else None}
+    return cast(ScoresResult, found)
 
 
 def subset_size(n_drawn: int, groups: Sequence[int]) -> int:

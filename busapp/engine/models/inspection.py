@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from busapp.engine.contract.diagnosis import InspectedModel, ListedModel
 from busapp.engine.models.file import read_model_file
 from busapp.engine.models.library import SUFFIX, ModelFile, list_models, printable, writing
 from busapp.engine.models.model import MAX_MODEL_BYTES, Model, ModelDescription
@@ -30,8 +31,8 @@ class Inspection:
     sections: tuple[Section, ...]
     cautions: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """The command-line contract's account of a model."""
+    def as_json(self) -> InspectedModel:
+        """Return everything about the model, as JSON."""
         return {
             **listed(self),
             "card": list(self.card),
@@ -84,10 +85,10 @@ def examine(workspace: Workspace) -> Iterator[Inspection | Unusable]:
             yield Unusable(file, str(error))
 
 
-def listed(found: Inspection | Unusable) -> dict[str, Any]:
-    """What a list of models says of one, as JSON; a model that cannot be opened has `error`."""
+def listed(found: Inspection | Unusable) -> ListedModel:
+    """Return the entry of a model in a list of models, as JSON; a model that cannot be opened has `error`."""
     file = found.file
-    entry: dict[str, Any] = {
+    entry: ListedModel = {
         "name": file.name,
         "path": str(file.path),
         "origin": file.origin,
@@ -97,15 +98,17 @@ def listed(found: Inspection | Unusable) -> dict[str, Any]:
     if isinstance(found, Unusable):
         return {**entry, "error": found.error}
     about = found.description.provenance
-    numbers = {
+    return {
+        **entry,
+        "sha256": found.sha256,
         "accuracy": about.accuracy,
         "accuracy_ci95": about.accuracy_ci95,
         "protocol": printable(about.protocol),
         "n_images": about.n_images,
         "n_groups": about.n_groups,
         "leaks": about.leaks,
+        "created": printable(about.created),
     }
-    return {**entry, "sha256": found.sha256, **numbers, "created": printable(about.created)}
 
 
 _MEASURED: Final = ("Calibration and silence", "Possible classes")
@@ -216,7 +219,7 @@ def written_card(file: ModelFile) -> str:
 # -- in words ------------------------------------------------------------------------------------------------------
 
 
-def list_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+def list_lines(entries: Sequence[ListedModel]) -> list[str]:
     """A line for each entry of `listed`."""
     lines = []
     for entry in entries:

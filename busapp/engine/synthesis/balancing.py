@@ -6,11 +6,12 @@ Source: Samrin 2024, section 3.4 (227 malignant and 304 normal images for BUSI).
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import BalancedClass, BalanceResult
 from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, Progress, RunStarted, Skipped
 from busapp.engine.gan.drawing import DrawnImage, draw_new, drawn_so_far, known_of, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, find_generators, qualifies, real_hashes
@@ -52,7 +53,7 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
         if begun.to_add is None:
             yield from _announce(plans)
             yield from _draw_all(begun, plans)
-    yield Finished(begun.added())
+    yield Finished(dict(begun.added()))
 
 
 # -- the plan ------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ class _Begun:
     """By the name of each generator, what is to stand in its list of drawn images."""
     lacked: list[Lack] = field(default_factory=list)
     """What the images were drawn for."""
-    classes: list[dict[str, Any]] = field(default_factory=list)
+    classes: list[BalancedClass] = field(default_factory=list)
     adding: bool = False
     """Whether they may be in the catalog already; else images of these names there are another run's."""
 
@@ -217,7 +218,7 @@ class _Begun:
         known = self.workspace.catalog.known()
         return self.adding and all((image.file, image.sha256) in known for image in self.to_add or ())
 
-    def added(self) -> dict[str, Any]:
+    def added(self) -> BalanceResult:
         """Add what was drawn, unless that was done before a crash; the job's result."""
         new, counted = self.to_add or [], [f"{one['class']} {one['images']}" for one in self.classes if one["images"]]
         if not self.is_added():
@@ -249,7 +250,6 @@ def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, Non
     for number, one in enumerate(plans):
         before, total, training = sum(sizes[:number]), sum(sizes), sizes[number] - one.count
         title = f"class {number + 1} of {len(plans)}"
-        entry: dict[str, Any] = {"class": one.class_name, "lacked": one.count, "images": 0, **_NOTHING}
         generator = one.generator
         try:
             if one.problem:
@@ -262,16 +262,16 @@ def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, Non
             fresh = [image for image in images if (image.file, image.sha256) not in known]
             new += fresh
             begun.tables[generator.name] = table
-            trained = begun.runs.get(one.class_name) == generator.name  # maybe before it was stopped and went on
-            entry |= {"images": len(fresh), **_described(generator), "trained": trained, **counted}
+            # The job itself began this run, maybe before it was stopped and resumed.
+            trained = begun.runs.get(one.class_name) == generator.name
+            begun.classes.append(_filled(one, generator, images=len(fresh), trained=trained, left=counted))
         except NoSpace:
             raise
         except UserError as error:
             errors.append(error)
-            entry["problem"] = str(error)
+            begun.classes.append(_not_filled(one, str(error)))
             if not one.problem:
                 yield Note(f"{one.class_name} gets no images: {error}", "warning")
-        begun.classes.append(entry)
         begun.lacked.append(_lack(one, generator))
     if errors and len(errors) == len(plans):
         raise errors[0]
@@ -279,18 +279,42 @@ def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, Non
     yield begun.save()
 
 
-_NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("generator", "preset", "epochs", "n_trained_on", "trained", "copies", "left_out")),
-    "problem": "",
-}
+class _LeftOut(NamedTuple):
+    """Drawn images that are not used: `copies` of training images, and those that the study has `set_aside`."""
+
+    copies: int
+    set_aside: int
 
 
-def _described(generator: GeneratorRecord) -> dict[str, Any]:
+def _filled(one: ClassPlan, generator: GeneratorRecord, *, images: int, trained: bool, left: _LeftOut) -> BalancedClass:
     return {
+        "class": one.class_name,
+        "lacked": one.count,
+        "images": images,
         "generator": generator.name,
         "preset": generator.settings.preset,
         "epochs": generator.settings.epochs,
         "n_trained_on": len(generator.trained_on),
+        "trained": trained,
+        "copies": left.copies,
+        "left_out": left.set_aside,
+        "problem": "",
+    }
+
+
+def _not_filled(one: ClassPlan, problem: str) -> BalancedClass:
+    return {
+        "class": one.class_name,
+        "lacked": one.count,
+        "images": 0,
+        "generator": None,
+        "preset": None,
+        "epochs": None,
+        "n_trained_on": None,
+        "trained": None,
+        "copies": None,
+        "left_out": None,
+        "problem": problem,
     }
 
 
@@ -319,8 +343,8 @@ def _trained(
 
 def _drawn(
     workspace: Workspace, generator: GeneratorRecord, count: int
-) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], dict[str, int]]]:
+) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], _LeftOut]]:
     start_at = drawn_so_far(workspace, workspace.run(generator.name))
     drawn = yield from draw_new(workspace, generator, count, f"drawing {generator.class_name}", start=start_at)
     new, table = yield from store(workspace, generator, drawn, count)
-    return new, table, {"copies": len(drawn.copies), "left_out": drawn.left_out}
+    return new, table, _LeftOut(len(drawn.copies), drawn.left_out)

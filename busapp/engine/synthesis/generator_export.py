@@ -1,7 +1,8 @@
 """The part of the job `export` that hands out the generator of a synthesis run."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from busapp.engine.contract.diagnosis import GeneratorExportResult
 from busapp.engine.events import Finished, Job, Progress
 from busapp.engine.settings import ExportSettings
 from busapp.engine.study.runs import Run
@@ -44,12 +45,16 @@ def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: 
         write_json(description, _description_of(workspace, synthesis, record))
     except OSError as error:
         raise BadInput("The generator cannot be written", file=out, remedy="Choose another place.") from error
-    yield Finished(
-        {"generator": str(out), "description": str(description), "run": synthesis.id, "class": record.class_name}
-    )
+    result: GeneratorExportResult = {
+        "generator": str(out),
+        "description": str(description),
+        "run": synthesis.id,
+        "class": record.class_name,
+    }
+    yield Finished(dict(result))
 
 
-def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, Any]:
+def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, object]:
     settings = record.settings
     return {
         "what": f"Generator of a DCGAN that draws synthetic {record.class_name} breast-ultrasound images",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.gan.drawing import Drawn, draw_new, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, load_images
@@ -64,23 +65,22 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
             "scores look better than they are: check the images before you judge by them.",
             "warning",
         )
-    yield Finished(
-        {
-            "run": run.id,
-            "class": settings.class_name,
-            "preset": settings.preset,
-            "backend": trained.framework,
-            "epochs": settings.epochs,
-            "steps": trained.steps,
-            "seconds": round(time.monotonic() - began, 1),
-            "g_loss": trained.g_loss,
-            "d_loss": trained.d_loss,
-            "images": added,
-            **as_result(scores),
-            "copies": len(drawn.copies),
-            "left_out": drawn.left_out,
-        }
-    )
+    result: SynthesizeResult = {
+        "run": run.id,
+        "class": settings.class_name,
+        "preset": settings.preset,
+        "backend": trained.framework,
+        "epochs": settings.epochs,
+        "steps": trained.steps,
+        "seconds": round(time.monotonic() - began, 1),
+        "g_loss": trained.g_loss,
+        "d_loss": trained.d_loss,
+        "images": added,
+        **as_result(scores),
+        "copies": len(drawn.copies),
+        "left_out": drawn.left_out,
+    }
+    yield Finished(dict(result))
 
 
 def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRecord]:

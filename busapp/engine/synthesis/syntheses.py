@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final, cast
 
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord, Kind
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.events import GanEpochEnded, SamplesDrawn
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.study.runs import Run
@@ -27,8 +28,8 @@ class Synthesis:
     run: Run
 
     @cached_property
-    def result(self) -> dict[str, Any]:
-        return self.run.result() or {}
+    def result(self) -> SynthesizeResult:
+        return cast(SynthesizeResult, self.run.result() or {})
 
     @property
     def class_name(self) -> str:

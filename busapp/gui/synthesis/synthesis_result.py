@@ -1,12 +1,12 @@
 """What a generator's images are worth: scores against their floor, copies, warnings, how many joined the study, what a
 reader said of them, and what can be done with them."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.contract.synthesis import ScoresResult, SynthesizeResult
 from busapp.engine.study.runs import RunInfo
 from busapp.engine.synthesis.blind_review import BlindReview
 from busapp.engine.utils.words import many
@@ -126,7 +126,7 @@ class SynthesisResult(QWidget):
             self._warnings.append(text)
         self.warnings.show_list("Said by the run", self._warnings)
 
-    def show_result(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: SynthesizeResult) -> None:
         """A finished run, by the contract of `busapp synthesize --json`."""
         self.state.setText(
             f"Class {result['class']}, preset {result['preset']}, {result['epochs']:,} epochs, "
@@ -167,7 +167,7 @@ class SynthesisResult(QWidget):
         label.show()
 
 
-def score_in_words(result: Mapping[str, Any]) -> str:
+def score_in_words(result: ScoresResult) -> str:
     """What the scores say, against those that real images have among themselves."""
     kid, floor = result.get("kid"), result.get("kid_floor")
     if kid is None or floor is None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.images.preprocessing import Preprocessing
@@ -233,7 +234,7 @@ class SynthesisTab(SynthesisViews):
         elif isinstance(event, Note) and event.level == "warning":
             self.result.add_warning(event.text)
         elif isinstance(event, Finished):
-            self.result.show_result(event.result)
+            self.result.show_result(cast(SynthesizeResult, event.result))
 
     def _show_real_images(self, wanted: bool) -> None:
         """Real images of the run's class, side by side like the samples; nothing where the study has none."""

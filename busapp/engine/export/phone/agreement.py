@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from busapp.engine.contract.diagnosis import FileAgreement
 from busapp.engine.events import Event, Progress, Skipped
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.metrics import softmax
@@ -66,7 +67,7 @@ class _Agreement:
         self._largest = max(self._largest, float(difference.max(initial=0.0)))
         self._sum += float(difference.mean(axis=1).sum())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FileAgreement:
         return {
             "file": self.file.name,
             "bytes": len(self.file.content),
@@ -85,7 +86,7 @@ def agreement(
     examples: Sequence[Example],
     preprocessing: Preprocessing,
     temperature: float,
-) -> Generator[Event, None, list[dict[str, Any]]]:
+) -> Generator[Event, None, list[FileAgreement]]:
     """Ask every file and the network (`original`: pixels to logits) about every image that can be read.
 
     One entry a file: `file`, `bytes`, `n_images`, `same_class` (images), `largest_difference` and `mean_difference` of
@@ -120,7 +121,7 @@ def agreement(
     return [_checked(each) for each in found]
 
 
-def _checked(found: _Agreement) -> dict[str, Any]:
+def _checked(found: _Agreement) -> FileAgreement:
     entry = found.as_json()
     if not found.file.rounded and entry["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel(

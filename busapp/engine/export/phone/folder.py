@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from busapp.engine.contract.diagnosis import ExpectedAnswers, ExpectedImage, FileAgreement
 from busapp.engine.export.phone.agreement import Example, ModelFile
 from busapp.engine.export.phone.readme import readme
 from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
@@ -61,7 +62,7 @@ class Handout:
 
     description: ModelDescription
     files: Sequence[ModelFile]
-    agreement: Sequence[dict[str, Any]]
+    agreement: Sequence[FileAgreement]
     mirrored: bool
 
     def write(self, target: Target, examples: Sequence[Example]) -> None:
@@ -81,7 +82,7 @@ class Handout:
         words = readme(self.description, self.files, self.agreement, shown, mirrored=self.mirrored)
         target.write("README.md", words.encode())
 
-    def preprocessing(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, object]:
         """`preprocessing.json`: numbers that a program can read."""
         size = self.description.image_size
         return {
@@ -108,7 +109,7 @@ class Handout:
             "temperature_inside_the_model": not any(file.name.endswith(".onnx") for file in self.files),
         }
 
-    def _equalisation(self) -> dict[str, Any] | None:
+    def _equalisation(self) -> dict[str, object] | None:
         if not self.description.equalise:
             return None
         return {
@@ -124,7 +125,7 @@ class Handout:
             "reference": "scikit-image: skimage.exposure.equalize_adapthist(Y, kernel_size=tile_pixels, clip_limit)",
         }
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> dict[str, object]:
         return {
             "what": "Each file beside the network that it was made of, on the images that the network learned from. "
             "These accuracies say how alike both answer; what to expect of new images is the accuracy of the "
@@ -134,8 +135,8 @@ class Handout:
             "notice": RESEARCH_USE,
         }
 
-    def _examples(self, target: Target, chosen: Sequence[Example]) -> dict[str, Any]:
-        images: list[dict[str, Any]] = []
+    def _examples(self, target: Target, chosen: Sequence[Example]) -> ExpectedAnswers:
+        images: list[ExpectedImage] = []
         for example in chosen:
             try:
                 original = read_image(example.path)
@@ -157,7 +158,7 @@ class Handout:
         tolerance = {file.name: TOLERANCE[file.rounded] for file in self.files}
         return {"classes": list(self.description.classes), "tolerance_of_a_probability": tolerance, "images": images}
 
-    def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, Any]:
+    def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, list[Any]]:
         answers = file.run(pixels)
         probabilities = file.probabilities(answers, self.description.temperature)
         outputs: dict[str, npt.NDArray[Any]] = {**answers, "probabilities": probabilities}
@@ -173,9 +174,10 @@ def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:
     return in_turn[:N_EXAMPLES]
 
 
-def _rounded(values: Any) -> Any:
-    """As nested lists with as many digits as matter."""
-    return np.round(np.asarray(values, dtype=np.float64), 5).tolist()
+def _rounded(values: npt.NDArray[Any]) -> list[Any]:
+    """The values as nested lists with the 5 decimals that matter."""
+    nested: list[Any] = np.round(values.astype(np.float64), 5).tolist()
+    return nested
 
 
 def _json(value: Any) -> bytes:

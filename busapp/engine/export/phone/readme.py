@@ -1,8 +1,9 @@
 """`README.md` of the folder for an app: what a developer has to know who never saw the study."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+from busapp.engine.contract.diagnosis import ExpectedAnswers, FileAgreement
 from busapp.engine.export.phone.agreement import ModelFile
 from busapp.engine.images.preprocessing import CLIP_LIMIT, TILES
 from busapp.engine.models.model import ModelDescription
@@ -59,8 +60,8 @@ _REFUSE: Final = (
 def readme(
     description: ModelDescription,
     files: Sequence[ModelFile],
-    agreement: Sequence[Mapping[str, Any]],
-    shown: Mapping[str, Any],
+    agreement: Sequence[FileAgreement],
+    shown: ExpectedAnswers,
     *,
     mirrored: bool,
 ) -> str:
@@ -102,7 +103,7 @@ def _tensors(description: ModelDescription, file: ModelFile, is_onnx: bool) -> s
     return "\n".join(["| | index | name | shape | dtype | values |", "|---|---|---|---|---|---|", *rows])
 
 
-def _examples(shown: Mapping[str, Any]) -> str:
+def _examples(shown: ExpectedAnswers) -> str:
     tolerance = ", ".join(f"{value:g} for `{name}`" for name, value in shown["tolerance_of_a_probability"].items())
     return (
         f"`examples/` has {len(shown['images'])} images of the study, and `examples/expected.json` what each file "
@@ -116,7 +117,7 @@ def _examples(shown: Mapping[str, Any]) -> str:
     )
 
 
-def _agreement(agreement: Sequence[Mapping[str, Any]]) -> str:
+def _agreement(agreement: Sequence[FileAgreement]) -> str:
     rows = [
         f"| `{entry['file']}` | {entry['bytes'] / 1e6:.2f} MB | {entry['same_class']} of {entry['n_images']} | "
         f"{entry['largest_difference']:.2g} | {entry['mean_difference']:.2g} | {entry['accuracy']:.1%} | "
