@@ -20,7 +20,7 @@ from PIL import Image
 import busapp
 from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.images.heat_map import COLOURS, contours, overlay
-from busapp.engine.models.abstention import in_words
+from busapp.engine.models.abstention import joined_with_or
 from busapp.engine.models.model import Model
 from busapp.engine.utils.colours import class_colour
 from busapp.engine.utils.words import RESEARCH_USE
@@ -76,7 +76,7 @@ def answer(diagnosis: Diagnosis) -> str:
     """The heading: the class, the classes between which it is not decided, or that there is no answer."""
     if not diagnosis.abstained:
         return diagnosis.predicted
-    return f"Not decided: {in_words(diagnosis.possible)}" if diagnosis.is_undecided else "No answer"
+    return f"Not decided: {joined_with_or(diagnosis.possible)}" if diagnosis.is_undecided else "No answer"
 
 
 # -- a sheet and its text --------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _answer(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> floa
         ]
     conformal = model.description.conformal
     if conformal is not None and (diagnosis.is_undecided or not diagnosis.abstained):
-        classes = "" if diagnosis.is_undecided else f": {in_words(diagnosis.possible)}"
+        classes = "" if diagnosis.is_undecided else f": {joined_with_or(diagnosis.possible)}"
         which = "These classes cannot" if diagnosis.is_undecided else "Classes that cannot"
         said.append(f"{which} be ruled out, with a coverage of {conformal.coverage:.0%}{classes}.")
     for sentence in said:

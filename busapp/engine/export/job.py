@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from busapp.engine.contract.diagnosis import ExportResult, FileAgreement, ModelInStudy
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.export.description import describe_model, images_known, what_it_knows
-from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
+from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, ConvertedFile, Example, compare_files, evenly
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.model import Model, ModelDescription
@@ -67,7 +67,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
 
     Nothing is written before all files were compared with the network; the folder is moved to its place when it is
     whole. Result: `run`, `format`, `folder`, `temperature`, `agreement` (an entry for each file, as
-    `phone.agreement.agreement` says), and of ONNX `model`.
+    `phone.agreement.compare_files` says), and of ONNX `model`.
 
     Raises:
         BadInput: the run is no finished validation, or the folder cannot be there.
@@ -95,7 +95,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
         files = [_onnx(network, run, description, known, mirrored=mirrored)]
     else:
         files = yield from _tflite(network, description, examples, mirrored=mirrored)
-    report = yield from agreement(
+    report = yield from compare_files(
         files,
         lambda pixels: logits_of(network, pixels, mirrored=mirrored),
         examples,
@@ -150,7 +150,7 @@ def _warnings(report: Sequence[FileAgreement]) -> Iterator[Event]:
 # -- the files -----------------------------------------------------------------------------------------------
 
 
-def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ModelFile:
+def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ConvertedFile:
     from busapp.engine.classifiers.onnx_file import write_onnx
 
     aside = run.folder / "model.onnx"
@@ -167,12 +167,12 @@ def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known",
         return {"logits": found.logits, "maps": found.maps}
 
     places = {node.name: place for place, node in enumerate(model.session.get_outputs())}
-    return ModelFile("model.onnx", content, ask, places)
+    return ConvertedFile("model.onnx", content, ask, places)
 
 
 def _tflite(
     network: Any, description: ModelDescription, examples: list[Example], *, mirrored: bool
-) -> Generator[Event, None, list[ModelFile]]:
+) -> Generator[Event, None, list[ConvertedFile]]:
     """A float32 and an int8 file."""
     yield Progress(0, 1, "starting TensorFlow")
 
@@ -204,7 +204,9 @@ def _tflite(
             seen.stop()
     made = (("model-float32.tflite", float32, False), ("model-int8.tflite", int8, True))
     models = [(name, content, TFLiteModel(content), rounded) for name, content, rounded in made]
-    return [ModelFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models]
+    return [
+        ConvertedFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models
+    ]
 
 
 class _Seen:

@@ -47,17 +47,18 @@ class Stream(IntEnum):
 
 
 def build_generator(
-    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+    keras: Any, settings: SynthesizeSettings, *, dtype_policy: str = "float32", in_training: bool = False
 ) -> Any:
     """Noise float32 (n, noise) to images float32 (n, size, size, 3) in [-1, 1]; weights from `settings.seed`.
 
-    `precision` is Keras' name for what its layers compute in; images and weights are float32 always. Made of Keras' own
-    layers alone unless it is `in_training`: then normalised faster, with the same weights in the same order.
+    `dtype_policy` is Keras' name for the number format in which its layers compute. Images and weights are always
+    float32. A network `in_training` has faster normalisation layers, with the same weights in the same order; otherwise
+    all layers are Keras' own.
     """
     initial = _initialisers(keras, settings.seed, 0)
     base = settings.image_size // 8
     first, *inner = GENERATOR_DEPTHS
-    own = {"dtype": precision}
+    own = {"dtype": dtype_policy}
     network = keras.Sequential(
         [
             keras.Input((settings.noise,)),
@@ -91,9 +92,9 @@ def _upscaling(keras: Any, settings: SynthesizeSettings, depth: int, strides: in
 
 
 def build_discriminator(
-    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+    keras: Any, settings: SynthesizeSettings, *, dtype_policy: str = "float32", in_training: bool = False
 ) -> Any:
-    """Images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1). `precision` and `in_training`: see
+    """Images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1). `dtype_policy` and `in_training`: see
     `build_generator`.
 
     The published sigmoid stands outside: it is applied where D(x) is reported, and it is part of the loss, which
@@ -101,7 +102,7 @@ def build_discriminator(
     normalised in the place of the maps.
     """
     initial = _initialisers(keras, settings.seed, 1)
-    own = {"dtype": precision}
+    own = {"dtype": dtype_policy}
     network = keras.Sequential(
         [keras.Input((settings.image_size, settings.image_size, CHANNELS))], name="discriminator"
     )

@@ -94,8 +94,9 @@ def _modules_of_keras() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name == "keras" or name.startswith("keras.")}
 
 
-def precision(framework: Framework) -> str:
-    """Keras' name for what layers compute in: bfloat16 on GPUs that have it, which needs no scaling of the loss."""
+def choose_dtype_policy(framework: Framework) -> str:
+    """Return Keras' name for the number format of layers: bfloat16 on GPUs that have it. It needs no loss scaling."""
+
     if framework == "torch":
         return "mixed_bfloat16" if mixed_precision(find_device()) else "float32"
     gpus = tensorflow().config.list_physical_devices("GPU")

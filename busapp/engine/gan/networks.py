@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.alterations import Alterations
-from busapp.engine.gan.keras_setup import keras_on, precision
+from busapp.engine.gan.keras_setup import choose_dtype_policy, keras_on
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
 from busapp.engine.study.checkpoints import Arrays
@@ -31,14 +31,14 @@ class TrainingStep(Protocol):
 class Networks:
     """Both networks and their optimisers, on one framework."""
 
-    def __init__(self, settings: SynthesizeSettings, framework: Framework, *, precision_name: str = "") -> None:
-        """`precision_name`: Keras' name of another precision than the one that fits the machine."""
+    def __init__(self, settings: SynthesizeSettings, framework: Framework, *, dtype_policy: str = "") -> None:
+        """`dtype_policy`: Keras' name of another dtype policy than the one that fits the machine."""
         self.settings = settings
         self.framework = framework
         self.keras = keras_on(framework)
-        name = precision_name or precision(framework)
-        self.generator = dcgan.build_generator(self.keras, settings, precision=name, in_training=True)
-        self.discriminator = dcgan.build_discriminator(self.keras, settings, precision=name, in_training=True)
+        policy = dtype_policy or choose_dtype_policy(framework)
+        self.generator = dcgan.build_generator(self.keras, settings, dtype_policy=policy, in_training=True)
+        self.discriminator = dcgan.build_discriminator(self.keras, settings, dtype_policy=policy, in_training=True)
         self.drawing = dcgan.build_generator(self.keras, settings)
         """What images are drawn with and what is saved: float32, of Keras' own layers."""
         self.g_adam = self._adam(self.generator, settings.learning_rate)

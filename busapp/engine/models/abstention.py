@@ -72,7 +72,7 @@ class OutOfFold(BaseModel):
     def n_answered(self) -> int:
         return self.n - self.n_novel - self.n_undecided
 
-    def in_words(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """A sentence each: calibration, silence, and heat maps."""
         said = [
             f"Expected calibration error {self.ece:.3f}. Of {self.n} images, out of fold, {self.n_answered} "
@@ -85,7 +85,7 @@ class OutOfFold(BaseModel):
         ]
         if self.own_thresholds:
             said[0] += " The thresholds were chosen on these same images, which makes them look better than they are."
-        return said + (self.heat_maps.in_words() if self.heat_maps else [])
+        return said + (self.heat_maps.sentences() if self.heat_maps else [])
 
 
 def is_blank(image: Image.Image) -> bool:
@@ -104,11 +104,11 @@ def reasons_to_abstain(*, blank: bool, novel: bool, possible: tuple[str, ...]) -
             "from a machine or view that the model does not know.",
         )
     if len(possible) > 1:
-        return (f"Not decided: {in_words(possible)}.",)
+        return (f"Not decided: {joined_with_or(possible)}.",)
     return ()
 
 
-def in_words(classes: tuple[str, ...]) -> str:
+def joined_with_or(classes: tuple[str, ...]) -> str:
     """`benign`, `benign or malignant`, `benign, malignant or normal`."""
     *others, last = classes
     return f"{', '.join(others)} or {last}" if others else last

@@ -58,7 +58,7 @@ class HeatMapTruth(BaseModel):
     right: HeatMapShare | None
     wrong: HeatMapShare | None
 
-    def in_words(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """A sentence for all images, one for those that were classified right and one for those that were not."""
         shares = ((self.all, "images"), (self.right, "classified right"), (self.wrong, "classified wrong"))
         return [share.in_words(which) for share, which in shares if share is not None]

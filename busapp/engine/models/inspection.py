@@ -76,7 +76,7 @@ def inspect(file: ModelFile) -> Inspection:
     )
 
 
-def examine(workspace: Workspace) -> Iterator[Inspection | Unusable]:
+def inspect_all(workspace: Workspace) -> Iterator[Inspection | Unusable]:
     """Each model of `list_models`, looked at."""
     for file in list_models(workspace):
         try:
@@ -112,7 +112,7 @@ def listed(found: Inspection | Unusable) -> ListedModel:
 
 
 _MEASURED: Final = ("Calibration and silence", "Possible classes")
-"""What the first sentences of `OutOfFold.in_words` are about."""
+"""What the first sentences of `OutOfFold.sentences` are about."""
 
 
 def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator[Section]:
@@ -174,7 +174,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
         truth = about.out_of_fold.heat_maps
         shares = (("all", True), ("right", truth.right), ("wrong", truth.wrong)) if truth else ()
         headings = [*_MEASURED, *(f"Heat maps, {name}" for name, share in shares if share)]
-        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.in_words(), strict=True)))
+        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.sentences(), strict=True)))
 
 
 def _section(heading: str, pairs: dict[str, str]) -> Section:

@@ -26,7 +26,7 @@ class Neighbours(NamedTuple):
     copy: bool
     is_gone: bool
 
-    def in_words(self) -> list[str]:
+    def lines(self) -> list[str]:
         """What is to be known of the two, a line each: the likeness first, then the training image, then what became
         of the drawn one where it is not in use."""
         lines = [f"Correlation {self.correlation:.2f}{', mirrored' if self.mirrored else ''}", self.nearest_file]

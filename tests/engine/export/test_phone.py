@@ -19,7 +19,7 @@ from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.classifiers.store import normalised
 from busapp.engine.events import Event, Finished, Progress, Skipped
-from busapp.engine.export.phone.agreement import Example, ModelFile, agreement, evenly
+from busapp.engine.export.phone.agreement import ConvertedFile, Example, compare_files, evenly
 from busapp.engine.export.phone.folder import choose, place_for
 from busapp.engine.export.phone.keras_twin import build_twin
 from busapp.engine.gan.keras_setup import keras_on, tensorflow
@@ -268,12 +268,12 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
         level = pixels[:, 0, 0, :1].astype(np.float32) / 100
         return np.concatenate([level, 1 - level], axis=1)
 
-    def file(shift: float, rounded: bool = False) -> ModelFile:
+    def file(shift: float, rounded: bool = False) -> ConvertedFile:
         run = lambda pixels: {"logits": network(pixels) + np.array([shift, 0])}  # noqa: E731
-        return ModelFile("a file", b"1234", run, {"logits": 0}, rounded)
+        return ConvertedFile("a file", b"1234", run, {"logits": 0}, rounded)
 
-    def compare(*files: ModelFile) -> tuple[list[Event], list[dict[str, Any]]]:
-        return gather(agreement(files, network, examples, Preprocessing(8), temperature=2.0))
+    def compare(*files: ConvertedFile) -> tuple[list[Event], list[dict[str, Any]]]:
+        return gather(compare_files(files, network, examples, Preprocessing(8), temperature=2.0))
 
     events, (same, other) = compare(file(0), file(0.5, rounded=True))
     assert [event.file for event in events if isinstance(event, Skipped)] == [
@@ -285,7 +285,7 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
     with pytest.raises(BadModel, match=r"does not answer as the network.*differs by 0\.0\d\d"):
         compare(file(0.5))
     with pytest.raises(NotEnoughImages, match="None of the run's images"):
-        list(agreement([file(0)], network, examples[-1:], Preprocessing(8), 1.0))
+        list(compare_files([file(0)], network, examples[-1:], Preprocessing(8), 1.0))
     levels = [int(pixels[0, 0, 0]) for pixels in evenly(examples, Preprocessing(8), 5)]
     assert levels == [0, 50, 100, 150]  # the last is gone
 

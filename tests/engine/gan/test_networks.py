@@ -101,7 +101,7 @@ def test_smaller_batches_run_through_the_same_graph_which_is_let_go_in_the_end(p
 def test_mixed_precision_trains_and_keeps_weights_in_full(pixels: Pixels, framework: Framework) -> None:
     """As on a GPU; a CPU can do it too, slowly."""
     full = Trainer(Networks(settings_of(), framework))
-    mixed = Trainer(Networks(settings_of(), framework, precision_name="mixed_bfloat16"))
+    mixed = Trainer(Networks(settings_of(), framework, dtype_policy="mixed_bfloat16"))
     assert {array.dtype for name, array in mixed.networks.arrays().items() if "adam" not in name} == {
         np.dtype(np.float32)
     }

@@ -12,9 +12,9 @@ from busapp import paths
 from busapp.engine.models.inspection import (
     Inspection,
     Unusable,
-    examine,
     export_model_file,
     inspect,
+    inspect_all,
     inspection_lines,
     list_lines,
     listed,
@@ -157,12 +157,12 @@ def test_a_model_is_looked_at_and_one_that_is_damaged_holds_up_no_list(empty_stu
     write_model(empty_study.models_dir / "m.onnx", provenance=escape)
     (empty_study.models_dir / "torn.onnx").write_bytes(b"torn")
     (empty_study.models_dir / "gone.onnx").symlink_to("nowhere")
-    found = {entry.file.name: entry for entry in examine(empty_study)}
+    found = {entry.file.name: entry for entry in inspect_all(empty_study)}
     assert (
         isinstance(found["torn"], Unusable) and "damaged" in found["torn"].error and set(found) == {"m", "torn", "busi"}
     )
     write_model(empty_study.models_dir / "leaky.onnx", provenance={**PROVENANCE, "leaks": {"groups_split": 3}})
-    lines = list_lines([listed(entry) for entry in examine(empty_study)])
+    lines = list_lines([listed(entry) for entry in inspect_all(empty_study)])
     assert [line.split(" ")[0] for line in lines if "which leaks" in line] == ["leaky"]
     ours = inspect(find_model(empty_study, "m"))
     words = "\n".join(inspection_lines(ours))

@@ -26,7 +26,7 @@ Answers = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class ModelFile:
+class ConvertedFile:
     """A file that was made of the network. `run` asks it, of uint8 (n, size, size, 3); `places` are those of its
     outputs, by name, where a program that runs it may know places alone; `rounded` says that it computes in 8 bits."""
 
@@ -52,8 +52,8 @@ class Example:
     with_text: bool = False
 
 
-class _Agreement:
-    def __init__(self, file: ModelFile) -> None:
+class _Comparison:
+    def __init__(self, file: ConvertedFile) -> None:
         self.file = file
         self._n = self._same = self._right = self._right_original = 0
         self._largest = self._sum = 0.0
@@ -80,8 +80,8 @@ class _Agreement:
         }
 
 
-def agreement(
-    files: Sequence[ModelFile],
+def compare_files(
+    files: Sequence[ConvertedFile],
     original: Callable[[Pixels], npt.NDArray[np.float32]],
     examples: Sequence[Example],
     preprocessing: Preprocessing,
@@ -96,7 +96,7 @@ def agreement(
         BadModel: a file that is not `rounded` differs by more than `LARGEST_DIFFERENCE`.
         NotEnoughImages: none of the images can be read.
     """
-    found = [_Agreement(file) for file in files]
+    found = [_Comparison(file) for file in files]
     n_read = 0
     for begin in range(0, len(examples), BATCH):
         yield Progress(begin, len(examples), f"comparing with the network: {begin:,} of {len(examples):,} images")
@@ -118,10 +118,10 @@ def agreement(
         raise NotEnoughImages(
             "None of the run's images is left to compare the model with", remedy="Undo what removed them, and export."
         )
-    return [_checked(each) for each in found]
+    return [_check(each) for each in found]
 
 
-def _checked(found: _Agreement) -> FileAgreement:
+def _check(found: _Comparison) -> FileAgreement:
     entry = found.as_json()
     if not found.file.rounded and entry["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.contract.diagnosis import ExpectedAnswers, ExpectedImage, FileAgreement
-from busapp.engine.export.phone.agreement import Example, ModelFile
+from busapp.engine.export.phone.agreement import ConvertedFile, Example
 from busapp.engine.export.phone.readme import readme
 from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
 from busapp.engine.models.model import ModelDescription
@@ -61,7 +61,7 @@ class Handout:
     with the mean over an image and its mirror image."""
 
     description: ModelDescription
-    files: Sequence[ModelFile]
+    files: Sequence[ConvertedFile]
     agreement: Sequence[FileAgreement]
     mirrored: bool
 
@@ -158,7 +158,7 @@ class Handout:
         tolerance = {file.name: TOLERANCE[file.rounded] for file in self.files}
         return {"classes": list(self.description.classes), "tolerance_of_a_probability": tolerance, "images": images}
 
-    def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, list[Any]]:
+    def _expected(self, file: ConvertedFile, pixels: Pixels) -> dict[str, list[Any]]:
         answers = file.run(pixels)
         probabilities = file.probabilities(answers, self.description.temperature)
         outputs: dict[str, npt.NDArray[Any]] = {**answers, "probabilities": probabilities}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from busapp.engine.contract.diagnosis import ExpectedAnswers, FileAgreement
-from busapp.engine.export.phone.agreement import ModelFile
+from busapp.engine.export.phone.agreement import ConvertedFile
 from busapp.engine.images.preprocessing import CLIP_LIMIT, TILES
 from busapp.engine.models.model import ModelDescription
 from busapp.engine.utils.words import RESEARCH_USE
@@ -59,7 +59,7 @@ _REFUSE: Final = (
 
 def readme(
     description: ModelDescription,
-    files: Sequence[ModelFile],
+    files: Sequence[ConvertedFile],
     agreement: Sequence[FileAgreement],
     shown: ExpectedAnswers,
     *,
@@ -88,7 +88,7 @@ def readme(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _tensors(description: ModelDescription, file: ModelFile, is_onnx: bool) -> str:
+def _tensors(description: ModelDescription, file: ConvertedFile, is_onnx: bool) -> str:
     size, n_classes = description.image_size, len(description.classes)
     batch = "n" if is_onnx else "1"
     rows = [f"| input | 0 | `pixels` | {batch}×{size}×{size}×3 (NHWC) | uint8 | RGB, 0…255 |"]
