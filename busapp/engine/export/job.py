@@ -202,10 +202,10 @@ def _tflite(
                     float32, int8 = step[1].result()
         finally:
             seen.stop()
-    made = (("model-float32.tflite", float32, False), ("model-int8.tflite", int8, True))
-    models = [(name, content, TFLiteModel(content), rounded) for name, content, rounded in made]
+    exact, rounded = TFLiteModel(float32), TFLiteModel(int8)
     return [
-        ConvertedFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models
+        ConvertedFile("model-float32.tflite", float32, exact.run, exact.outputs()),
+        ConvertedFile("model-int8.tflite", int8, rounded.run, rounded.outputs(), rounded=True),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The part of the job `export` that hands out the generator of a synthesis run."""
+"""The part of the job `export` that writes the generator of a synthesis run to a file."""
 
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: Run) -> Job:
-    """Write the generator of a synthesis run as a Keras file to `settings.out`, replaced where it is there, and beside
-    it under the same name with `.json` what one has to know to use it.
+    """Write the generator of a synthesis run as a Keras file to `settings.out`. An existing file is replaced. A JSON
+    file beside it, of the same name, describes how to use the generator.
 
-    Result: `generator` and `description`, the two paths; `run`, `class`.
+    Result: see `GeneratorExportResult`.
 
     Raises:
         BadInput: no file is named, its name does not end in .keras, or it cannot be written.
@@ -31,7 +31,7 @@ def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: 
     out = settings.out
     if out is None or out.suffix != ".keras":
         raise BadInput(
-            "The file for the generator has to be named, and its name to end in .keras",
+            "The generator needs a file to be written to, with a name that ends in .keras",
             file=out,
             remedy="Name it with --out FILE.keras.",
         )
@@ -59,7 +59,7 @@ def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorReco
     return {
         "what": f"Generator of a DCGAN that draws synthetic {record.class_name} breast-ultrasound images",
         "notice": RESEARCH_USE,
-        "caution": "A generator may draw near-copies of the images that it learned from. Treat it as you treat these.",
+        "caution": "A generator may draw near-copies of its training images. Treat it as you treat those images.",
         "class": record.class_name,
         "classes": workspace.catalog.classes(),
         "input": {"noise": settings.noise, "distribution": "standard normal", "shape": [None, settings.noise]},

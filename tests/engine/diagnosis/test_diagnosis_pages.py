@@ -1,4 +1,4 @@
-"""The page of a diagnosed image as PDF and as DICOM, and whom it names."""
+"""The page of a diagnosed image as PDF and as DICOM, and the names on it."""
 
 from pathlib import Path
 

@@ -27,8 +27,7 @@ def save(path: Path, channel: int, level: int = 220) -> Path:
 
 @pytest.fixture
 def hospital(tmp_path: Path) -> Path:
-    """Nine images in folders of classes: of each class two that the tiny model gets right, and one malignant, one
-    benign, one normal that it takes for benign."""
+    """Nine images in folders of classes. The tiny model gets two of each class right and takes the third for benign."""
     folder = tmp_path / "hospital"
     for index, name in enumerate(CLASSES):
         for number in range(2):

@@ -1,4 +1,4 @@
-"""Models for apps: the twin network, TensorFlow Lite, and a folder that says all that is needed to use it."""
+"""Models for apps: the twin network, TensorFlow Lite, and a folder with all that is needed to use them."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ TINY = ValidateSettings(
 
 
 def lively(width: float, n_classes: int, pixels: np.ndarray) -> torch.nn.Module:
-    """A network whose batch normalisations have seen these images, and whose answers differ between them."""
+    """A network with batch statistics of these images, whose answers differ between them."""
     network = build(n_classes, ValidateSettings(width=width, pretrained=False), seed=3)
     torch.manual_seed(0)
     for module in network.modules():
@@ -85,7 +85,7 @@ class Exported(NamedTuple):
 
 @pytest.fixture(scope="module")
 def exported(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
-    """A tiny run of equalised images, whose recipe looks at mirror images too, as TensorFlow Lite."""
+    """A tiny run on equalised images, whose recipe also uses mirror images, exported as TensorFlow Lite."""
     root = tmp_path_factory.mktemp("phone")
     shutil.copytree(_phantom_template, root / "study")
     workspace = Workspace.open(root / "study")
@@ -115,7 +115,7 @@ def test_both_files_are_compared_with_the_network_on_every_image(exported: Expor
 
 
 def test_someone_who_has_the_folder_alone_gets_the_expected_answers(exported: Exported) -> None:
-    """Only files of the folder are read, as its README says to."""
+    """The test reads only files of the folder, as its README says."""
     folder = exported.folder
     prepare = json.loads((folder / "preprocessing.json").read_text())
     expected = json.loads((folder / "examples" / "expected.json").read_text())
@@ -181,7 +181,7 @@ def test_the_folder_says_what_the_model_is_worth_and_names_nobody(exported: Expo
 
 @pytest.fixture(scope="module")
 def onnx(exported: Exported) -> dict[str, Any]:
-    """The result of the same run's export as ONNX."""
+    """The result of exporting the same run as ONNX."""
     finished = pull_job(exported.workspace, ExportSettings(run=exported.run))[-1]
     assert isinstance(finished, Finished)
     return finished.result
@@ -189,7 +189,7 @@ def onnx(exported: Exported) -> dict[str, Any]:
 
 @pytest.fixture
 def quick_onnx(onnx: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run becomes the same file again, without the seconds that PyTorch takes for it."""
+    """Let the export write the same file again, without the seconds that PyTorch needs."""
     content = Path(onnx["model"]).read_bytes()
     write = lambda network, path, *_, **__: path.write_bytes(content)  # noqa: E731
     monkeypatch.setattr("busapp.engine.classifiers.onnx_file.write_onnx", write)

@@ -1,4 +1,4 @@
-"""What a model learns about itself from out-of-fold predictions: when to keep silent, and whether its maps are true."""
+"""Thresholds of a model from out-of-fold predictions: when it abstains, and whether its heat maps match the masks."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CLASSES = ("benign", "malignant", "normal")
 
 
 def made_up(n: int, seed: int = 0, *, novelty: bool = True) -> OutOfFoldPredictions:
-    """Three classes, the true one favoured by chance; five folds."""
+    """Random predictions of three classes that favour the true one; five folds."""
     rng = np.random.default_rng(seed)
     true = rng.choice(3, size=n, p=(0.6, 0.25, 0.15))
     logits = rng.normal(size=(n, 3)) * 1.5

@@ -1,4 +1,4 @@
-"""The published architecture, layer by layer, and drawing from it."""
+"""The published architecture, layer by layer, and drawing from its generator."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Training: stopped and gone on with, what it leaves behind, what it warns of."""
+"""Training: stopping and resuming, its files, its warnings."""
 
 import errno
 import json
@@ -59,7 +59,7 @@ def close_after(job: Training, last: Callable[[Event], bool]) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def whole(pixels: Pixels, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], TrainedGenerator]:
-    """A training that nobody stopped."""
+    """An uninterrupted training."""
     return gather(train(pixels, tmp_path_factory.mktemp("whole")))
 
 

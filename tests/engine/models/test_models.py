@@ -1,4 +1,4 @@
-"""Models as files: in, out, no longer offered, and what is said of them."""
+"""Models as files: import, export, retirement, and the lists and accounts of models."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ from busapp.errors import BadInput, BadModel
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model that ships, with a card that somebody wrote."""
+    """A shipped model with a card written by hand."""
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "shipped")
     path = write_model(tmp_path / "shipped" / "busi.onnx", temperature=1.5)
     path.with_suffix(".md").write_text("# A card for people\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a run wrote down of nearest training images."""
+"""The nearest training images that a run recorded."""
 
 import pytest
 from drawn_runs import drawn_images, drawn_run, noise_png, write_drawn
@@ -32,7 +32,7 @@ def test_the_most_alike_come_first_with_their_copies(phantom_study: Workspace) -
     phantom_study.catalog.exclude([one.id], "poor")
     found = read_neighbours(phantom_study, run)
     assert [row.number for row in found] == [3, 2, 1, 4, 5]
-    assert found[0].lines() == ["Correlation 0.97", real.file, "Copy: left out of the study"]
+    assert found[0].lines() == ["Correlation 0.97", real.file, "Copy: not added to the study"]
     assert found[1].lines() == ["Correlation 0.83, mirrored", real.file]
     assert found[1].drawn == two and found[1].nearest == real
     assert found[2].lines()[-1] == "Set aside: poor"

@@ -48,7 +48,7 @@ def test_pairs_are_shown_the_most_alike_first(
     assert "1 was a copy and left out of the study" in view.about.text()
     tiles = view.tiles.tiles
     assert [tile.lines[0] for tile in tiles] == ["Correlation 0.98", "Correlation 0.61, mirrored", "Correlation 0.40"]
-    assert tiles[0].warning == "⚠ Copy: left out of the study" and not tiles[1].warning
+    assert tiles[0].warning == "⚠ Copy: not added to the study" and not tiles[1].warning
     assert tiles[1].pictures[1].mirrored and not tiles[0].pictures[1].mirrored
     assert tiles[2].pictures[1].image is None and "not in the study any more" in tiles[2].lines[1]
     copy = tiles[0].pictures[0].image
@@ -73,7 +73,7 @@ def test_a_pair_is_shown_large_and_walked_from(
     qtbot.keyClick(view.tiles, Qt.Key.Key_Return)
     viewer = view.findChild(NearestViewer)
     assert isinstance(viewer, NearestViewer)
-    assert viewer.heading.text() == "Pair 1 of 2: correlation 0.98. Copy: left out of the study"
+    assert viewer.heading.text() == "Pair 1 of 2: correlation 0.98. Copy: not added to the study"
     qtbot.waitUntil(lambda: not viewer.view.left.canvas.picture.isNull())
     assert viewer.view.left.canvas.is_synthetic and not viewer.view.right.canvas.is_synthetic
     assert "synthetic" in viewer.view.left.heading.text()
