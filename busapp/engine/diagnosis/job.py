@@ -1,4 +1,4 @@
-"""The job that diagnoses many images: a table, pages and overlays of them."""
+"""The job that diagnoses many images, and writes a table, pages and overlays."""
 
 import csv
 import io
@@ -70,7 +70,7 @@ class _Answered:
 
 
 def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answered:
-    """A file, of a loop its middle frame. Raises `UnreadableImage` and `BadModel`."""
+    """Diagnose a file; for a loop, its middle frame. Raises `UnreadableImage` and `BadModel`."""
     content = read_content(path)
     opened = open_picture(content, file=str(path))
     picture = opened.frame(opened.middle)
@@ -80,20 +80,18 @@ def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answe
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
-    """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
+    """Job: classify images with one model, and write the requested table, pages and overlays.
 
-    Folders that are called after classes of the model are labels, unless others are given. Result: `model`, `cautions`,
-    `images` (one entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`),
-    `skipped`, and with labels `external` (`ExternalValidation.result`) and in each entry `true`.
+    Folders with the names of the model's classes are labels, unless labels are given. Result: `DiagnoseResult`.
 
     Raises:
         BadModel: the model cannot be used.
-        BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
+        BadInput: there is no model, none of the images can be read, or the labels do not fit any image.
     """
     path, images = settings.model or default_model(workspace), list(find_images(settings.images))
     if not images:
-        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
-    # Threads that each have an image of their own do not wait for each other, as those that share one do.
+        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another folder.")
+    # Threads with an image each do not wait for each other; threads that share an image do.
     model = Model.load(path, threads=1 if len(images) > 1 else None)
     yield from (Note(caution, "warning") for caution in model.cautions)
     batch = _Batch(model, settings, images)
@@ -116,14 +114,14 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
 
 
 class _Batch:
-    """The images of one job on their way through the model, and what was asked to be made of them."""
+    """The images of one job on their way through the model, and the requested outputs."""
 
     def __init__(self, model: Model, settings: DiagnoseSettings, images: list[Path]) -> None:
         self._images, self._diagnoser = images, Diagnoser(model)
         self.entries: list[DiagnosedImage] = []
         self.skipped: list[SkippedFile] = []
         self.outputs = ExitStack()
-        """What has to be closed in the end."""
+        """Files to close at the end."""
         self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
         self._pages = None
         if settings.pdf or settings.dicom:
@@ -138,7 +136,7 @@ class _Batch:
             self.external = ExternalValidation(labels, model.classes, known)
 
     def work(self) -> Job:
-        """Every image in its order, some of them at once."""
+        """Diagnose every image, several at once, and report them in order."""
         keep = self._heatmaps is not None or self._pages is not None
         diagnose = partial(_diagnose, diagnoser=self._diagnoser, keep_picture=keep)
         with closing(prefetch.in_order(diagnose, self._images, "diagnosis")) as found:
@@ -196,9 +194,9 @@ def unreadable(file: str, reason: str, error: str) -> DiagnosedImage:
 
 
 def write_table(path: Path, entries: Sequence[DiagnosedImage], classes: tuple[str, ...]) -> None:
-    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
-    empty where the image is no loop. Where there were labels, two columns say the true class and why an image does not
-    count."""
+    """Write one row for each image as CSV (UTF-8). Probabilities are in [0, 1], empty if the image could not be read;
+    `frame` is empty if the image is not a loop. With labels there are two more columns: the true class, and why an
+    image does not count."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     labelled = any("true" in entry for entry in entries)
@@ -215,14 +213,14 @@ def write_table(path: Path, entries: Sequence[DiagnosedImage], classes: tuple[st
 
 
 class HeatMapFolder:
-    """Overlays as PNG files, named after the images; images of one name from different folders get a number."""
+    """A folder of overlays as PNG files, named after the images. Images of the same name get a number."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._names: set[str] = set()
 
     def write(self, image: Image.Image, diagnosis: Diagnosis) -> Path:
-        """Write one overlay of the predicted class and return where it is."""
+        """Write one overlay of the predicted class and return its path."""
         stem, number = Path(diagnosis.file).stem, 1
         name = stem
         while name in self._names:

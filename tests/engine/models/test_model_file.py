@@ -144,16 +144,16 @@ def _sparse(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_no_description, "says nothing of itself"),
+        (_no_description, "has no description"),
         (_nested, "not made by this version"),
         (_garbage, "not made by this version"),
         (_other_input, "something other than pixels"),
         (_two_inputs, "something other than pixels"),
         (_other_size, "it takes 40×40×3, the description says 32×32×3"),
-        (_one_image_only, "images in any number"),
-        (_dynamic_classes, "its logits are of an unknown number classes"),
+        (_one_image_only, "any number of images"),
+        (_dynamic_classes, "its logits are of an unknown number of classes"),
         (_other_maps, "its maps are of 6 classes, the description names 3"),
-        (_no_maps, "no maps"),
+        (_no_maps, "no output maps"),
         (_custom_operator, "operators that are not part of ONNX"),
         (_sparse, "sparse"),
     ],
@@ -170,8 +170,8 @@ def test_a_description_that_does_not_fit_is_told(tmp_path: Path) -> None:
         write_model(tmp_path / "a.onnx", classes=["a", "b"])
     )
     assert "the description says 64×64×3" in _refused(write_model(tmp_path / "b.onnx", image_size=64))
-    assert "named twice" in _refused(write_model(tmp_path / "c.onnx", classes=["a", "b", "a"]))
-    assert "named twice, or not at all" in _refused(write_model(tmp_path / "d.onnx", classes=["a", "b", " "]))
+    assert "same name" in _refused(write_model(tmp_path / "c.onnx", classes=["a", "b", "a"]))
+    assert "same name, or one has none" in _refused(write_model(tmp_path / "d.onnx", classes=["a", "b", " "]))
 
 
 @pytest.mark.parametrize("where", ["weights.bin", "../weights.bin", "/etc/hostname"])

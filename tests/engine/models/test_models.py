@@ -112,11 +112,11 @@ def test_a_retired_model_is_not_offered_and_comes_back(empty_study: Workspace, s
     assert not find_model(empty_study, "m").retired and find_model(empty_study, "m", retired=True) == gone
     back = restore(empty_study, gone)
     assert back.path.name == "m-2.onnx" and not back.retired and back.path.read_bytes() == content
-    with pytest.raises(BadInput, match="not there any more"):
+    with pytest.raises(BadInput, match="no longer there"):
         restore(empty_study, gone)
     with pytest.raises(BadInput, match="ships with busapp cannot be retired"):
         retire(empty_study, find_model(empty_study, "busi"))
-    with pytest.raises(BadInput, match="none of this study"):
+    with pytest.raises(BadInput, match="does not belong to this study"):
         retire(empty_study, find_model(empty_study, str(write_model(tmp_path / "x.onnx"))))
 
 
@@ -129,7 +129,7 @@ def test_the_model_of_an_old_run_is_named_also_when_it_is_retired(empty_study: W
     used = Path((run.result() or {})["model"])
     assert name_of(empty_study, used) == "Ten folds (this study, retired)"
     retired.path.unlink()
-    assert name_of(empty_study, used) == f"{validated.id} (not there any more)"
+    assert name_of(empty_study, used) == f"{validated.id} (no longer there)"
 
 
 def test_a_model_goes_out_with_its_card(empty_study: Workspace, shipped: Path, tmp_path: Path) -> None:

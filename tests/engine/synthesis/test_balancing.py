@@ -109,7 +109,7 @@ def test_each_class_gets_what_it_lacks_from_the_generator_that_is_there(
     )  # fmt: skip
     assert (malignant["generator"], malignant["n_trained_on"], malignant["epochs"]) == (run.id, 8, 2)
     assert (normal["class"], normal["lacked"], normal["images"], normal["generator"]) == ("normal", 6, 0, None)
-    assert normal["problem"].startswith("normal gets none: it has 5 real images and no generator, and a generator")
+    assert normal["problem"].startswith("normal gets none: it has 5 real images and no generator. A generator")
     assert result["images"] == 2
     assert result["counts"] == {"benign": 11, "malignant": 11, "normal": 5}
     said = texts(events)

@@ -208,7 +208,7 @@ def test_the_result_counts_what_was_said(phantom_study: Workspace) -> None:
     assert result.needed == min(k for k in range(17) if binomtest(k, 16).proportion_ci(0.95, "exact").low > 0.5)
     assert result.verdict == "not told apart from real images by this reader"
     assert "11 of 16 correct, 69 % (41 to 89)" in result.headline
-    assert "Few images prove little: of 16, 13 have to be called correctly" in result.caution
+    assert "Few images prove little: of 16 images, 13 must be called correctly" in result.caution
     assert unfit_in_words(finished, "synthetic") == "3 images not anatomical"
     assert unfit_in_words(finished, "real") == "1 image not anatomical"
     assert newest_finished(reviews_of(run)) == finished

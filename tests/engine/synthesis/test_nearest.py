@@ -46,7 +46,7 @@ def test_the_most_alike_come_first_with_their_copies(phantom_study: Workspace) -
 
 def test_runs_without_the_list_and_damaged_lists_are_told(phantom_study: Workspace) -> None:
     run = drawn_run(phantom_study, 1)
-    with pytest.raises(BadInput, match="not known of this run"):
+    with pytest.raises(BadInput, match="has not recorded which"):
         read_neighbours(phantom_study, run)
     path = write_drawn(run, [(1, "a", "b", "c", "d", "much", "no", "no")])
     with pytest.raises(BadInput, match="cannot be read"):

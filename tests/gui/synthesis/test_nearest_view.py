@@ -89,7 +89,7 @@ def test_a_pair_is_shown_large_and_walked_from(
 def test_a_run_that_wrote_nothing_down_says_so(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
     drawn_run(phantom_study, 2)
     _open(qtbot, tab, phantom_study)
-    qtbot.waitUntil(lambda: "is not known of this run" in tab.nearest_view.waiting.label.text())
+    qtbot.waitUntil(lambda: "has not recorded which" in tab.nearest_view.waiting.label.text())
     qtbot.mouseClick(tab.nearest_view.back_button, Qt.MouseButton.LeftButton)
     assert tab.result.isVisible()
 
