@@ -191,7 +191,7 @@ def draw_new(
         if len(kept) == count:
             break
     drawn = Drawn(np.concatenate(pixels), kept, np.concatenate(copied), copies, left_out)
-    yield from _told(drawn, count, what)
+    yield from _notes(drawn, count, what)
     return drawn
 
 
@@ -237,7 +237,7 @@ def _numbers(images: Iterable[ImageRecord]) -> set[int]:
     return {int(number[1]) for number in found if number}
 
 
-def _told(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
+def _notes(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
     n_kept, n_copies = len(drawn.kept), len(drawn.copies)
     if drawn.left_out:
         yield Note(f"{what}: {many(drawn.left_out, 'drawn image')} skipped that the study has set aside.")

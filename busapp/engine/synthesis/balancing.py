@@ -41,18 +41,18 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
         NotEnoughImages, BadModel, …: all classes failed; the error is that of the first.
         NoSpace: the disk is full. The catalog stays unchanged.
     """
-    begun = _Begun.of(workspace, run)
-    if begun.to_add is None or not begun.is_added():
+    state = _State.of(workspace, run)
+    if state.to_add is None or not state.is_added():
         plans = plan(workspace, settings)
-        if begun.to_add is not None and not begun.is_for(plans):
+        if state.to_add is not None and not state.is_for(plans):
             yield Note(
                 "The classes lack other images now, or their generators have changed: the images are drawn anew."
             )
-            begun.to_add, begun.adding = None, False
-        if begun.to_add is None:
+            state.to_add, state.adding = None, False
+        if state.to_add is None:
             yield from _announce(plans)
-            yield from _draw_all(begun, plans)
-    yield Finished(dict(begun.added()))
+            yield from _draw_all(state, plans)
+    yield Finished(dict(state.added()))
 
 
 # -- the plan ------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ Lack = tuple[str, int, str | None]
 
 
 @dataclass
-class _Begun:
+class _State:
     """State of the job. It is saved in the checkpoint, so that a resumed job continues from it."""
 
     workspace: Workspace
@@ -179,17 +179,17 @@ class _Begun:
     """True if the images may already be in the catalog. If false, images with these names there are another run's."""
 
     @classmethod
-    def of(cls, workspace: Workspace, run: Run) -> "_Begun":
-        begun = cls(workspace, run)
+    def of(cls, workspace: Workspace, run: Run) -> "_State":
+        state = cls(workspace, run)
         if run.checkpoint.exists():
             header = load_checkpoint(run.checkpoint)[1]
-            begun.runs, begun.classes = header["runs"], header["classes"]
-            begun.lacked = [(name, count, generator) for name, count, generator in header.get("lacked", ())]
-            begun.adding, tables = header.get("adding", True), header.get("tables", {})
-            begun.tables = {name: [DrawnImage(**row) for row in rows] for name, rows in tables.items()}
+            state.runs, state.classes = header["runs"], header["classes"]
+            state.lacked = [(name, count, generator) for name, count, generator in header.get("lacked", ())]
+            state.adding, tables = header.get("adding", True), header.get("tables", {})
+            state.tables = {name: [DrawnImage(**row) for row in rows] for name, rows in tables.items()}
             if header["to_add"] is not None:
-                begun.to_add = [NewImage(**image) for image in header["to_add"]]
-        return begun
+                state.to_add = [NewImage(**image) for image in header["to_add"]]
+        return state
 
     def save(self) -> CheckpointSaved:
         to_add = None if self.to_add is None else [asdict(image) for image in self.to_add]
@@ -200,12 +200,12 @@ class _Begun:
 
     def training(self, settings: SynthesizeSettings) -> Job:
         """Start the training of a class, or resume it if the job has started it before."""
-        begun = self.runs.get(settings.class_name)
+        run_id = self.runs.get(settings.class_name)
         try:
-            can_resume = begun is not None and self.workspace.run(begun).can_resume
+            can_resume = run_id is not None and self.workspace.run(run_id).can_resume
         except BadInput:  # the run was deleted
             can_resume = False
-        return resume(self.workspace, begun) if begun and can_resume else start(self.workspace, settings)
+        return resume(self.workspace, run_id) if run_id and can_resume else start(self.workspace, settings)
 
     def is_for(self, plans: Sequence[ClassPlan]) -> bool:
         """True if the drawn images still fit the plans, with the same generators, and can still be added."""
@@ -246,12 +246,12 @@ def _lack(one: ClassPlan, generator: GeneratorRecord | None) -> Lack:
     return one.class_name, one.count, None if generator is None else generator.name
 
 
-def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
+def _draw_all(state: _State, plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
     """Train the missing generators and draw for all classes. The catalog changes only after all images are drawn."""
     sizes = [max(1, round(10 * one.estimate.seconds)) + one.count for one in plans]
     new: list[NewImage] = []
-    begun.classes, begun.lacked, begun.tables = [], [], {}
-    known = begun.workspace.catalog.known()
+    state.classes, state.lacked, state.tables = [], [], {}
+    known = state.workspace.catalog.known()
     errors: list[UserError] = []
     for number, one in enumerate(plans):
         before, total, training = sum(sizes[:number]), sum(sizes), sizes[number] - one.count
@@ -261,28 +261,28 @@ def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, Non
             if one.problem:
                 raise NotEnoughImages(one.problem.removesuffix("."), remedy="Import more images of this class.")
             if generator is None:
-                yield from _trained(begun, one, f"{title}, generator", before, training, total)
-                generator = _new_generator(begun.workspace, one.class_name)
-            drawing = _drawn(begun.workspace, generator, one.count)
+                yield from _trained(state, one, f"{title}, generator", before, training, total)
+                generator = _new_generator(state.workspace, one.class_name)
+            drawing = _drawn(state.workspace, generator, one.count)
             images, table, counted = yield from as_part(drawing, title, before + training, one.count, total)
             fresh = [image for image in images if (image.file, image.sha256) not in known]
             new += fresh
-            begun.tables[generator.name] = table
+            state.tables[generator.name] = table
             # The job itself began this run, maybe before it was stopped and resumed.
-            trained = begun.runs.get(one.class_name) == generator.name
-            begun.classes.append(_filled(one, generator, images=len(fresh), trained=trained, left=counted))
+            trained = state.runs.get(one.class_name) == generator.name
+            state.classes.append(_filled(one, generator, images=len(fresh), trained=trained, left=counted))
         except NoSpace:
             raise
         except UserError as error:
             errors.append(error)
-            begun.classes.append(_not_filled(one, str(error)))
+            state.classes.append(_not_filled(one, str(error)))
             if not one.problem:
                 yield Note(f"{one.class_name} gets no images: {error}", "warning")
-        begun.lacked.append(_lack(one, generator))
+        state.lacked.append(_lack(one, generator))
     if errors and len(errors) == len(plans):
         raise errors[0]
-    begun.to_add = new
-    yield begun.save()
+    state.to_add = new
+    yield state.save()
 
 
 class _LeftOut(NamedTuple):
@@ -335,13 +335,13 @@ def _new_generator(workspace: Workspace, class_name: str) -> GeneratorRecord:
 
 
 def _trained(
-    begun: _Begun, one: ClassPlan, title: str, before: int, size: int, total: int
+    state: _State, one: ClassPlan, title: str, before: int, size: int, total: int
 ) -> Generator[Event, None, None]:
     """Train the generator of a class in a run of its own. Yields only the events that make sense outside that run."""
-    for event in as_part(begun.training(one.training), title, before, size, total):
+    for event in as_part(state.training(one.training), title, before, size, total):
         if isinstance(event, RunStarted):
-            begun.runs[one.class_name] = event.run
-            yield begun.save()
+            state.runs[one.class_name] = event.run
+            yield state.save()
             yield Note(f"The generator of {one.class_name} is trained in the run {event.run}.")
         elif isinstance(event, Progress | Note | Skipped):
             yield event

@@ -165,7 +165,7 @@ def test_the_folder_says_what_the_model_is_worth_and_names_nobody(exported: Expo
         "trained on these very images",
         "CLAHE",
         "images of patients",
-        "knows nothing of patients",
+        "knows nothing about patients",
         "mirror image",
         "| `model-int8.tflite` |",
     ):
@@ -240,7 +240,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(exported: Exported, tm
     (tmp_path / "full" / "agreement.json").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for out, words in (
-        (tmp_path / "full", "not an empty folder.*--out"),
+        (tmp_path / "full", "is not empty.*--out"),
         (tmp_path / "file", "not a folder"),
         (tmp_path / "file" / "below", "not a folder"),
     ):
@@ -251,7 +251,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(exported: Exported, tm
     assert place_for(None, default) == default
     default.mkdir(parents=True)
     (default / "notes.txt").write_text("somebody's own")
-    with pytest.raises(BadInput, match="not an empty folder"):
+    with pytest.raises(BadInput, match="is not empty"):
         place_for(None, default)
 
 
@@ -282,7 +282,7 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
     ]
     assert (same["n_images"], same["same_class"], same["largest_difference"]) == (19, 19, 0)
     assert other["same_class"] < 19 and 0.05 < other["mean_difference"] < other["largest_difference"] < 0.1
-    with pytest.raises(BadModel, match=r"does not answer as the network.*differs by 0\.0\d\d"):
+    with pytest.raises(BadModel, match=r"give different answers.*differs by 0\.0\d\d"):
         compare(file(0.5))
     with pytest.raises(NotEnoughImages, match="None of the run's images"):
         list(compare_files([file(0)], network, examples[-1:], Preprocessing(8), 1.0))

@@ -1,4 +1,4 @@
-"""How far model files agree with the network that they were made of, on all images of its run."""
+"""The agreement of converted files with their network, on all images of its run."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from busapp.engine.metrics import softmax
 from busapp.errors import BadModel, NotEnoughImages, UnreadableImage
 
 BATCH: Final = 16
-"""Images whose pixels are in memory at a time; about 0.3 s of work."""
+"""Number of images in memory at a time; about 0.3 s of work."""
 LARGEST_DIFFERENCE: Final = 1e-3
-"""Of a probability, between a float32 file and the network; more is no rounding."""
+"""Largest difference of a probability between a float32 file and the network. Rounding does not explain more."""
 LOST_POINTS: Final = 1.0
-"""Of accuracy that an int8 file may lose before that is warned of."""
+"""Percentage points of accuracy that an int8 file may lose without a warning."""
 
 Answers = dict[str, npt.NDArray[np.float32]]
-"""What a file gives by the names of its outputs: `maps` (n, classes, h, w), and `logits` or `probabilities`."""
+"""Outputs of a file by name: `maps` (n, classes, h, w), and `logits` or `probabilities`."""
 
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """A file that was made of the network. `run` asks it, of uint8 (n, size, size, 3); `places` are those of its
-    outputs, by name, where a program that runs it may know places alone; `rounded` says that it computes in 8 bits."""
+    """A file converted from the network. `run` computes its answers for uint8 (n, size, size, 3). `places` are the
+    indices of its outputs by name, for programs that know outputs only by index. `rounded`: it computes in 8 bits."""
 
     name: str
     content: bytes
@@ -37,7 +37,7 @@ class ConvertedFile:
     rounded: bool = False
 
     def probabilities(self, answers: Answers, temperature: float) -> npt.NDArray[np.float64]:
-        """Calibrated (n, classes): the file's own, or what its logits come to."""
+        """Return calibrated probabilities (n, classes): the file's own, or computed from its logits."""
         if "probabilities" in answers:
             return answers["probabilities"].astype(np.float64)
         return softmax(answers["logits"] / temperature)
@@ -45,7 +45,7 @@ class ConvertedFile:
 
 @dataclass(frozen=True)
 class Example:
-    """An image that the network was trained on: where it is stored, its label, and whether text may be burned in."""
+    """A training image of the network: its path, its label, and whether it may have burned-in text."""
 
     path: Path
     label: int
@@ -87,10 +87,9 @@ def compare_files(
     preprocessing: Preprocessing,
     temperature: float,
 ) -> Generator[Event, None, list[FileAgreement]]:
-    """Ask every file and the network (`original`: pixels to logits) about every image that can be read.
+    """Compare every file with the network (`original`: pixels to logits) on every image that can be read.
 
-    One entry a file: `file`, `bytes`, `n_images`, `same_class` (images), `largest_difference` and `mean_difference` of
-    a probability, `accuracy` and `original_accuracy` in [0, 1]: of images that both were made with.
+    Returns one entry for each file. The accuracies are those on training images.
 
     Raises:
         BadModel: a file that is not `rounded` differs by more than `LARGEST_DIFFERENCE`.
@@ -116,7 +115,8 @@ def compare_files(
             each.add(each.file.probabilities(each.file.run(pixels), temperature), expected, labels)
     if not n_read:
         raise NotEnoughImages(
-            "None of the run's images is left to compare the model with", remedy="Undo what removed them, and export."
+            "None of the run's images is left to compare the model on",
+            remedy="Undo the changes that removed them, then export again.",
         )
     return [_check(each) for each in found]
 
@@ -125,7 +125,7 @@ def _check(found: _Comparison) -> FileAgreement:
     entry = found.as_json()
     if not found.file.rounded and entry["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel(
-            f"The model does not answer as the network it came from: a probability differs by "
+            f"The model and the network that it was made from give different answers: a probability differs by "
             f"{entry['largest_difference']:.3f}",
             file=found.file.name,
             remedy="Export it again.",
@@ -134,8 +134,8 @@ def _check(found: _Comparison) -> FileAgreement:
 
 
 def evenly(examples: Sequence[Example], preprocessing: Preprocessing, count: int) -> Iterator[Pixels]:
-    """The pixels (size, size, 3) of up to `count` of the images, evenly over them, one at a time; those that cannot be
-    read are left out."""
+    """Yield the pixels (size, size, 3) of up to `count` evenly spaced images. Images that cannot be read are
+    skipped."""
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(count, len(examples))).round().astype(int))
     for position in chosen:
         try:

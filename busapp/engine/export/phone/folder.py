@@ -1,4 +1,4 @@
-"""The folder that an app's developer is given: model files and all that is needed to use them without the study."""
+"""The folder for an app's developer: model files and all that is needed to use them without the study."""
 
 import json
 import shutil
@@ -24,17 +24,17 @@ from busapp.errors import BadInput, UnreadableImage
 
 N_EXAMPLES: Final = 3
 TOLERANCE: Final = {False: 0.001, True: 0.02}
-"""Of a probability, in `expected.json`, by whether a file is rounded: processors do not all round alike."""
+"""Tolerance of a probability in `expected.json`, by whether a file is rounded. Processors round differently."""
 _SIGN: Final = "agreement.json"
-"""Without it, a folder is not taken for one of these."""
+"""File by which an earlier folder is recognised."""
 
 
 def place_for(out: Path | None, default: Path) -> Path:
-    """Where the folder is to stand: `out` in full, which must be empty or not there; left open, at `default`, where it
-    takes the place of an earlier one.
+    """Return the absolute path for the folder: `out`, which must be empty or not exist. Without `out` it is `default`,
+    where the new folder replaces an earlier one.
 
     Raises:
-        BadInput: something else is there, or nothing can be.
+        BadInput: something else is there, or no folder can be there.
     """
     place = (out or default).expanduser().resolve()
     try:
@@ -43,22 +43,22 @@ def place_for(out: Path | None, default: Path) -> Path:
             raise BadInput("This is not a folder", file=place, remedy="Choose another place with --out.")
         is_ours = out is None and (place / _SIGN).is_file()
         if place.exists() and any(place.iterdir()) and not is_ours:
-            raise BadInput("This is not an empty folder", file=place, remedy="Name an empty or a new one with --out.")
+            raise BadInput("This folder is not empty", file=place, remedy="Name an empty or a new folder with --out.")
     except OSError as error:
         raise BadInput("The place cannot be opened", file=place, remedy=f"{error.strerror}.") from error
     return place
 
 
 def make_room(place: Path) -> None:
-    """Take away an earlier folder at a `place_for`, once the new one is whole."""
+    """Remove an earlier folder at a path from `place_for`. Call it when the new one is complete."""
     if (place / _SIGN).is_file():
         shutil.rmtree(place)
 
 
 @dataclass(frozen=True)
 class Handout:
-    """What the folder is made of. `agreement` has an entry for each of `files`; `mirrored` says that the model answers
-    with the mean over an image and its mirror image."""
+    """The content of the folder. `agreement` has an entry for each of `files`. `mirrored`: the model answers with the
+    mean over an image and its mirror image."""
 
     description: ModelDescription
     files: Sequence[ConvertedFile]
@@ -66,10 +66,10 @@ class Handout:
     mirrored: bool
 
     def write(self, target: Target, examples: Sequence[Example]) -> None:
-        """Write everything; of `examples` a few are chosen, by content hash.
+        """Write everything. A few of `examples` are chosen, by content hash.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: the disk is full or cannot be written to.
         """
         classes = self.description.classes
         for file in self.files:
@@ -83,7 +83,7 @@ class Handout:
         target.write("README.md", words.encode())
 
     def preprocessing(self) -> dict[str, object]:
-        """`preprocessing.json`: numbers that a program can read."""
+        """Return the content of `preprocessing.json`: numbers that a program can read."""
         size = self.description.image_size
         return {
             "width": size,
@@ -127,9 +127,9 @@ class Handout:
 
     def _report(self) -> dict[str, object]:
         return {
-            "what": "Each file beside the network that it was made of, on the images that the network learned from. "
-            "These accuracies say how alike both answer; what to expect of new images is the accuracy of the "
-            "cross-validation.",
+            "what": "Each file compared with the network that it was made from, on the network's training images. "
+            "These accuracies show only how alike their answers are. The accuracy to expect on new images is that of "
+            "the cross-validation.",
             "files": list(self.agreement),
             "cross_validation": self.description.provenance.model_dump(mode="json"),
             "notice": RESEARCH_USE,
@@ -166,7 +166,8 @@ class Handout:
 
 
 def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:
-    """A few images, of each class in turn, those first that have no text burned in: always the same of a study."""
+    """Choose a few images, from each class in turn, images without burned-in text first. The choice is always the same
+    for a study."""
     ordered = sorted(examples, key=lambda example: (example.with_text, example.path.stem))
     of_class = [[example for example in ordered if example.label == label] for label in range(n_classes)]
     longest = max(map(len, of_class), default=0)
