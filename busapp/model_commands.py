@@ -20,9 +20,9 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name, t
 @app.command("list")
 def list_(context: typer.Context, workspace: WorkspaceOption = None, json_file: JsonOption = None) -> int:
     """List the study's models, those that ship with busapp, and the retired ones, with what each is worth."""
-    from busapp.engine.models.inspection import examine, list_lines, listed
+    from busapp.engine.models.inspection import inspect_all, list_lines, listed
 
-    found = [listed(entry) for entry in examine(open_study(context, workspace))]
+    found = [listed(entry) for entry in inspect_all(open_study(context, workspace))]
     write_result({"models": found}, json_file, lambda result: list_lines(result["models"]))
     return 0
 
@@ -36,7 +36,7 @@ def show(
     from busapp.engine.models.library import find_model
 
     found = inspect(find_model(open_study(context, workspace), model))
-    write_result(found.as_json(), json_file, lambda _: inspection_lines(found))
+    write_result(dict(found.as_json()), json_file, lambda _: inspection_lines(found))
     return 0
 
 

@@ -314,7 +314,7 @@ def test_a_model_comes_goes_and_is_retired(
         (["import", "missing.onnx"], ["cannot be opened", "missing.onnx"]),
         (["export", "torn.onnx"], ["--out"]),
         (["export", "torn.onnx", "--out", "copy.onnx"], ["damaged"]),
-        (["retire", "torn.onnx"], ["none of this study's"]),
+        (["retire", "torn.onnx"], ["does not belong to this study"]),
         (["restore", "torn.onnx"], ["not retired"]),
         (["no-such"], ["no-such"]),
         ([], ["busapp COMMAND --help"]),

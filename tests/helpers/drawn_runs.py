@@ -19,13 +19,13 @@ COLUMNS = ("number", "file", "sha256", "nearest_file", "nearest_sha256", "correl
 
 
 def noise_png(number: int, size: int = 16) -> bytes:
-    """A grey picture that no other number has."""
+    """A grey picture, different for each number."""
     grey = np.random.default_rng(number).normal(110, 40, (size, size)).clip(0, 255).astype(np.uint8)
     return bare_png(Image.fromarray(np.stack([grey] * 3, axis=-1)))
 
 
 def drawn_run(workspace: Workspace, n_images: int = 6, *, class_name: str = "malignant", size: int = 16) -> Run:
-    """A finished run that added so many images to the study."""
+    """A finished run that added this number of images to the study."""
     settings = SynthesizeSettings.model_validate({"class_name": class_name, "image_size": size})
     run = workspace.new_run("synthesize", settings.model_dump(mode="json"), f"Drawn {class_name}")
     new = []
@@ -44,12 +44,12 @@ def drawn_run(workspace: Workspace, n_images: int = 6, *, class_name: str = "mal
 
 
 def drawn_images(workspace: Workspace, run: Run) -> list[ImageRecord]:
-    """The images of a run that the study has."""
+    """The images of a run in the study."""
     return workspace.catalog.images(kind="synthetic", run=run.id)
 
 
 def write_drawn(run: Run, rows: Sequence[Sequence[object]]) -> Path:
-    """Write `drawn.csv` of a run, values in the order of `COLUMNS`."""
+    """Write `drawn.csv` of a run, with values in the order of `COLUMNS`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""A model file that tests can make in a moment and whose answers they know."""
+"""A model file that tests can make quickly and whose answers they know."""
 
 import json
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ PROVENANCE = {
 
 
 KNOWN_LOGIT, OTHER_LOGIT = 2.4, 0.4
-"""What the network answers to an image whose one half has 220 in the channel of its class, the rest 20."""
+"""The network's answer to an image that has 220 in the channel of its class in one half, and 20 elsewhere."""
 
 
 def write_model(path: Path, *, known: Sequence[tuple[str, str]] = (), **changes: object) -> Path:
-    """A network whose class maps are the three colour channels in 4×4 cells, and its logits their means.
+    """Write a network whose class maps are the three colour channels in 4×4 cells, and whose logits are their means.
 
-    `known` are content hash and class of the images that it "learned from". It takes each for one with
-    `KNOWN_LOGIT` for its class, a tenth more for each one before it, and `OTHER_LOGIT` for the others: an image's
-    distance to it is that of their logits, and its novelty that to the nearest one. `changes` go into the description:
-    `conformal`, `novelty`, `temperature`...
+    `known` are content hash and class of the images that it was "trained on". The network gives each of them a logit of
+    `KNOWN_LOGIT` for its class, plus a tenth for each known image before it, and `OTHER_LOGIT` for the other classes.
+    The distance of an image to a known one is the distance of their logits; its novelty is the distance to the nearest.
+    `changes` go into the description: `conformal`, `novelty`, `temperature`...
     """
     import onnx
     from onnx import TensorProto, helper

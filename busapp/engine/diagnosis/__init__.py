@@ -1,1 +1,1 @@
-"""What a model says of images: one or many, pages for a report, and how well it does on labels."""
+"""A model's answers: for one image or many, as pages for a report, and measured on labels."""

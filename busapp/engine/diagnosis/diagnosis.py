@@ -1,17 +1,19 @@
-"""Diagnosis: one model file, one image, and why. ONNX Runtime only; it never loads a training framework.
+"""The diagnosis of one image by one model file, and the evidence for it. It uses ONNX Runtime only and never loads a
+training framework.
 
-MobileNetV2 ends in average pooling and one linear layer, so that `classifier weights · features` is the map that
-Grad-CAM would give, without gradients. The model file has it as its second output.
+MobileNetV2 ends in average pooling and one linear layer. Therefore `classifier weights · features` is the map that
+Grad-CAM would give, without gradients. It is the second output of the model file.
 """
 
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
+from busapp.engine.contract.diagnosis import DiagnosedImage
 from busapp.engine.images.heat_map import HeatMap, to_heat_map
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import Preprocessing, equalise
@@ -21,12 +23,12 @@ from busapp.engine.models.model import Model
 from busapp.engine.utils.arrays import Floats
 
 MOST_SIMILAR: Final = 5
-"""So many of the most similar images that the model learned from are named."""
+"""Number of the most similar training images to list."""
 
 
 @dataclass(frozen=True)
 class SimilarImage:
-    """An image that the model learned from, and how far it is: 1 is usual between the study's images."""
+    """A training image of the model and its distance; 1 is usual between the study's images."""
 
     sha256: str
     class_name: str
@@ -35,12 +37,12 @@ class SimilarImage:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a model says about one image.
+    """A model's answer for one image.
 
-    `predicted` is the most probable class; where `abstained` is true it is no answer, and `reasons` say why.
+    `predicted` is the most probable class. If `abstained` is true, it is no answer, and `reasons` say why.
     `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class.
-    `possible` are the classes that cannot be ruled out, the most probable first; `novelty` is how unlike the known
-    images this one is (about 1 is usual), None where the model cannot tell; `similar` are the nearest of them.
+    `possible` are the classes that cannot be ruled out, most probable first. `novelty` measures how unlike the training
+    images this one is (about 1 is usual); None if the model cannot tell. `similar` are the nearest training images.
     """
 
     file: str
@@ -56,7 +58,7 @@ class Diagnosis:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether there is no answer because several classes are possible, and for no graver reason."""
+        """True if the model abstains only because several classes are possible."""
         return self.abstained and self.reasons == reasons_to_abstain(blank=False, novel=False, possible=self.possible)
 
     @property
@@ -64,8 +66,8 @@ class Diagnosis:
         """The map of the most probable class."""
         return self.heat_maps[self.predicted]
 
-    def as_json(self) -> dict[str, Any]:
-        """The command-line contract's entry of one image."""
+    def as_json(self) -> DiagnosedImage:
+        """Return the entry of this image in the result of `diagnose`."""
         return {
             "file": self.file,
             "predicted": None if self.abstained else self.predicted,
@@ -75,7 +77,10 @@ class Diagnosis:
             "milliseconds": self.milliseconds,
             "possible": list(self.possible),
             "novelty": self.novelty,
-            "similar": [dict(vars(image)) for image in self.similar],
+            "similar": [
+                {"sha256": image.sha256, "class_name": image.class_name, "distance": image.distance}
+                for image in self.similar
+            ],
         }
 
 
@@ -86,11 +91,10 @@ class Diagnoser:
         self.model = model
 
     def diagnose(self, image: Image.Image | Path, file: str = "") -> Diagnosis:
-        """Classify one image, of a loop its middle frame. `file` is the name it is reported under; a path's own if it
-        is left empty.
+        """Classify one image; for a loop, its middle frame. `file` is the name in the report; if empty, that of a path.
 
         Raises:
-            UnreadableImage: the path is not that of a readable image.
+            UnreadableImage: the file at the path is not a readable image.
             BadModel: the model fails on it.
         """
         if isinstance(image, Path):
@@ -108,7 +112,7 @@ class Diagnoser:
         possible = about.conformal.possible(probabilities) if about.conformal else (predicted,)
         novelty = answers.novelty[0]
         novel = about.novelty is not None and novelty is not None and novelty > about.novelty.limit
-        # Equalised, noise is a picture: whether an image is blank is seen in the plain one.
+        # Equalising turns noise into a picture, so the plain image shows whether it is blank.
         reasons = reasons_to_abstain(blank=is_blank(plain), novel=novel, possible=possible)
         maps = zip(classes, answers.maps[0], strict=True)
         return Diagnosis(

@@ -1,17 +1,18 @@
-"""A model measured on somebody else's images: what a second hospital wants to know first.
+"""A model measured on images from elsewhere: what a second hospital needs to know first.
 
-Images that the model learned from, or near-copies of them, do not count: on these it would only show its memory.
+The model's training images and near-copies of them do not count: on these it would only show its memory.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.diagnosis import Counted, DiagnosedImage, ExternalResult
 from busapp.engine.contract.validation import Summary
 from busapp.engine.imports import names
 from busapp.engine.imports.sources import FileEntry
@@ -19,15 +20,15 @@ from busapp.engine.imports.tables import read_table
 from busapp.errors import BadInput
 
 NEAR_COPY: Final = 0.5
-"""A known image that is nearer than this, in multiples of what is usual between the study's images, is taken for the
-same picture, resized or compressed anew."""
+"""Smallest distance to a training image, in multiples of the usual distance between the study's images. A nearer image
+counts as the same picture, resized or compressed anew."""
 FEWEST: Final = 2
-"""Images, and classes among them, below which nothing is measured."""
+"""Smallest number of images, and of classes, for a measurement."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The true class of images, by their path, and where the table names them the patients."""
+    """The true classes of images by their paths, and the patients, if the table names them."""
 
     classes: Mapping[Path, str]
     patients: Mapping[Path, str]
@@ -36,22 +37,23 @@ class Labels:
         return self.classes.get(path.resolve())
 
     def patient_of(self, path: Path) -> str:
-        """An image of nobody named is a patient by itself."""
+        """Return the patient of an image. An image without a named patient counts as a patient of its own."""
         return self.patients.get(path.resolve()) or str(path)
 
 
 def read_labels(source: Path, images: Sequence[Path]) -> Labels:
-    """The labels of images: a CSV table with the columns file and class (and patient, if known; paths are relative to
-    the table, or mere file names where these are unambiguous), or a folder, in which each image's own folder is called
-    after its class.
+    """Read the labels of images from a CSV table or a folder.
+
+    A table has the columns file and class, and patient if known. Files are paths relative to the table, or plain file
+    names if these are unambiguous. In a folder, each image's own folder has the name of its class.
 
     Raises:
-        BadInput: the table cannot be read, or `source` labels none of the images.
+        BadInput: the table cannot be read, or `source` has no label for any of the images.
     """
     found = _from_folders(source, images) if source.is_dir() else _from_table(source, images)
     if not found.classes:
         raise BadInput(
-            "None of the images has a label in it",
+            "It has no label for any of the images",
             file=source,
             remedy="Name a CSV table with the columns file and class, or a folder with one folder for each class.",
         )
@@ -59,8 +61,8 @@ def read_labels(source: Path, images: Sequence[Path]) -> Labels:
 
 
 def labels_of_folders(images: Sequence[Path], classes: Sequence[str]) -> Labels | None:
-    """The labels of images that lie in folders called after at least two of the model's classes; None for others, since
-    a folder may be called anything."""
+    """Labels from the names of the images' folders, if these are at least two of the model's classes. Otherwise None,
+    because a folder may have any name."""
     called = {path.resolve(): " ".join(path.parent.name.split()).lower() for path in images}
     found = {path: name for path, name in called.items() if name in classes}
     return Labels(found, {}) if len(set(found.values())) >= FEWEST else None
@@ -77,14 +79,14 @@ def _from_table(source: Path, images: Sequence[Path]) -> Labels:
         raise BadInput(
             "The table has no column of classes",
             file=source,
-            remedy="Its first line must name the columns file, class.",
+            remedy="Its first line must name the columns file and class.",
         )
     given = {path.resolve() for path in images}
     called = Counter(path.name for path in given)
     by_name = {path.name: path for path in given if called[path.name] == 1}
     rows = [(Path(row.file.replace("\\", "/")), row) for row in table.rows if row.class_name and not row.reason_to_skip]
     exact = {path: row for name, row in rows if (path := (source.parent / name).resolve()) in given}
-    # A mere name stands for an image that no row names in full; a path into another folder is another image.
+    # A plain name stands for an image that no row names in full; a path into another folder is another image.
     named = {by_name[name.name]: row for name, row in rows if len(name.parts) == 1 and name.name in by_name}
     found = {**named, **exact}
     classes = {path: names.class_called(row.class_name) for path, row in found.items()}
@@ -101,19 +103,18 @@ class _Counted:
 
 
 class ExternalValidation:
-    """Takes diagnoses one by one, and measures them in the end."""
+    """Collects diagnoses one by one, and measures them at the end."""
 
     def __init__(self, labels: Labels, classes: Sequence[str], known: frozenset[str]) -> None:
-        """`known` are the content hashes of the images that the model learned from."""
+        """`known` are the content hashes of the model's training images."""
         self._labels, self._classes, self._known = labels, classes, known
         self._counted: list[_Counted] = []
         self._seen: set[str] = set()
         self._left_out: Counter[str] = Counter()
         self._other_classes: Counter[str] = Counter()
 
-    def add(self, path: Path, sha256: str, entry: dict[str, Any]) -> dict[str, str]:
-        """Count one image, whose entry is that of the command-line contract; what its entry says of that: `true`, and
-        `not_counted` with the reason where it does not count."""
+    def add(self, path: Path, sha256: str, entry: DiagnosedImage) -> Counted:
+        """Count one image. Returns the keys to add to its entry."""
         true = self._labels.of(path)
         if true is None:
             self._left_out["without a label"] += 1
@@ -128,11 +129,11 @@ class ExternalValidation:
         return {"true": true}
 
     def skip(self, path: Path) -> None:
-        """An image that cannot be read does not count, and is told of where it has a label."""
+        """Record an image that cannot be read. It does not count; if it has a label, the result lists it."""
         if self._labels.of(path) is not None:
             self._left_out["cannot be read"] += 1
 
-    def _reason_against(self, true: str, sha256: str, entry: dict[str, Any]) -> str:
+    def _reason_against(self, true: str, sha256: str, entry: DiagnosedImage) -> str:
         if true not in self._classes:
             self._other_classes[true] += 1
             return "of a class that the model does not know"
@@ -140,11 +141,9 @@ class ExternalValidation:
             return "the model learned from this picture"
         return "the same file as one before" if sha256 in self._seen else ""
 
-    def result(self) -> dict[str, Any]:
-        """What was measured, as JSON types: `n` images of `n_patients`, `counts` by class, `left_out` by reason,
-        `other_classes`, `n_answered`, `accuracy_of_answers` with `accuracy_of_answers_ci95`, and `measured`:
-        `metrics.summary` of all counted images, each for its most probable class, whether it was answered or not; None
-        for fewer than two images or classes."""
+    def result(self) -> ExternalResult:
+        """Return the measurement as JSON types. `measured` covers all counted images, each for its most probable class,
+        whether it was answered or not."""
         images = self._counted
         counts = Counter(image.true for image in images)
         enough = len(images) >= FEWEST and len(counts) >= FEWEST
@@ -167,5 +166,5 @@ class ExternalValidation:
         probabilities = np.array([[image.probabilities[name] for name in self._classes] for image in self._counted])
         true = np.array([self._classes.index(image.true) for image in self._counted], dtype=np.intp)
         _, patients = np.unique([image.patient for image in self._counted], return_inverse=True)
-        logits = np.log(np.maximum(probabilities, 1e-30))  # whose softmax they are
+        logits = np.log(np.maximum(probabilities, 1e-30))  # their softmax gives the probabilities
         return metrics.summary(true, logits, patients.astype(np.int64), self._classes)

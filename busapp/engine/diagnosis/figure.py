@@ -11,8 +11,8 @@ from busapp.engine.utils.figures import ORANGE
 
 
 def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis) -> Figure:
-    """The picture, its heat map with a bar and a line at half of its strongest, and the probabilities of all classes,
-    side by side."""
+    """Draw the picture, its heat map with a colour bar and a line at half of its maximum, and the probabilities of all
+    classes, side by side."""
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     axes: dict[str, Axes] = figure.subplot_mosaic([["picture", "heat", "bars"]], width_ratios=(1, 1, 1.1))
     picture, heat, bars = (axes[name] for name in ("picture", "heat", "bars"))
@@ -21,7 +21,7 @@ def diagnosis_figure(image: Image.Image, diagnosis: Diagnosis) -> Figure:
     shown = heat.imshow(overlay(image, diagnosis.heat_map), cmap=ListedColormap(COLOURS / 255), vmin=0, vmax=1)
     for line in contours(diagnosis.heat_map, image.size):
         heat.plot(line[:, 0] - 0.5, line[:, 1] - 0.5, color="white", linewidth=0.9)
-    heat.set_title(f"what speaks for {diagnosis.predicted}", fontsize=9, parse_math=False)
+    heat.set_title(f"evidence for {diagnosis.predicted}", fontsize=9, parse_math=False)
     bar = figure.colorbar(shown, ax=[picture, heat], location="bottom", shrink=0.5, aspect=40, ticks=[0, 1])
     bar.ax.set_xticklabels(["none", "strongest"], fontsize=7)
     for shown_in in (picture, heat):

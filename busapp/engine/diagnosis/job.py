@@ -1,16 +1,16 @@
-"""The job that diagnoses many images: a table, pages and overlays of them."""
+"""The job that diagnoses many images, and writes a table, pages and overlays."""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from busapp.engine.contract.diagnosis import DiagnosedImage, DiagnoseResult, SkippedFile
 from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
@@ -55,40 +55,39 @@ def _is_image(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Answered:
-    """A file that was diagnosed. `of_loop` is what the entry of a loop says of it: `frame`, counted from 1, of its
-    `frames`. The `picture` itself is kept only where an output needs it."""
+    """A file that was diagnosed: its `frame`, counted from 1, of its `frames`. The `picture` is kept only if an output
+    needs it."""
 
     sha256: str
     diagnosis: Diagnosis
-    of_loop: dict[str, int]
+    frame: int
+    frames: int
     picture: Image.Image | None
 
 
 def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answered:
-    """A file, of a loop its middle frame. Raises `UnreadableImage` and `BadModel`."""
+    """Diagnose a file; for a loop, its middle frame. Raises `UnreadableImage` and `BadModel`."""
     content = read_content(path)
     opened = open_picture(content, file=str(path))
     picture = opened.frame(opened.middle)
-    of_loop = {"frame": opened.middle, "frames": opened.frames} if opened.frames > 1 else {}
     diagnosis = diagnoser.diagnose(picture, str(path))
-    return _Answered(sha256_of(content), diagnosis, of_loop, picture if keep_picture else None)
+    kept = picture if keep_picture else None
+    return _Answered(sha256_of(content), diagnosis, opened.middle, opened.frames, kept)
 
 
 def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) -> Job:
-    """Job: classify images with one model, and write the table, the pages and the overlays that were asked for.
+    """Job: classify images with one model, and write the requested table, pages and overlays.
 
-    Folders that are called after classes of the model are labels, unless others are given. Result: `model`, `cautions`,
-    `images` (one entry each, in the order given; an unreadable one has `error`, a loop `frame` and `frames`),
-    `skipped`, and with labels `external` (`ExternalValidation.result`) and in each entry `true`.
+    Folders with the names of the model's classes are labels, unless labels are given. Result: `DiagnoseResult`.
 
     Raises:
         BadModel: the model cannot be used.
-        BadInput: there is no model, no image among those given can be read, or there are no labels in their file.
+        BadInput: there is no model, none of the images can be read, or the labels do not fit any image.
     """
     path, images = settings.model or default_model(workspace), list(images_to_diagnose(settings.images))
     if not images:
-        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another.")
-    # Threads that each have an image of their own do not wait for each other, as those that share one do.
+        raise BadInput("There are no images in the folder", file=settings.images[0], remedy="Choose another folder.")
+    # Threads with an image each do not wait for each other; threads that share an image do.
     model = Model.load(path, threads=1 if len(images) > 1 else None)
     yield from (Note(caution, "warning") for caution in model.cautions)
     batch = _Batch(model, settings, images)
@@ -96,30 +95,29 @@ def diagnose_images(workspace: Workspace, settings: DiagnoseSettings, run: Run) 
         yield from batch.work()
     if len(batch.skipped) == len(images):
         raise BadInput("None of the images can be read", file=images[0], remedy="Check that they open in a viewer.")
-    external = {"external": batch.external.result()} if batch.external else {}
+    result: DiagnoseResult = {
+        "model": str(model.path),
+        "cautions": model.cautions,
+        "images": batch.entries,
+        "skipped": batch.skipped,
+    }
+    if batch.external:
+        result["external"] = batch.external.result()
     if settings.csv:
         write_table(settings.csv, batch.entries, model.classes)
     yield Progress(len(images), len(images), "done")
-    yield Finished(
-        {
-            "model": str(model.path),
-            "cautions": model.cautions,
-            "images": batch.entries,
-            "skipped": batch.skipped,
-            **external,
-        },
-    )
+    yield Finished(dict(result))
 
 
 class _Batch:
-    """The images of one job on their way through the model, and what was asked to be made of them."""
+    """The images of one job on their way through the model, and the requested outputs."""
 
     def __init__(self, model: Model, settings: DiagnoseSettings, images: list[Path]) -> None:
         self._images, self._diagnoser = images, Diagnoser(model)
-        self.entries: list[dict[str, Any]] = []
-        self.skipped: list[dict[str, str]] = []
+        self.entries: list[DiagnosedImage] = []
+        self.skipped: list[SkippedFile] = []
         self.outputs = ExitStack()
-        """What has to be closed in the end."""
+        """Files to close at the end."""
         self._heatmaps = HeatMapFolder(settings.heatmaps) if settings.heatmaps else None
         self._pages = None
         if settings.pdf or settings.dicom:
@@ -134,7 +132,7 @@ class _Batch:
             self.external = ExternalValidation(labels, model.classes, known)
 
     def work(self) -> Job:
-        """Every image in its order, some of them at once."""
+        """Diagnose every image, several at once, and report them in order."""
         keep = self._heatmaps is not None or self._pages is not None
         diagnose = partial(_diagnose, diagnoser=self._diagnoser, keep_picture=keep)
         with closing(prefetch.in_order(diagnose, self._images, "diagnosis")) as found:
@@ -158,39 +156,43 @@ class _Batch:
         self.skipped.append({"file": str(path), "reason": str(error)})
         if self.external:
             self.external.skip(path)
-        self.entries.append(_unreadable(path, error))
+        self.entries.append(unreadable(str(path), error.what, str(error)))
         yield Skipped(str(path), str(error))
 
     def _keep(self, path: Path, answered: _Answered) -> Job:
-        entry = answered.diagnosis.as_json() | answered.of_loop
+        entry: DiagnosedImage = answered.diagnosis.as_json()
+        if answered.frames > 1:
+            entry |= {"frame": answered.frame, "frames": answered.frames}
         if self.external:
-            entry |= self.external.add(path, answered.sha256, entry)
+            entry = {**entry, **self.external.add(path, answered.sha256, entry)}
         self.entries.append(entry)
         if self._heatmaps and answered.picture:
             self._heatmaps.write(answered.picture, answered.diagnosis)
         if self._pages and answered.picture:
-            of_loop = {"frame": 1, "frames": 1, **answered.of_loop}
-            for sentence in self._pages.add(answered.picture, answered.diagnosis, path, **of_loop):
+            for sentence in self._pages.add(
+                answered.picture, answered.diagnosis, path, answered.frame, answered.frames
+            ):
                 yield Note(sentence, "warning")
-        yield ImageDiagnosed(entry)
+        yield ImageDiagnosed(dict(entry))
 
 
-def _unreadable(path: Path, error: UnreadableImage) -> dict[str, Any]:
+def unreadable(file: str, reason: str, error: str) -> DiagnosedImage:
+    """The entry of a file that cannot be read; `error` is the whole message."""
     return {
-        "file": str(path),
+        "file": file,
         "predicted": None,
         "probabilities": {},
         "abstained": True,
-        "reasons": [error.what],
+        "reasons": [reason],
         "milliseconds": 0.0,
-        "error": str(error),
+        "error": error,
     }
 
 
-def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
-    """One row per image as CSV (UTF-8); probabilities in [0, 1], empty where the image could not be read; `frame` is
-    empty where the image is no loop. Where there were labels, two columns say the true class and why an image does not
-    count."""
+def write_table(path: Path, entries: Sequence[DiagnosedImage], classes: tuple[str, ...]) -> None:
+    """Write one row for each image as CSV (UTF-8). Probabilities are in [0, 1], empty if the image could not be read;
+    `frame` is empty if the image is not a loop. With labels there are two more columns: the true class, and why an
+    image does not count."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     labelled = any("true" in entry for entry in entries)
@@ -207,14 +209,14 @@ def write_table(path: Path, entries: list[dict[str, Any]], classes: tuple[str, .
 
 
 class HeatMapFolder:
-    """Overlays as PNG files, named after the images; images of one name from different folders get a number."""
+    """A folder of overlays as PNG files, named after the images. Images of the same name get a number."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._names: set[str] = set()
 
     def write(self, image: Image.Image, diagnosis: Diagnosis) -> Path:
-        """Write one overlay of the predicted class and return where it is."""
+        """Write one overlay of the predicted class and return its path."""
         stem, number = Path(diagnosis.file).stem, 1
         name = stem
         while name in self._names:

@@ -1,7 +1,7 @@
-"""How the page of a diagnosed image looks: one sheet of A4, drawn with matplotlib. Only jobs import it.
+"""The layout of the page of a diagnosed image: one sheet of A4, drawn with matplotlib. Only jobs import it.
 
-Lengths are points (1/72 inch) from the sheet's upper left corner. Everything of unknown length (names of files, classes
-and studies, reasons) is measured, broken into lines, then shortened; the pictures get the room that is left.
+Lengths are points (1/72 inch) from the sheet's upper left corner. Texts of unknown length (names of files, classes and
+studies, reasons) are measured, broken into lines, then shortened. The pictures get the remaining space.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from PIL import Image
 import busapp
 from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.images.heat_map import COLOURS, contours, overlay
-from busapp.engine.models.abstention import in_words
+from busapp.engine.models.abstention import joined_with_or
 from busapp.engine.models.model import Model
 from busapp.engine.utils.colours import class_colour
 from busapp.engine.utils.words import RESEARCH_USE
@@ -33,16 +33,16 @@ _GAP: Final = 15.0
 _COLUMN: Final = (INNER - _GAP) / 2
 _RIGHT: Final = MARGIN + _COLUMN + _GAP
 _SHARPEST: Final = 900
-"""Pixels on the longer side of a picture: 250 dpi and more."""
+"""Pixels on the longer side of a picture, for at least 250 dpi."""
 _LINE: Final = 1.38
 """Height of a line in multiples of the letters' size."""
 _HINTED: Final = 1.03
-"""So much wider than measured letters may become where they are drawn as pixels."""
+"""Factor by which letters drawn as pixels may be wider than measured."""
 _ROW: Final = 17.0
 _TITLE: Final = 15.0
-"""Above a picture."""
+"""Height of the title above a picture."""
 _BAR: Final = 17.0
-"""The colour bar beneath the heat map."""
+"""Height of the colour bar below the heat map."""
 _HASH: Final = 12
 _INK: Final = "#1a1a1a"
 _MUTED: Final = "#5a5a5a"
@@ -54,9 +54,9 @@ _PALE: Final = "#e4e4e4"
 def page_figure(
     image: Image.Image, diagnosis: Diagnosis, model: Model, *, reader: str = "", patient: str = ""
 ) -> Figure:
-    """Answer, picture, heat map, probabilities, similar images, what all that rests on, and who says so.
+    """Draw answer, picture, heat map, probabilities, similar images, notes on the model, and its reader.
 
-    Nobody is named but the `reader` and the `patient` that are given; of `diagnosis.file` only the name stands there.
+    The page names only the given `reader` and `patient`, and of `diagnosis.file` only the file name.
     """
     sheet = _Sheet()
     top = _head(sheet, Path(diagnosis.file).name, reader, patient)
@@ -73,10 +73,10 @@ def page_figure(
 
 
 def answer(diagnosis: Diagnosis) -> str:
-    """The heading: the class, the classes between which it is not decided, or that there is no answer."""
+    """Return the heading: the class, the classes between which the model cannot decide, or that there is no answer."""
     if not diagnosis.abstained:
         return diagnosis.predicted
-    return f"Not decided: {in_words(diagnosis.possible)}" if diagnosis.is_undecided else "No answer"
+    return f"Not decided: {joined_with_or(diagnosis.possible)}" if diagnosis.is_undecided else "No answer"
 
 
 # -- a sheet and its text --------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def answer(diagnosis: Diagnosis) -> str:
 
 @dataclass(frozen=True)
 class _Text:
-    """Lines of one kind, and the space above them."""
+    """Lines of text in one style, and the space above them."""
 
     lines: tuple[str, ...]
     size: float
@@ -102,11 +102,18 @@ class _Sheet:
     figure: Figure = field(default_factory=lambda: Figure(figsize=(WIDTH / 72, HEIGHT / 72)))
 
     def put(self, x: float, y: float, text: _Text) -> float:
-        """Draw lines from `y` on downwards; where they end."""
+        """Draw lines from `y` downwards. Returns the y where they end."""
         y += text.above
         for line in text.lines:
-            style: dict[str, Any] = {"fontsize": text.size, "color": text.colour, "weight": text.weight}
-            self.figure.text(x / WIDTH, 1 - (y + text.size) / HEIGHT, line, parse_math=False, **style)
+            self.figure.text(
+                x / WIDTH,
+                1 - (y + text.size) / HEIGHT,
+                line,
+                parse_math=False,
+                fontsize=text.size,
+                color=text.colour,
+                weight=text.weight,
+            )
             y += text.size * _LINE
         return y
 
@@ -123,13 +130,13 @@ class _Sheet:
 
 
 def _text(said: str, size: float, *, most: int = 1, width: float = INNER, **style: Any) -> _Text:
-    """A text in at most `most` lines of this width."""
+    """Break a text into at most `most` lines of this width."""
     return _Text(_lines(said, size, width, most, style.get("weight", "normal")), size, **style)
 
 
 def _lines(said: str, size: float, width: float, most: int, weight: str) -> tuple[str, ...]:
-    """Words that are too long for a line are broken as well; `…` says that there is more."""
-    # Nothing longer can fit, and names may be of any length.
+    """Break a text into lines. Words longer than a line are broken as well; `…` marks a shortened text."""
+    # A longer text cannot fit, and names may be of any length.
     words = _printable(said[: int(most * width)]).split()
     found, line = [], ""
     for word in words:
@@ -154,7 +161,7 @@ def _lines(said: str, size: float, width: float, most: int, weight: str) -> tupl
 
 
 def _fitting(word: str, size: float, width: float, weight: str) -> int:
-    """How many letters of a word fit into a line; at least one."""
+    """Number of letters of a word that fit into a line; at least one."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
@@ -168,7 +175,7 @@ def _width(said: str, size: float, weight: str) -> float:
 
 
 def _printable(words: str) -> str:
-    """Names of files may hold anything, line breaks and halves of characters too."""
+    """Replace unprintable characters: file names may contain line breaks and halves of characters."""
     whole = words.encode(errors="replace").decode()
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in whole)
 
@@ -177,7 +184,7 @@ def _printable(words: str) -> str:
 
 
 def _head(sheet: _Sheet, file: str, reader: str, patient: str) -> float:
-    """What everybody has to know first; then what image of whom this is, who read it, and when. Where it ends."""
+    """Draw the notice, then patient, reader, file and date. Returns the y where it ends."""
     y = sheet.put(MARGIN, MARGIN - 14, _text(RESEARCH_USE, 11, colour=_WARNING, weight="bold"))
     sheet.box(MARGIN, y + 2, INNER, 0.8, _INK)
     y += 8
@@ -192,7 +199,7 @@ def _head(sheet: _Sheet, file: str, reader: str, patient: str) -> float:
 
 
 def _answer(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> float:
-    """The answer or why there is none, and the classes that cannot be ruled out. Where it ends."""
+    """Draw the answer, or why there is none, and the classes that cannot be ruled out. Returns the y where it ends."""
     heading = answer(diagnosis)
     size = 20 if _width(heading, 20, "bold") <= INNER - 24 else 14
     indent = 0
@@ -202,14 +209,14 @@ def _answer(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> floa
     y = sheet.put(
         MARGIN + indent, y, _text(heading, size, weight="bold", most=3, width=INNER - indent, above=size / 2 - 2)
     )
-    said = [] if diagnosis.is_undecided else list(diagnosis.reasons)  # the heading has said it
+    said = [] if diagnosis.is_undecided else list(diagnosis.reasons)  # the heading already says it
     if not diagnosis.abstained:
         said = [
             f"The model gives this class a probability of {_percent(diagnosis.probabilities[diagnosis.predicted])}."
         ]
     conformal = model.description.conformal
     if conformal is not None and (diagnosis.is_undecided or not diagnosis.abstained):
-        classes = "" if diagnosis.is_undecided else f": {in_words(diagnosis.possible)}"
+        classes = "" if diagnosis.is_undecided else f": {joined_with_or(diagnosis.possible)}"
         which = "These classes cannot" if diagnosis.is_undecided else "Classes that cannot"
         said.append(f"{which} be ruled out, with a coverage of {conformal.coverage:.0%}{classes}.")
     for sentence in said:
@@ -218,8 +225,8 @@ def _answer(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> floa
 
 
 def _pictures(sheet: _Sheet, top: float, bottom: float, image: Image.Image, diagnosis: Diagnosis) -> float:
-    """The image, and beside or beneath it, wherever both are larger, its heat map with a line where it has half of its
-    maximum. Where they end."""
+    """Draw the image and its heat map, with a line at half of its maximum, side by side or one below the other,
+    whichever makes them larger. Returns the y where they end."""
     shape = image.width / image.height
     beside = min(_COLUMN, (bottom - top - _TITLE - _BAR) * shape)
     beneath = min(INNER, (bottom - top - 2 * _TITLE - _BAR - 8) / 2 * shape)
@@ -228,8 +235,8 @@ def _pictures(sheet: _Sheet, top: float, bottom: float, image: Image.Image, diag
     second = (_RIGHT, top) if beside >= beneath else (MARGIN, top + _TITLE + high + 8)
     shown = image.convert("RGB")
     shown.thumbnail((_SHARPEST, _SHARPEST), Image.Resampling.LANCZOS)
-    verb = "would speak" if diagnosis.abstained else "speaks"
-    titles = f"Image, {image.width:,}×{image.height:,} pixels", f"What {verb} for {diagnosis.predicted}"
+    no_answer = " (no answer)" if diagnosis.abstained else ""
+    titles = f"Image, {image.width:,}×{image.height:,} pixels", f"Evidence for {diagnosis.predicted}{no_answer}"
     pictures = shown, overlay(shown, diagnosis.heat_map)
     for (x, y), title, picture in zip(((MARGIN, top), second), titles, pictures, strict=True):
         sheet.put(x, y, _text(title, 9.5, weight="bold", width=_COLUMN))
@@ -255,8 +262,8 @@ def _colour_bar(sheet: _Sheet, x: float, y: float, *, has_line: bool) -> None:
 
 
 def _probabilities(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> None:
-    """One bar for each class, in the model's order; grey where they are no answer."""
-    title = "Probabilities, which are no answer" if diagnosis.abstained else "Probabilities"
+    """Draw one bar for each class, in the model's order; grey if the model abstains."""
+    title = "Probabilities (no answer)" if diagnosis.abstained else "Probabilities"
     y = sheet.put(MARGIN, y, _text(title, 9.5, weight="bold", width=_COLUMN)) + 3
     names, numbers = 88.0, 44.0
     bar = _COLUMN - names - numbers
@@ -274,10 +281,10 @@ def _probabilities(sheet: _Sheet, y: float, diagnosis: Diagnosis) -> None:
 
 
 def _similar(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> None:
-    """Which of the images that the model learned from are most like this one."""
-    y = sheet.put(_RIGHT, y, _text("Most similar images that the model knows", 9.5, weight="bold", width=_COLUMN)) + 3
+    """List the training images that are most similar to this one."""
+    y = sheet.put(_RIGHT, y, _text("Most similar training images", 9.5, weight="bold", width=_COLUMN)) + 3
     if not diagnosis.similar:
-        said = "The model does not say which images it learned from."
+        said = "The model does not list its training images."
         sheet.put(_RIGHT, y, _text(said, 8, most=2, width=_COLUMN))
         return
     for known in diagnosis.similar:
@@ -289,21 +296,22 @@ def _similar(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> Non
     novelty = model.description.novelty
     said = "1 is the usual distance between images of the study."
     if novelty is not None and diagnosis.novelty is not None:
-        said += f" Novelty {diagnosis.novelty:.2f}; beyond {novelty.limit:.2f} the model does not answer."
+        said += f" Novelty {diagnosis.novelty:.2f}; above {novelty.limit:.2f} the model does not answer."
     sheet.put(_RIGHT, y, _text(said, 7.5, colour=_MUTED, most=2, width=_COLUMN))
 
 
 def _notes(model: Model) -> list[_Text]:
-    """What the answer rests on: the model's card, its calibration, and its cautions."""
+    """Return notes on the model: its card, its calibration, and its cautions."""
     about = model.description
     said = (
-        f"Probabilities are calibrated, with a temperature of {about.temperature:.2f}, on images that the networks of "
-        "the cross-validation had not seen."
+        f"Probabilities are calibrated, with a temperature of {about.temperature:.2f}, on images that were held out "
+        "from the networks of the cross-validation."
     )
     if about.conformal is not None:
         said += (
-            f" Coverage: of new images of each class at least {about.conformal.coverage:.0%} are expected to have it "
-            "among the classes that cannot be ruled out, if they come from where the study's images come from."
+            f" Coverage: for at least {about.conformal.coverage:.0%} of new images of each class, the classes that "
+            "cannot be ruled out are expected to include the true one, if the images come from the same source as the "
+            "study's."
         )
     title = _text(f"Model {model.path.name}", 9.5, weight="bold", most=2)
     cautions = [_text(caution, 8.5, colour=_WARNING, weight="bold", most=3, above=2) for caution in model.cautions]

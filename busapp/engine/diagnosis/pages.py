@@ -1,4 +1,5 @@
-"""The page of a diagnosed image, as PDF and as DICOM: one figure for both. It loads matplotlib: only jobs import it."""
+"""The page of a diagnosed image, as PDF and as DICOM: one figure for both. Only jobs import this module, because it
+loads matplotlib."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,19 +24,19 @@ from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
 DPI: Final = 150
-"""Of the page as pixels: 1239×1754."""
+"""Resolution of the page as pixels, 1239×1754."""
 PICTURES_DPI: Final = 300
-"""Of the pictures in a PDF; matplotlib would give them 100."""
+"""Resolution of the pictures in a PDF; matplotlib's default is 100."""
 
 
 def page_png(image: Image.Image, diagnosis: Diagnosis, model: Model, *, reader: str = "", patient: str = "") -> bytes:
-    """The page as a PNG, for a preview."""
-    with no_warnings():  # of letters that the font does not have: they become boxes
+    """Return the page as a PNG, for a preview."""
+    with no_warnings():  # about letters that the font does not have: they become boxes
         return to_png(page_figure(image, diagnosis, model, reader=reader, patient=patient), dpi=100)
 
 
 def page_pixels(figure: Figure) -> npt.NDArray[np.uint8]:
-    """A page as uint8 (height, width, 3), RGB."""
+    """Return a page as uint8 (height, width, 3), RGB."""
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     with no_warnings():
@@ -44,8 +45,8 @@ def page_pixels(figure: Figure) -> npt.NDArray[np.uint8]:
 
 
 class Pages:
-    """The pages of a job: a PDF, which is moved into place when it is complete and left out after a failure, and DICOM
-    files, each written at once."""
+    """The pages of a job: a PDF, which is moved into place only when it is complete, and DICOM files, which are written
+    one by one at once."""
 
     def __init__(self, settings: DiagnoseSettings, model: Model) -> None:
         self._settings, self._model = settings, model
@@ -63,9 +64,9 @@ class Pages:
         self._outputs.__exit__(kind, error, where)
 
     def add(self, image: Image.Image, diagnosis: Diagnosis, source: Path, frame: int, frames: int) -> list[str]:
-        """One page. `source` is the file that the image is `frame`, counted from 1, of its `frames` of.
+        """Add one page. The image is `frame`, counted from 1, of the `frames` in the file `source`.
 
-        Returns what could not be written of this image alone, as sentences.
+        Returns problems that concern only this image, as sentences.
 
         Raises:
             NoSpace: the disk is full.
@@ -73,7 +74,7 @@ class Pages:
         """
         named = replace(diagnosis, file=f"{diagnosis.file}, frame {frame} of {frames}") if frames > 1 else diagnosis
         names = {"reader": self._settings.reader, "patient": self._settings.patient}
-        with no_warnings():  # of letters that the font does not have: they become boxes
+        with no_warnings():  # about letters that the font does not have: they become boxes
             figure = page_figure(image, named, self._model, **names)
             if self._settings.pdf is not None:
                 self._pages_of(self._settings.pdf).savefig(figure, dpi=PICTURES_DPI)
@@ -82,7 +83,7 @@ class Pages:
         try:
             self._write_dicom(self._settings.dicom, figure, diagnosis, source, frame)
         except UnreadableImage as problem:
-            return [f"There is no DICOM page of an image. {problem}"]
+            return [f"An image has no DICOM page. {problem}"]
         return []
 
     def _pages_of(self, path: Path) -> PdfPages:

@@ -1,1 +1,1 @@
-"""A model is made from a validation run: ONNX, or a folder for an app."""
+"""Making a model from a validation run: an ONNX file, and a folder for an app."""

@@ -1,4 +1,4 @@
-"""What a model file says of itself, and what it knows of the images that it learned from."""
+"""The description in a model file, and what the file stores about its training images."""
 
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from busapp.engine.classifiers.onnx_file import Known
 
 _BATCH: Final = 32
-"""So many images are in memory at a time."""
+"""Number of images in memory at a time."""
 
 
 def describe_model(
     workspace: Workspace, validated: Run, known: Sequence[ImageRecord]
 ) -> Generator[Event, None, ModelDescription]:
-    """The description of a model that is made of a finished validation run and knows these images.
+    """Return the description of a model made from a finished validation run, with the training images `known`.
 
     Raises:
-        BadInput: the run is no finished validation, or has no predictions.
+        BadInput: the run is not a finished validation, or has no predictions.
     """
     result, rows, trained = finished_validation(validated), read_predictions(validated), as_trained(validated)
     classes: list[str] = result["classes"]
@@ -49,7 +49,7 @@ def describe_model(
         evidence = read_evidence(validated).of([row.image_id for row in rows])
         truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), mirrored=mirrored)
     except BadInput as error:
-        yield Note(f"{error} The model will not notice images unlike those that it knows.", "warning")
+        yield Note(f"{error} The model will not detect images unlike its training images.", "warning")
     tested = OutOfFoldPredictions.of(rows, classes, evidence)
     found = thresholds(tested)
     return ModelDescription(
@@ -66,19 +66,19 @@ def describe_model(
     )
 
 
-def images_known(workspace: Workspace, validated: Run) -> list[ImageRecord]:
-    """The images that the final network of a run learns from, as far as their files are there."""
+def training_images(workspace: Workspace, validated: Run) -> list[ImageRecord]:
+    """Training images of the final network of a run, without those whose files are missing."""
     selection = select(workspace, as_trained(validated))
     return [record for record in selection.records if workspace.image_path(record).exists()]
 
 
-def what_it_knows(
+def describe_known(
     workspace: Workspace, network: "nn.Module", trained: ValidateSettings, records: Sequence[ImageRecord]
 ) -> Generator[Event, None, "Known"]:
-    """What a network makes of the images that it learned from.
+    """Compute what a model file stores about its training images: features, the usual distance, and their texture.
 
     Raises:
-        UnreadableImage: one of their files is damaged.
+        UnreadableImage: the file of an image is damaged.
     """
     from busapp.engine.classifiers.looking import seen_in
     from busapp.engine.classifiers.onnx_file import Known
@@ -87,7 +87,7 @@ def what_it_knows(
     for begin in range(0, len(records), _BATCH):
         paths = [workspace.image_path(record) for record in records[begin : begin + _BATCH]]
         looking = seen_in(network, trained.preprocessing.load(paths), mirrored=trained.training.mirrored_test)
-        seen.append((yield from in_progress(looking, begin, len(records), "what the model knows")))
+        seen.append((yield from in_progress(looking, begin, len(records), "features of the training images")))
     features = np.concatenate([each.features for each in seen])
     usual = usual_distance(features, np.array([record.group for record in records], dtype=np.int64))
     return Known(features, usual, Familiar.of(np.concatenate([each.texture for each in seen])))
@@ -101,7 +101,7 @@ def _provenance(workspace: Workspace, validated: Run, result: ValidationResult) 
         phantoms=workspace.phantoms,
         system=result["system"],
         protocol=result["protocol"],
-        recipe=result.get("recipe", "paper"),  # older results do not speak of it
+        recipe=result.get("recipe", "paper"),  # missing in older results
         epochs=result["epochs"],
         n_images=result["n_images"],
         n_groups=result["n_groups"],

@@ -1,4 +1,4 @@
-"""The network for diagnosis: trained with a validation run's recipe, on all its images."""
+"""The network for diagnosis: trained by a validation run's recipe on all images of the run."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -25,16 +25,16 @@ FILE = "final.safetensors"
 
 
 def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "nn.Module"]:
-    """A network trained as a run was (`as_trained`), on all images that its protocol uses, in evaluation mode on the
-    CPU.
+    """Train a network like a run's (`as_trained`), on all images that its protocol uses. Returns it in evaluation mode
+    on the CPU.
 
-    No image is held back: what the network is worth was measured by the run, out of fold. For `system2` synthetic
-    images join, from one generator per class. It is kept as `final.safetensors` in the run's folder, from where a
-    second call takes it. Its logits stand in the order of the run's classes.
+    No image is held out: the run has already measured the recipe, out of fold. For `system2` synthetic images are
+    added, from one generator for each class. The network is saved as `final.safetensors` in the run's folder; a second
+    call loads it from there. Its logits are in the order of the run's classes.
 
     Raises:
-        BadInput: the run is no finished validation, or the study's images are no longer the run's.
-        What the job `validate` raises.
+        BadInput: the run is not a finished validation, or the study's images have changed since the run.
+        All errors of the job `validate`.
     """
     result = run.result()
     if run.info.kind != "validate" or result is None:
@@ -46,7 +46,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "nn.Mo
     selection, pixels = yield from load_selection(workspace, select(workspace, settings), settings.preprocessing)
     if selection.fingerprint() != result["images_fingerprint"]:
         raise BadInput(
-            "The images of the study have changed since the run, so that its numbers are not this model's",
+            "The images of the study have changed since the run. Its numbers would not apply to this model",
             file=run.id,
             remedy="Undo the changes, or validate again, then export.",
         )

@@ -1,19 +1,20 @@
-"""The job that makes a model for diagnosis out of a validation run, or hands out the generator of a synthesis run.
+"""The job that makes a model for diagnosis from a validation run, or exports the generator of a synthesis run.
 
-The cross-validation says how good the recipe is; the model that is exported is trained by the same recipe on all
-images of the run, calibrated with the run's out-of-fold logits, and carries the run's numbers with it. It is written as
-a folder that an app can be made with; as ONNX also among the models of the study, where this program diagnoses with it.
+The cross-validation measures how good the recipe is. The exported model is trained by the same recipe on all images of
+the run, calibrated with the run's out-of-fold logits, and contains the run's numbers. It is written as a folder for the
+developer of an app. As ONNX it is also added to the models of the study, with which this program diagnoses.
 """
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from busapp.engine.contract.diagnosis import ExportResult, FileAgreement, ModelInStudy
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress
-from busapp.engine.export.description import describe_model, images_known, what_it_knows
-from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Example, ModelFile, agreement, evenly
+from busapp.engine.export.description import describe_known, describe_model, training_images
+from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, ConvertedFile, Example, compare_files, evenly
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.model import Model, ModelDescription
@@ -34,27 +35,29 @@ if TYPE_CHECKING:
     from busapp.engine.classifiers.onnx_file import Known
 
 REPRESENTATIVE: Final = 100
-"""Images whose ranges an int8 file is made after; TensorFlow asks for 100 to 500, and each takes about 0.2 s."""
+"""Number of images to determine the value ranges of an int8 file. TensorFlow asks for 100 to 500; each takes about
+0.2 s."""
 
 
 def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
-    """Export what the run made: `export_diagnosis_model`, or with the format `keras` `export_generator`.
+    """Export a model of the run (`export_diagnosis_model`), or with the format `keras` its generator
+    (`export_generator`).
 
     Raises:
-        BadInput: the format is not one for runs of this kind, or `out` is missing or not for this format.
+        BadInput: the format does not fit runs of this kind, or `out` is missing or does not fit the format.
     """
     exported = workspace.run(settings.run)
     if settings.format == "keras":
         if exported.info.kind != "synthesize":
             raise BadInput(
-                "Only the generator of a synthesis run is exported as a Keras file",
+                "Only the generator of a synthesis run can be exported as a Keras file",
                 file=exported.id,
-                remedy="Name a synthesis run; the model of a validation run is exported with --format onnx.",
+                remedy="Name a synthesis run, or export the model of a validation run with --format onnx.",
             )
         return export_generator(workspace, settings, exported)
     if exported.info.kind == "synthesize":
         raise BadInput(
-            "A synthesis run has no model for diagnosis to be exported",
+            "A synthesis run has no model for diagnosis",
             file=exported.id,
             remedy="Export its generator with --format keras --out FILE, or name a validation run.",
         )
@@ -62,17 +65,16 @@ def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Jo
 
 
 def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
-    """Train the final network of a validation run and write it as a folder for apps, at `out` or `exports/<validation
-    run>-<format>` of the study; as ONNX also to `models/<validation run>.onnx`.
+    """Train the final network of a validation run and write it as a folder for apps, at `out` or, in the study, at
+    `exports/<validation run>-<format>`. As ONNX it is also written to `models/<validation run>.onnx`.
 
-    Nothing is written before all files were compared with the network; the folder is moved to its place when it is
-    whole. Result: `run`, `format`, `folder`, `temperature`, `agreement` (an entry for each file, as
-    `phone.agreement.agreement` says), and of ONNX `model`.
+    First all files are compared with the network; only then anything is written. The folder is moved to its place when
+    it is complete. Result: `ExportResult`.
 
     Raises:
-        BadInput: the run is no finished validation, or the folder cannot be there.
-        BadModel: a file does not answer as the network does.
-        UserError: what training raises.
+        BadInput: the run is not a finished validation, or the folder cannot be created there.
+        BadModel: a file and the network give different answers.
+        UserError: the training failed.
     """
     validated = workspace.run(settings.run)
     result = finished_validation(validated)
@@ -86,16 +88,16 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     from busapp.engine.export.final_model import train_final
 
     network = yield from train_final(workspace, validated)
-    records = images_known(workspace, validated)
+    records = training_images(workspace, validated)
     description = yield from describe_model(workspace, validated, records)
     examples = yield from _examples(workspace, validated, result)
     if settings.format == "onnx":
-        known = yield from what_it_knows(workspace, network, trained, records)
+        known = yield from describe_known(workspace, network, trained, records)
         yield Progress(0, 1, "writing the model")
         files = [_onnx(network, run, description, known, mirrored=mirrored)]
     else:
         files = yield from _tflite(network, description, examples, mirrored=mirrored)
-    report = yield from agreement(
+    report = yield from compare_files(
         files,
         lambda pixels: logits_of(network, pixels, mirrored=mirrored),
         examples,
@@ -107,19 +109,29 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     with new_target(place, as_zip=False) as target:
         Handout(description, files, report, mirrored).write(target, examples)
         make_room(place)
-    finished = {"run": validated.id, "format": settings.format, "folder": str(place)}
+    in_study: ModelInStudy = {}
     if settings.format == "onnx":
         path = workspace.models_dir / f"{validated.id}.onnx"
         write_atomically(path, files[0].content)
-        finished["model"] = str(path)
-    yield Finished({**finished, "temperature": description.temperature, "agreement": report})
+        in_study["model"] = str(path)
+    exported: ExportResult = {
+        "run": validated.id,
+        "format": settings.format,
+        "folder": str(place),
+        **in_study,
+        "temperature": description.temperature,
+        "agreement": report,
+    }
+    yield Finished(dict(exported))
 
 
 def _examples(workspace: Workspace, validated: Run, result: ValidationResult) -> Generator[Event, None, list[Example]]:
-    """The images that the run used, as far as the study still has them."""
+    """Images of the run that the study still has."""
     selection = select(workspace, as_trained(validated))
     if selection.fingerprint() != result["images_fingerprint"]:
-        yield Note("The study's images have changed since the run; the model is compared on those of now.", "warning")
+        yield Note(
+            "The study's images have changed since the run. The model is compared on the present images.", "warning"
+        )
     classes, flags = list(result["classes"]), workspace.catalog.flags()
     return [
         Example(workspace.image_path(record), classes.index(record.class_name), TEXT in flags.get(record.id, ()))
@@ -128,13 +140,13 @@ def _examples(workspace: Workspace, validated: Run, result: ValidationResult) ->
     ]
 
 
-def _warnings(report: list[dict[str, Any]]) -> Iterator[Event]:
+def _warnings(report: Sequence[FileAgreement]) -> Iterator[Event]:
     for entry in report:
         lost = 100 * (entry["original_accuracy"] - entry["accuracy"])
         if lost > LOST_POINTS:
             yield Note(
-                f"{entry['file']} gets {lost:.1f} points fewer of the run's images right than the original does. "
-                "Prefer the float32 file where that matters.",
+                f"{entry['file']} is {lost:.1f} percentage points less accurate on the run's images than the original. "
+                "Prefer the float32 file if that matters.",
                 "warning",
             )
 
@@ -142,7 +154,7 @@ def _warnings(report: list[dict[str, Any]]) -> Iterator[Event]:
 # -- the files -----------------------------------------------------------------------------------------------
 
 
-def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ModelFile:
+def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known", *, mirrored: bool) -> ConvertedFile:
     from busapp.engine.classifiers.onnx_file import write_onnx
 
     aside = run.folder / "model.onnx"
@@ -159,13 +171,13 @@ def _onnx(network: Any, run: Run, description: ModelDescription, known: "Known",
         return {"logits": found.logits, "maps": found.maps}
 
     places = {node.name: place for place, node in enumerate(model.session.get_outputs())}
-    return ModelFile("model.onnx", content, ask, places)
+    return ConvertedFile("model.onnx", content, ask, places)
 
 
 def _tflite(
     network: Any, description: ModelDescription, examples: list[Example], *, mirrored: bool
-) -> Generator[Event, None, list[ModelFile]]:
-    """A float32 and an int8 file."""
+) -> Generator[Event, None, list[ConvertedFile]]:
+    """Convert the network to a float32 and an int8 file."""
     yield Progress(0, 1, "starting TensorFlow")
 
     from busapp.engine.export.phone.keras_twin import build_twin
@@ -194,13 +206,15 @@ def _tflite(
                     float32, int8 = step[1].result()
         finally:
             seen.stop()
-    made = (("model-float32.tflite", float32, False), ("model-int8.tflite", int8, True))
-    models = [(name, content, TFLiteModel(content), rounded) for name, content, rounded in made]
-    return [ModelFile(name, content, model.run, model.outputs(), rounded) for name, content, model, rounded in models]
+    exact, rounded = TFLiteModel(float32), TFLiteModel(int8)
+    return [
+        ConvertedFile("model-float32.tflite", float32, exact.run, exact.outputs()),
+        ConvertedFile("model-int8.tflite", int8, rounded.run, rounded.outputs(), rounded=True),
+    ]
 
 
 class _Seen:
-    """The images after which an int8 file is made, as a thread goes through them; `count` says how far it is."""
+    """The images that determine the ranges of an int8 file. A thread reads them; `count` is the number read so far."""
 
     def __init__(self, examples: list[Example], preprocessing: Preprocessing) -> None:
         self._examples, self._preprocessing = examples, preprocessing
@@ -215,5 +229,5 @@ class _Seen:
             yield pixels
 
     def stop(self) -> None:
-        """Let the thread end at its next image."""
+        """Stop the thread at its next image."""
         self._stopped.set()

@@ -1,5 +1,5 @@
-"""What a model for diagnosis learns about itself from the out-of-fold predictions of its run: its temperature, when to
-keep silent, and whether its heat maps are true."""
+"""What the out-of-fold predictions of a run give its model: the temperature, the thresholds to abstain, and the
+agreement of its heat maps with the masks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from busapp.engine.validation.evidence import Evidence
 
 COVERAGE: Final = 0.9
-"""Of the images of every class, this share is to have its class in the conformal set."""
+"""Fraction of the images of every class whose conformal set should contain the class."""
 FAMILIAR: Final = 0.97
-"""This share of the study's own images, out of fold, is familiar to the networks; the most unlike ones are not."""
+"""Fraction of the study's own images, out of fold, that count as familiar. The most unlike images do not."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What travels in a model file."""
+    """Thresholds in a model file."""
 
     temperature: float
     conformal: Conformal
@@ -37,8 +37,8 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class OutOfFoldPredictions:
-    """Out-of-fold predictions as arrays: `logits` (n, classes), `true` and `folds` int (n,), `novelty` (n,) where the
-    run kept it."""
+    """Out-of-fold predictions as arrays: `logits` (n, classes), `true` and `folds` int (n,), `novelty` (n,), None if
+    the run did not save it."""
 
     classes: tuple[str, ...]
     logits: npt.NDArray[np.float64]
@@ -64,7 +64,7 @@ class OutOfFoldPredictions:
 
 
 def thresholds(tested: OutOfFoldPredictions) -> Thresholds:
-    """What out-of-fold predictions say a model should go by."""
+    """Return the thresholds for a model with these out-of-fold predictions."""
     temperature = metrics.temperature(tested.logits, tested.true)
     probabilities = metrics.softmax(tested.logits / temperature)
     least = {
@@ -79,15 +79,15 @@ def thresholds(tested: OutOfFoldPredictions) -> Thresholds:
 
 
 def _least_probability(of_true: npt.NDArray[np.float64]) -> float:
-    """The largest threshold that the probabilities of the true class reach often enough, with the correction for a
-    finite sample that conformal prediction needs; 0 where there are too few images to rule the class out."""
+    """Return the largest threshold that the probabilities of the true class reach often enough, with the correction of
+    conformal prediction for a finite sample; 0 if there are too few images to rule the class out."""
     missed = int(np.floor((1 - COVERAGE) * (len(of_true) + 1)))
     return float(np.sort(of_true)[missed - 1]) if missed else 0.0
 
 
 def out_of_fold(tested: OutOfFoldPredictions, heat_maps: HeatMapTruth | None) -> OutOfFold:
-    """How the thresholds fare: each fold's images with those of the other folds; of a hold-out, which has no others,
-    with their own."""
+    """Test the thresholds: on each fold's images with the thresholds from the other folds. A hold-out has no other
+    folds, so it uses its own."""
     several = len(np.unique(tested.folds)) > 1
     novel, several_possible = np.zeros(len(tested.true), dtype=bool), np.zeros(len(tested.true), dtype=bool)
     covered, probabilities = np.zeros(len(tested.true), dtype=bool), np.zeros(tested.logits.shape)
@@ -126,7 +126,7 @@ def truth_of_heat_maps(
     *,
     mirrored: bool,
 ) -> HeatMapTruth | None:
-    """How true the out-of-fold heat maps of the predicted classes are on the images whose lesion `mask_of` knows."""
+    """Compare the out-of-fold heat maps of the predicted classes with the masks from `mask_of`."""
     heat_maps, masks, right = [], [], []
     for row, maps in zip(rows, evidence.maps, strict=True):
         mask = mask_of(row)
@@ -140,7 +140,8 @@ def truth_of_heat_maps(
 
 
 def masks_of(workspace: Workspace) -> Callable[[Prediction], Mask | None]:
-    """The lesion masks of a study's images, bool (h, w); None for an image without one, or whose file is not there."""
+    """Return a function that loads the lesion mask of an image, bool (h, w); None if it has none, or its file is
+    missing."""
     hashes = {record.id: record.mask for record in workspace.catalog.images(kind="real")}
 
     def mask_of(row: Prediction) -> Mask | None:

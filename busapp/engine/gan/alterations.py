@@ -1,9 +1,10 @@
-"""Altered views of real and drawn images for the discriminator, so that it cannot learn a small class by heart.
+"""Altered views of real and drawn images for the discriminator, so that it cannot memorise a small class.
 
-Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training": the same kinds of alteration
-for real and drawn images, through which the generator's gradient passes, so that they do not come to be drawn. Of
-theirs, those fit for ultrasound: shifts and intensity, and mirroring from side to side. No cut-outs, which look like
-shadows; no colour; nothing upside down, since sound comes from above.
+Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training". Real and drawn images get the
+same kinds of alteration, and the generator's gradient passes through them, so that the generator does not learn to draw
+altered images. Only alterations that suit ultrasound are used: shifts, intensity, and mirroring from side to side.
+There are no cut-outs, because they look like shadows, no changes of colour, and no images upside down, because sound
+comes from above.
 """
 
 from typing import Any, Final, NamedTuple
@@ -12,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_SHIFT: Final = 1 / 8
-"""Of the picture's side, in each direction; what comes in repeats the edge."""
+"""Largest shift in each direction, as a fraction of the picture's side. Uncovered pixels repeat the edge."""
 LARGEST_OFFSET: Final = 0.1
-"""Of brightness, where the darkest and the brightest are 2 apart."""
+"""Largest change of brightness, in [-1, 1] units: black and white are 2 apart."""
 LARGEST_GAIN: Final = 0.2
-"""Contrast is multiplied with 1 ± this."""
+"""Contrast is multiplied by a factor within 1 ± this."""
 
 
 class Alterations(NamedTuple):
-    """One for each of n images: where the columns and rows of the altered picture come from, int32 (n, size), and by
-    what contrast is multiplied and brightness raised, float32 (n,)."""
+    """Alterations of n images: the source column and row of each column and row of the altered picture, int32
+    (n, size), and the factor of the contrast and the change of the brightness, float32 (n,)."""
 
     columns: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int32]
@@ -30,7 +31,7 @@ class Alterations(NamedTuple):
 
 
 def draw_alterations(random: np.random.Generator, n: int, size: int) -> Alterations:
-    """Alterations for n square images, even over what is allowed; half of them mirror."""
+    """Draw alterations for n square images, uniformly within the limits; on average half of them mirror."""
     reach = int(size * LARGEST_SHIFT)
     places = np.arange(size)
     shifts = random.integers(-reach, reach + 1, (2, n, 1))
@@ -45,10 +46,10 @@ def draw_alterations(random: np.random.Generator, n: int, size: int) -> Alterati
 
 
 def alter(keras: Any, images: Any, alterations: Alterations) -> Any:
-    """Images (n, size, size, channels) in [-1, 1] as the alterations have them; of the same shape.
+    """Apply the alterations to images (n, size, size, channels) in [-1, 1]; returns the same shape.
 
-    Rows and columns are moved by products with matrices of zeros and ones: their gradient is another such product, the
-    same in both frameworks and in every run, which that of gathering is not.
+    Rows and columns are moved by products with matrices of zeros and ones. The gradient is another such product, the
+    same in both frameworks and in every run; the gradient of gathering is not.
     """
     ops = keras.ops
     _, size, _, channels = images.shape

@@ -1,17 +1,17 @@
-"""The published DCGAN's two networks, and what they may be changed to.
+"""The two networks of the published DCGAN, and the variants that the settings allow.
 
 Source: Samrin 2024, section 3.4 with Figures 9 and 10, for 224×224 pixels. Other sizes keep the three doublings and
 the depths; the first map is an eighth of the size.
 
-What the paper leaves open, and what is assumed here:
-- strides: 1 for the first transposed convolution and 2 for the others, as the published map sizes ask for;
+The paper leaves some details open. Assumed here:
+- strides: 1 for the first transposed convolution and 2 for the others, which gives the published map sizes;
 - the order convolution, batch normalisation, LeakyReLU (as drawn in Figure 10), with Keras' momentum of 0.99;
 - the dense layer's output is normalised per channel, after the reshape;
-- Glorot's uniform initialisation, Keras' default; no dropout, since none is spoken of;
-- noise is standard normal (Radford 2015, which the paper follows, takes it uniform).
+- Glorot's uniform initialisation, Keras' default; no dropout, since the paper does not mention it;
+- noise is standard normal (uniform in Radford 2015, which the paper follows).
 Kernel size and leaky slope are settings.
 
-Networks are made of the Keras that they are given, whatever computes for it (`keras_setup.keras_on`).
+The functions build networks from the `keras` that they are given, for either framework (`keras_setup.keras_on`).
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ Noise = npt.NDArray[np.float32]
 
 
 class Stream(IntEnum):
-    """What random numbers are drawn for: the first number of their stream, so that no two uses share any."""
+    """Uses of random numbers. The value is the first number of a stream's seed, so that no two uses share a stream."""
 
     SHUFFLE = 0
     TRAINING = 1
@@ -47,17 +47,19 @@ class Stream(IntEnum):
 
 
 def build_generator(
-    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+    keras: Any, settings: SynthesizeSettings, *, dtype_policy: str = "float32", in_training: bool = False
 ) -> Any:
-    """Noise float32 (n, noise) to images float32 (n, size, size, 3) in [-1, 1]; weights from `settings.seed`.
+    """Build the network from noise float32 (n, noise) to images float32 (n, size, size, 3) in [-1, 1], with weights
+    from `settings.seed`.
 
-    `precision` is Keras' name for what its layers compute in; images and weights are float32 always. Made of Keras' own
-    layers alone unless it is `in_training`: then normalised faster, with the same weights in the same order.
+    `dtype_policy` is Keras' name for the number format in which its layers compute. Images and weights are always
+    float32. A network `in_training` has faster normalisation layers, with the same weights in the same order; otherwise
+    all layers are Keras' own.
     """
     initial = _initialisers(keras, settings.seed, 0)
     base = settings.image_size // 8
     first, *inner = GENERATOR_DEPTHS
-    own = {"dtype": precision}
+    own = {"dtype": dtype_policy}
     network = keras.Sequential(
         [
             keras.Input((settings.noise,)),
@@ -78,8 +80,11 @@ def build_generator(
 
 
 def _upscaling(keras: Any, settings: SynthesizeSettings, depth: int, strides: int, **options: Any) -> list[Any]:
-    """A transposed convolution that makes the map `strides` times as wide. TensorFlow and torch disagree on what to cut
-    off where the kernel reaches over more on one side than on the other, so that it is cut off here."""
+    """Layers that make the map `strides` times as wide: a transposed convolution, and a cropping if needed.
+
+    If the kernel extends farther on one side than on the other, TensorFlow and torch crop differently. So the map is
+    cropped here.
+    """
     surplus = settings.kernel_size - strides
     cut_off = (surplus // 2, surplus - surplus // 2)
     if surplus % 2 == 0:
@@ -91,17 +96,17 @@ def _upscaling(keras: Any, settings: SynthesizeSettings, depth: int, strides: in
 
 
 def build_discriminator(
-    keras: Any, settings: SynthesizeSettings, *, precision: str = "float32", in_training: bool = False
+    keras: Any, settings: SynthesizeSettings, *, dtype_policy: str = "float32", in_training: bool = False
 ) -> Any:
-    """Images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1). `precision` and `in_training`: see
-    `build_generator`.
+    """Build the network from images float32 (n, size, size, 3) in [-1, 1] to logits float32 (n, 1). `dtype_policy` and
+    `in_training`: see `build_generator`.
 
-    The published sigmoid stands outside: it is applied where D(x) is reported, and it is part of the loss, which
-    is then safe against log(0). Mathematically the two are the same. With `settings.spectral` the kernels are
-    normalised in the place of the maps.
+    The published sigmoid is not a layer of the network. It is applied where D(x) is reported, and it is part of the
+    loss, which thus avoids log(0). Mathematically this is the same. With `settings.spectral` the kernels are normalised
+    instead of the maps.
     """
     initial = _initialisers(keras, settings.seed, 1)
-    own = {"dtype": precision}
+    own = {"dtype": dtype_policy}
     network = keras.Sequential(
         [keras.Input((settings.image_size, settings.image_size, CHANNELS))], name="discriminator"
     )
@@ -144,9 +149,9 @@ def _normalised(keras: Any, settings: SynthesizeSettings, in_training: bool, dty
 
 
 def load_generator(keras: Any, path: Path, settings: SynthesizeSettings) -> Any:
-    """The network that was saved at `path` with these settings.
+    """Load the network that was saved at `path` with these settings.
 
-    Only its weights are read: the layers are built anew, so that nothing in the file can say what is executed.
+    Only its weights are read. The layers are built anew, so that the file cannot determine which code is executed.
 
     Raises:
         BadModel: the file cannot be read, or holds another network's weights.
@@ -160,12 +165,12 @@ def load_generator(keras: Any, path: Path, settings: SynthesizeSettings) -> Any:
 
 
 def noise(settings: SynthesizeSettings, count: int, *stream: int) -> Noise:
-    """`count` noise vectors. The same seed and `stream` give the same ones, whatever was drawn before."""
+    """Draw `count` noise vectors. The same seed and `stream` always give the same vectors."""
     random = np.random.default_rng([settings.seed, *stream])
     return random.standard_normal((count, settings.noise), dtype=np.float32)
 
 
 def draw_from(keras: Any, network: Any, vectors: Noise) -> Pixels:
-    """The generator's images of these noise vectors, in inference mode: uint8 (n, size, size, 3)."""
+    """Return the generator's images for these noise vectors, in inference mode: uint8 (n, size, size, 3)."""
     images: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(network(vectors, training=False))
     return np.round((images + 1) * 127.5).astype(np.uint8)

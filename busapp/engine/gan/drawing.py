@@ -1,11 +1,12 @@
-"""The one way in which images are drawn from a generator: in its own order, without copies of the images that it was
-trained on, and without those that the study has set aside.
+"""The only way in which images are drawn from a generator: in the order of its stream, without copies of its training
+images, and without images that the study has set aside.
 
-What is a copy is looked at on grey thumbnails of 32×32 pixels, as whole pictures and, since a generator whose training
-images were shifted learns shifted ones by heart, with one laid over the other at every shift of up to 4 thumbnail
-pixels (an eighth of the picture); mirrored or not. On BUSI (210 malignant and 133 normal images, 64×64) whole pictures
-alone find 1 % of copies that are shifted by 3 %, this finds all of them shifted by up to 12 %, at the price of one more
-of the 343 images whose nearest neighbour counts as its copy. Copies that are zoomed by 8 % or more are not found.
+Copies are detected on grey thumbnails of 32×32 pixels, mirrored or not. Whole pictures are compared; in addition, one
+is laid over the other at every shift of up to 4 thumbnail pixels (an eighth of the picture), because a generator whose
+training images were shifted may memorise shifted images. On BUSI (210 malignant and 133 normal images, 64×64) whole
+pictures alone detect 1 % of copies that are shifted by 3 %; this method detects all copies shifted by up to 12 %. The
+price is one more of the 343 images whose nearest neighbour counts as its copy. Copies that are zoomed by 8 % or more
+are not detected.
 """
 
 import csv
@@ -35,17 +36,19 @@ from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
 DRAWN_PER_IMAGE: Final = 3
-"""At most this many are drawn for one that is kept: a generator that only copies must not draw for ever."""
+"""Largest number of images drawn for each requested image, so that a generator that only copies does not draw for
+ever."""
 LARGEST_SHIFT: Final = 4
-"""Thumbnail pixels."""
+"""Largest shift, in thumbnail pixels."""
 COPIES: Final = "copies"
-"""The folder of a run with the pictures of the copies that were drawn."""
+"""Folder of a run with the pictures of drawn copies."""
 DRAWN: Final = "drawn.csv"
-"""The file of a run with a row for each drawn image."""
+"""File of a run with a row for each drawn image."""
 _NUMBER: Final = re.compile(r"-(\d+)\.png$")
 _EARLIER_SCORED: Final = 200
 _EARLIER_PART: Final = 32
-"""Earlier versions kept no table. They drew so many images for the score at least, in parts of so many."""
+"""Earlier versions kept no table. They drew at least `_EARLIER_SCORED` images for the score, in parts of
+`_EARLIER_PART`."""
 
 
 # -- likeness ------------------------------------------------------------------------------------------------
@@ -53,8 +56,8 @@ _EARLIER_PART: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """For each of n drawn images the real one that it resembles most: its place int (n,), their correlation float32
-    (n,) in [-1, 1], and whether it is mirrored against it, bool (n,)."""
+    """The most similar real image of each of n drawn images: its index int (n,), their correlation float32 (n,) in
+    [-1, 1], and `mirrored` bool (n,), true if the drawn image is more similar to its mirror image."""
 
     place: npt.NDArray[np.intp]
     correlation: npt.NDArray[np.float32]
@@ -68,9 +71,9 @@ class Likeness:
         self._real = _thumbnails(real)
 
     def nearest(self, drawn: Pixels) -> Nearest:
-        """The nearest real image of each drawn one, uint8 (n, height, width, 3), of any size."""
+        """Return the nearest real image of each drawn image, uint8 (n, height, width, 3), of any size."""
         ours = _thumbnails(drawn)
-        # An even picture correlates with nothing, not even with another even one.
+        # A picture of one grey value correlates with nothing, not even with another such picture.
         straight, mirrored = (self._correlations(each) for each in (ours, ours[:, :, ::-1]))
         largest = np.maximum(straight, mirrored)
         place = largest.argmax(axis=1)
@@ -78,7 +81,7 @@ class Likeness:
         return Nearest(place, largest[at], mirrored[at] > straight[at])
 
     def _correlations(self, ours: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The largest over all shifts: float32 (n of drawn, n of real)."""
+        """Largest correlation over all shifts: float32 (drawn images, real images)."""
         best: npt.NDArray[np.float32] = _flat(ours) @ _flat(self._real).T
         inner = THUMBNAIL - 2 * LARGEST_SHIFT
         middle = _flat(ours[:, LARGEST_SHIFT:-LARGEST_SHIFT, LARGEST_SHIFT:-LARGEST_SHIFT])
@@ -99,7 +102,7 @@ def _thumbnails(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 
 def _flat(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """One row a picture, of mean 0 and length 1; all 0 where the picture is even."""
+    """One row for each picture, of mean 0 and length 1; all 0 for a picture of one grey value."""
     rows = pictures.reshape(len(pictures), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     lengths = np.sqrt((rows**2).sum(axis=1, keepdims=True))
@@ -112,11 +115,11 @@ def _flat(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class DrawnImage:
-    """One image that was drawn, as a row of `drawn.csv`.
+    """One drawn image, as a row of `drawn.csv`.
 
-    `number` is its place in the generator's stream, from 1. `file` is where it can be seen: its name in the catalog, or
-    of a copy its place in the run's folder; empty where it was drawn to be scored alone, or was refused. `sha256` is
-    that of its PNG as the study stores it. `nearest_*` name the training image that it resembles most.
+    `number` is its place in the generator's stream, from 1. `file` is its name in the catalog, or for a copy the path
+    in the run's folder; empty if it was drawn only to be scored. `sha256` is that of its PNG as the study stores it.
+    `nearest_*` describe the most similar training image.
     """
 
     number: int
@@ -131,8 +134,8 @@ class DrawnImage:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was drawn: `pixels` uint8 (n, size, size, 3) of those that are kept, `kept` what is known of them, `copies`
-    and `copied` the same of copies; `left_out` counts those that the study has set aside."""
+    """Drawn images: `pixels` uint8 (n, size, size, 3) and `kept`, their rows; `copied` and `copies`, the same for
+    copies. `left_out` counts skipped images, which the study has set aside."""
 
     pixels: Pixels
     kept: list[DrawnImage]
@@ -144,8 +147,8 @@ class Drawn:
 def draw_new(
     workspace: Workspace, record: GeneratorRecord, count: int, what: str, *, start: int = 0
 ) -> Generator[Event, None, Drawn]:
-    """Up to `count` images from place `start` of the generator's stream on: no copies of the images that it was
-    trained on, and none that the study has set aside. `what` says in words what is drawn: `images for fold 3`.
+    """Draw up to `count` images, beginning at index `start` of the generator's stream. Copies of its training images
+    and images that the study has set aside do not count. `what` describes the images: `images for fold 3`.
 
     Raises:
         BadModel: the generator is damaged.
@@ -155,8 +158,8 @@ def draw_new(
     real, hashes = yield from load_images(workspace, trained_on, record.settings.image_size)
     if len(hashes) < len(record.trained_on):
         yield Note(
-            f"{many(len(record.trained_on) - len(hashes), 'image')} that the generator was trained on cannot be read "
-            "any more: copies of them would not be noticed.",
+            f"{many(len(record.trained_on) - len(hashes), 'image')} that the generator was trained on can no longer be "
+            "read: copies of them would not be detected.",
             "warning",
         )
     likeness, learned_from = (Likeness(real) if hashes else None), [known[sha256] for sha256 in hashes]
@@ -188,12 +191,12 @@ def draw_new(
         if len(kept) == count:
             break
     drawn = Drawn(np.concatenate(pixels), kept, np.concatenate(copied), copies, left_out)
-    yield from _told(drawn, count, what)
+    yield from _notes(drawn, count, what)
     return drawn
 
 
 def stored_png(picture: Pixels) -> bytes:
-    """The file of a drawn image, uint8 (height, width, 3), as the study stores it."""
+    """Return the PNG file of a drawn image, uint8 (height, width, 3), as the study stores it."""
     return bare_png(Image.fromarray(picture))
 
 
@@ -211,8 +214,8 @@ def _compared(image: DrawnImage, nearest: Nearest, place: int, learned_from: Seq
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """What must not be drawn again: content hashes, and places in the generator's stream, since another device draws
-    the same image with other last bits."""
+    """Images that must not be drawn again: content hashes, and numbers in the generator's stream. The numbers are
+    needed because another device draws the same image with other last bits."""
 
     hashes: frozenset[str]
     numbers: frozenset[int]
@@ -220,42 +223,44 @@ class _Refused:
     @classmethod
     def of(cls, workspace: Workspace, record: GeneratorRecord) -> "_Refused":
         aside = [image for image in workspace.catalog.images(kind="synthetic") if image.excluded is not None]
-        # A covered image has another content than the one that was drawn.
+        # The content of a covered image differs from that of the drawn image.
         hashes = frozenset(sha256 for image in aside for sha256 in (image.sha256, image.original) if sha256)
         numbers = _numbers(image for image in aside if image.run == record.name)
-        with suppress(BadInput):  # what the names say is enough
+        with suppress(BadInput):  # the numbers in the names are enough
             numbers |= {row.number for row in known_of(record.folder) if row.sha256 in hashes}
         return cls(hashes, frozenset(numbers))
 
 
 def _numbers(images: Iterable[ImageRecord]) -> set[int]:
-    """The places in their generators' streams that the names of drawn images tell (see `store`)."""
+    """Numbers in the generators' streams, read from the names of drawn images (see `store`)."""
     found = (_NUMBER.search(image.file) for image in images)
     return {int(number[1]) for number in found if number}
 
 
-def _told(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
+def _notes(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
     n_kept, n_copies = len(drawn.kept), len(drawn.copies)
     if drawn.left_out:
-        yield Note(f"{what}: {many(drawn.left_out, 'drawn image')} that the study has set aside stayed out.")
+        yield Note(f"{what}: {many(drawn.left_out, 'drawn image')} skipped that the study has set aside.")
     if n_kept < count:
         yield Note(
             f"{what}: only {n_kept:,} of {count:,} were kept; {many(n_copies, 'drawn image')} nearly equalled training "
-            "images. The generator has learned them by heart; fewer epochs or more images help.",
+            "images. The generator has memorised these. Fewer epochs or more images help.",
             "warning",
         )
     elif n_copies:
-        yield Note(f"{what}: {n_copies:,} {'copy' if n_copies == 1 else 'copies'} of training images stayed out.")
+        yield Note(f"{what}: {n_copies:,} {'copy' if n_copies == 1 else 'copies'} of training images skipped.")
 
 
 def store(
     workspace: Workspace, record: GeneratorRecord, drawn: Drawn, n_new: int
 ) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage]]]:
-    """Store the first `n_new` images, and the copies for a person to look at. Returns what is to be added to the
-    catalog, and what `write_drawn` is to write into the folder of the generator's run before.
+    """Store the first `n_new` images, and the copies for inspection by a person.
+
+    Returns the images to add to the catalog, and the rows that `write_drawn` must write into the generator's folder
+    first.
 
     Raises:
-        NoSpace: the disk is full; the catalog is as it was.
+        NoSpace: the disk is full. The catalog stays unchanged.
     """
     new: list[NewImage] = []
     rows: list[DrawnImage] = []
@@ -271,7 +276,7 @@ def store(
         name = f"{COPIES}/{image.number:04d}.png"
         write_atomically(record.folder / name, stored_png(picture))
         rows.append(replace(image, file=name))
-        yield Progress(n_new + done, total, f"keeping copy {done} of {len(drawn.copies)} to be looked at")
+        yield Progress(n_new + done, total, f"storing copy {done} of {len(drawn.copies)} for inspection")
     return new, [*rows, *drawn.kept[n_new:]]
 
 
@@ -279,10 +284,10 @@ def store(
 
 
 def read_drawn(folder: Path) -> list[DrawnImage]:
-    """What a generator's folder says of the images that were drawn from it, in their order.
+    """Read the table of drawn images from a generator's folder, in the order of their numbers.
 
     Raises:
-        FileNotFoundError: it does not say, as those of older runs.
+        FileNotFoundError: there is no table, as in older runs.
         BadInput: the table cannot be read.
     """
     path = folder / DRAWN
@@ -315,7 +320,7 @@ def read_drawn(folder: Path) -> list[DrawnImage]:
 
 
 def known_of(folder: Path) -> list[DrawnImage]:
-    """The same; nothing where it does not say.
+    """Like `read_drawn`, but an empty list if there is no table.
 
     Raises:
         BadInput: the table cannot be read.
@@ -327,10 +332,10 @@ def known_of(folder: Path) -> list[DrawnImage]:
 
 
 def drawn_so_far(workspace: Workspace, run: Run) -> int:
-    """How many images of its generator's stream a synthesis run has drawn, so that others begin behind them.
+    """Number of images of its generator's stream that a synthesis run has drawn. New images begin after them.
 
     Raises:
-        BadInput: the table of what was drawn cannot be read.
+        BadInput: the table of drawn images cannot be read.
     """
     drawn = known_of(run.folder)
     if drawn:
@@ -343,11 +348,11 @@ def drawn_so_far(workspace: Workspace, run: Run) -> int:
 
 
 def write_drawn(folder: Path, images: Iterable[DrawnImage]) -> None:
-    """Add images to what a generator's folder says of those drawn from it; of one number, the newer counts.
+    """Add rows to the table of drawn images in a generator's folder. A new row replaces an old one of the same number.
 
     Raises:
-        BadInput: the table that is there cannot be read, and would be lost.
-        NoSpace: the disk is full; the table is as it was.
+        BadInput: the existing table cannot be read, and would be lost.
+        NoSpace: the disk is full. The table stays unchanged.
     """
     rows = {image.number: image for image in (*known_of(folder), *images)}
     text = io.StringIO(newline="")

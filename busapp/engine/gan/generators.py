@@ -1,17 +1,18 @@
-"""Generators of a study: finding the ones there are, deciding which may serve a fold, drawing from them.
+"""Generators of a study: finding them, deciding which may be used for a fold, drawing from them.
 
-A generator is a folder with `generator.keras` and `generator.json`. Keras is loaded by what trains or draws alone.
+A generator is a folder with `generator.keras` and `generator.json`. Only training and drawing load Keras.
 """
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.contract.synthesis import GeneratorSummary
 from busapp.engine.events import Event
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.settings import SynthesizeSettings
@@ -23,13 +24,13 @@ from busapp.errors import BadModel
 _NOT_OF_TRAINING: Final = frozenset({"preset", "count", "sample_every", "checkpoint_every", "weights_file", "backend"})
 _DESCRIPTION: Final = "generator.json"
 OF_VALIDATION: Final = "generators"
-"""The folder in which a validation run keeps the generators that it trains for its folds."""
+"""Folder of a validation run with the generators that it trains for its folds."""
 _AT_ONCE: Final = 32
-"""Images drawn between two events."""
+"""Number of images drawn between two events."""
 
 
 class GeneratorFile(BaseModel):
-    """`generator.json`: what a generator learned from, and how. `trained_on` are content hashes."""
+    """`generator.json`: the training images of a generator, as content hashes, and its settings."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -40,7 +41,7 @@ class GeneratorFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GeneratorRecord:
-    """A trained generator and the images it saw, as content hashes."""
+    """A trained generator and its training images, as content hashes."""
 
     folder: Path
     class_name: str
@@ -53,18 +54,18 @@ class GeneratorRecord:
 
     @property
     def is_of_validation(self) -> bool:
-        """Whether a validation run trained it for itself."""
+        """True if a validation run trained it for its own use."""
         return self.folder.parent.name == OF_VALIDATION
 
     @property
     def name(self) -> str:
-        """Its run, and for one that a validation run trained for itself, its place there."""
+        """The id of its run; for a generator of a validation, followed by its folder there."""
         if self.is_of_validation:
             return f"{self.folder.parent.parent.name}/{self.folder.name}"
         return self.folder.name
 
-    def summary(self) -> dict[str, Any]:
-        """What a validation's result says of a generator that it used."""
+    def summary(self) -> GeneratorSummary:
+        """Return the entry of this generator in the result of a validation that used it."""
         return {
             "class": self.class_name,
             "generator": self.name,
@@ -75,7 +76,7 @@ class GeneratorRecord:
         }
 
     def save(self) -> None:
-        """Write `generator.json`; with it the generator counts as finished."""
+        """Write `generator.json`, which marks the generator as finished."""
         described = GeneratorFile(
             class_name=self.class_name, trained_on=sorted(self.trained_on), settings=self.settings
         )
@@ -96,13 +97,13 @@ class GeneratorRecord:
 
 
 def same_training(one: SynthesizeSettings, other: SynthesizeSettings) -> bool:
-    """Whether two settings train the same generator: how often it is looked at, or drawn from, does not matter, nor
-    what computes it."""
+    """True if two settings train the same generator. Settings of samples, checkpoints, counts, scores and framework do
+    not matter."""
     return one.model_dump(exclude=set(_NOT_OF_TRAINING)) == other.model_dump(exclude=set(_NOT_OF_TRAINING))
 
 
 def find_generators(workspace: Workspace, class_name: str) -> list[GeneratorRecord]:
-    """The study's finished generators of a class, the newest run first; those that cannot be read are left out."""
+    """Finished generators of a class, newest run first. Generators that cannot be read are skipped."""
     runs = workspace.root / "runs"
     described = [*runs.glob(f"*/{_DESCRIPTION}"), *runs.glob(f"*/{OF_VALIDATION}/*/{_DESCRIPTION}")]
     found = []
@@ -117,22 +118,24 @@ def find_generators(workspace: Workspace, class_name: str) -> list[GeneratorReco
 
 
 def qualifies(record: GeneratorRecord, allowed: frozenset[str]) -> bool:
-    """Whether it is known what the generator saw, and all of it is `allowed` (content hashes).
+    """True if the generator's training images are known and are all `allowed` (content hashes).
 
-    An image that the study does not have any more counts as seen, and nobody can tell whose copy it was.
+    A training image that is no longer in the study is not allowed: nobody can tell whether it was a copy of a held-out
+    image.
     """
     return bool(record.trained_on) and record.trained_on <= allowed
 
 
 def real_hashes(workspace: Workspace, class_name: str | None = None) -> frozenset[str]:
-    """Content hashes of the study's real images, of one class or all, those that are set aside among them."""
+    """Content hashes of the study's real images, of one class or of all, including those that are set aside."""
     return frozenset(image.sha256 for image in workspace.catalog.images(class_name=class_name, kind="real"))
 
 
 def draw_in_parts(record: GeneratorRecord, count: int, start: int = 0) -> Iterator[Pixels]:
-    """The images `start` to `start + count` of the generator's one stream, in parts of uint8 (up to 32, size, size, 3).
+    """Yield the images `start` to `start + count` of the generator's stream, in parts of uint8 (up to 32, size, size,
+    3).
 
-    A generator has one stream of noise, so that its images can be counted: the same place always holds the same image.
+    A generator has a single stream of noise, so that its images can be numbered: an index always gives the same image.
 
     Raises:
         BadModel: the network cannot be read.
@@ -143,7 +146,7 @@ def draw_in_parts(record: GeneratorRecord, count: int, start: int = 0) -> Iterat
     keras = keras_on(choose_framework(record.settings.backend))
     network = dcgan.load_generator(keras, record.network_file, record.settings)
     end = start + count
-    # Whole batches, begun at the same places whatever is asked for: the last bits of a sum depend on the batch.
+    # Whole batches that always begin at the same indices: the last bits of a sum depend on the batch.
     batches = range(start // _AT_ONCE * _AT_ONCE, end, _AT_ONCE)
     vectors = dcgan.noise(record.settings, batches.stop + _AT_ONCE, dcgan.Stream.DRAWING)
     for begin in batches:
@@ -152,7 +155,7 @@ def draw_in_parts(record: GeneratorRecord, count: int, start: int = 0) -> Iterat
 
 
 def draw(record: GeneratorRecord, count: int) -> Pixels:
-    """The first `count` images of the generator at once: uint8 (count, size, size, 3); see `draw_in_parts`."""
+    """Draw the first `count` images of the generator at once: uint8 (count, size, size, 3); see `draw_in_parts`."""
     size = record.settings.image_size
     return np.concatenate([np.empty((0, size, size, 3), np.uint8), *draw_in_parts(record, count)])
 
@@ -160,9 +163,10 @@ def draw(record: GeneratorRecord, count: int) -> Pixels:
 def load_images(
     workspace: Workspace, images: Sequence[ImageRecord], size: int
 ) -> Generator[Event, None, tuple[Pixels, list[str]]]:
-    """The images resized to `size`, uint8 (n, size, size, 3), and their content hashes; unreadable ones are skipped.
+    """Load the images, resized to `size`: uint8 (n, size, size, 3), and their content hashes. Unreadable images are
+    skipped.
 
-    Generators learn to draw plain images, so that one serves runs with and without equalisation.
+    Generators are trained on plain images, so that runs with and without equalisation can use the same one.
     """
     loaded, pixels = yield from load_pixels(workspace, images, Preprocessing(size))
     return pixels, [image.sha256 for image in loaded]

@@ -1,14 +1,15 @@
-"""The one door to Keras and what computes for it. Call it inside jobs only: the import takes seconds.
+"""The only way to import Keras and the framework that computes for it. Call it inside jobs only: the import takes
+seconds.
 
-What is set, and why:
-- Keras chooses its backend when it is imported, and has one at a time. `keras_on` gives the whole package for either:
-  the modules of the other are put aside and brought back when they are asked for again, so that a window can train with
-  one after the other. Nothing made by one set may be used with the other.
-- TensorFlow's start-up messages are written to the process's standard error before any of its log settings is
-  read. They would tear the command line's progress bar, so they go to our own log.
-- A GPU's memory is taken as it is needed; otherwise TensorFlow takes all of it and leaves torch none.
-- The numbers of CPU threads are left as they are: TensorFlow counts the cores that the process may use, and a
-  single inter-op thread was measured to be no faster.
+Settings and their reasons:
+- Keras chooses its backend when it is imported, and has one at a time. `keras_on` returns the whole package for either
+  framework. It puts the modules of the other one aside and brings them back on demand, so that a window can train with
+  one after the other. Objects made by one set of modules must not be used with the other.
+- TensorFlow writes its start-up messages to the process's standard error before it reads any of its log settings. They
+  would tear the command line's progress bar, so they go to our own log.
+- TensorFlow takes GPU memory as it needs it. By default it takes all of it and leaves none for torch.
+- The numbers of CPU threads stay at their defaults: TensorFlow counts the cores that the process may use, and a single
+  inter-op thread was measured to be no faster.
 """
 
 import importlib
@@ -32,7 +33,7 @@ _put_aside: dict[Framework, dict[str, ModuleType]] = {}
 
 @contextmanager
 def native_messages_logged() -> Iterator[None]:
-    """What is written to file descriptor 2 meanwhile goes to the log."""
+    """Redirect file descriptor 2 (standard error) to the log meanwhile."""
     try:
         stderr = os.dup(2)
     except OSError:  # a windowed program has none
@@ -65,8 +66,8 @@ def tensorflow() -> Any:
 
 
 def choose_framework(wanted: BackendName) -> Framework:
-    """What computes: the one that is wanted; for `auto` TensorFlow, the paper's, unless torch alone can use the GPU
-    that this machine has (as on Windows and on Macs). Without a GPU TensorFlow is the faster of the two."""
+    """Return the framework to compute with. `auto` means TensorFlow, as in the paper, unless only torch can use this
+    machine's GPU (as on Windows and on Macs). Without a GPU TensorFlow is faster than torch."""
     if wanted != "auto":
         return wanted
     if find_device().type == "cpu" or tensorflow().config.list_physical_devices("GPU"):
@@ -75,7 +76,7 @@ def choose_framework(wanted: BackendName) -> Framework:
 
 
 def keras_on(framework: Framework) -> Any:
-    """The package `keras`, computing with this framework; from now on the one that `import keras` gives."""
+    """Return the package `keras` that computes with this framework. From now on, `import keras` gives this package."""
     if framework == "tensorflow":
         tensorflow()
     loaded = sys.modules.get("keras")
@@ -94,8 +95,9 @@ def _modules_of_keras() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name == "keras" or name.startswith("keras.")}
 
 
-def precision(framework: Framework) -> str:
-    """Keras' name for what layers compute in: bfloat16 on GPUs that have it, which needs no scaling of the loss."""
+def choose_dtype_policy(framework: Framework) -> str:
+    """Return Keras' name for the number format of layers: bfloat16 on GPUs that have it. It needs no loss scaling."""
+
     if framework == "torch":
         return "mixed_bfloat16" if mixed_precision(find_device()) else "float32"
     gpus = tensorflow().config.list_physical_devices("GPU")

@@ -1,5 +1,5 @@
-"""Layers that Keras has not, or not as fast. They are of networks in training only and never saved: what is saved is
-made of Keras' own layers with the same weights."""
+"""Layers that Keras lacks, or that are faster here. Only networks in training have them. They are never saved: saved
+networks have Keras' own layers with the same weights."""
 
 from functools import cache
 from typing import Any
@@ -11,8 +11,8 @@ Layer = Any
 
 @cache
 def normalisation(keras: Any) -> type[Layer]:
-    """Batch normalisation of images (n, height, width, channels) by the framework's own operation. Keras composes it
-    of means and products, which takes longer: see `benchmarks/RESULTS.md`."""
+    """Return a layer class: batch normalisation of images (n, height, width, channels) by the framework's own
+    operation. Keras composes it of means and products, which takes longer: see `benchmarks/RESULTS.md`."""
     moments_and_output = _tensorflow_moments if keras.backend.backend() == "tensorflow" else _torch_moments
 
     class FastBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -48,11 +48,13 @@ def _torch_moments(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[
 
 @cache
 def spectral(keras: Any, layer: type[Layer]) -> type[Layer]:
-    """`Conv2D` or `Dense` whose kernel, as a matrix of (all else, outputs), is divided by its largest singular value,
-    which one power iteration a pass follows.
+    """Return a variant of the layer class `Conv2D` or `Dense` with spectral normalisation.
+
+    The kernel, as a matrix (all other axes, outputs), is divided by its largest singular value, which one power
+    iteration in each pass approximates.
 
     Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", algorithm 1. Keras' own
-    wrapper overwrites the kernel at every pass instead, and the gradient does not know of the division.
+    wrapper overwrites the kernel at every pass instead, so that its gradient ignores the division.
     """
     ops = keras.ops
 

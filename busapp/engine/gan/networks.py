@@ -1,46 +1,31 @@
-"""Generator and discriminator together, with their optimisers, and what draws and saves them."""
+"""Both networks of a DCGAN with their optimisers and the averaging of weights. They can be drawn from and saved."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from busapp.engine.gan import dcgan
-from busapp.engine.gan.alterations import Alterations
-from busapp.engine.gan.keras_setup import keras_on, precision
+from busapp.engine.gan.keras_setup import choose_dtype_policy, keras_on
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
 from busapp.engine.study.checkpoints import Arrays
 from busapp.errors import CannotResume
 
 
-class TrainingStep(Protocol):
-    """Updates both networks from one batch, with the gradients of one forward pass (Samrin 2024, Figure 7)."""
-
-    def __call__(
-        self,
-        pixels: npt.NDArray[np.uint8],
-        vectors: npt.NDArray[np.float32],
-        alterations: Sequence[Alterations],
-    ) -> npt.NDArray[np.float32]:
-        """`pixels` uint8 (n, size, size, 3), `vectors` float32 (n, noise), `alterations` of the real and of the drawn
-        images, or none; float32 (4,): g_loss, d_loss, mean D(x), mean D(G(z)), before the update."""
-
-
 class Networks:
-    """Both networks and their optimisers, on one framework."""
+    """Generator and discriminator with their optimisers, on one framework."""
 
-    def __init__(self, settings: SynthesizeSettings, framework: Framework, *, precision_name: str = "") -> None:
-        """`precision_name`: Keras' name of another precision than the one that fits the machine."""
+    def __init__(self, settings: SynthesizeSettings, framework: Framework, *, dtype_policy: str = "") -> None:
+        """`dtype_policy`: Keras' name of another dtype policy than the one that fits the machine."""
         self.settings = settings
         self.framework = framework
         self.keras = keras_on(framework)
-        name = precision_name or precision(framework)
-        self.generator = dcgan.build_generator(self.keras, settings, precision=name, in_training=True)
-        self.discriminator = dcgan.build_discriminator(self.keras, settings, precision=name, in_training=True)
+        policy = dtype_policy or choose_dtype_policy(framework)
+        self.generator = dcgan.build_generator(self.keras, settings, dtype_policy=policy, in_training=True)
+        self.discriminator = dcgan.build_discriminator(self.keras, settings, dtype_policy=policy, in_training=True)
         self.drawing = dcgan.build_generator(self.keras, settings)
-        """What images are drawn with and what is saved: float32, of Keras' own layers."""
+        """The network for drawing and saving: a generator in float32, of Keras' own layers."""
         self.g_adam = self._adam(self.generator, settings.learning_rate)
         self.d_adam = self._adam(self.discriminator, settings.d_learning_rate or settings.learning_rate)
 
@@ -48,16 +33,16 @@ class Networks:
         optimizer = self.keras.optimizers.Adam(learning_rate, beta_1=self.settings.beta_1)
         optimizer.build(network.trainable_variables)
         if self.framework == "tensorflow":
-            # Keras sums gradients over replicas through a custom gradient. TensorFlow keeps those for ever, and with
-            # it the graph and all variables: 250 MB for each generator of the published size. Here is one replica.
+            # Keras sums gradients over replicas through a custom gradient. TensorFlow never frees those, nor their
+            # graph and variables: 250 MB for each generator of the published size. There is only one replica here.
             optimizer._all_reduce_sum_gradients = lambda pairs: pairs
         return optimizer
 
     def average(self) -> None:
-        """A part of each training step: what is drawn with comes a little nearer to the generator.
+        """Move the weights for drawing a little towards the generator's. Each training step does this.
 
-        Source: Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training". In the beginning the
-        average is over fewer steps, so that it forgets the random weights that it starts from.
+        Source: Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training". At the beginning the
+        average covers fewer steps, so that it forgets the random initial weights.
         """
         if not self.settings.weight_averaging:
             return
@@ -70,17 +55,17 @@ class Networks:
     # -- drawing -------------------------------------------------------------------------------------------
 
     def drawing_network(self) -> Any:
-        """The generator as it is now: Keras' own layers, to be drawn with or saved."""
+        """Return the network for drawing and saving, with the generator's current or averaged weights."""
         if not self.settings.weight_averaging:
             for ours, variable in zip(self.drawing.variables, self.generator.variables, strict=True):
                 ours.assign(variable)
         return self.drawing
 
     def draw(self, vectors: dcgan.Noise) -> Pixels:
-        """Images of noise (n, noise): uint8 (n, size, size, 3)."""
+        """Draw images from noise (n, noise): uint8 (n, size, size, 3)."""
         return dcgan.draw_from(self.keras, self.drawing_network(), vectors)
 
-    # -- what a checkpoint holds ---------------------------------------------------------------------------
+    # -- the content of a checkpoint -----------------------------------------------------------------------
 
     def _variables(self) -> Iterator[tuple[str, Any]]:
         parts = {
@@ -96,11 +81,11 @@ class Networks:
                 yield f"{name}/{number:03d}", variable
 
     def arrays(self) -> Arrays:
-        """All weights and both optimisers' states."""
+        """Return all weights and both optimisers' states."""
         return {name: np.asarray(self.keras.ops.convert_to_numpy(variable)) for name, variable in self._variables()}
 
     def restore(self, arrays: Arrays) -> None:
-        """Put `arrays` back. Raises `CannotResume` where they are another network's."""
+        """Restore weights and states from `arrays`. Raises `CannotResume` if they belong to other networks."""
         try:
             for name, variable in self._variables():
                 variable.assign(arrays[name])

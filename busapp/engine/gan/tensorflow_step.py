@@ -1,4 +1,4 @@
-"""One step of the training in TensorFlow, as a compiled graph."""
+"""One training step in TensorFlow, as a compiled graph."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -13,7 +13,7 @@ from busapp.engine.gan.networks import Networks
 
 
 class TensorFlowStep:
-    """Trains `networks`. Called with a batch it updates both of them: see `networks.TrainingStep`.
+    """A `trainer.TrainingStep` for `networks`.
 
     XLA was measured and is not used: on two cores it took 1.2 to 1.4 times as long (`benchmarks/RESULTS.md`).
     """
@@ -26,8 +26,8 @@ class TensorFlowStep:
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, networks.settings.noise))]
         for _ in range(2 if networks.settings.alterations else 0):
             signature += [tf.TensorSpec((None, size), tf.int32)] * 2 + [tf.TensorSpec((None,))] * 2
-        # Traced here and once: called by way of `tf.function`, the fifth training of a process would be warned of as a
-        # fifth tracing of one function.
+        # Traced once, here. If `tf.function` were called instead, it would warn at the fifth training of a process
+        # about a fifth tracing of one function.
         self._compiled = tf.function(self._step, input_signature=signature).get_concrete_function()
         self._is_new = True
 
@@ -39,8 +39,8 @@ class TensorFlowStep:
     ) -> npt.NDArray[np.float32]:
         constant = tensorflow().constant
         flat = [constant(values) for each in alterations for values in each]
-        # The first call makes the graph faster; TensorFlow complains of what it does not manage (a convolution with
-        # bias before LeakyReLU) and goes on without.
+        # The first call optimises the graph. TensorFlow logs an error for a case that it cannot optimise (a convolution
+        # with bias before LeakyReLU), and continues without it.
         with native_messages_logged() if self._is_new else nullcontext():
             losses: npt.NDArray[np.float32] = self._compiled(constant(pixels), constant(vectors), *flat).numpy()
         self._is_new = False

@@ -1,4 +1,4 @@
-"""One step of the training in torch. It is not compiled: that wants a C++ compiler, which no hospital's machine has."""
+"""One training step in torch. It is not compiled: that needs a C++ compiler, which no hospital's machine has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from busapp.engine.utils.devices import find_device
 
 
 class TorchStep:
-    """Trains `networks`. Called with a batch it updates both of them: see `networks.TrainingStep`."""
+    """A `trainer.TrainingStep` for `networks`."""
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._device = find_device()  # as Keras chooses it too
+        self._device = find_device()  # Keras chooses the same
 
     def __call__(
         self,
@@ -39,7 +39,7 @@ class TorchStep:
         # softplus(-x) is the binary cross-entropy of sigmoid(x) against 1, softplus(x) against 0.
         g_loss = softplus(-on_drawn).mean()
         d_loss = softplus(-on_real).mean() + softplus(on_drawn).mean()
-        # `grad` walks to the named weights alone: nothing is computed for the other network's.
+        # `grad` computes gradients of the named weights only, none of the other network.
         g_gradients = torch.autograd.grad(g_loss, g_weights, retain_graph=True)
         d_gradients = torch.autograd.grad(d_loss, d_weights)
         with torch.no_grad():

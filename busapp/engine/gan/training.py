@@ -1,10 +1,10 @@
-"""Training a DCGAN, as a generator of events that can be stopped after any step and gone on with.
+"""The training of a DCGAN, as Python steps that yield events. It can be stopped after any step and resumed.
 
 Source: Samrin 2024, Figure 7: in every step both networks are updated from the same batch, with the gradients of one
 forward pass; binary cross-entropy; Adam for both.
 
-Every random number is drawn from (seed, epoch, step), so a checkpoint needs no random state: what it holds is both
-networks, both optimisers, what computed and how far the training is, to the step.
+Every random number is drawn from (seed, epoch, step), so a checkpoint needs no random state. It holds both networks,
+both optimisers, the framework and the position of the training, to the step.
 """
 
 import math
@@ -37,15 +37,17 @@ CHECKPOINT: Final = "checkpoint.safetensors"
 GRID_ROWS: Final = 4
 GRID_COLUMNS: Final = 5
 SURE: Final = 0.95
-"""Mean D(x) above this and mean D(G(z)) below its complement: the discriminator is almost never wrong."""
+"""If mean D(x) is above this and mean D(G(z)) below 1 minus this, the discriminator is almost never wrong."""
 SURE_EPOCHS: Final = 20
+"""Number of such epochs in a row before a warning."""
 ALIKE: Final = 0.25
-"""Samples that vary by less than this share of the variation of real images have collapsed."""
+"""If samples vary by less than this fraction of the variation of real images, they have collapsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedGenerator:
-    """A generator at the end of its training. Losses are the last epoch's; `seconds` count all parts of the run."""
+    """A generator at the end of its training. Losses are those of the last epoch; `seconds` cover all parts of the
+    run."""
 
     record: GeneratorRecord
     framework: Framework
@@ -57,28 +59,30 @@ class TrainedGenerator:
 
 @dataclass
 class _Position:
-    """How far a training is, to the step; `sums` are of the epoch at hand: g_loss, d_loss, D(x), D(G(z)) × images."""
+    """Position of a training, to the step."""
 
     epoch: int = 0
-    """Epochs that are finished."""
+    """Finished epochs."""
     step: int = 0
-    """Steps that are finished in the epoch after them."""
+    """Finished steps of the current epoch."""
     steps: int = 0
+    """Finished steps in all."""
     images: int = 0
-    """Images of that epoch."""
+    """Images of the current epoch so far."""
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    """Sums over these images of g_loss, d_loss, D(x) and D(G(z))."""
     seconds: float = 0.0
     g_loss: float = math.nan
     d_loss: float = math.nan
     d_real: float = math.nan
     d_fake: float = math.nan
-    """Of the last finished epoch."""
+    """Losses and means of the last finished epoch."""
     speed: float = 0.0
-    """Images a second in it."""
+    """Images per second in that epoch."""
     is_told: bool = True
-    """Whether all was told of it; where the training was closed before, it is told again."""
+    """True if all events of that epoch were yielded. If the training was closed before, a resumed one repeats them."""
     sure_epochs: int = 0
-    """So many epochs in a row the discriminator was almost never wrong."""
+    """Number of epochs in a row in which the discriminator was almost never wrong."""
     warned: list[str] = field(default_factory=list)
 
     def add(self, losses: npt.NDArray[np.float32], images: int) -> None:
@@ -98,16 +102,16 @@ class _Position:
 def train_generator(
     pixels: Pixels, settings: SynthesizeSettings, folder: Path, *, trained_on: Sequence[str]
 ) -> Generator[Event, None, TrainedGenerator]:
-    """Train a DCGAN on `pixels`, uint8 (n, size, size, 3), whose content hashes are `trained_on`, in `folder`.
+    """Train a DCGAN on `pixels`, uint8 (n, size, size, 3), with the content hashes `trained_on`, in `folder`.
 
-    Goes on from `folder`'s checkpoint if there is one; on the CPU it then ends with the same numbers. When it is
-    closed it leaves a checkpoint of its last step. At the end `folder` holds `generator.keras` and `generator.json`.
+    Resumes from the checkpoint in `folder` if there is one; on the CPU it then ends with the same numbers. When closed,
+    it leaves a checkpoint of its last step. At the end `folder` holds `generator.keras` and `generator.json`.
 
     Yields `Progress` after every step, `GanEpochEnded`, and now and then `SamplesDrawn`, `CheckpointSaved` and a
     warning.
 
     Raises:
-        NoSpace: there is no room for checkpoints; said before the training begins.
+        NoSpace: there is no room for checkpoints. Raised before the training begins.
         TrainingDiverged: a loss is not a finite number; the last checkpoint is kept.
         CannotResume: the checkpoint was made with other settings or other images.
     """
@@ -136,10 +140,11 @@ class _Training:
         self.networks: Networks
         self.trainer: Trainer
 
-    # -- going on ------------------------------------------------------------------------------------------
+    # -- starting and resuming -----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """From the checkpoint if there is one, on what it was begun with: another framework rounds otherwise."""
+        """Build the networks, or restore them from the checkpoint if there is one. A resumed training stays on its
+        framework, because the other one rounds differently."""
         path = self.folder / CHECKPOINT
         if not path.exists():
             self._use(Networks(self.settings, choose_framework(self.settings.backend)))
@@ -155,7 +160,9 @@ class _Training:
             ) from error
         if not same_training(before, self.settings):
             raise CannotResume(
-                "The checkpoint was made with other settings", file=path, remedy="Start a new run with the new ones."
+                "The checkpoint was made with other settings",
+                file=path,
+                remedy="Start a new run with the new settings.",
             )
         if header.get("trained_on") != self.trained_on:
             raise CannotResume(
@@ -205,7 +212,7 @@ class _Training:
                 yield CheckpointSaved(at.epoch)
 
     def _steps(self, epoch: int) -> Generator[Event, None, float]:
-        """The rest of one epoch; images a second."""
+        """Train the rest of one epoch. Returns images per second."""
         settings, at = self.settings, self.at
         total = settings.epochs * len(self.batch_starts)
         order = np.random.default_rng([settings.seed, Stream.SHUFFLE, epoch]).permutation(len(self.pixels))
@@ -218,8 +225,8 @@ class _Training:
             took = time.perf_counter() - began
             if not np.isfinite(losses).all():
                 raise TrainingDiverged(
-                    f"The losses of epoch {epoch} are not numbers any more",
-                    remedy="Start a new run with a smaller learning rate; earlier samples and runs are kept.",
+                    f"The losses of epoch {epoch} are no longer finite numbers",
+                    remedy="Start a new run with a smaller learning rate. Earlier samples and runs are kept.",
                 )
             at.add(losses, len(batch))
             at.seconds += took
@@ -240,21 +247,21 @@ class _Training:
     def _warn_of_sure_discriminator(self) -> Iterator[Event]:
         if self.at.sure_epochs == SURE_EPOCHS and self._first("discriminator"):
             yield Note(
-                f"For {SURE_EPOCHS} epochs the discriminator has told drawn from real images almost without error, and "
-                "the generator learns little from that. If the samples do not get better, try a smaller learning rate.",
+                f"For {SURE_EPOCHS} epochs the discriminator has distinguished drawn from real images almost without "
+                "error, so the generator learns little. If the samples do not get better, try a smaller learning rate.",
                 "warning",
             )
 
     def _warn_of_collapse(self, epoch: int, samples: Pixels) -> Iterator[Event]:
-        # Before a quarter of the training the samples are alike because they are all still grey.
+        # In the first quarter of the training the samples are alike because they are all still grey.
         if (
             epoch >= self.settings.epochs / 4
             and _spread(samples) < ALIKE * self.spread_of_real
             and self._first("alike")
         ):
             yield Note(
-                f"The samples of epoch {epoch} look alike (mode collapse): they differ from each other by less than "
-                f"{ALIKE:.0%} of what real images do. If that stays, try another seed or a smaller learning rate.",
+                f"The samples of epoch {epoch} look alike (mode collapse): they vary by less than {ALIKE:.0%} of the "
+                "variation of real images. If this persists, try another seed or a smaller learning rate.",
                 "warning",
             )
 
@@ -275,7 +282,7 @@ class _Training:
             settings=self.settings,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        aside = record.network_file.with_name("aside.keras")  # Keras wants the suffix
+        aside = record.network_file.with_name("aside.keras")  # Keras needs the suffix
         with space_is_needed(aside):
             self.networks.drawing_network().save(aside)
         aside.replace(record.network_file)
@@ -285,7 +292,7 @@ class _Training:
 
 
 def _spread(pixels: Pixels) -> float:
-    """How much images differ from one another: the standard deviation over the images, averaged over all pixels."""
+    """Variation between images: the standard deviation over the images, averaged over all pixels."""
     return float(pixels.std(axis=0, dtype=np.float32).mean())
 
 

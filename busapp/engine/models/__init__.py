@@ -1,1 +1,1 @@
-"""A model file: opened with limits, described, listed."""
+"""Model files: opening them with limits, describing them, listing them."""

@@ -1,7 +1,7 @@
-"""Opening model files that nobody vouches for: what they hold is looked through before ONNX Runtime sees it.
+"""Opening model files from untrusted sources: their content is checked before ONNX Runtime reads it.
 
-ONNX Runtime alone reads weights from files beside it that a model names, fills the memory from sixty bytes of a sparse
-tensor, and computes for as long as a loop in the model says.
+Without these checks, ONNX Runtime reads weights from other files that a model names, fills the memory from sixty bytes
+of a sparse tensor, and computes for as long as a loop in the model runs.
 """
 
 import stat
@@ -18,9 +18,9 @@ from busapp.errors import BadModel
 
 REMEDY: Final = "Choose a model that busapp exported."
 MOST_MEMORY: Final = 4_000_000_000
-"""Bytes that all models together may take while they compute; 64 images of 224×224 at once take a third."""
+"""Largest memory of all models together while they compute, in bytes. 64 images of 224×224 at once take a third."""
 SECONDS_PER_IMAGE: Final = 30.0
-"""Nobody waits longer for an answer. The usual model takes a hundredth of a second."""
+"""Longest time for an answer. The usual model takes a hundredth of a second."""
 _MOST_FIELDS: Final = 2_000_000
 _DEEPEST: Final = 16
 
@@ -35,14 +35,14 @@ _FOREIGN: Final[tuple[tuple[int, bytes, str], ...]] = (
     (4, b"ORTM", "a model in ONNX Runtime's own format"),
     (0, b"version https://git-lfs", "a placeholder of Git LFS: the model itself was not fetched"),
 )
-"""Offset, bytes, and what a file is that has them there."""
+"""Offset, bytes at this offset, and the kind of file that has them."""
 
 
 def read_model_file(path: Path, most_bytes: int) -> bytes:
-    """The bytes of a file that could be a model.
+    """Read a file that could be a model.
 
     Raises:
-        BadModel: it cannot be opened, is none, is empty, has more than `most_bytes`, or is known to be something else.
+        BadModel: it cannot be opened, is not a file, is empty, has more than `most_bytes`, or is of another known kind.
     """
     try:
         about = path.stat()
@@ -66,7 +66,7 @@ def read_model_file(path: Path, most_bytes: int) -> bytes:
     return content
 
 
-# -- what an ONNX file holds ---------------------------------------------------------------------------------------
+# -- the content of an ONNX file -----------------------------------------------------------------------------------
 
 _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -77,9 +77,9 @@ _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
     "tensor": {},
 }
-"""Which fields of a message are messages, by their numbers in onnx.proto."""
+"""Fields of each message that are messages themselves, by their numbers in onnx.proto."""
 _OF_TENSOR_ELSEWHERE: Final = (13, 14)
-"""The fields `external_data` and `data_location` of a tensor; written only where its numbers are in another file."""
+"""Fields `external_data` and `data_location` of a tensor; present only if its numbers are in another file."""
 
 
 class _Damaged(Exception):
@@ -87,7 +87,7 @@ class _Damaged(Exception):
 
 
 def check_contents(content: bytes, path: Path) -> None:
-    """Look through an ONNX file for what this program never writes and ONNX Runtime would act upon.
+    """Check an ONNX file for dangerous content that this program never writes and ONNX Runtime would act upon.
 
     Raises:
         BadModel: the file is damaged, or keeps numbers in other files or as sparse tensors.
@@ -114,7 +114,7 @@ def check_contents(content: bytes, path: Path) -> None:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a protobuf message; a value of fixed length counts as bytes."""
+    """Yield number and value of each field of a protobuf message; a value of fixed length as bytes."""
     at, end = 0, len(message)
     while at < end:
         tag, at = _varint(message, at)
@@ -159,7 +159,7 @@ class _Node(Protocol):
 
 
 class Session:
-    """ONNX Runtime's session of one model, which ends a computation that takes too long or too much memory."""
+    """ONNX Runtime's session of one model. It stops a computation that takes too long or too much memory."""
 
     def __init__(self, content: bytes, threads: int | None = None) -> None:
         import onnxruntime  # 0.15 s that a window or command without a diagnosis does not spend
@@ -174,28 +174,28 @@ class Session:
         self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def get_inputs(self) -> Sequence[_Node]:
-        """Name, type and shape of each."""
+        """Name, type and shape of each input."""
         inputs: Sequence[_Node] = self._session.get_inputs()
         return inputs
 
     def get_outputs(self) -> Sequence[_Node]:
-        """Name, type and shape of each."""
+        """Name, type and shape of each output."""
         outputs: Sequence[_Node] = self._session.get_outputs()
         return outputs
 
     def property(self, name: str) -> str | None:
-        """A metadata property of the file."""
+        """A metadata property of the file; None if there is none of this name."""
         found: str | None = self._session.get_modelmeta().custom_metadata_map.get(name)
         return found
 
     def run(self, names: Sequence[str], feeds: Mapping[str, npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
-        """The named outputs, n of each for n images, in the shapes that the file declares.
+        """Compute the named outputs, n of each for n images, in the shapes that the file declares.
 
-        Raises an exception of ONNX Runtime's, which has no common base, or `ValueError` for other shapes.
+        Raises one of ONNX Runtime's exceptions, which have no common base, or `ValueError` for other shapes.
         """
         options = self._run_options()
         count = min(len(values) for values in feeds.values())
-        if count > 1:  # what many images took is given back: the allocator outlives the session
+        if count > 1:  # free the memory of many images, since the allocator outlives the session
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         stop = threading.Timer(SECONDS_PER_IMAGE * max(1, count), lambda: setattr(options, "terminate", True))
         stop.daemon = True
@@ -218,22 +218,22 @@ _limiting = threading.Lock()
 
 @cache
 def _limit_memory() -> None:
-    """All sessions of the process share one allocator, which gives no more than `MOST_MEMORY`."""
+    """Limit the allocator that all sessions of the process share to `MOST_MEMORY`."""
     import onnxruntime
 
     about = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    as_requested = 1  # the other strategy doubles what it takes each time
+    as_requested = 1  # the other strategy doubles the allocated memory each time
     limits = onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY, "arena_extend_strategy": as_requested})
     onnxruntime.create_and_register_allocator(about, limits)
 
 
 def open_session(content: bytes, path: Path, threads: int | None = None) -> Session:
-    """The bytes of a model file, ready to run in so many threads; None: in one for each core.
+    """Open the bytes of a model file for computation in `threads` threads; None: one for each core.
 
     Raises:
-        BadModel: the bytes are damaged, or hold what `check_contents` refuses or ONNX Runtime does not know.
+        BadModel: the bytes are damaged, `check_contents` refuses them, or ONNX Runtime does not know an operator.
     """
     check_contents(content, path)
     try:
@@ -247,14 +247,14 @@ def open_session(content: bytes, path: Path, threads: int | None = None) -> Sess
 
 
 def check_interface(session: Session, classes: Sequence[str], image_size: int, n_known: int, path: Path) -> None:
-    """Compare what a model takes and gives with its description, which knows `n_known` images.
+    """Compare a model's inputs and outputs with its description, which lists `n_known` training images.
 
     Raises:
-        BadModel: they differ, or a class is named twice or not at all.
+        BadModel: they differ, or a class has no name or the same name as another.
     """
     problem = _misfit(session, classes, image_size, n_known)
     if problem:
-        raise BadModel(f"The model is not what its description says: {problem}", file=path, remedy=REMEDY)
+        raise BadModel(f"The model does not match its description: {problem}", file=path, remedy=REMEDY)
 
 
 def _misfit(session: Session, classes: Sequence[str], image_size: int, n_known: int) -> str:
@@ -263,23 +263,23 @@ def _misfit(session: Session, classes: Sequence[str], image_size: int, n_known: 
         return "it takes something other than pixels"
     shape = inputs[0].shape
     if len(shape) != 4 or isinstance(shape[0], int):
-        return "it does not take images in any number"
+        return "it does not take any number of images"
     if shape[1:] != [image_size, image_size, 3]:
         size = "×".join(str(length) if isinstance(length, int) else "any" for length in shape[1:])
         return f"it takes {size}, the description says {image_size}×{image_size}×3"
     if len(set(classes)) != len(classes) or not all(name.strip() for name in classes):
-        return "a class is named twice, or not at all"
+        return "two classes have the same name, or one has none"
     outputs = {node.name: node for node in session.get_outputs()}
     for name, rank in (("logits", 2), ("maps", 4)):
         if name not in outputs or outputs[name].type != "tensor(float)":
-            return f"it gives no {name}"
+            return f"it has no output {name}"
         shape = outputs[name].shape
         if len(shape) != rank or shape[1] != len(classes):
-            count = shape[1] if len(shape) == rank and isinstance(shape[1], int) else "an unknown number"
+            count = shape[1] if len(shape) == rank and isinstance(shape[1], int) else "an unknown number of"
             return f"its {name} are of {count} classes, the description names {len(classes)}"
     distances = outputs["distances"].shape[1:] if "distances" in outputs else [0]
     if distances != [n_known]:
         return f"its distances are not to the {n_known} images that the description names"
     if n_known and ("novelty" not in outputs or len(outputs["novelty"].shape) != 1):
-        return "it does not tell how unlike the images that it knows an image is"
+        return "it has no output for the novelty of an image"
     return ""

@@ -1,7 +1,7 @@
-"""Whether heat maps point at lesions: against masks that a person drew, and against what chance would give.
+"""Test whether heat maps point at lesions: compared with masks that a person drew, and with chance.
 
-Sources: the peak inside the lesion is the pointing game of Zhang et al. 2018; the overlap is the intersection over
-union of the mask and of what is at least half as strong as the peak, as class activation maps are usually cut.
+Sources: the peak inside the lesion is the pointing game of Zhang et al. 2018. The overlap is the intersection over
+union of the mask and the region that is at least half as strong as the peak, the usual cut for class activation maps.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from busapp.engine.images.heat_map import HeatMap
 from busapp.engine.metrics import exact95
 
 SIDE: Final = 224
-"""Maps and masks are compared on a grid of so many pixels along each side."""
+"""Maps and masks are compared on a square grid with this number of pixels along each side."""
 CUT: Final = 0.5
-"""What is at least so strong, relative to the peak, is inside a heat map's outline."""
+"""Smallest value inside a heat map's outline, as a fraction of its peak."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 class HeatMapShare(BaseModel):
-    """How true the heat maps of `n` images are.
+    """Agreement of the heat maps of `n` images with the masks.
 
-    `peak_inside` of the peaks lie in the lesion; chance, a heat map of another image laid over this one's mask, so that
-    its habits (such as the middle of the picture) count, hits the share `peak_by_chance`. `overlap` and
-    `overlap_by_chance` are mean intersections over union, in [0, 1].
+    `peak_inside` peaks lie in the lesion. `peak_by_chance` is the fraction of peaks in the lesion by chance: heat maps
+    of other images on this image's mask, so that habits of the heat maps (such as the middle of the picture) count.
+    `overlap` and `overlap_by_chance` are mean intersections over union, in [0, 1].
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -50,7 +50,8 @@ class HeatMapShare(BaseModel):
 
 
 class HeatMapTruth(BaseModel):
-    """Of all images with a mask, and of those that were classified right and wrong; None where there is none."""
+    """Agreement for all images with a mask, for those classified right and for those classified wrong; None if there
+    are none."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -58,8 +59,8 @@ class HeatMapTruth(BaseModel):
     right: HeatMapShare | None
     wrong: HeatMapShare | None
 
-    def in_words(self) -> list[str]:
-        """A sentence for all images, one for those that were classified right and one for those that were not."""
+    def sentences(self) -> list[str]:
+        """Return a sentence for all images, one for those classified right and one for those classified wrong."""
         shares = ((self.all, "images"), (self.right, "classified right"), (self.wrong, "classified wrong"))
         return [share.in_words(which) for share, which in shares if share is not None]
 
@@ -67,8 +68,8 @@ class HeatMapTruth(BaseModel):
 def heat_map_truth(
     heat_maps: Sequence[HeatMap], masks: Sequence[Mask], right: npt.NDArray[np.bool_]
 ) -> HeatMapTruth | None:
-    """How true heat maps of the predicted classes are, against masks of any size, and whether each image was classified
-    right (n,). None where there are fewer than two: chance needs another image."""
+    """Compare heat maps of the predicted classes with masks of any size. `right` (n,) is true for images classified
+    right. Returns None for fewer than two images, because chance needs another image."""
     if len(masks) < 2:
         return None
     large = np.stack([_enlarged(heat_map) for heat_map in heat_maps])
@@ -85,7 +86,7 @@ def heat_map_truth(
 
 
 def _share(inside: Mask, overlap: npt.NDArray[np.float32], chosen: Mask) -> HeatMapShare | None:
-    """Of the `chosen` masks; rows are the maps of all images, columns their masks."""
+    """Agreement for the `chosen` images. Rows are the maps of all images, columns their masks."""
     n = int(chosen.sum())
     if not n:
         return None
@@ -102,7 +103,7 @@ def _share(inside: Mask, overlap: npt.NDArray[np.float32], chosen: Mask) -> Heat
 
 
 def _enlarged(heat_map: HeatMap) -> npt.NDArray[np.float32]:
-    """As it is shown over an image, smoothly."""
+    """The heat map enlarged smoothly, as it is shown over an image."""
     return np.asarray(Image.fromarray(heat_map.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 

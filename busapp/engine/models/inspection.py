@@ -1,10 +1,11 @@
-"""A model looked at: its card, all that it says of itself, in words; and a copy of it for others."""
+"""The inspection of a model: its card and its description in words, and a copy of it for others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from busapp.engine.contract.diagnosis import InspectedModel, ListedModel
 from busapp.engine.models.file import read_model_file
 from busapp.engine.models.library import SUFFIX, ModelFile, list_models, printable, writing
 from busapp.engine.models.model import MAX_MODEL_BYTES, Model, ModelDescription
@@ -16,12 +17,12 @@ from busapp.errors import BadInput, UserError
 _LONGEST_CARD: Final = 1_000_000
 
 Section = tuple[str, tuple[tuple[str, str], ...]]
-"""A heading, and under it what is called what."""
+"""A heading, and its pairs of name and value."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that is to be known of a model: its card in lines, sections of readable pairs, cautions as sentences."""
+    """Everything about a model: its card in lines, sections of readable pairs, cautions as sentences."""
 
     file: ModelFile
     sha256: str
@@ -30,8 +31,8 @@ class Inspection:
     sections: tuple[Section, ...]
     cautions: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """The command-line contract's account of a model."""
+    def as_json(self) -> InspectedModel:
+        """Return everything about the model, as JSON."""
         return {
             **listed(self),
             "card": list(self.card),
@@ -40,7 +41,7 @@ class Inspection:
         }
 
     def as_markdown(self) -> str:
-        """The model card as a text for people."""
+        """Return the model card as text."""
         lines = [f"# {self.file.name}", "", RESEARCH_USE, "", *(f"- {line}" for line in self.card), ""]
         lines += [f"> {caution}" for caution in self.cautions]
         for heading, pairs in self.sections:
@@ -58,7 +59,7 @@ class Unusable:
 
 
 def inspect(file: ModelFile) -> Inspection:
-    """Open a model and read what it says of itself.
+    """Open a model and read its description.
 
     Raises:
         BadModel: it cannot be opened.
@@ -75,8 +76,8 @@ def inspect(file: ModelFile) -> Inspection:
     )
 
 
-def examine(workspace: Workspace) -> Iterator[Inspection | Unusable]:
-    """Each model of `list_models`, looked at."""
+def inspect_all(workspace: Workspace) -> Iterator[Inspection | Unusable]:
+    """Inspect each model of `list_models`."""
     for file in list_models(workspace):
         try:
             yield inspect(file)
@@ -84,10 +85,10 @@ def examine(workspace: Workspace) -> Iterator[Inspection | Unusable]:
             yield Unusable(file, str(error))
 
 
-def listed(found: Inspection | Unusable) -> dict[str, Any]:
-    """What a list of models says of one, as JSON; a model that cannot be opened has `error`."""
+def listed(found: Inspection | Unusable) -> ListedModel:
+    """Return the entry of a model in a list of models, as JSON; a model that cannot be opened has `error`."""
     file = found.file
-    entry: dict[str, Any] = {
+    entry: ListedModel = {
         "name": file.name,
         "path": str(file.path),
         "origin": file.origin,
@@ -97,23 +98,26 @@ def listed(found: Inspection | Unusable) -> dict[str, Any]:
     if isinstance(found, Unusable):
         return {**entry, "error": found.error}
     about = found.description.provenance
-    numbers = {
+    return {
+        **entry,
+        "sha256": found.sha256,
         "accuracy": about.accuracy,
         "accuracy_ci95": about.accuracy_ci95,
         "protocol": printable(about.protocol),
         "n_images": about.n_images,
         "n_groups": about.n_groups,
         "leaks": about.leaks,
+        "created": printable(about.created),
     }
-    return {**entry, "sha256": found.sha256, **numbers, "created": printable(about.created)}
 
 
-_MEASURED: Final = ("Calibration and silence", "Possible classes")
-"""What the first sentences of `OutOfFold.in_words` are about."""
+_MEASURED: Final = ("Calibration and abstention", "Possible classes")
+"""Headings of the first sentences of `OutOfFold.sentences`."""
 
 
 def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator[Section]:
-    """What every face shows of a model beside its card: a further part of the description is a further section here."""
+    """All that the window and the command line show about a model besides its card. A new part of the description gets
+    a new section here."""
     yield _section(
         "The file",
         {
@@ -125,7 +129,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
         },
     )
     yield _section(
-        "What it takes and gives",
+        "Input and output",
         {
             "Classes": ", ".join(about.classes),
             "Image size": f"{about.image_size} × {about.image_size} pixels",
@@ -137,7 +141,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
     interval = learned.accuracy_ci95
     leaks = {name.replace("_", " "): count for name, count in learned.leaks.items() if count}
     yield _section(
-        "What it learned from",
+        "Training data",
         {
             "Study": learned.study + (" (simulated phantoms)" if learned.phantoms else ""),
             "Run": learned.run,
@@ -158,20 +162,20 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
     if about.conformal:
         least = ", ".join(f"{name} {value:.3f}" for name, value in about.conformal.least_probability.items())
         silence["Not decided"] = (
-            f"where several classes are possible: those with a probability of at least {least} "
-            f"(each has its true class for {about.conformal.coverage:.0%} of the images)"
+            f"if several classes are possible: those with a probability of at least {least} "
+            f"(they include the true class for {about.conformal.coverage:.0%} of the images of each class)"
         )
     if about.novelty:
-        silence["Unlike what it knows"] = (
-            f"beyond {about.novelty.limit:.2f}; about 1 is usual for the {len(about.known):,} images that it knows"
+        silence["Unlike its training images"] = (
+            f"novelty above {about.novelty.limit:.2f}; about 1 is usual for its {len(about.known):,} training images"
         )
     if silence:
-        yield _section("When it keeps silent", silence)
+        yield _section("When it abstains", silence)
     if about.out_of_fold:
         truth = about.out_of_fold.heat_maps
         shares = (("all", True), ("right", truth.right), ("wrong", truth.wrong)) if truth else ()
         headings = [*_MEASURED, *(f"Heat maps, {name}" for name, share in shares if share)]
-        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.in_words(), strict=True)))
+        yield _section("Measured out of fold", dict(zip(headings, about.out_of_fold.sentences(), strict=True)))
 
 
 def _section(heading: str, pairs: dict[str, str]) -> Section:
@@ -182,21 +186,21 @@ def _section(heading: str, pairs: dict[str, str]) -> Section:
 
 
 def export_model_file(file: ModelFile, out: Path) -> tuple[Path, Path]:
-    """Copy a model to `out`, replaced where it is there, and its card beside it under the same name with `.md`.
+    """Copy a model to `out`, and its card beside it under the same name with `.md`. An existing model is replaced.
 
     Raises:
         BadModel: the model cannot be opened.
-        BadInput: the name does not end in .onnx, the place is the model's own, has another text under the card's name,
-            or cannot be written.
+        BadInput: the name does not end in .onnx, `out` is the model's own file, another file has the card's name, or
+            `out` cannot be written.
         NoSpace: the disk is full.
     """
     if out.suffix.lower() != SUFFIX:
-        raise BadInput("The name of a model file ends in .onnx", file=out, remedy="Name another.")
+        raise BadInput("The name of a model file must end in .onnx", file=out, remedy="Choose another name.")
     if out.resolve() == file.path.resolve():
-        raise BadInput("This is the model's own file", file=out, remedy="Name another.")
+        raise BadInput("This is the model's own file", file=out, remedy="Choose another name.")
     card = out.with_suffix(".md")
     if card.exists() and not out.exists():
-        raise BadInput("Another file stands where the model's card would go", file=card, remedy="Name another.")
+        raise BadInput("Another file has the name of the model's card", file=card, remedy="Choose another name.")
     inspection = inspect(file)
     with writing(out):
         write_atomically(out, read_model_file(file.path, MAX_MODEL_BYTES))
@@ -205,7 +209,7 @@ def export_model_file(file: ModelFile, out: Path) -> tuple[Path, Path]:
 
 
 def written_card(file: ModelFile) -> str:
-    """The model card that somebody wrote, from beside the file; empty where there is none."""
+    """Read the model card that a person wrote, beside the file; empty if there is none."""
     try:
         with file.card_file.open("rb") as stream:
             return stream.read(_LONGEST_CARD).decode(errors="replace")
@@ -216,8 +220,8 @@ def written_card(file: ModelFile) -> str:
 # -- in words ------------------------------------------------------------------------------------------------------
 
 
-def list_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each entry of `listed`."""
+def list_lines(entries: Sequence[ListedModel]) -> list[str]:
+    """Return a line for each entry of `listed`."""
     lines = []
     for entry in entries:
         where = entry["origin"] + (", retired" if entry["retired"] else "")
@@ -230,11 +234,11 @@ def list_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
             accuracy += ", which leaks"
         size = f"{entry['n_images']:,} images in {entry['n_groups']:,} groups"
         lines.append(f"{entry['name']} ({where}): {accuracy}, {size}, made {entry['created']}")
-    return lines or ["There is no model yet. `busapp export RUN` makes one, `busapp models import FILE` takes one."]
+    return lines or ["There is no model yet. Make one with `busapp export RUN` or `busapp models import FILE`."]
 
 
 def inspection_lines(found: Inspection) -> list[str]:
-    """Everything of a model, for a terminal."""
+    """Return everything about a model as lines for a terminal."""
     lines = [found.file.label, *found.card, *(f"Warning: {caution}" for caution in found.cautions)]
     for heading, pairs in found.sections:
         lines += ["", heading, *(f"  {name}: {value}" for name, value in pairs)]

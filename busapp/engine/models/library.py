@@ -1,4 +1,4 @@
-"""Models are files: which there are, and how one comes into a study, goes out of it, and is no longer offered."""
+"""The model files of a study and those that ship: listing, importing, retiring and restoring them."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ _RETIRED: Final = "retired"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file as lists show it; whether it can be opened is not known yet. `size` is in bytes.
+    """A model file in a list. It has not been opened yet and may be damaged. `size` is in bytes.
 
-    `name` is the name of the run that it was exported from where the study has it, else the file's own.
+    `name` is the name of the run that it was exported from, if the study has that run, else the file's own name.
     """
 
     path: Path
@@ -38,7 +38,7 @@ class ModelFile:
 
     @cached_property
     def sha256(self) -> str:
-        """The content hash (64 hexadecimal digits). Raises `BadModel` where the file cannot be read."""
+        """The content hash (64 hexadecimal digits). Raises `BadModel` if the file cannot be read."""
         return sha256_of(read_model_file(self.path, MAX_MODEL_BYTES))
 
     @property
@@ -48,12 +48,12 @@ class ModelFile:
 
     @property
     def card_file(self) -> Path:
-        """Where a model card written for people is, if there is one."""
+        """Path of the model card that a person wrote, if there is one."""
         return self.path.with_suffix(".md")
 
 
 def list_models(workspace: Workspace) -> list[ModelFile]:
-    """The study's models, the newest first, then those that ship, then the study's retired ones."""
+    """The study's models, newest first, then those that ship with busapp, then the study's retired models."""
     names = {run.id: run.info.name for run in workspace.runs("validate")}
     retired, shipped = (
         sorted(path for path in folder.glob(f"*{SUFFIX}") if path.exists())
@@ -93,7 +93,7 @@ def default_model(workspace: Workspace) -> Path:
 
 
 def find_model(workspace: Workspace, wanted: str, *, retired: bool = False) -> ModelFile:
-    """A model by its path, the name of its file, or its name; of one in use and a `retired` one the one that is meant.
+    """Find a model by its path, its file name, or its name. `retired` decides between a model in use and a retired one.
 
     Raises:
         BadInput: there is none, or there are several of that name.
@@ -117,17 +117,17 @@ def find_model(workspace: Workspace, wanted: str, *, retired: bool = False) -> M
 
 
 def name_of(workspace: Workspace, path: Path) -> str:
-    """What to call the model that a run used, also where it was retired since, or is gone."""
+    """Label of the model that a run used, even if it was retired or removed since."""
     known = list_models(workspace)
     here = [model for model in known if model.path == path]
     moved = [
         m for m in known if m.path.name == path.name and m.retired and path.parent.name == workspace.models_dir.name
     ]
-    return (here or moved)[0].label if here or moved else f"{printable(path.stem)} (not there any more)"
+    return (here or moved)[0].label if here or moved else f"{printable(path.stem)} (no longer there)"
 
 
 def printable(words: str) -> str:
-    """Without what a foreign file could do to a terminal or to the direction of reading."""
+    """Replace characters with which a foreign file could control a terminal or change the reading direction."""
     return "".join(" " if unicodedata.category(c)[0] == "C" else c for c in words)
 
 
@@ -136,14 +136,14 @@ def printable(words: str) -> str:
 
 @dataclass(frozen=True)
 class Imported:
-    """The model that an import ended in, and whether it was copied, there before, or brought back from retirement."""
+    """The model after an import, and how it came there: copied, already there, or restored from retirement."""
 
     file: ModelFile
     how: Literal["imported", "already there", "brought back"]
 
     @property
     def sentence(self) -> str:
-        """What happened, for people."""
+        """The outcome as a sentence."""
         return {
             "imported": f"“{self.file.name}” is now a model of this study.",
             "already there": f"This model is already there: “{self.file.name}” ({self.file.origin}).",
@@ -152,10 +152,10 @@ class Imported:
 
 
 def import_model(workspace: Workspace, source: Path) -> Imported:
-    """Copy a foreign model file into the study once it was opened and has answered an image. No file is overwritten.
+    """Copy a foreign model file into the study, after a test: it must open and answer an image. No file is overwritten.
 
     Raises:
-        BadModel: the file is no model of this program, or its answer is none.
+        BadModel: the file is not a model of this program, or its answer is unusable.
         BadInput, NoSpace: it cannot be copied.
     """
     content = read_model_file(source, MAX_MODEL_BYTES)
@@ -173,7 +173,7 @@ def import_model(workspace: Workspace, source: Path) -> Imported:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn whatever keeps a file from being written or moved into a sentence for people."""
+    """Turn every error in writing or moving a file into a `UserError`."""
     try:
         with writing_is_needed(path):
             yield
@@ -189,7 +189,7 @@ def _has(model: ModelFile, content: bytes) -> bool:
 
 
 def _try_out(model: Model) -> None:
-    """Let a model answer a picture of stripes that grow brighter. Raises `BadModel` where it cannot."""
+    """Let a model answer a picture of stripes of growing brightness. Raises `BadModel` if it cannot."""
     size = model.description.image_size
     rows, columns = np.indices((size, size))
     stripes = ((rows // 4 % 2) * columns * 255 // size).astype(np.uint8)
@@ -197,7 +197,7 @@ def _try_out(model: Model) -> None:
 
 
 def _place(folder: Path, stem: str) -> Path:
-    """Where a model of this name can go without standing on another; upper and lower case are one on some systems."""
+    """Return a free path for a model of this name. Case does not matter, because some systems ignore it."""
     taken = {path.name.casefold() for path in folder.glob("*")}
     name, number = f"{stem}{SUFFIX}", 1
     while name.casefold() in taken:
@@ -206,41 +206,43 @@ def _place(folder: Path, stem: str) -> Path:
     return folder / name
 
 
-# -- no longer offered ---------------------------------------------------------------------------------------------
+# -- retirement ----------------------------------------------------------------------------------------------------
 
 
 def retire(workspace: Workspace, file: ModelFile) -> ModelFile:
-    """Offer a model of the study no longer. Its file stays, in `models/retired/`.
+    """Retire a model of the study, so that it is no longer offered. Its file moves to `models/retired/`.
 
     Raises:
-        BadInput: it ships with busapp, is none of the study's, or is retired.
+        BadInput: it ships with busapp, is not the study's, or is already retired.
     """
     if file.origin == "ships with busapp":
         raise BadInput(
             "A model that ships with busapp cannot be retired",
             file=file.path,
-            remedy="A study's own models come before it.",
+            remedy="A study's own models are used before it.",
         )
     if file.origin != "this study" or file.retired:
-        what = "The model is retired already" if file.retired else "The model is none of this study's"
-        raise BadInput(what, file=file.path, remedy="`busapp models list` says which can be.")
+        what = "The model is already retired" if file.retired else "The model does not belong to this study"
+        raise BadInput(what, file=file.path, remedy="`busapp models list` shows the models of this study.")
     return _move(workspace, file, _retired_dir(workspace))
 
 
 def restore(workspace: Workspace, file: ModelFile) -> ModelFile:
-    """Offer a retired model again.
+    """Restore a retired model, so that it is offered again.
 
     Raises:
         BadInput: it is not retired.
     """
     if not file.retired:
-        raise BadInput("The model is not retired", file=file.path, remedy="`busapp models list` says which are.")
+        raise BadInput(
+            "The model is not retired", file=file.path, remedy="`busapp models list` shows the retired ones."
+        )
     return _move(workspace, file, workspace.models_dir)
 
 
 def _move(workspace: Workspace, file: ModelFile, folder: Path) -> ModelFile:
     if not file.path.exists():
-        raise BadInput("The model is not there any more", file=file.path, remedy="Look at the list again.")
+        raise BadInput("The model is no longer there", file=file.path, remedy="List the models again.")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         target = _place(folder, file.path.stem)

@@ -1,4 +1,4 @@
-"""A model file, opened: what it says of itself, and what it answers. ONNX Runtime only."""
+"""An opened model file: its description and its answers. Uses ONNX Runtime only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ OUTPUTS: Final = ("logits", "maps", "distances", "novelty")
 
 
 class Provenance(BaseModel):
-    """What a model learned from, and how well that went in the cross-validation of its run.
+    """A model's training data, and the result of the cross-validation of its run.
 
-    `recipe` is empty in older models; `accuracy` is a fraction, out of fold; `leaks` are the counts of the
-    validation's result; `created` is ISO 8601.
+    `recipe` is empty in older models. `accuracy` is a fraction, out of fold. `leaks` are the counts in the validation's
+    result. `created` is ISO 8601.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -47,19 +47,19 @@ class Provenance(BaseModel):
 
 
 class KnownImage(NamedTuple):
-    """An image that a model learned from: its content hash and its class."""
+    """A training image of a model: its content hash and its class."""
 
     sha256: str
     class_name: str
 
 
 class ModelDescription(BaseModel):
-    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise` images are not equalised.
+    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise`, images are not equalised.
 
-    `map_shift` is by how many cells the output `maps` lies right of and below what it is about (`heat_map.MAP_SHIFT`).
-    `mirrored` says that its answers are means over an image and its mirror image.
-    `known` are the images that the output `distances` of the file is about, in its order. Models without `conformal`
-    or `novelty`, as earlier versions made them, never abstain for that reason.
+    `map_shift`: the output `maps` lies this number of cells too far right and down (`heat_map.MAP_SHIFT`).
+    `mirrored`: the answers are means over an image and its mirror image.
+    `known`: the training images to which the output `distances` refers, in its order.
+    Models of earlier versions lack `conformal` or `novelty` and never abstain for that reason.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -85,15 +85,15 @@ class ModelDescription(BaseModel):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How an image becomes what the model takes."""
+        """The preparation of an image for the model."""
         return Preprocessing(self.image_size, self.equalise)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model file answers to n images, float32: `logits` (n, classes), activation `maps` (n, classes, h, w), and
-    `distances` (n, known) to the images that it learned from, without columns where the file does not know them, and
-    the `novelty` of each, None where the file does not know it."""
+    """A model file's answers to n images, float32: `logits` (n, classes), activation `maps` (n, classes, h, w),
+    `distances` (n, known) to its training images, with no columns if the file does not list them, and the `novelty` of
+    each image, None if the file does not have it."""
 
     logits: Floats
     maps: Floats
@@ -103,7 +103,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Model:
-    """A model file that was looked through and is ready to run."""
+    """A model file that was checked and is ready to run."""
 
     path: Path
     description: ModelDescription
@@ -111,8 +111,8 @@ class Model:
 
     @classmethod
     def load(cls, path: Path, threads: int | None = None) -> "Model":
-        """Open a model of this program, which computes in so many threads; None: in one for each core. One is best
-        where several images are diagnosed at once.
+        """Open a model of this program, to compute in `threads` threads; None: one for each core. One thread is best if
+        several images are diagnosed at once.
 
         Raises:
             BadModel: the file is missing, too large, damaged, or was made by another program or a newer version.
@@ -130,7 +130,7 @@ class Model:
         session = open_session(content, path, threads)
         about = session.property("busapp")
         if about is None:
-            raise BadModel("The ONNX file is no model of busapp: it says nothing of itself", file=path, remedy=REMEDY)
+            raise BadModel("The ONNX file is not a model of busapp: it has no description", file=path, remedy=REMEDY)
         try:
             model = cls(path, ModelDescription.model_validate_json(about), session)
         except (ValidationError, RecursionError) as error:
@@ -140,21 +140,21 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """In the order of the logits."""
+        """Names of the classes, in the order of the logits."""
         return self.description.classes
 
     @property
     def provenance(self) -> Provenance:
-        """What it learned from."""
+        """Its training data."""
         return self.description.provenance
 
     def card(self) -> list[str]:
-        """What the model is, in three lines: data, accuracy with its interval and protocol, origin."""
+        """Describe the model in three lines: data, accuracy with its interval and protocol, origin."""
         about = self.provenance
         counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
         low, high = about.accuracy_ci95 or (0.0, 1.0)  # one group alone says nothing about others
         return [
-            f"Learned from {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
+            f"Trained on {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
             f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
             f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
             f"{about.system}, protocol {about.protocol}{f', recipe {about.recipe}' if about.recipe else ''}",
@@ -163,18 +163,18 @@ class Model:
 
     @property
     def cautions(self) -> list[str]:
-        """What everybody who reads this model's answers has to know, as sentences."""
+        """Warnings that every reader of this model's answers needs, as sentences."""
         found = []
         if self.provenance.phantoms:
-            found.append("This model learned from simulated phantoms and knows nothing of patients.")
+            found.append("This model was trained on simulated phantoms and knows nothing about patients.")
         if self.provenance.protocol == "published" or any(self.provenance.leaks.values()):
-            found.append("This model's accuracy was measured with a protocol that leaks; expect less on new images.")
+            found.append("This model's accuracy was measured with a protocol that leaks. Expect less on new images.")
         if self.description.novelty is None:
-            found.append("This model does not notice images unlike those that it knows, and may answer to any picture.")
+            found.append("This model does not detect images unlike its training images. It may answer any picture.")
         return found
 
     def run(self, pixels: Pixels) -> Answers:
-        """What the model file answers to pixels uint8 (n, size, size, 3).
+        """Return the model file's answers to pixels uint8 (n, size, size, 3).
 
         Raises:
             BadModel: the model fails on them.

@@ -1,1 +1,1 @@
-"""Classes are filled up with images that a DCGAN draws, and these are judged."""
+"""Filling up classes with images that a DCGAN draws, and judging these images."""

@@ -1,4 +1,4 @@
-"""The job that balances the classes of a study: each gets as many drawn images as it lacks to equal the largest.
+"""The job that balances the classes of a study: it draws images until each class is as large as the largest.
 
 Source: Samrin 2024, section 3.4 (227 malignant and 304 normal images for BUSI).
 """
@@ -6,11 +6,12 @@ Source: Samrin 2024, section 3.4 (227 malignant and 304 normal images for BUSI).
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord, NewImage
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import BalancedClass, BalanceResult
 from busapp.engine.events import CheckpointSaved, Event, Finished, Job, Note, Progress, RunStarted, Skipped
 from busapp.engine.gan.drawing import DrawnImage, draw_new, drawn_so_far, known_of, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, find_generators, qualifies, real_hashes
@@ -27,32 +28,31 @@ from busapp.errors import BadInput, NoSpace, NotEnoughImages, UserError
 
 
 def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -> Job:
-    """Draw what every class lacks and add all of it to the catalog in one change.
+    """Draw the images that every class lacks, and add them all to the catalog in one change.
 
-    The images of a class come from its newest generator (`newest_generator`), after those that were drawn from it
-    before; where there is none, one is trained first, as a run of its own. Copies of training images and images that
-    the study has set aside are left out. Each image is of the run that trained its generator, so that it can be
-    followed to the images which that was trained on. A class for which this fails is told of, and the others go on.
+    The images of a class come from its newest generator (`newest_generator`). They continue its stream after the images
+    drawn earlier. A class without a generator gets one first, trained in a run of its own. Copies of training images
+    and images that the study has set aside are skipped. Each image names the run that trained its generator, which
+    leads back to the training images. If a class fails, the job reports it and continues with the other classes.
 
-    Result: `run`, `images` (added, of all classes), `counts` (images in use after it, by class) and `classes`, one
-    entry for each class that lacked images: `class`, `lacked`, `images` (added), `generator` (the run that trained it),
-    `preset`, `epochs`, `n_trained_on`, `trained` (whether it was trained for this), `copies`, `left_out`, and `problem`
-    (a sentence where nothing could be drawn, else empty; then all after `images` are None).
+    Result: see `BalanceResult`.
 
     Raises:
-        NotEnoughImages, BadModel, …: no class could be drawn for; what was wrong with the first.
-        NoSpace: the disk is full; the catalog is as it was.
+        NotEnoughImages, BadModel, …: all classes failed; the error is that of the first.
+        NoSpace: the disk is full. The catalog stays unchanged.
     """
-    begun = _Begun.of(workspace, run)
-    if begun.to_add is None or not begun.is_added():
+    state = _State.of(workspace, run)
+    if state.to_add is None or not state.is_added():
         plans = plan(workspace, settings)
-        if begun.to_add is not None and not begun.is_for(plans):
-            yield Note("What the classes lack, or where it comes from, has changed: the images are drawn anew.")
-            begun.to_add, begun.adding = None, False
-        if begun.to_add is None:
+        if state.to_add is not None and not state.is_for(plans):
+            yield Note(
+                "The classes lack other images now, or their generators have changed: the images are drawn anew."
+            )
+            state.to_add, state.adding = None, False
+        if state.to_add is None:
             yield from _announce(plans)
-            yield from _draw_all(begun, plans)
-    yield Finished(begun.added())
+            yield from _draw_all(state, plans)
+    yield Finished(dict(state.added()))
 
 
 # -- the plan ------------------------------------------------------------------------------------------------
@@ -60,9 +60,12 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
-    """What one class is to get: `count` images of `generator`, or where that is None of one that is trained first with
-    the settings `training`, which takes as long as `estimate` says. `problem` says why it can get none, else it is
-    empty. Of the images that the generator was trained on, `n_outdated` are set aside now or of another class."""
+    """The plan for one class: `count` images from `generator`.
+
+    If `generator` is None, one is trained first with the settings `training`; `estimate` is the time for that.
+    `problem` is a sentence if the class can get no images, else empty. `n_outdated` counts training images of the
+    generator that are now set aside or in another class.
+    """
 
     class_name: str
     count: int
@@ -73,7 +76,7 @@ class ClassPlan:
     problem: str = ""
 
     def in_words(self) -> str:
-        """A sentence for people."""
+        """Return the plan as a sentence."""
         if self.problem:
             return self.problem
         gets = f"{self.class_name} gets {many(self.count, 'image')}"
@@ -88,8 +91,10 @@ class ClassPlan:
 
 
 def plan(workspace: Workspace, settings: BalanceSettings) -> list[ClassPlan]:
-    """What every class lacks, synthetic images in use counted in, and where it will come from. A class whose real
-    images are all set aside takes no part, as in a validation."""
+    """Return a plan for each class that has fewer images in use, real and synthetic, than the largest.
+
+    A class whose real images are all set aside takes no part, as in a validation.
+    """
     real = workspace.catalog.counts("real")
     in_use = {name: count for name, count in workspace.catalog.counts(None).items() if real[name]}
     plans = []
@@ -107,8 +112,10 @@ def plan(workspace: Workspace, settings: BalanceSettings) -> list[ClassPlan]:
 
 
 def newest_generator(workspace: Workspace, class_name: str) -> GeneratorRecord | None:
-    """The newest one of a finished synthesis of which the study still has all images that it was trained on. Those of
-    validations are not looked at: they were kept from images that they could have learned from."""
+    """The newest generator of a finished synthesis run whose training images are all still in the study.
+
+    Generators of validations do not count: some images were held out from their training.
+    """
     known = real_hashes(workspace)
     finished = {run.id for run in workspace.runs("synthesize") if run.info.state == "finished"}
     usable = (
@@ -123,8 +130,8 @@ def _too_few(class_name: str, images: Sequence[ImageRecord]) -> str:
     if len(images) >= FEWEST_IMAGES:
         return ""
     return (
-        f"{class_name} gets none: it has {many(len(images), 'real image')} and no generator, and a generator needs at "
-        f"least {FEWEST_IMAGES}."
+        f"{class_name} gets none: it has {many(len(images), 'real image')} and no generator. A generator needs at "
+        f"least {FEWEST_IMAGES} real images."
     )
 
 
@@ -135,54 +142,54 @@ def _announce(plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
         yield Note(one.in_words(), "warning" if one.problem else "info")
         if one.n_outdated:
             yield Note(
-                f"The generator of {one.class_name} was trained on {many(one.n_outdated, 'image')} that the study "
-                "has set aside since, or given another class.",
+                f"The generator of {one.class_name} was trained on {many(one.n_outdated, 'image')} that the study has "
+                "since set aside or moved to another class.",
                 "warning",
             )
     to_train = [one for one in plans if one.generator is None and not one.problem]
     if len(to_train) > 1:
         total = sum((one.estimate for one in to_train), Estimate(0.0, measured=True))
-        yield Note(f"{len(to_train)} generators have to be trained, all together: {total.in_words()}.")
+        yield Note(f"{len(to_train)} generators have to be trained. In total: {total.in_words()}.")
 
 
 # -- doing it ------------------------------------------------------------------------------------------------
 
 
 Lack = tuple[str, int, str | None]
-"""A class, how many images it lacks, and the name of the generator that they are drawn from."""
+"""A class, the number of images that it lacks, and the name of the generator for them."""
 
 
 @dataclass
-class _Begun:
-    """What belongs to the job; kept in its checkpoint, so that it is gone on with when the job is."""
+class _State:
+    """State of the job. It is saved in the checkpoint, so that a resumed job continues from it."""
 
     workspace: Workspace
     run: Run
     runs: dict[str, str] = field(default_factory=dict)
-    """The trainings that it began, by class."""
+    """Ids of the training runs that the job started, by class."""
     to_add: list[NewImage] | None = None
-    """Images that are stored and go into the catalog, which had none of them; None until all are drawn. With them go
-    `tables`, `lacked` and `classes` of the result."""
+    """Stored images that are new to the catalog; None until all are drawn. `tables`, `lacked` and `classes` belong to
+    them."""
     tables: dict[str, list[DrawnImage]] = field(default_factory=dict)
-    """By the name of each generator, what is to stand in its list of drawn images."""
+    """Rows for the list of drawn images of each generator, by its name."""
     lacked: list[Lack] = field(default_factory=list)
-    """What the images were drawn for."""
-    classes: list[dict[str, Any]] = field(default_factory=list)
+    """The needs for which the images were drawn."""
+    classes: list[BalancedClass] = field(default_factory=list)
     adding: bool = False
-    """Whether they may be in the catalog already; else images of these names there are another run's."""
+    """True if the images may already be in the catalog. If false, images with these names there are another run's."""
 
     @classmethod
-    def of(cls, workspace: Workspace, run: Run) -> "_Begun":
-        begun = cls(workspace, run)
+    def of(cls, workspace: Workspace, run: Run) -> "_State":
+        state = cls(workspace, run)
         if run.checkpoint.exists():
             header = load_checkpoint(run.checkpoint)[1]
-            begun.runs, begun.classes = header["runs"], header["classes"]
-            begun.lacked = [(name, count, generator) for name, count, generator in header.get("lacked", ())]
-            begun.adding, tables = header.get("adding", True), header.get("tables", {})
-            begun.tables = {name: [DrawnImage(**row) for row in rows] for name, rows in tables.items()}
+            state.runs, state.classes = header["runs"], header["classes"]
+            state.lacked = [(name, count, generator) for name, count, generator in header.get("lacked", ())]
+            state.adding, tables = header.get("adding", True), header.get("tables", {})
+            state.tables = {name: [DrawnImage(**row) for row in rows] for name, rows in tables.items()}
             if header["to_add"] is not None:
-                begun.to_add = [NewImage(**image) for image in header["to_add"]]
-        return begun
+                state.to_add = [NewImage(**image) for image in header["to_add"]]
+        return state
 
     def save(self) -> CheckpointSaved:
         to_add = None if self.to_add is None else [asdict(image) for image in self.to_add]
@@ -192,18 +199,18 @@ class _Begun:
         return CheckpointSaved(epoch=0)
 
     def training(self, settings: SynthesizeSettings) -> Job:
-        """The training of a class: gone on with where it was begun."""
-        begun = self.runs.get(settings.class_name)
+        """Start the training of a class, or resume it if the job has started it before."""
+        run_id = self.runs.get(settings.class_name)
         try:
-            can_resume = begun is not None and self.workspace.run(begun).can_resume
+            can_resume = run_id is not None and self.workspace.run(run_id).can_resume
         except BadInput:  # the run was deleted
             can_resume = False
-        return resume(self.workspace, begun) if begun and can_resume else start(self.workspace, settings)
+        return resume(self.workspace, run_id) if run_id and can_resume else start(self.workspace, settings)
 
     def is_for(self, plans: Sequence[ClassPlan]) -> bool:
-        """Whether what was drawn still is what the classes lack, from the same generators, and can still be added."""
+        """True if the drawn images still fit the plans, with the same generators, and can still be added."""
         known = self.workspace.catalog.known()
-        if any((image.file, image.sha256) in known for image in self.to_add or ()):  # a newer run drew the same
+        if any((image.file, image.sha256) in known for image in self.to_add or ()):  # a newer run drew the same images
             return False
         try:
             for name in self.tables:
@@ -213,12 +220,12 @@ class _Begun:
         return self.lacked == [_lack(one, one.generator) for one in plans]
 
     def is_added(self) -> bool:
-        """Whether all of what was drawn was added before a crash."""
+        """True if all drawn images were added to the catalog before a crash."""
         known = self.workspace.catalog.known()
         return self.adding and all((image.file, image.sha256) in known for image in self.to_add or ())
 
-    def added(self) -> dict[str, Any]:
-        """Add what was drawn, unless that was done before a crash; the job's result."""
+    def added(self) -> BalanceResult:
+        """Add the drawn images, unless that was done before a crash. Returns the job's result."""
         new, counted = self.to_add or [], [f"{one['class']} {one['images']}" for one in self.classes if one["images"]]
         if not self.is_added():
             self.adding = True
@@ -239,58 +246,81 @@ def _lack(one: ClassPlan, generator: GeneratorRecord | None) -> Lack:
     return one.class_name, one.count, None if generator is None else generator.name
 
 
-def _draw_all(begun: _Begun, plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
-    """Train what is missing and draw for all classes; nothing is in the catalog before all are done."""
+def _draw_all(state: _State, plans: Sequence[ClassPlan]) -> Generator[Event, None, None]:
+    """Train the missing generators and draw for all classes. The catalog changes only after all images are drawn."""
     sizes = [max(1, round(10 * one.estimate.seconds)) + one.count for one in plans]
     new: list[NewImage] = []
-    begun.classes, begun.lacked, begun.tables = [], [], {}
-    known = begun.workspace.catalog.known()
+    state.classes, state.lacked, state.tables = [], [], {}
+    known = state.workspace.catalog.known()
     errors: list[UserError] = []
     for number, one in enumerate(plans):
         before, total, training = sum(sizes[:number]), sum(sizes), sizes[number] - one.count
         title = f"class {number + 1} of {len(plans)}"
-        entry: dict[str, Any] = {"class": one.class_name, "lacked": one.count, "images": 0, **_NOTHING}
         generator = one.generator
         try:
             if one.problem:
                 raise NotEnoughImages(one.problem.removesuffix("."), remedy="Import more images of this class.")
             if generator is None:
-                yield from _trained(begun, one, f"{title}, generator", before, training, total)
-                generator = _new_generator(begun.workspace, one.class_name)
-            drawing = _drawn(begun.workspace, generator, one.count)
+                yield from _trained(state, one, f"{title}, generator", before, training, total)
+                generator = _new_generator(state.workspace, one.class_name)
+            drawing = _drawn(state.workspace, generator, one.count)
             images, table, counted = yield from as_part(drawing, title, before + training, one.count, total)
             fresh = [image for image in images if (image.file, image.sha256) not in known]
             new += fresh
-            begun.tables[generator.name] = table
-            trained = begun.runs.get(one.class_name) == generator.name  # maybe before it was stopped and went on
-            entry |= {"images": len(fresh), **_described(generator), "trained": trained, **counted}
+            state.tables[generator.name] = table
+            # The job itself began this run, maybe before it was stopped and resumed.
+            trained = state.runs.get(one.class_name) == generator.name
+            state.classes.append(_filled(one, generator, images=len(fresh), trained=trained, left=counted))
         except NoSpace:
             raise
         except UserError as error:
             errors.append(error)
-            entry["problem"] = str(error)
+            state.classes.append(_not_filled(one, str(error)))
             if not one.problem:
                 yield Note(f"{one.class_name} gets no images: {error}", "warning")
-        begun.classes.append(entry)
-        begun.lacked.append(_lack(one, generator))
+        state.lacked.append(_lack(one, generator))
     if errors and len(errors) == len(plans):
         raise errors[0]
-    begun.to_add = new
-    yield begun.save()
+    state.to_add = new
+    yield state.save()
 
 
-_NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("generator", "preset", "epochs", "n_trained_on", "trained", "copies", "left_out")),
-    "problem": "",
-}
+class _LeftOut(NamedTuple):
+    """Drawn images that are not used: `copies` of training images, and those that the study has `set_aside`."""
+
+    copies: int
+    set_aside: int
 
 
-def _described(generator: GeneratorRecord) -> dict[str, Any]:
+def _filled(one: ClassPlan, generator: GeneratorRecord, *, images: int, trained: bool, left: _LeftOut) -> BalancedClass:
     return {
+        "class": one.class_name,
+        "lacked": one.count,
+        "images": images,
         "generator": generator.name,
         "preset": generator.settings.preset,
         "epochs": generator.settings.epochs,
         "n_trained_on": len(generator.trained_on),
+        "trained": trained,
+        "copies": left.copies,
+        "left_out": left.set_aside,
+        "problem": "",
+    }
+
+
+def _not_filled(one: ClassPlan, problem: str) -> BalancedClass:
+    return {
+        "class": one.class_name,
+        "lacked": one.count,
+        "images": 0,
+        "generator": None,
+        "preset": None,
+        "epochs": None,
+        "n_trained_on": None,
+        "trained": None,
+        "copies": None,
+        "left_out": None,
+        "problem": problem,
     }
 
 
@@ -299,19 +329,19 @@ def _new_generator(workspace: Workspace, class_name: str) -> GeneratorRecord:
     if found is None:
         raise BadInput(
             f"Images of the class {class_name} were changed while its generator was trained on them",
-            remedy="Undo the change, or balance the classes again, which trains another.",
+            remedy="Undo the change, or balance the classes again, which trains another generator.",
         )
     return found
 
 
 def _trained(
-    begun: _Begun, one: ClassPlan, title: str, before: int, size: int, total: int
+    state: _State, one: ClassPlan, title: str, before: int, size: int, total: int
 ) -> Generator[Event, None, None]:
-    """Train the generator of a class as a run of its own; of its events, those that mean something without that run."""
-    for event in as_part(begun.training(one.training), title, before, size, total):
+    """Train the generator of a class in a run of its own. Yields only the events that make sense outside that run."""
+    for event in as_part(state.training(one.training), title, before, size, total):
         if isinstance(event, RunStarted):
-            begun.runs[one.class_name] = event.run
-            yield begun.save()
+            state.runs[one.class_name] = event.run
+            yield state.save()
             yield Note(f"The generator of {one.class_name} is trained in the run {event.run}.")
         elif isinstance(event, Progress | Note | Skipped):
             yield event
@@ -319,8 +349,8 @@ def _trained(
 
 def _drawn(
     workspace: Workspace, generator: GeneratorRecord, count: int
-) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], dict[str, int]]]:
+) -> Generator[Event, None, tuple[list[NewImage], list[DrawnImage], _LeftOut]]:
     start_at = drawn_so_far(workspace, workspace.run(generator.name))
     drawn = yield from draw_new(workspace, generator, count, f"drawing {generator.class_name}", start=start_at)
     new, table = yield from store(workspace, generator, drawn, count)
-    return new, table, {"copies": len(drawn.copies), "left_out": drawn.left_out}
+    return new, table, _LeftOut(len(drawn.copies), drawn.left_out)

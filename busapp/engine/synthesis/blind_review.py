@@ -1,7 +1,8 @@
-"""A blinded review: real and drawn images mixed, a person says which is which, and which are fit for training.
+"""A blinded review: a person sees real and synthetic images mixed, tells them apart, and judges which are fit for
+training.
 
-The paper names as its first limitation that no expert had looked at its images (Samrin 2024). A review is a file of its
-run, written at every answer, so that one that was left goes on where it stopped.
+The paper names as its first limitation that no expert had looked at its images (Samrin 2024). A review is a file in the
+folder of its run. It is written at every answer, so that an interrupted review can be resumed.
 """
 
 import secrets
@@ -25,17 +26,17 @@ from busapp.engine.utils.words import many
 from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST: Final = 4
-"""Images of each kind; with fewer, guessing is right too often to learn anything."""
+"""Images of each kind. With fewer, guesses are right so often that a review shows nothing."""
 USUAL: Final = 20
-"""Images of each kind where nothing else is asked for: a quarter of an hour for a reader."""
+"""Default number of images of each kind: a quarter of an hour for a reader."""
 REASONS: Final = ("not anatomical", "artefact or checkerboard", "wrong class", "too blurred")
 """Suggested reasons why an image is unfit."""
 REACH: Final = (
-    "Images set aside are left out of what the study's own generators add: synthetic images of a class, balanced "
-    "classes, and system2 under published where it uses such a generator. Under strict, a validation trains generators "
-    "of its own; nobody reviewed their images, and a review changes nothing there."
+    "Images that are set aside are not added again by the study's own generators: neither as synthetic images of a "
+    "class, nor in balanced classes, nor in system2 under published where it uses such a generator. Under strict, a "
+    "validation trains its own generators. Nobody has reviewed their images, so a review changes nothing there."
 )
-"""What becomes of images that are set aside, for people."""
+"""The effect of setting images aside, as sentences for the screen."""
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 200
 _FOLDER: Final = "reviews"
@@ -45,9 +46,9 @@ Reader = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class Question(BaseModel):
-    """One image and what was said of it. `kind` is the truth, `said` what the reader took it for; it is answered when
-    `fit` is said too. `seconds` were needed for that. `gone`: the study no longer has it as it was, or it cannot be
-    read; such a question is not asked."""
+    """One image and the reader's answers. `kind` is the truth, `said` the reader's guess. The question is answered once
+    `fit` is set too. `seconds` is the time for the answers. `gone`: the image was changed or removed, or it cannot be
+    read; the question is then skipped."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,8 +76,8 @@ class Question(BaseModel):
 
 
 class BlindReview(BaseModel):
-    """`reviews/<id>.json` in the run's folder. Times are ISO 8601 in UTC; `id` is the time it began, so that ids sort
-    by age. `seed` is that of the order of its questions; `result` is there once it is finished."""
+    """`reviews/<id>.json` in the run's folder. Times are ISO 8601 in UTC. `id` is the time of the start, so that ids
+    sort by age. `seed` determines the order of the questions. `result` is None until the review is finished."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,38 +95,39 @@ class BlindReview(BaseModel):
 
     @property
     def current(self) -> int | None:
-        """The place of the question that is to be answered next; None when all are."""
+        """Index of the next question to answer; None if all are answered."""
         return next((place for place, question in enumerate(self.questions) if question.waits), None)
 
     @property
     def answered(self) -> int:
-        """How many questions are answered."""
+        """Number of answered questions."""
         return sum(question.is_answered for question in self.questions)
 
     @property
     def asked(self) -> int:
-        """How many questions there are to answer, those that were answered among them."""
+        """Number of questions in all, answered and waiting, without skipped ones."""
         return sum(question.is_answered or question.waits for question in self.questions)
 
     @property
     def ended_early(self) -> bool:
-        """Whether it has a result of a part of its questions only."""
+        """True if the result covers only a part of the questions."""
         return self.result is not None and self.current is not None
 
     def is_by(self, reader: str) -> bool:
-        """Whether this reader reviews; capitals and spaces around the name do not matter."""
+        """True if this is the reader of the review; case and surrounding spaces do not matter."""
         return self.reader.casefold() == reader.strip().casefold()
 
     def called(self, said: Kind, seconds: float) -> "BlindReview":
-        """The review with the current image called real or synthetic, after so many seconds. What was said once
-        stays."""
+        """Return the review with the current image called real or synthetic, after this number of seconds. A guess
+        cannot be changed."""
         question = self._current_question()
         if question.said is not None:
             raise ValueError("the image was called real or synthetic already")
         return self._with(question.model_copy(update={"said": said, "seconds": question.seconds + seconds}))
 
     def judged(self, fit: bool, reason: str, seconds: float) -> "BlindReview":
-        """The review with the current image called fit, or unfit for a reason, after so many more seconds."""
+        """Return the review with the current image called fit, or unfit for a reason, after this number of further
+        seconds."""
         question = self._current_question()
         reason = "" if fit else " ".join(reason.split())[:LONGEST_REASON]
         if question.said is None or not (fit or reason):
@@ -134,7 +136,7 @@ class BlindReview(BaseModel):
         return self._with(question.model_copy(update=known))
 
     def without(self, gone: set[int]) -> "BlindReview":
-        """The review without the questions at these places."""
+        """Return the review with the questions at these indices marked as gone."""
         kept = (
             question.model_copy(update={"gone": True}) if place in gone else question
             for place, question in enumerate(self.questions)
@@ -156,7 +158,7 @@ class BlindReview(BaseModel):
 
 
 def reviews_of(run: Run) -> list[BlindReview]:
-    """The reviews of a run, the newest first; files that cannot be read are left out, and left as they are."""
+    """Reviews of a run, newest first. Files that cannot be read are skipped and stay unchanged."""
     found = []
     for path in sorted((run.folder / _FOLDER).glob("*.json"), reverse=True):
         try:
@@ -172,12 +174,12 @@ def newest_finished(reviews: Sequence[BlindReview]) -> BlindReview | None:
 
 
 def unfinished(reviews: Sequence[BlindReview], reader: str) -> BlindReview | None:
-    """The newest of a run's reviews (newest first) that this reader left."""
+    """The newest of a run's reviews (newest first) that this reader has not finished."""
     return next((review for review in reviews if review.result is None and review.is_by(reader)), None)
 
 
 def without_effect(reviews: Sequence[BlindReview]) -> BlindReview | None:
-    """The newest of a run's reviews (newest first) that somebody left with answers: nothing was set aside for it."""
+    """The newest of a run's reviews (newest first) that has answers but is not finished: it has set nothing aside."""
     return next((review for review in reviews if review.result is None and review.answered), None)
 
 
@@ -186,13 +188,13 @@ def save(run: Run, review: BlindReview) -> None:
 
     Raises:
         BadInput: the run was deleted meanwhile, or its folder cannot be written to.
-        NoSpace: the disk is full. The file is as it was.
+        NoSpace: the disk is full. The file stays unchanged.
     """
     if not run.folder.is_dir():
         raise BadInput(
             "The run of this review was deleted",
             file=run.id,
-            remedy="Bring it back from the list of runs; the review then goes on where it stopped.",
+            remedy="Restore it from the list of runs. The review can then be resumed.",
         )
     path = _path(run, review.id)
     with writing_is_needed(path):
@@ -207,29 +209,29 @@ def _path(run: Run, review_id: str) -> Path:
 
 
 def most_of_each(workspace: Workspace, run: Run) -> int:
-    """How many real, and as many synthetic images a review of the run can have."""
+    """Largest number of images of each kind that a review of the run can have."""
     return min(map(len, _choices(workspace, run, number=0)))
 
 
 def begin(workspace: Workspace, run: Run, reader: str, n_of_each: int = USUAL) -> BlindReview:
-    """Choose `n_of_each` synthetic images of the run and as many real ones of its class, all in use, and keep that as a
-    new review. Where the study has fewer of one kind, fewer of both are chosen: only of equal shares is a guess right
-    in one half.
+    """Choose `n_of_each` synthetic images of the run and the same number of real images of its class, and save them as
+    a new review. All are in use. If the study has fewer of one kind, both numbers are reduced: only with equal shares
+    is a guess right half of the time.
 
-    Of a group of near-duplicates at most one real image is asked about. Images come first that this reader was not
-    asked about before; the choice follows from the run and the number of the reader's reviews of it, so that the first
-    reviews of two readers are of the same images. Their order is a secret of each review: were it to follow from
-    anything a reader knows, one who has seen the truth once would know it of the next.
+    At most one real image of each group of near-duplicates is chosen. Images that this reader has not seen in a review
+    come first. The choice depends only on the run and the number of the reader's reviews of it, so that the first
+    reviews of two readers have the same images. The order of the questions is random for each review. If it depended on
+    anything that a reader knows, a reader who has seen the truth once could predict it in the next review.
 
     Raises:
-        BadInput: no name is given, or one longer than 80 characters; the run's folder cannot be written to.
+        BadInput: the name is empty or longer than 80 characters, or the run's folder cannot be written to.
         NotEnoughImages: there are not 4 of each kind.
     """
     name = " ".join(reader.split())
     if not name or len(name) > LONGEST_NAME:
         raise BadInput(
             "A review needs the name of its reader" if not name else "The name of the reader is too long",
-            remedy=f"Type who reviews, in at most {LONGEST_NAME} characters.",
+            remedy=f"Type the reader's name, in at most {LONGEST_NAME} characters.",
         )
     earlier = [review for review in reviews_of(run) if review.is_by(name)]
     real, drawn = _choices(workspace, run, len(earlier))
@@ -238,7 +240,7 @@ def begin(workspace: Workspace, run: Run, reader: str, n_of_each: int = USUAL) -
         raise NotEnoughImages(
             f"A blind review needs at least {FEWEST} synthetic images of the run and {FEWEST} real ones of its class, "
             f"in use and of different groups; there are {len(drawn)} and {len(real)}",
-            remedy="Draw more, or bring back some that were set aside.",
+            remedy="Draw more images, or restore some that were set aside.",
         )
     seen = {question.sha256 for review in earlier for question in review.questions}
     chosen = [*_unseen_first(real, seen)[:count], *_unseen_first(drawn, seen)[:count]]
@@ -262,8 +264,8 @@ def begin(workspace: Workspace, run: Run, reader: str, n_of_each: int = USUAL) -
 
 
 def _choices(workspace: Workspace, run: Run, number: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """Real images of the run's class, one of each group, and synthetic ones of the run, in the order in which a
-    reader's review of this number takes them."""
+    """Real images of the run's class, one of each group, and synthetic images of the run. Both are in the order in
+    which review `number` of a reader takes them."""
     catalog = workspace.catalog
     rng = np.random.default_rng([number, *run.id.encode()])
     real = catalog.images(class_name=run.info.settings["class_name"], kind="real", with_excluded=False)
@@ -291,11 +293,11 @@ def _free_id(run: Run, stem: str) -> str:
 def prepare(
     workspace: Workspace, run: Run, review: BlindReview
 ) -> Generator[Event, None, tuple[BlindReview, dict[int, Pixels]]]:
-    """The pictures of the questions that wait, by their place: uint8 (size, size, 3) of the generator's image size, to
-    which real images are made as small as the generator learned from them. All are loaded before the first is shown:
-    a real one takes longer to read, which would tell.
+    """Return the review and the pictures of its unanswered questions, by index: uint8 (size, size, 3).
 
-    What the study does not have any more as it was, or what cannot be read, is gone from the review that is returned.
+    `size` is the generator's image size; real images are resized to it, as they were for the training. All pictures are
+    loaded before the first is shown: a real image takes longer to read, which would give it away. In the returned
+    review, images that were changed or removed, or cannot be read, are marked as gone.
 
     Raises what `save` raises.
     """
@@ -317,11 +319,12 @@ def prepare(
 
 
 def finish(workspace: Workspace, run: Run, review: BlindReview) -> BlindReview:
-    """Count the answers, set the synthetic images that were called unfit aside in one change of the dataset that can
-    be undone, and keep the result with the review. Where questions still wait, it ends early: the result is of those
-    that were answered.
+    """Count the answers, set aside the synthetic images that were called unfit, and save the result with the review.
 
-    Raises what `save` raises; it can then be finished again.
+    Setting aside is one change of the dataset and can be undone. If questions are still unanswered, the review ends
+    early, and the result covers the answered ones.
+
+    Raises what `save` raises; the review can then be finished again.
     """
     aside = _set_aside(workspace, review)
     answered = [question for question in review.questions if question.is_answered]
@@ -346,7 +349,7 @@ def finish(workspace: Workspace, run: Run, review: BlindReview) -> BlindReview:
 
 
 def _set_aside(workspace: Workspace, review: BlindReview) -> int:
-    """How many are set aside by this review, also where a crash came before that could be kept."""
+    """Set aside the unfit images and return their number. Counts also those set aside before a crash."""
     present = {image.id: image for image in workspace.catalog.images(kind="synthetic")}
     why = f"unfit in a blind review by {review.reader}"
     reasons = {
@@ -360,7 +363,7 @@ def _set_aside(workspace: Workspace, review: BlindReview) -> int:
 
 
 def unfit_in_words(review: BlindReview, kind: Kind) -> str:
-    """`3 images not anatomical, 1 image too blurred`; empty where none of this kind was called unfit."""
+    """`3 images not anatomical, 1 image too blurred`; empty if no image of this kind was called unfit."""
     reasons = [question.reason for question in review.questions if question.kind == kind and question.fit is False]
     counts = sorted({reason: reasons.count(reason) for reason in reasons}.items(), key=lambda entry: -entry[1])
     return ", ".join(f"{many(count, 'image')} {reason}" for reason, count in counts)

@@ -1,4 +1,4 @@
-"""What a blinded review comes to: how well real and synthetic images were told apart, and how many were fit."""
+"""The result of a blinded review: how well real and synthetic images were told apart, and how many were fit."""
 
 from collections.abc import Sequence
 
@@ -18,16 +18,16 @@ class Share(BaseModel):
 
     @classmethod
     def of_list(cls, answers: Sequence[bool]) -> "Share":
-        """The share of those that are true."""
+        """The share of true answers."""
         return cls(count=sum(answers), of=len(answers), ci95=exact95(sum(answers), len(answers)))
 
     @property
     def value(self) -> float | None:
-        """In [0, 1]; None of nothing."""
+        """In [0, 1]; None if `of` is 0."""
         return self.count / self.of if self.of else None
 
     def in_words(self) -> str:
-        """`52 % (36 to 68)`; a dash where nothing was counted."""
+        """`52 % (36 to 68)`; a dash if nothing was counted."""
         if self.value is None:
             return "–"
         low, high = (f"{100 * bound:.0f}" for bound in self.ci95)
@@ -35,11 +35,11 @@ class Share(BaseModel):
 
 
 class ReviewResult(BaseModel):
-    """Sensitivity is the share of the synthetic images that were called synthetic, specificity that of the real ones
-    called real. `chance` is what somebody reaches who calls all images by their more frequent kind: one half, unless
-    images went missing or the review ended early. `needed` is the fewest correct answers that are more than guessing
-    explains, None where not even all would be. `set_aside` synthetic images were taken out of use, `gone` ones could
-    not be shown."""
+    """Sensitivity is the share of synthetic images that were called synthetic, specificity the share of real images
+    that were called real. `chance` is the share of correct answers of a reader who calls all images by their more
+    frequent kind: one half, unless images were gone or the review ended early. `needed` is the smallest number of
+    correct answers that guessing does not explain; None if even a review without a mistake could be guessed.
+    `set_aside` synthetic images were taken out of use; `gone` images could not be shown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,12 +55,12 @@ class ReviewResult(BaseModel):
 
     @property
     def verdict(self) -> str:
-        """In a few words, without the numbers."""
+        """A short phrase without numbers."""
         low, high = self.correct.ci95
         if low > self.chance:
             return "told apart better than by chance"
         if high < 1 - self.chance:
-            return "told apart, but taken for each other"
+            return "told apart, but real and synthetic swapped"
         return "not told apart from real images by this reader"
 
     @property
@@ -68,28 +68,30 @@ class ReviewResult(BaseModel):
         """The verdict with its numbers."""
         correct = self.correct
         if not correct.of:
-            return "Nothing can be said: no image was answered."
+            return "No result: no image was answered."
         return f"{self.verdict.capitalize()}: {correct.count} of {correct.of} correct, {correct.in_words()}."
 
     @property
     def caution(self) -> str:
-        """What the headline is worth."""
+        """How far the headline can be trusted, as sentences."""
         guessing = f"Guessing reaches {100 * self.chance:.0f} %."
         if self.sensitivity.of != self.specificity.of:
             more = "real" if self.specificity.of > self.sensitivity.of else "synthetic"
-            guessing = f"Calling all of them {more} reaches {100 * self.chance:.0f} %, as so many are."
+            guessing = f"Calling all of them {more} reaches {100 * self.chance:.0f} %, because that many are {more}."
         if not self.correct.of:
             return ""
         if self.needed is None:
-            return f"{guessing} With so few images not even every answer right would be more than guessing explains."
+            return f"{guessing} With so few images, guessing could explain even a review without a mistake."
         if self.verdict.startswith("not"):
             return (
-                f"{guessing} Few images prove little: of {self.correct.of}, {self.needed} have to be called correctly "
-                "before that is more than guessing explains. It does not show that the images are alike."
+                f"{guessing} Few images prove little: of {self.correct.of} images, {self.needed} must be called "
+                "correctly before guessing no longer explains it. This does not show that the images are alike."
             )
         return guessing
 
 
 def needed_for_more_than_guessing(of: int, chance: float) -> int | None:
-    """The fewest correct answers of so many whose exact 95 % interval lies above `chance`; None where none does."""
+    """Smallest number of correct answers among `of` whose exact 95 % interval lies above `chance`; None if there is
+    none."""
+
     return next((count for count in range(of + 1) if exact95(count, of)[0] > chance), None)

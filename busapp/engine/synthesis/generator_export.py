@@ -1,7 +1,8 @@
-"""The part of the job `export` that hands out the generator of a synthesis run."""
+"""The part of the job `export` that writes the generator of a synthesis run to a file."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from busapp.engine.contract.diagnosis import GeneratorExportResult
 from busapp.engine.events import Finished, Job, Progress
 from busapp.engine.settings import ExportSettings
 from busapp.engine.study.runs import Run
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: Run) -> Job:
-    """Write the generator of a synthesis run as a Keras file to `settings.out`, replaced where it is there, and beside
-    it under the same name with `.json` what one has to know to use it.
+    """Write the generator of a synthesis run as a Keras file to `settings.out`. An existing file is replaced. A JSON
+    file beside it, of the same name, describes how to use the generator.
 
-    Result: `generator` and `description`, the two paths; `run`, `class`.
+    Result: see `GeneratorExportResult`.
 
     Raises:
         BadInput: no file is named, its name does not end in .keras, or it cannot be written.
@@ -30,7 +31,7 @@ def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: 
     out = settings.out
     if out is None or out.suffix != ".keras":
         raise BadInput(
-            "The file for the generator has to be named, and its name to end in .keras",
+            "The generator needs a file to be written to, with a name that ends in .keras",
             file=out,
             remedy="Name it with --out FILE.keras.",
         )
@@ -44,17 +45,21 @@ def export_generator(workspace: Workspace, settings: ExportSettings, synthesis: 
         write_json(description, _description_of(workspace, synthesis, record))
     except OSError as error:
         raise BadInput("The generator cannot be written", file=out, remedy="Choose another place.") from error
-    yield Finished(
-        {"generator": str(out), "description": str(description), "run": synthesis.id, "class": record.class_name}
-    )
+    result: GeneratorExportResult = {
+        "generator": str(out),
+        "description": str(description),
+        "run": synthesis.id,
+        "class": record.class_name,
+    }
+    yield Finished(dict(result))
 
 
-def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, Any]:
+def _description_of(workspace: Workspace, synthesis: Run, record: "GeneratorRecord") -> dict[str, object]:
     settings = record.settings
     return {
         "what": f"Generator of a DCGAN that draws synthetic {record.class_name} breast-ultrasound images",
         "notice": RESEARCH_USE,
-        "caution": "A generator may draw near-copies of the images that it learned from. Treat it as you treat these.",
+        "caution": "A generator may draw near-copies of its training images. Treat it as you treat those images.",
         "class": record.class_name,
         "classes": workspace.catalog.classes(),
         "input": {"noise": settings.noise, "distribution": "standard normal", "shape": [None, settings.noise]},

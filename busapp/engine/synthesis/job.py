@@ -1,4 +1,4 @@
-"""The job that grows a class: train a DCGAN on its real images, draw new ones, leave out copies, score the rest."""
+"""The job that grows a class: it trains a DCGAN on the real images, draws new ones, skips copies, scores the rest."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from busapp.engine import speeds
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress
 from busapp.engine.gan.drawing import Drawn, draw_new, store, write_drawn
 from busapp.engine.gan.generators import GeneratorRecord, load_images
@@ -24,21 +25,22 @@ from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST_IMAGES: Final = 8
 SCORED_IMAGES: Final = 200
-"""So many images are scored at most; and where fewer are wanted, so many are drawn for the score alone."""
+"""Largest number of images to score. If the class needs fewer, more are drawn only to be scored."""
 _SCORED_AT_ONCE: Final = 32
 
 
 def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> Job:
-    """Train a DCGAN on the real images of one class, draw from it and add what it drew to the catalog.
+    """Train a DCGAN on the real images of one class, draw new images and add them to the catalog.
 
-    Images that were set aside are not trained on. Drawn images that nearly equal a training image are counted and
-    left out, and kept in the run's folder `copies`; `drawn.csv` names for each image that was drawn the training image
-    that it resembles most (`DrawnImage`). The result is that of `busapp synthesize --json`: of the scores (`Scores`),
-    each with its `_spread`, at most 200 drawn images are the ground; all are None without ImageNet weights. `left_out`
-    counts images that were drawn again after they had been set aside.
+    Images that were set aside are not used for training. Drawn images that nearly equal a training image are counted
+    and skipped; the run's folder `copies` keeps them. `drawn.csv` names the most similar training image of each drawn
+    image (`DrawnImage`).
+
+    Result: `SynthesizeResult`. Its scores (`Scores`) are computed on at most 200 drawn images; all are None without
+    ImageNet weights. `left_out` counts images that were drawn again after they had been set aside.
 
     Raises:
-        NotEnoughImages: the class has fewer than 8 such images.
+        NotEnoughImages: the class has fewer than 8 real images in use.
         BadInput: there is no such class.
         TrainingDiverged, CannotResume: see `train_generator`.
     """
@@ -60,27 +62,26 @@ def synthesize(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> 
     scores = yield from _score(pixels, groups, drawn.pixels[:SCORED_IMAGES], settings)
     if scores and not all(image.checked for image in images):
         yield Note(
-            "Not all images of the class were checked for near-duplicates. Where there are any, the floors of the "
-            "scores look better than they are: check the images before you judge by them.",
+            "Not all images of the class were checked for near-duplicates. Near-duplicates make the floors of the "
+            "scores look better than they are. Check the images before you rely on the scores.",
             "warning",
         )
-    yield Finished(
-        {
-            "run": run.id,
-            "class": settings.class_name,
-            "preset": settings.preset,
-            "backend": trained.framework,
-            "epochs": settings.epochs,
-            "steps": trained.steps,
-            "seconds": round(time.monotonic() - began, 1),
-            "g_loss": trained.g_loss,
-            "d_loss": trained.d_loss,
-            "images": added,
-            **as_result(scores),
-            "copies": len(drawn.copies),
-            "left_out": drawn.left_out,
-        }
-    )
+    result: SynthesizeResult = {
+        "run": run.id,
+        "class": settings.class_name,
+        "preset": settings.preset,
+        "backend": trained.framework,
+        "epochs": settings.epochs,
+        "steps": trained.steps,
+        "seconds": round(time.monotonic() - began, 1),
+        "g_loss": trained.g_loss,
+        "d_loss": trained.d_loss,
+        "images": added,
+        **as_result(scores),
+        "copies": len(drawn.copies),
+        "left_out": drawn.left_out,
+    }
+    yield Finished(dict(result))
 
 
 def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRecord]:
@@ -92,27 +93,28 @@ def _images_to_learn_from(workspace: Workspace, class_name: str) -> list[ImageRe
     if len(images) < FEWEST_IMAGES:
         raise NotEnoughImages(
             f"The class “{class_name}” has {len(images)} real images; a generator needs at least {FEWEST_IMAGES}",
-            remedy="Import more images of this class, or bring back some that were set aside.",
+            remedy="Import more images of this class, or restore some that were set aside.",
         )
     return images
 
 
 def _explain(settings: SynthesizeSettings, n_images: int) -> Generator[Event, None, None]:
-    """How long it takes, and what becomes of images that do not fill a batch."""
+    """Report how long the training will take, and how images that do not fill a batch are used."""
     units = settings.epochs * n_images
     expected = speeds.expect(speeds.gan_key(settings), units)
     yield Note(f"Training on {n_images} images for {settings.epochs} epochs takes {expected.in_words()}.")
     size, rest = settings.batch_size, n_images % settings.batch_size
     if n_images < size:
-        yield Note(f"The class is smaller than a batch of {size}: each epoch is one step with all {n_images} images.")
+        yield Note(f"The class is smaller than a batch of {size}. Each epoch is one step with all {n_images} images.")
     elif rest:
         steps = n_images // size
         batches = "a batch" if steps == 1 else f"{steps} batches"
-        yield Note(f"An epoch is {batches} of {size} images and a smaller last batch with the rest of {rest}.")
+        yield Note(f"An epoch is {batches} of {size} images and a smaller last batch with the remaining {rest}.")
 
 
 def _how_many(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> int:
-    """As many as were asked for, else as the class lacks; what a crash left of this run counts as not yet drawn."""
+    """Number of images to add: the requested number, or as many as the class lacks. Images that this run added before a
+    crash count as lacking."""
     if settings.count is not None:
         return settings.count
     counts = workspace.catalog.counts(None)
@@ -124,7 +126,7 @@ def _how_many(workspace: Workspace, settings: SynthesizeSettings, run: Run) -> i
 def _add_to_catalog(
     workspace: Workspace, record: GeneratorRecord, drawn: Drawn, count: int, run: Run
 ) -> Generator[Event, None, int]:
-    """Store the images and add them in one change of the dataset; how many the run has added."""
+    """Store the images and add them in one change of the dataset. Returns the number of images that the run added."""
     before = workspace.catalog.images(run=run.id)
     if before:  # a crash came between the change and the end of the run
         return len(before)
@@ -140,12 +142,12 @@ def _add_to_catalog(
 def _score(
     real: Pixels, groups: Sequence[int], drawn: Pixels, settings: SynthesizeSettings
 ) -> Generator[Event, None, Scores | None]:
-    """What drawn images are worth against real ones, on ImageNet features; None without the weights, or where they are
-    too few."""
+    """Score drawn images against real ones, on ImageNet features. Returns None without the weights, or with too few
+    images."""
     if subset_size(len(drawn), groups) < FEWEST:
         yield Note(
-            f"The images were not scored: of {len(real)} real images and {len(drawn)} that were drawn, no two sets of "
-            f"{FEWEST} can be made without near-duplicates.",
+            f"The images were not scored: {len(real)} real and {len(drawn)} drawn images are too few for two sets of "
+            f"{FEWEST} without near-duplicates.",
             "warning",
         )
         return None
@@ -155,7 +157,7 @@ def _score(
             features.append((yield from _embed(pixels, name, settings.weights_file)))
     except BadInput as error:  # the weights are missing, or are not those of a MobileNetV2
         yield Note(
-            f"The images were not scored: {error.what}. Name the file of the weights in the settings for that.",
+            f"The images were not scored: {error.what}. Name the weights file in the settings to score them.",
             "warning",
         )
         return None

@@ -1,4 +1,4 @@
-"""The nearest training image of every image that a run drew, as the run wrote them down."""
+"""The nearest training image of every image that a run drew, as the run recorded it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,13 @@ from busapp.errors import BadInput
 
 
 class Neighbours(NamedTuple):
-    """A drawn image, the `number`th of its run, and its nearest training image: None where the study has that no more.
+    """A drawn image, the `number`th of its run, and its nearest training image, which is None if the study no longer
+    has it.
 
-    `correlation` is of their small grey pictures, in [-1, 1], the training image mirrored where that is nearer. `copy`:
-    too near to be used, so that it was left out of the study. `is_gone`: it was in the study, and is not any more."""
+    `correlation` is that of their small grey pictures, in [-1, 1]. If `mirrored`, the drawn image is nearer to the
+    mirror image. `copy`: the image is so near that it was not added to the study. `is_gone`: the image was in the
+    study, but no longer is.
+    """
 
     number: int
     drawn: ImageRecord
@@ -26,14 +29,13 @@ class Neighbours(NamedTuple):
     copy: bool
     is_gone: bool
 
-    def in_words(self) -> list[str]:
-        """What is to be known of the two, a line each: the likeness first, then the training image, then what became
-        of the drawn one where it is not in use."""
+    def lines(self) -> list[str]:
+        """Describe the pair: the correlation, the training image, and why the drawn image is not in use, if so."""
         lines = [f"Correlation {self.correlation:.2f}{', mirrored' if self.mirrored else ''}", self.nearest_file]
         if self.nearest is None:
             lines[1] = f"{self.nearest_file} (not in the study any more)"
         if self.copy:
-            lines.append("Copy: left out of the study")
+            lines.append("Copy: not added to the study")
         elif self.is_gone:
             lines.append("Not in the study any more")
         elif self.drawn.excluded is not None:
@@ -43,13 +45,13 @@ class Neighbours(NamedTuple):
 
 @dataclass(frozen=True)
 class StudyWithCopies(Workspace):
-    """A study together with the images that a run drew and left out, which are in the run's folder only."""
+    """A study together with the copies that a run drew, which are only in the run's folder."""
 
     run_folder: Path = Path()
 
     @classmethod
     def of(cls, workspace: Workspace, run: Run) -> "StudyWithCopies":
-        """A study seen with the copies of one of its runs."""
+        """Return a study together with the copies of one of its runs."""
         return cls(workspace.root, workspace.name, workspace.phantoms, run.folder)
 
     def image_path(self, image: ImageRecord) -> Path:
@@ -58,23 +60,24 @@ class StudyWithCopies(Workspace):
 
 
 def read_neighbours(workspace: Workspace, run: Run) -> list[Neighbours]:
-    """What a run wrote down of the images that it added or left out as copies, the most alike first.
+    """The drawn images of a run that were added or kept as copies, with their nearest training images, highest
+    correlation first.
 
     Raises:
-        BadInput: the run wrote nothing down, as older runs did not, or the file cannot be read.
+        BadInput: the run is older and recorded nothing, or the file cannot be read.
     """
     try:
         rows = read_drawn(run.folder)
     except FileNotFoundError as error:
         raise BadInput(
-            "Which training images are nearest is not known of this run",
-            remedy="Runs write that down when they draw images; start it again with more images to draw.",
+            "This run has not recorded which training images are nearest",
+            remedy="Runs record this when they draw images. Start a new run with images to draw.",
         ) from error
     images = workspace.catalog.images()
-    # Of a covered image the generator may have seen either content, and have drawn the first.
+    # A covered image has two contents: a generator may have been trained on either, and drew the original one.
     drawn = {sha256: image for image in images if image.run == run.id for sha256 in (image.original, image.sha256)}
     real = {sha256: image for image in images if image.kind == "real" for sha256 in (image.original, image.sha256)}
-    # Those without a file were drawn to be scored alone.
+    # Images without a file were drawn only to be scored.
     found = [_neighbours(row, run, drawn, real) for row in rows if row.file]
     return sorted(found, key=lambda row: (-row.correlation, row.number))
 
@@ -96,7 +99,7 @@ def _neighbours(
 
 
 def _unknown(row: DrawnImage, run: Run) -> ImageRecord:
-    """A record, with a negative id, for a drawn image that the catalog does not have."""
+    """Return a record with a negative id for a drawn image that is not in the catalog."""
     size = int(run.info.settings["image_size"])
     return ImageRecord(
         id=-row.number,

@@ -1,13 +1,14 @@
-"""The finished syntheses of a study, and what can be shown of them."""
+"""The finished synthesis runs of a study, with their curves, samples and example images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final, cast
 
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord, Kind
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.events import GanEpochEnded, SamplesDrawn
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.study.runs import Run
@@ -16,7 +17,7 @@ from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
 
 EXAMPLES: Final = 6
-"""Images of each kind that are shown."""
+"""Number of images of each kind to show."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Synthesis:
     run: Run
 
     @cached_property
-    def result(self) -> dict[str, Any]:
-        return self.run.result() or {}
+    def result(self) -> SynthesizeResult:
+        return cast(SynthesizeResult, self.run.result() or {})
 
     @property
     def class_name(self) -> str:
@@ -41,26 +42,27 @@ class Synthesis:
 
     @cached_property
     def epochs(self) -> list[GanEpochEnded]:
-        """All epochs in their order; of one that a resumed run recorded twice, the last."""
+        """All epochs in order. If a resumed run recorded an epoch twice, the later record counts."""
         latest = {event.epoch: event for event in self.run.events() if isinstance(event, GanEpochEnded)}
         return [latest[number] for number in sorted(latest)]
 
     @cached_property
     def samples(self) -> list[SamplesDrawn]:
-        """The epochs of which there is a grid of samples."""
+        """The grids of samples whose files exist, in the order of the epochs."""
         drawn = {event.epoch: event for event in self.run.events() if isinstance(event, SamplesDrawn)}
         return [drawn[number] for number in sorted(drawn) if (self.run.folder / drawn[number].file).is_file()]
 
     def examples(self, kind: Kind) -> list[tuple[ImageRecord, Image.Image]]:
-        """A few images of the class in use: real ones, no two of one group; or those that this run drew."""
+        """A few images of the class that are in use: real images, at most one of each group, or images that this run
+        drew."""
         run = self.run.id if kind == "synthetic" else None
         images = self.workspace.catalog.images(class_name=self.class_name, kind=kind, run=run, with_excluded=False)
         return readable_examples(self.workspace, images, EXAMPLES)
 
 
 def finished_syntheses(workspace: Workspace) -> list[Synthesis]:
-    """The finished syntheses to tell of: those that drew images which are in use, and of each class the newest; in the
-    order of the classes' names, the newest of a class first."""
+    """The finished syntheses to report: those with drawn images in use, and the newest of each class. Sorted by class
+    name, then newest first."""
     in_use = {image.run for image in workspace.catalog.images(kind="synthetic", with_excluded=False)}
     of_class: dict[str, list[Synthesis]] = {}
     for run in workspace.runs("synthesize"):
@@ -75,8 +77,8 @@ def finished_syntheses(workspace: Workspace) -> list[Synthesis]:
 def readable_examples(
     workspace: Workspace, images: Sequence[ImageRecord], most: int
 ) -> list[tuple[ImageRecord, Image.Image]]:
-    """The first images that can be read, one of each group, without those that may have text burned in: figures are
-    handed on, and text may name a patient."""
+    """The first images that can be read, at most one real image of each group. Images that may have burned-in text are
+    skipped: figures are passed on, and text may name a patient."""
     flags, groups = workspace.catalog.flags(), set[int]()
     found: list[tuple[ImageRecord, Image.Image]] = []
     for record in images:

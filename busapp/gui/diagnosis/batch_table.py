@@ -1,7 +1,7 @@
 """A table of many diagnosed images; rows appear as the job runs."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from busapp.engine.contract.diagnosis import DiagnosedImage, ExternalResult
 from busapp.engine.diagnosis.job import write_table
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
@@ -49,7 +50,7 @@ class _Chosen(QSortFilterProxyModel):
         return self.wanted in (ALL, model.index(source_row, 1, source_parent).data(_SORT))
 
 
-def _counted_cell(entry: dict[str, Any]) -> tuple[str, str] | None:
+def _counted_cell(entry: DiagnosedImage) -> tuple[str, str] | None:
     """True and most probable class of an image; None if the confusion matrix does not count it."""
     probabilities = entry["probabilities"]
     if not probabilities or "not_counted" in entry or not entry.get("true"):
@@ -151,7 +152,7 @@ class BatchTable(QWidget):
         self.filter.addItems([ALL, ABSTAINED])
         self._show_count()
 
-    def add(self, entry: dict[str, Any]) -> None:
+    def add(self, entry: DiagnosedImage) -> None:
         """Add an image, as in `busapp diagnose --json`; unreadable ones have no probabilities."""
         if not self._classes and entry["probabilities"]:
             self._set_classes(list(entry["probabilities"]))
@@ -176,17 +177,17 @@ class BatchTable(QWidget):
         self._model.appendRow(cells)
         self._show_count()
 
-    def show_external(self, external: dict[str, Any] | None) -> None:
+    def show_external(self, external: ExternalResult | None) -> None:
         """Show the external validation beside the images; None: they have no labels."""
         self._side.setVisible(external is not None)
         if external is not None:
             self.external.show_result(external)
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[DiagnosedImage]:
         """The images that are shown now, in the order shown."""
         return [self._proxy.index(row, 0).data(_ENTRY) for row in range(self._proxy.rowCount())]
 
-    def all_entries(self) -> list[dict[str, Any]]:
+    def all_entries(self) -> list[DiagnosedImage]:
         """All images, shown or not, in the order of the job."""
         return [self._model.index(row, 0).data(_ENTRY) for row in range(self._model.rowCount())]
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.diagnosis.diagnosis import Diagnosis
-from busapp.engine.models.abstention import in_words, reasons_to_abstain
+from busapp.engine.models.abstention import joined_with_or, reasons_to_abstain
 from busapp.engine.models.model import Model
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.diagnosis.probability_bars import ProbabilityBars
@@ -108,7 +108,7 @@ class DiagnosisPanel(QWidget):
             answer = f"● {diagnosis.predicted}"
             colour = f"color: {class_colour(diagnosis.predicted, model.classes).name()};"
         elif diagnosis.reasons == reasons_to_abstain(blank=False, novel=False, possible=diagnosis.possible):
-            answer = f"{in_words(diagnosis.possible)}: not decided"
+            answer = f"{joined_with_or(diagnosis.possible)}: not decided"
             reasons = _why_undecided(diagnosis, model)
         else:
             answer = "No answer"

@@ -1,10 +1,9 @@
 """External validation: a model measured on images with labels, beside the table of the images."""
 
-from typing import Any
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.contract.diagnosis import ExternalResult
 from busapp.engine.utils.words import many
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.confusion_matrix import ConfusionMatrix
@@ -55,7 +54,7 @@ class ExternalPanel(QWidget):
         layout.addWidget(self.overall)
         layout.addStretch()
 
-    def show_result(self, external: dict[str, Any]) -> None:
+    def show_result(self, external: ExternalResult) -> None:
         """Show the `external` part of the result of a diagnosis with labels (`ExternalValidation.result`)."""
         measured = external["measured"]
         self._classes = list(external["classes"])

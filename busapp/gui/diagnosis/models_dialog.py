@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.models.inspection import Inspection, Unusable, examine, export_model_file
+from busapp.engine.models.inspection import Inspection, Unusable, export_model_file, inspect_all
 from busapp.engine.models.library import SUFFIX, Imported, ModelFile, import_model, restore, retire
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
@@ -322,7 +322,7 @@ class ModelsDialog(QDialog):
 
 
 def _look_at_all(workspace: Workspace, handle: Handle) -> list[Entry]:
-    return list(takewhile(lambda _entry: not handle.is_stopped(), examine(workspace)))
+    return list(takewhile(lambda _entry: not handle.is_stopped(), inspect_all(workspace)))
 
 
 def _import_all(workspace: Workspace, files: Sequence[Path]) -> list[Imported | UserError]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from busapp import paths
+from busapp.engine.contract.diagnosis import DiagnosedImage
+from busapp.engine.diagnosis.job import unreadable
 from busapp.engine.events import Event, Finished, ImageDiagnosed, RunStarted, Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports.names import DICOM_SUFFIXES
@@ -328,9 +330,9 @@ class DiagnosisTab(StudyTab):
                 self._name_used_model()
                 self._show_page(self.batch)
         elif self._fills_table and isinstance(event, ImageDiagnosed):
-            self.batch.add(event.diagnosis)
+            self.batch.add(cast(DiagnosedImage, event.diagnosis))
         elif self._fills_table and isinstance(event, Skipped):
-            self.batch.add({"file": event.file, "predicted": None, "probabilities": {}, "reasons": [event.reason]})
+            self.batch.add(unreadable(event.file, event.reason, event.reason))
         elif self._fills_table and isinstance(event, Finished):
             self.batch.show_external(event.result.get("external"))
 

@@ -117,6 +117,6 @@ def _about(found: Sequence[Neighbours]) -> str:
 
 
 def _tile(row: Neighbours) -> Tile:
-    likeness, nearest, *rest = row.in_words()
+    likeness, nearest, *rest = row.lines()
     pictures = TilePicture(row.drawn), TilePicture(row.nearest, row.mirrored)
     return Tile(pictures, (likeness, nearest), f"⚠ {rest[0]}" if rest else "")

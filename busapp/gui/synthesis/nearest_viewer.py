@@ -87,7 +87,7 @@ class NearestViewer(QDialog):
     def _show(self) -> None:
         pair = self.pair
         assert pair.nearest is not None
-        likeness, _nearest, *rest = pair.in_words()
+        likeness, _nearest, *rest = pair.lines()
         self.setWindowTitle(f"Synthetic image {pair.number} and its nearest training image")
         self.heading.setText(". ".join([f"Pair {self._at + 1:,} of {len(self._pairs):,}: {likeness.lower()}", *rest]))
         self.view.show_facts(

@@ -1,12 +1,10 @@
 """The result of a synthesis run: scores, copies, images added, blinded reviews and warnings; and buttons for what to do
 next."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from busapp.engine.contract.synthesis import ScoresResult, SynthesizeResult
 from busapp.engine.study.runs import RunInfo
 from busapp.engine.synthesis.blind_review import BlindReview
 from busapp.engine.utils.words import many
@@ -124,7 +122,7 @@ class SynthesisPanel(QWidget):
             self._warnings.append(text)
         self.warnings.show_list("Notes of the run", self._warnings)
 
-    def show_result(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: SynthesizeResult) -> None:
         """Show a finished run's result, as in `busapp synthesize --json`."""
         self.state.setText(
             f"Class {result['class']}, preset {result['preset']}, {many(result['epochs'], 'epoch')}, "
@@ -165,7 +163,7 @@ class SynthesisPanel(QWidget):
         label.show()
 
 
-def score_in_words(result: Mapping[str, Any]) -> str:
+def score_in_words(result: ScoresResult) -> str:
     """Judge the scores against the same scores between real images."""
     kid, floor = result.get("kid"), result.get("kid_floor")
     if kid is None or floor is None:

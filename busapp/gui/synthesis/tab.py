@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.contract.synthesis import SynthesizeResult
 from busapp.engine.estimates import estimate
 from busapp.engine.events import CheckpointSaved, Event, Finished, GanEpochEnded, Note, SamplesDrawn
 from busapp.engine.settings import PresetName, SynthesizeSettings
@@ -305,7 +306,7 @@ class SynthesisTab(RunTab):
         elif isinstance(event, Note) and event.level == "warning":
             self.result.add_warning(event.text)
         elif isinstance(event, Finished):
-            self.result.show_result(event.result)
+            self.result.show_result(cast(SynthesizeResult, event.result))
 
     def _show_real_images(self, wanted: bool) -> None:
         """Show real images of the run's class beside the samples; none if the study has none."""

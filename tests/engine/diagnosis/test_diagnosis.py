@@ -66,7 +66,7 @@ def test_model_says_what_it_is_and_warns(model_file: Path, tmp_path: Path) -> No
     assert model.classes == tuple(CLASSES) and model.description.image_size == SIZE
     assert "75.0%, 95 % interval 55.0% to 88.0%" in model.card()[1]
     assert [caution for caution in model.cautions if "phantoms" in caution]
-    assert [caution for caution in model.cautions if "does not notice images unlike" in caution]
+    assert [caution for caution in model.cautions if "does not detect images unlike" in caution]
     for leak in ({"leaks": {"groups_split": 3}}, {"protocol": "published"}):
         changed = {"provenance": {**PROVENANCE, "phantoms": False, **leak}, "novelty": {"limit": 1.0}}
         leaky = Model.load(write_model(tmp_path / "m.onnx", **changed))

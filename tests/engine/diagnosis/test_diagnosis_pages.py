@@ -1,4 +1,4 @@
-"""The page of a diagnosed image as PDF and as DICOM, and whom it names."""
+"""The page of a diagnosed image as PDF and as DICOM, and the names on it."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_the_page_says_what_was_found_by_whom_with_what(empty_study: Workspace, 
     said = text_of(tmp_path / "out" / "page.pdf")
     for words in ("malignant", "a $case_1.png", "Dr Rahel Sommer", PATIENT, "UTC", "tiny.onnx", "75.0%", RESEARCH_USE):
         assert words in said
-    assert "Most similar images" in said and "simulated phantoms" in said
+    assert "Most similar training images" in said and "simulated phantoms" in said
 
 
 def test_the_patient_is_named_on_the_page_and_nowhere_in_the_study(empty_study: Workspace, tmp_path: Path) -> None:

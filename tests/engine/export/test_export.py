@@ -1,4 +1,4 @@
-"""Export of a real, tiny validation run, and what the model then says of itself."""
+"""Export of a real, tiny validation run, and the description in the model file."""
 
 import json
 from pathlib import Path
@@ -115,8 +115,8 @@ def test_each_kind_of_run_has_its_format(phantom_study: Workspace, synthesis: Ru
         (validation.id, "keras", tmp_path / "a.keras", "Only the generator of a synthesis run.*--format onnx"),
         (synthesis.id, "onnx", None, "no model for diagnosis.*--format keras"),
         (synthesis.id, "tflite", None, "no model for diagnosis.*--format keras"),
-        (synthesis.id, "keras", None, "has to be named.*--out FILE.keras"),
-        (synthesis.id, "keras", tmp_path / "a.h5", "has to be named"),
+        (synthesis.id, "keras", None, "needs a file to be written to.*--out FILE.keras"),
+        (synthesis.id, "keras", tmp_path / "a.h5", "needs a file to be written to"),
         (synthesis.id, "keras", phantom_study.root / "study.json" / "a.keras", "cannot be written"),
     ]
     for run, file_format, out, words in refused:

@@ -1,4 +1,4 @@
-"""Models for apps: the twin network, TensorFlow Lite, and a folder that says all that is needed to use it."""
+"""Models for apps: the twin network, TensorFlow Lite, and a folder with all that is needed to use them."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.mobilenet import build
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.events import Event, Finished, Progress, Skipped
-from busapp.engine.export.phone.agreement import Example, ModelFile, agreement, evenly
+from busapp.engine.export.phone.agreement import ConvertedFile, Example, compare_files, evenly
 from busapp.engine.export.phone.folder import choose, place_for
 from busapp.engine.export.phone.keras_twin import build_twin
 from busapp.engine.gan.keras_setup import keras_on, tensorflow
@@ -37,7 +37,7 @@ TINY = ValidateSettings(
 
 
 def lively(width: float, n_classes: int, pixels: np.ndarray) -> torch.nn.Module:
-    """A network whose batch normalisations have seen these images, and whose answers differ between them."""
+    """A network with batch statistics of these images, whose answers differ between them."""
     network = build(n_classes, ValidateSettings(width=width, pretrained=False), seed=3)
     torch.manual_seed(0)
     for module in network.modules():
@@ -85,7 +85,7 @@ class Exported(NamedTuple):
 
 @pytest.fixture(scope="module")
 def exported(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
-    """A tiny run of equalised images, whose recipe looks at mirror images too, as TensorFlow Lite."""
+    """A tiny run on equalised images, whose recipe also uses mirror images, exported as TensorFlow Lite."""
     root = tmp_path_factory.mktemp("phone")
     shutil.copytree(_phantom_template, root / "study")
     workspace = Workspace.open(root / "study")
@@ -115,7 +115,7 @@ def test_both_files_are_compared_with_the_network_on_every_image(exported: Expor
 
 
 def test_someone_who_has_the_folder_alone_gets_the_expected_answers(exported: Exported) -> None:
-    """Only files of the folder are read, as its README says to."""
+    """The test reads only files of the folder, as its README says."""
     folder = exported.folder
     prepare = json.loads((folder / "preprocessing.json").read_text())
     expected = json.loads((folder / "examples" / "expected.json").read_text())
@@ -165,7 +165,7 @@ def test_the_folder_says_what_the_model_is_worth_and_names_nobody(exported: Expo
         "trained on these very images",
         "CLAHE",
         "images of patients",
-        "knows nothing of patients",
+        "knows nothing about patients",
         "mirror image",
         "| `model-int8.tflite` |",
     ):
@@ -181,7 +181,7 @@ def test_the_folder_says_what_the_model_is_worth_and_names_nobody(exported: Expo
 
 @pytest.fixture(scope="module")
 def onnx(exported: Exported) -> dict[str, Any]:
-    """The result of the same run's export as ONNX."""
+    """The result of exporting the same run as ONNX."""
     finished = pull_job(exported.workspace, ExportSettings(run=exported.run))[-1]
     assert isinstance(finished, Finished)
     return finished.result
@@ -189,7 +189,7 @@ def onnx(exported: Exported) -> dict[str, Any]:
 
 @pytest.fixture
 def quick_onnx(onnx: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run becomes the same file again, without the seconds that PyTorch takes for it."""
+    """Let the export write the same file again, without the seconds that PyTorch needs."""
     content = Path(onnx["model"]).read_bytes()
     write = lambda network, path, *_, **__: path.write_bytes(content)  # noqa: E731
     monkeypatch.setattr("busapp.engine.classifiers.onnx_file.write_onnx", write)
@@ -240,7 +240,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(exported: Exported, tm
     (tmp_path / "full" / "agreement.json").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for out, words in (
-        (tmp_path / "full", "not an empty folder.*--out"),
+        (tmp_path / "full", "is not empty.*--out"),
         (tmp_path / "file", "not a folder"),
         (tmp_path / "file" / "below", "not a folder"),
     ):
@@ -251,7 +251,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(exported: Exported, tm
     assert place_for(None, default) == default
     default.mkdir(parents=True)
     (default / "notes.txt").write_text("somebody's own")
-    with pytest.raises(BadInput, match="not an empty folder"):
+    with pytest.raises(BadInput, match="is not empty"):
         place_for(None, default)
 
 
@@ -268,12 +268,12 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
         level = pixels[:, 0, 0, :1].astype(np.float32) / 100
         return np.concatenate([level, 1 - level], axis=1)
 
-    def file(shift: float, rounded: bool = False) -> ModelFile:
+    def file(shift: float, rounded: bool = False) -> ConvertedFile:
         run = lambda pixels: {"logits": network(pixels) + np.array([shift, 0])}  # noqa: E731
-        return ModelFile("a file", b"1234", run, {"logits": 0}, rounded)
+        return ConvertedFile("a file", b"1234", run, {"logits": 0}, rounded)
 
-    def compare(*files: ModelFile) -> tuple[list[Event], list[dict[str, Any]]]:
-        return gather(agreement(files, network, examples, Preprocessing(8), temperature=2.0))
+    def compare(*files: ConvertedFile) -> tuple[list[Event], list[dict[str, Any]]]:
+        return gather(compare_files(files, network, examples, Preprocessing(8), temperature=2.0))
 
     events, (same, other) = compare(file(0), file(0.5, rounded=True))
     assert [event.file for event in events if isinstance(event, Skipped)] == [
@@ -282,10 +282,10 @@ def test_a_file_that_answers_otherwise_is_refused_and_unreadable_images_are_left
     ]
     assert (same["n_images"], same["same_class"], same["largest_difference"]) == (19, 19, 0)
     assert other["same_class"] < 19 and 0.05 < other["mean_difference"] < other["largest_difference"] < 0.1
-    with pytest.raises(BadModel, match=r"does not answer as the network.*differs by 0\.0\d\d"):
+    with pytest.raises(BadModel, match=r"give different answers.*differs by 0\.0\d\d"):
         compare(file(0.5))
     with pytest.raises(NotEnoughImages, match="None of the run's images"):
-        list(agreement([file(0)], network, examples[-1:], Preprocessing(8), 1.0))
+        list(compare_files([file(0)], network, examples[-1:], Preprocessing(8), 1.0))
     levels = [int(pixels[0, 0, 0]) for pixels in evenly(examples, Preprocessing(8), 5)]
     assert levels == [0, 50, 100, 150]  # the last is gone
 

@@ -1,4 +1,4 @@
-"""What a model learns about itself from out-of-fold predictions: when to keep silent, and whether its maps are true."""
+"""Thresholds of a model from out-of-fold predictions: when it abstains, and whether its heat maps match the masks."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CLASSES = ("benign", "malignant", "normal")
 
 
 def made_up(n: int, seed: int = 0, *, novelty: bool = True) -> OutOfFoldPredictions:
-    """Three classes, the true one favoured by chance; five folds."""
+    """Random predictions of three classes that favour the true one; five folds."""
     rng = np.random.default_rng(seed)
     true = rng.choice(3, size=n, p=(0.6, 0.25, 0.15))
     logits = rng.normal(size=(n, 3)) * 1.5
@@ -56,7 +56,7 @@ def test_a_fold_is_judged_with_the_thresholds_of_the_others() -> None:
     assert found.n_novel > 0.9 * shifted.sum()  # its own limit would let nearly all of them pass
     assert thresholds(usual.part(shifted)).novelty.limit > 2 * thresholds(usual.part(~shifted)).novelty.limit  # type: ignore[union-attr]
     assert found.accuracy_of_answers > (usual.logits.argmax(axis=1) == usual.true).mean()  # type: ignore[operator]
-    assert "were answered" in found.in_words()[0]
+    assert "were answered" in found.sentences()[0]
 
 
 def test_a_run_that_kept_no_evidence_gives_no_limit_of_novelty() -> None:
@@ -146,12 +146,12 @@ def test_heat_maps_are_compared_with_masks_and_with_the_maps_of_other_images() -
     assert same is not None and same.wrong is not None
     assert same.all.peak_inside == 1 and same.all.peak_by_chance == pytest.approx(1 / 4)
     assert same.wrong.peak_inside == 0
-    assert "by chance 25%" in same.in_words()[0] and len(same.in_words()) == 3
+    assert "by chance 25%" in same.sentences()[0] and len(same.sentences()) == 3
     assert heat_map_truth(maps[:1], masks[:1], right[:1]) is None
 
 
 def test_a_hold_out_says_that_its_thresholds_saw_its_images() -> None:
     one = made_up(200)
     one.folds[:] = 1
-    assert "look better than they are" in out_of_fold(one, None).in_words()[0]
-    assert "look better" not in out_of_fold(made_up(200), None).in_words()[0]
+    assert "look better than they are" in out_of_fold(one, None).sentences()[0]
+    assert "look better" not in out_of_fold(made_up(200), None).sentences()[0]

@@ -1,4 +1,4 @@
-"""Drawing without copies: what counts as one, and where drawing ends."""
+"""Drawing without copies: which images count as copies, and when drawing ends."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +97,7 @@ def drawn_by(job: Any) -> tuple[list[str], Drawn]:
 
 
 def draws(monkeypatch: pytest.MonkeyPatch, *parts: Pixels) -> list[tuple[int, int]]:
-    """Let the generator draw these; what it is asked for."""
+    """Let the generator draw these images. Returns the requests that it gets."""
     asked: list[tuple[int, int]] = []
 
     def drawn(_: GeneratorRecord, count: int, start: int) -> Iterator[Pixels]:
@@ -124,7 +124,7 @@ def test_copies_are_left_out_and_drawing_ends(
     assert [image.number for image in drawn.kept] == [10, 11, 12]
     assert [image.sha256 for image in drawn.kept] == [sha256_of(stored_png(picture)) for picture in FRESH[:3]]
     assert {image.nearest_file for image in drawn.copies} == {"0.png", "1.png"}
-    assert said == ["drawing: 2 copies of training images stayed out."]
+    assert said == ["drawing: 2 copies of training images skipped."]
 
     draws(monkeypatch, real, real)
     said, drawn = drawn_by(draw_new(workspace, record, 3, "drawing"))
@@ -152,7 +152,7 @@ def test_what_is_set_aside_is_known_by_its_content_and_by_its_place(
     draws(monkeypatch, FRESH)
     said, drawn = drawn_by(draw_new(workspace, record, 2, "drawing"))
     assert ([one.number for one in drawn.kept], drawn.left_out) == ([1, 3], 1)
-    assert said == ["drawing: 1 drawn image that the study has set aside stayed out."]
+    assert said == ["drawing: 1 drawn image skipped that the study has set aside."]
 
     write_drawn(record.folder, [DrawnImage(2, "d.png", sha256, "", "", 0.0, False, False)])
     elsewhere = FRESH.copy()
@@ -194,7 +194,7 @@ def test_an_image_that_cannot_be_compared_with_is_told(
     draws(monkeypatch, real)
     said, drawn = drawn_by(draw_new(workspace, record, 1, "drawing"))
     assert len(drawn.kept) == 1, "nobody can know that it is a copy"
-    assert said[0].startswith("1 image that the generator was trained on cannot be read any more")
+    assert said[0].startswith("1 image that the generator was trained on can no longer be read")
 
 
 def test_the_table_keeps_what_was_drawn_before(empty_study: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Training: stopped and gone on with, what it leaves behind, what it warns of."""
+"""Training: stopping and resuming, its files, its warnings."""
 
 import errno
 import json
@@ -59,7 +59,7 @@ def close_after(job: Training, last: Callable[[Event], bool]) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def whole(pixels: Pixels, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], TrainedGenerator]:
-    """A training that nobody stopped."""
+    """An uninterrupted training."""
     return gather(train(pixels, tmp_path_factory.mktemp("whole")))
 
 
@@ -179,7 +179,7 @@ def test_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_with(
 def test_losses_that_are_no_numbers_end_the_training(pixels: Pixels, tmp_path: Path) -> None:
     job = train(pixels, tmp_path, learning_rate=1.0, epochs=50)
     next(job)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainingDiverged, match="not numbers"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainingDiverged, match="no longer finite numbers"):
         patch.setattr(Trainer, "step", lambda *_: np.full(4, np.nan, np.float32))
         next(job)
     assert not (tmp_path / CHECKPOINT).exists(), "a checkpoint of a broken network is of no use"

@@ -1,4 +1,4 @@
-"""Which generators of a study may serve which fold, and what is trained where none may."""
+"""The choice of a generator of the study for each fold, and its training if there is none."""
 
 import inspect
 from collections.abc import Generator
@@ -40,7 +40,7 @@ def _own_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def made_up(folder: Path, trained_on: set[str], settings: SynthesizeSettings = SETTINGS) -> GeneratorRecord:
-    """A generator whose network nobody opens."""
+    """A generator whose network is never opened."""
     record = GeneratorRecord(folder, settings.class_name, frozenset(trained_on), settings)
     record.save()
     record.network_file.touch()
@@ -74,7 +74,7 @@ def test_damaged_description_is_told(tmp_path: Path) -> None:
 
 
 def add_images(study: Workspace, hashes: str, class_name: str = "malignant") -> None:
-    """Images that nobody opens, named by their content hashes of one letter."""
+    """Images that are never opened, named by content hashes of one letter."""
     study.catalog.add([NewImage(f"{name}.png", name, ".png", class_name, 64, 64) for name in hashes], "images")
 
 
@@ -121,7 +121,7 @@ def returned(value: Drawn) -> Generator[Event, None, Drawn]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is trained or drawn: what was chosen is all that counts, and what had to be trained is an error."""
+    """Draw nothing, and raise an error if a generator would be trained: only the choice matters."""
     nothing = np.empty((0, 16, 16, 3), np.uint8)
     monkeypatch.setattr(fold_generators, "draw_new", lambda *_: returned(Drawn(nothing, [], nothing, [], 0)))
 
@@ -132,7 +132,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def chosen(study: Workspace, training: list[ImageRecord], forbidden: str = "") -> str | None:
-    """The name of the generator that serves; None where one has to be trained."""
+    """The name of the chosen generator; None if one has to be trained."""
     run = new_run(study, "validate")
     job = fold_images(study, run, "malignant", training, frozenset(forbidden), 2, SETTINGS, "fold 1, malignant")
     try:
@@ -234,8 +234,8 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
     np.testing.assert_array_equal(after.drawn.pixels[:3], before.drawn.pixels[2:])
     said = [event.text for event in events if isinstance(event, Note)]
     assert said == [
-        "images for fold 1, malignant: 1 drawn image that the study has set aside stayed out.",
-        "images for fold 1, malignant: 1 copy of training images stayed out.",
+        "images for fold 1, malignant: 1 drawn image skipped that the study has set aside.",
+        "images for fold 1, malignant: 1 copy of training images skipped.",
     ]
 
 

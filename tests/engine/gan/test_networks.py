@@ -1,4 +1,4 @@
-"""Both networks and their step: what it computes, in TensorFlow as in torch, and with what is added to the paper's."""
+"""Both networks and their training step, in TensorFlow and in torch, with and without additions to the paper."""
 
 import gc
 import weakref
@@ -35,8 +35,8 @@ def pixels() -> Pixels:
     ids=["published: a kernel whose edges the two cut off otherwise", "efficient and what goes beyond it"],
 )
 def test_tensorflow_and_torch_train_alike(pixels: Pixels, given: dict[str, object]) -> None:
-    """From the same weights and batch the losses agree to 1e-5 of their size, and after three steps to 1e-3: Adam's
-    first steps are as long for a gradient that is mere rounding as for any other."""
+    """From the same weights and batch the losses agree to 1e-5 of their size, and after three steps to 1e-3: in Adam's
+    first steps a gradient of mere rounding errors moves a weight as far as any other."""
     settings = settings_of(**given)
     ours = Trainer(Networks(settings, "tensorflow"))
     start = ours.networks.arrays()
@@ -99,9 +99,9 @@ def test_smaller_batches_run_through_the_same_graph_which_is_let_go_in_the_end(p
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_mixed_precision_trains_and_keeps_weights_in_full(pixels: Pixels, framework: Framework) -> None:
-    """As on a GPU; a CPU can do it too, slowly."""
+    """GPUs compute in mixed precision; a CPU can do it too, slowly."""
     full = Trainer(Networks(settings_of(), framework))
-    mixed = Trainer(Networks(settings_of(), framework, precision_name="mixed_bfloat16"))
+    mixed = Trainer(Networks(settings_of(), framework, dtype_policy="mixed_bfloat16"))
     assert {array.dtype for name, array in mixed.networks.arrays().items() if "adam" not in name} == {
         np.dtype(np.float32)
     }

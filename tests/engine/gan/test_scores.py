@@ -1,4 +1,4 @@
-"""Scores against their definitions, and on distributions of which the answer is known."""
+"""Scores against their definitions, and on distributions with known answers."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_kid_is_the_unbiased_estimate_written_as_sums() -> None:
 
 @pytest.mark.parametrize("count", [12, 200])
 def test_fid_is_the_distance_of_two_normal_distributions(count: int) -> None:
-    """Fewer images than features, and more."""
+    """With fewer images than features, and with more."""
     x, y = sample(count, width=24), 1.5 * sample(count, 0.3, seed=1, width=24)
     means = x.mean(axis=0) - y.mean(axis=0)
     one, other = np.cov(x.T.astype(float)), np.cov(y.T.astype(float))
@@ -133,7 +133,7 @@ def test_halves_have_one_image_of_each_group_at_most_and_any_of_it() -> None:
 
 
 def with_duplicates(pairs: int, largest: int, seed: int) -> tuple[Features, list[int]]:
-    """70 single images and so many pairs of near-duplicates, and a largest group; with their groups."""
+    """70 single images, this number of pairs of near-duplicates, and one large group; with their groups."""
     one = sample(71 + pairs, seed=seed)
     again = np.concatenate([one[:pairs], np.repeat(one[-1:], largest - 1, axis=0)])
     groups = [*range(len(one)), *range(pairs), *[len(one) - 1] * (largest - 1)]
@@ -141,7 +141,7 @@ def with_duplicates(pairs: int, largest: int, seed: int) -> tuple[Features, list
 
 
 def test_kid_of_honest_images_is_about_0_as_its_floor_is_whatever_is_there_twice() -> None:
-    """Of one distribution, both; 30 pairs, and 8 of one kind."""
+    """Both from one distribution, with 30 pairs and a group of 8."""
     drawn, floor = [], []
     for seed in range(12):
         real, groups = with_duplicates(30, 8, seed)

@@ -1,4 +1,4 @@
-"""Files that are no model of this program, or mean harm: each gets a sentence of its own, and none a crash."""
+"""Foreign, damaged and malicious files: each is refused with its own sentence, and none crashes the program."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_what_is_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_model_cut_or_changed_anywhere_is_refused_or_answers(good: Path, tmp_path: Path) -> None:
-    """No byte of the file can make a crash."""
+    """No changed byte of the file causes a crash."""
     content, path, random = good.read_bytes(), tmp_path / "m.onnx", np.random.default_rng(0)
     refused = 0
     damaged = [content[:length] for length in range(1, len(content), 7)]
@@ -112,7 +112,7 @@ def _one_image_only(model: onnx.ModelProto) -> None:
 
 
 def _dynamic_classes(model: onnx.ModelProto) -> None:
-    """The number of classes is known only when the model has answered."""
+    """A model whose number of classes is known only after it has answered."""
     model.graph.initializer.append(helper.make_tensor("all", TensorProto.BOOL, [3], [True, True, True]))
     model.graph.node[-1].output[0] = "sure"
     model.graph.node.append(helper.make_node("Compress", ["sure", "all"], ["logits"], axis=1))
@@ -144,16 +144,16 @@ def _sparse(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_no_description, "says nothing of itself"),
+        (_no_description, "has no description"),
         (_nested, "not made by this version"),
         (_garbage, "not made by this version"),
         (_other_input, "something other than pixels"),
         (_two_inputs, "something other than pixels"),
         (_other_size, "it takes 40×40×3, the description says 32×32×3"),
-        (_one_image_only, "images in any number"),
-        (_dynamic_classes, "its logits are of an unknown number classes"),
+        (_one_image_only, "any number of images"),
+        (_dynamic_classes, "its logits are of an unknown number of classes"),
         (_other_maps, "its maps are of 6 classes, the description names 3"),
-        (_no_maps, "no maps"),
+        (_no_maps, "no output maps"),
         (_custom_operator, "operators that are not part of ONNX"),
         (_sparse, "sparse"),
     ],
@@ -170,8 +170,8 @@ def test_a_description_that_does_not_fit_is_told(tmp_path: Path) -> None:
         write_model(tmp_path / "a.onnx", classes=["a", "b"])
     )
     assert "the description says 64×64×3" in _refused(write_model(tmp_path / "b.onnx", image_size=64))
-    assert "named twice" in _refused(write_model(tmp_path / "c.onnx", classes=["a", "b", "a"]))
-    assert "named twice, or not at all" in _refused(write_model(tmp_path / "d.onnx", classes=["a", "b", " "]))
+    assert "same name" in _refused(write_model(tmp_path / "c.onnx", classes=["a", "b", "a"]))
+    assert "same name, or one has none" in _refused(write_model(tmp_path / "d.onnx", classes=["a", "b", " "]))
 
 
 @pytest.mark.parametrize("where", ["weights.bin", "../weights.bin", "/etc/hostname"])
@@ -179,7 +179,7 @@ def test_a_description_that_does_not_fit_is_told(tmp_path: Path) -> None:
 def test_weights_in_other_files_are_never_read(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, in_node: bool
 ) -> None:
-    """Loaded from bytes, ONNX Runtime looks for them in the folder that the program was started in."""
+    """For a model loaded from bytes, ONNX Runtime looks for these files in the current folder."""
     folder = tmp_path / "in"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""Models as files: in, out, no longer offered, and what is said of them."""
+"""Models as files: import, export, retirement, and the lists and accounts of models."""
 
 import hashlib
 import os
@@ -12,9 +12,9 @@ from busapp import paths
 from busapp.engine.models.inspection import (
     Inspection,
     Unusable,
-    examine,
     export_model_file,
     inspect,
+    inspect_all,
     inspection_lines,
     list_lines,
     listed,
@@ -28,7 +28,7 @@ from busapp.errors import BadInput, BadModel
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model that ships, with a card that somebody wrote."""
+    """A shipped model with a card written by hand."""
     monkeypatch.setattr(paths, "models_dir", lambda: tmp_path / "shipped")
     path = write_model(tmp_path / "shipped" / "busi.onnx", temperature=1.5)
     path.with_suffix(".md").write_text("# A card for people\n", encoding="utf-8")
@@ -112,11 +112,11 @@ def test_a_retired_model_is_not_offered_and_comes_back(empty_study: Workspace, s
     assert not find_model(empty_study, "m").retired and find_model(empty_study, "m", retired=True) == gone
     back = restore(empty_study, gone)
     assert back.path.name == "m-2.onnx" and not back.retired and back.path.read_bytes() == content
-    with pytest.raises(BadInput, match="not there any more"):
+    with pytest.raises(BadInput, match="no longer there"):
         restore(empty_study, gone)
     with pytest.raises(BadInput, match="ships with busapp cannot be retired"):
         retire(empty_study, find_model(empty_study, "busi"))
-    with pytest.raises(BadInput, match="none of this study"):
+    with pytest.raises(BadInput, match="does not belong to this study"):
         retire(empty_study, find_model(empty_study, str(write_model(tmp_path / "x.onnx"))))
 
 
@@ -129,7 +129,7 @@ def test_the_model_of_an_old_run_is_named_also_when_it_is_retired(empty_study: W
     used = Path((run.result() or {})["model"])
     assert name_of(empty_study, used) == "Ten folds (this study, retired)"
     retired.path.unlink()
-    assert name_of(empty_study, used) == f"{validated.id} (not there any more)"
+    assert name_of(empty_study, used) == f"{validated.id} (no longer there)"
 
 
 def test_a_model_goes_out_with_its_card(empty_study: Workspace, shipped: Path, tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_a_model_is_looked_at_and_one_that_is_damaged_holds_up_no_list(empty_stu
     write_model(empty_study.models_dir / "m.onnx", provenance=escape)
     (empty_study.models_dir / "torn.onnx").write_bytes(b"torn")
     (empty_study.models_dir / "gone.onnx").symlink_to("nowhere")
-    found = {entry.file.name: entry for entry in examine(empty_study)}
+    found = {entry.file.name: entry for entry in inspect_all(empty_study)}
     assert (
         isinstance(found["torn"], Unusable) and "damaged" in found["torn"].error and set(found) == {"m", "torn", "busi"}
     )
     write_model(empty_study.models_dir / "leaky.onnx", provenance={**PROVENANCE, "leaks": {"groups_split": 3}})
-    lines = list_lines([listed(entry) for entry in examine(empty_study)])
+    lines = list_lines([listed(entry) for entry in inspect_all(empty_study)])
     assert [line.split(" ")[0] for line in lines if "which leaks" in line] == ["leaky"]
     ours = inspect(find_model(empty_study, "m"))
     words = "\n".join(inspection_lines(ours))

@@ -1,4 +1,4 @@
-"""The model that ships: small, described, and usable at first start without a training framework."""
+"""The shipped model: small, described, and usable at the first start without a training framework."""
 
 import subprocess
 import sys

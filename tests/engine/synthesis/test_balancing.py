@@ -1,4 +1,4 @@
-"""The job `balance`: every class gets as many images as the largest has, and each can be followed to its generator."""
+"""The job `balance`: every class becomes as large as the largest, and each image can be traced to its generator."""
 
 import shutil
 from pathlib import Path
@@ -46,14 +46,14 @@ def make_unbalanced(study: Workspace) -> None:
 
 @pytest.fixture
 def unbalanced(phantom_study: Workspace) -> Workspace:
-    """benign 11, malignant 8, normal 5."""
+    """A study with 11 benign, 8 malignant and 5 normal images."""
     make_unbalanced(phantom_study)
     return phantom_study
 
 
 @pytest.fixture(scope="module")
 def _template_with_generator(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained once for all tests."""
+    """A study with a generator, trained once for all tests."""
     root = tmp_path_factory.mktemp("with generator") / "study"
     shutil.copytree(_phantom_template, root)
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def _template_with_generator(_phantom_template: Path, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def with_generator(unbalanced: Workspace, _template_with_generator: Path) -> Run:
-    """The run of a generator of malignant images, of which one is in use."""
+    """The run of a generator of malignant images; one of its images is in use."""
     unbalanced.close()
     shutil.rmtree(unbalanced.root)
     shutil.copytree(_template_with_generator, unbalanced.root)
@@ -76,13 +76,13 @@ def with_generator(unbalanced: Workspace, _template_with_generator: Path) -> Run
 
 
 def two_classes(study: Workspace) -> None:
-    """Leave the class of five out."""
+    """Set all images of the class of five aside."""
     ids = [image.id for image in study.catalog.images(class_name="normal")]
     study.catalog.exclude(ids, "test")
 
 
 def more_images(study: Workspace, class_name: str, count: int) -> None:
-    """Real images of noise."""
+    """Add real images of noise to a class."""
     for number in range(count):
         picture = np.asarray(np.random.default_rng(number).integers(0, 255, (16, 16, 3)), np.uint8)
         sha256 = study.store_image(stored_png(picture), ".png")
@@ -109,7 +109,7 @@ def test_each_class_gets_what_it_lacks_from_the_generator_that_is_there(
     )  # fmt: skip
     assert (malignant["generator"], malignant["n_trained_on"], malignant["epochs"]) == (run.id, 8, 2)
     assert (normal["class"], normal["lacked"], normal["images"], normal["generator"]) == ("normal", 6, 0, None)
-    assert normal["problem"].startswith("normal gets none: it has 5 real images and no generator, and a generator")
+    assert normal["problem"].startswith("normal gets none: it has 5 real images and no generator. A generator")
     assert result["images"] == 2
     assert result["counts"] == {"benign": 11, "malignant": 11, "normal": 5}
     said = texts(events)
@@ -399,7 +399,7 @@ def test_outdated_images_of_a_generator_are_told(unbalanced: Workspace, with_gen
     two_classes(unbalanced)
     unbalanced.catalog.exclude([unbalanced.catalog.images(class_name="malignant")[0].id], "another organ")
     events = list(jobs.start(unbalanced, SETTINGS))
-    assert any("trained on 1 image that the study has set aside since" in text for text in texts(events))
+    assert any("trained on 1 image that the study has since set aside" in text for text in texts(events))
     assert not any(isinstance(event, CheckpointSaved) and event.epoch for event in events)
 
 

@@ -1,4 +1,4 @@
-"""A blinded review without the window: what is asked, what is kept, what it comes to."""
+"""A blinded review without the window: its questions, its file, its result."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -38,12 +38,12 @@ def truthful(question: Question) -> tuple[Kind, bool, str]:
 
 
 def load(study: Workspace, run: Run, review: BlindReview) -> tuple[BlindReview, dict[int, Pixels]]:
-    """Prepare to the end."""
+    """Prepare all pictures of a review."""
     return run_to_end(prepare(study, run, review))
 
 
 def answer(run: Run, review: BlindReview, by: Answer = truthful, most: int = 1000) -> BlindReview:
-    """Answer the next questions, keeping each answer."""
+    """Answer the next questions and save each answer."""
     for _ in range(most):
         if review.current is None:
             break
@@ -69,7 +69,7 @@ def test_a_review_is_balanced_mixed_and_of_this_run_and_class(phantom_study: Wor
 
 
 def test_the_order_cannot_be_told_from_run_reader_and_number(phantom_study: Workspace) -> None:
-    """Each of these reviews is the first of the same reader, of the same images of the same run."""
+    """Each of these reviews is the first of the same reader, with the same images of the same run."""
     run = drawn_run(phantom_study, 8)
     orders, chosen = [], set()
     for _ in range(6):
@@ -86,7 +86,7 @@ def test_first_reviews_of_two_readers_are_of_the_same_images_and_of_two_runs_not
     run, *others = (drawn_run(phantom_study, 8) for _ in range(4))
 
     def chosen(run: Run, reader: str) -> dict[Kind, list[int]]:
-        """The places, among the real images and among those drawn, of what is asked about."""
+        """Places of the images in the questions, among the real and among the drawn images."""
         asked = {question.image for question in begin(phantom_study, run, reader, 4).questions}
         real = phantom_study.catalog.images(class_name="malignant", kind="real")
         return {
@@ -189,7 +189,7 @@ def test_the_result_counts_what_was_said(phantom_study: Workspace) -> None:
     seen: Counter[str] = Counter()
 
     def by(question: Question) -> tuple[Kind, bool, str]:
-        """Six of eight synthetic and five of eight real ones right; three synthetic and one real unfit."""
+        """Six of eight synthetic and five of eight real images right; three synthetic images and one real one unfit."""
         seen[question.kind] += 1
         other: Kind = "real" if question.kind == "synthetic" else "synthetic"
         right = seen[question.kind] <= {"synthetic": 6, "real": 5}[question.kind]
@@ -208,7 +208,7 @@ def test_the_result_counts_what_was_said(phantom_study: Workspace) -> None:
     assert result.needed == min(k for k in range(17) if binomtest(k, 16).proportion_ci(0.95, "exact").low > 0.5)
     assert result.verdict == "not told apart from real images by this reader"
     assert "11 of 16 correct, 69 % (41 to 89)" in result.headline
-    assert "Few images prove little: of 16, 13 have to be called correctly" in result.caution
+    assert "Few images prove little: of 16 images, 13 must be called correctly" in result.caution
     assert unfit_in_words(finished, "synthetic") == "3 images not anatomical"
     assert unfit_in_words(finished, "real") == "1 image not anatomical"
     assert newest_finished(reviews_of(run)) == finished
@@ -226,7 +226,7 @@ def test_who_sees_through_all_images_is_better_than_chance_and_who_mixes_them_up
         return ("real" if question.kind == "synthetic" else "synthetic"), True, ""
 
     wrong = finish(phantom_study, run, answer(run, begin(phantom_study, run, "Dr B"), contrary)).result
-    assert wrong is not None and wrong.verdict == "told apart, but taken for each other"
+    assert wrong is not None and wrong.verdict == "told apart, but real and synthetic swapped"
 
 
 def test_unfit_synthetic_images_are_set_aside_in_one_change(phantom_study: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""What a run wrote down of nearest training images."""
+"""The nearest training images that a run recorded."""
 
 import pytest
 from drawn_runs import drawn_images, drawn_run, noise_png, write_drawn
@@ -32,12 +32,12 @@ def test_the_most_alike_come_first_with_their_copies(phantom_study: Workspace) -
     phantom_study.catalog.exclude([one.id], "poor")
     found = read_neighbours(phantom_study, run)
     assert [row.number for row in found] == [3, 2, 1, 4, 5]
-    assert found[0].in_words() == ["Correlation 0.97", real.file, "Copy: left out of the study"]
-    assert found[1].in_words() == ["Correlation 0.83, mirrored", real.file]
+    assert found[0].lines() == ["Correlation 0.97", real.file, "Copy: not added to the study"]
+    assert found[1].lines() == ["Correlation 0.83, mirrored", real.file]
     assert found[1].drawn == two and found[1].nearest == real
-    assert found[2].in_words()[-1] == "Set aside: poor"
-    assert found[3].nearest is None and "not in the study any more" in found[3].in_words()[1]
-    assert found[4].is_gone and found[4].in_words()[-1] == "Not in the study any more"
+    assert found[2].lines()[-1] == "Set aside: poor"
+    assert found[3].nearest is None and "not in the study any more" in found[3].lines()[1]
+    assert found[4].is_gone and found[4].lines()[-1] == "Not in the study any more"
     with_copies = StudyWithCopies.of(phantom_study, run)
     assert with_copies.image_path(found[0].drawn) == run.folder / "copies" / "3.png"
     assert read_image(with_copies.image_path(found[0].drawn)).size == (16, 16)
@@ -46,7 +46,7 @@ def test_the_most_alike_come_first_with_their_copies(phantom_study: Workspace) -
 
 def test_runs_without_the_list_and_damaged_lists_are_told(phantom_study: Workspace) -> None:
     run = drawn_run(phantom_study, 1)
-    with pytest.raises(BadInput, match="not known of this run"):
+    with pytest.raises(BadInput, match="has not recorded which"):
         read_neighbours(phantom_study, run)
     path = write_drawn(run, [(1, "a", "b", "c", "d", "much", "no", "no")])
     with pytest.raises(BadInput, match="cannot be read"):

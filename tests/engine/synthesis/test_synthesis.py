@@ -43,7 +43,7 @@ def no_weights(_pixels: object, weights_file: object = None) -> None:
 
 
 def channel_means(pixels: Any, weights_file: object = None) -> Any:
-    """Features that need no weights."""
+    """Return features that need no weights."""
     return pixels.reshape(len(pixels), -1, 3).mean(axis=1).astype(np.float32) / 255
 
 
@@ -137,8 +137,8 @@ def explained(n_images: int, batch_size: int) -> str:
 
 
 def test_what_becomes_of_the_rest_is_said() -> None:
-    assert explained(210, 150) == "An epoch is a batch of 150 images and a smaller last batch with the rest of 60."
-    assert explained(210, 100) == "An epoch is 2 batches of 100 images and a smaller last batch with the rest of 10."
+    assert explained(210, 150) == "An epoch is a batch of 150 images and a smaller last batch with the remaining 60."
+    assert explained(210, 100) == "An epoch is 2 batches of 100 images and a smaller last batch with the remaining 10."
     assert explained(90, 100).startswith("The class is smaller than a batch of 100")
     assert len(list(job._explain(settings_of(batch_size=10), 20))) == 1
 
@@ -159,7 +159,7 @@ def test_copies_are_kept_to_be_looked_at_and_not_added(
     events = list(jobs.start(phantom_study, settings_of(count=3)))
     result, run = result_of(events), phantom_study.runs("synthesize")[0]
     assert (result["images"], result["copies"]) == (3, 2)
-    assert "drawing: 2 copies of training images stayed out." in texts(events)
+    assert "drawing: 2 copies of training images skipped." in texts(events)
     added = phantom_study.catalog.images(kind="synthetic")
     assert [image.file[-8:] for image in added] == ["0002.png", "0003.png", "0004.png"]
     copies = [row for row in read_drawn(run.folder) if row.copy]
@@ -214,7 +214,7 @@ def test_too_few_kept_together_are_not_scored(phantom_study: Workspace) -> None:
     phantom_study.catalog.join(ids[:5])
     events = list(jobs.start(phantom_study, settings_of(count=0)))
     assert result_of(events)["n_scored"] is None and result_of(events)["kid"] is None
-    assert any("no two sets of 4 can be made without near-duplicates" in text for text in texts(events))
+    assert any("too few for two sets of 4 without near-duplicates" in text for text in texts(events))
 
 
 def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(phantom_study: Workspace) -> None:
@@ -234,7 +234,7 @@ def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(ph
         "copies": 1,
     }
     assert SUMMARIES["synthesize"](older)[1:] == [
-        "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real, around 0 where nothing tells the two "
+        "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real, around 0 if the two cannot be told "
         "apart).",
         "1 near-copy of training images left out.",
     ]

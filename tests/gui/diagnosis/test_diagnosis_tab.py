@@ -155,6 +155,8 @@ def test_several_images_fill_the_table(
     assert len(target.read_text(encoding="utf-8").splitlines()) == 2
     tab.batch.filter.setCurrentText("without an answer")
     assert [Path(entry["file"]).name for entry in tab.batch.entries()] == ["torn.png"]
+    tab.batch.csv_button.click()
+    assert "torn.png,,,True," in target.read_text(encoding="utf-8")
 
     tab.batch.filter.setCurrentIndex(0)
     tab.batch.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)

@@ -163,7 +163,7 @@ def test_a_model_is_imported_and_exported_by_button(
     (tmp_path / "x.md").write_text("mine", encoding="utf-8")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "x.onnx"), ""))
     qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Another file stands" in dialog.strip.label.text())
+    qtbot.waitUntil(lambda: "Another file has the name" in dialog.strip.label.text())
     assert dialog.import_button.isEnabled()
 
 

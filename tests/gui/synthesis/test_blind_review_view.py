@@ -266,7 +266,7 @@ def test_what_a_review_changes_is_not_said_of_strict_validations(
     tab.open_study(phantom_study)
     qtbot.mouseClick(tab.result.review_button, Qt.MouseButton.LeftButton)
     words = tab.review_view.start_page.about.text()
-    assert "Under strict, a validation trains generators of its own" in words and "out of training" not in words
+    assert "Under strict, a validation trains its own generators" in words and "out of training" not in words
 
 
 def test_nothing_tells_the_truth_while_it_is_asked(

@@ -48,7 +48,7 @@ def test_pairs_are_shown_the_most_alike_first(
     assert "1 is a copy and not in the study" in view.about.text()
     tiles = view.tiles.tiles
     assert [tile.lines[0] for tile in tiles] == ["Correlation 0.98", "Correlation 0.61, mirrored", "Correlation 0.40"]
-    assert tiles[0].warning == "⚠ Copy: left out of the study" and not tiles[1].warning
+    assert tiles[0].warning == "⚠ Copy: not added to the study" and not tiles[1].warning
     assert tiles[1].pictures[1].mirrored and not tiles[0].pictures[1].mirrored
     assert tiles[2].pictures[1].image is None and "not in the study any more" in tiles[2].lines[1]
     copy = tiles[0].pictures[0].image
@@ -73,7 +73,7 @@ def test_a_pair_is_shown_large_and_walked_from(
     qtbot.keyClick(view.tiles, Qt.Key.Key_Return)
     viewer = view.findChild(NearestViewer)
     assert isinstance(viewer, NearestViewer)
-    assert viewer.heading.text() == "Pair 1 of 2: correlation 0.98. Copy: left out of the study"
+    assert viewer.heading.text() == "Pair 1 of 2: correlation 0.98. Copy: not added to the study"
     qtbot.waitUntil(lambda: not viewer.view.left.canvas.picture.isNull())
     assert viewer.view.left.canvas.is_synthetic and not viewer.view.right.canvas.is_synthetic
     assert "synthetic" in viewer.view.left.heading.text()
@@ -89,7 +89,7 @@ def test_a_pair_is_shown_large_and_walked_from(
 def test_a_run_that_wrote_nothing_down_says_so(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
     drawn_run(phantom_study, 2)
     _open(qtbot, tab, phantom_study)
-    qtbot.waitUntil(lambda: "is not known of this run" in tab.nearest_view.waiting.label.text())
+    qtbot.waitUntil(lambda: "has not recorded which" in tab.nearest_view.waiting.label.text())
     qtbot.mouseClick(tab.nearest_view.back_button, Qt.MouseButton.LeftButton)
     assert tab.result.isVisible()
 

@@ -1,4 +1,4 @@
-"""How far model files agree with the network that they were made of, on all images of its run."""
+"""The agreement of converted files with their network, on all images of its run."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,27 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from busapp.engine.contract.diagnosis import FileAgreement
 from busapp.engine.events import Event, Progress, Skipped
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.metrics import softmax
 from busapp.errors import BadModel, NotEnoughImages, UnreadableImage
 
 BATCH: Final = 16
-"""Images whose pixels are in memory at a time; about 0.3 s of work."""
+"""Number of images in memory at a time; about 0.3 s of work."""
 LARGEST_DIFFERENCE: Final = 1e-3
-"""Of a probability, between a float32 file and the network; more is no rounding."""
+"""Largest difference of a probability between a float32 file and the network. Rounding does not explain more."""
 LOST_POINTS: Final = 1.0
-"""Of accuracy that an int8 file may lose before that is warned of."""
+"""Percentage points of accuracy that an int8 file may lose without a warning."""
 
 Answers = dict[str, npt.NDArray[np.float32]]
-"""What a file gives by the names of its outputs: `maps` (n, classes, h, w), and `logits` or `probabilities`."""
+"""Outputs of a file by name: `maps` (n, classes, h, w), and `logits` or `probabilities`."""
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """A file that was made of the network. `run` asks it, of uint8 (n, size, size, 3); `places` are those of its
-    outputs, by name, where a program that runs it may know places alone; `rounded` says that it computes in 8 bits."""
+class ConvertedFile:
+    """A file converted from the network. `run` computes its answers for uint8 (n, size, size, 3). `places` are the
+    indices of its outputs by name, for programs that know outputs only by index. `rounded`: it computes in 8 bits."""
 
     name: str
     content: bytes
@@ -36,7 +37,7 @@ class ModelFile:
     rounded: bool = False
 
     def probabilities(self, answers: Answers, temperature: float) -> npt.NDArray[np.float64]:
-        """Calibrated (n, classes): the file's own, or what its logits come to."""
+        """Return calibrated probabilities (n, classes): the file's own, or computed from its logits."""
         if "probabilities" in answers:
             return answers["probabilities"].astype(np.float64)
         return softmax(answers["logits"] / temperature)
@@ -44,15 +45,15 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Example:
-    """An image that the network was trained on: where it is stored, its label, and whether text may be burned in."""
+    """A training image of the network: its path, its label, and whether it may have burned-in text."""
 
     path: Path
     label: int
     with_text: bool = False
 
 
-class _Agreement:
-    def __init__(self, file: ModelFile) -> None:
+class _Comparison:
+    def __init__(self, file: ConvertedFile) -> None:
         self.file = file
         self._n = self._same = self._right = self._right_original = 0
         self._largest = self._sum = 0.0
@@ -66,7 +67,7 @@ class _Agreement:
         self._largest = max(self._largest, float(difference.max(initial=0.0)))
         self._sum += float(difference.mean(axis=1).sum())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FileAgreement:
         return {
             "file": self.file.name,
             "bytes": len(self.file.content),
@@ -79,23 +80,22 @@ class _Agreement:
         }
 
 
-def agreement(
-    files: Sequence[ModelFile],
+def compare_files(
+    files: Sequence[ConvertedFile],
     original: Callable[[Pixels], npt.NDArray[np.float32]],
     examples: Sequence[Example],
     preprocessing: Preprocessing,
     temperature: float,
-) -> Generator[Event, None, list[dict[str, Any]]]:
-    """Ask every file and the network (`original`: pixels to logits) about every image that can be read.
+) -> Generator[Event, None, list[FileAgreement]]:
+    """Compare every file with the network (`original`: pixels to logits) on every image that can be read.
 
-    One entry a file: `file`, `bytes`, `n_images`, `same_class` (images), `largest_difference` and `mean_difference` of
-    a probability, `accuracy` and `original_accuracy` in [0, 1]: of images that both were made with.
+    Returns one entry for each file. The accuracies are those on training images.
 
     Raises:
         BadModel: a file that is not `rounded` differs by more than `LARGEST_DIFFERENCE`.
         NotEnoughImages: none of the images can be read.
     """
-    found = [_Agreement(file) for file in files]
+    found = [_Comparison(file) for file in files]
     n_read = 0
     for begin in range(0, len(examples), BATCH):
         yield Progress(begin, len(examples), f"comparing with the network: {begin:,} of {len(examples):,} images")
@@ -115,16 +115,17 @@ def agreement(
             each.add(each.file.probabilities(each.file.run(pixels), temperature), expected, labels)
     if not n_read:
         raise NotEnoughImages(
-            "None of the run's images is left to compare the model with", remedy="Undo what removed them, and export."
+            "None of the run's images is left to compare the model on",
+            remedy="Undo the changes that removed them, then export again.",
         )
-    return [_checked(each) for each in found]
+    return [_check(each) for each in found]
 
 
-def _checked(found: _Agreement) -> dict[str, Any]:
+def _check(found: _Comparison) -> FileAgreement:
     entry = found.as_json()
     if not found.file.rounded and entry["largest_difference"] > LARGEST_DIFFERENCE:
         raise BadModel(
-            f"The model does not answer as the network it came from: a probability differs by "
+            f"The model and the network that it was made from give different answers: a probability differs by "
             f"{entry['largest_difference']:.3f}",
             file=found.file.name,
             remedy="Export it again.",
@@ -133,8 +134,8 @@ def _checked(found: _Agreement) -> dict[str, Any]:
 
 
 def evenly(examples: Sequence[Example], preprocessing: Preprocessing, count: int) -> Iterator[Pixels]:
-    """The pixels (size, size, 3) of up to `count` of the images, evenly over them, one at a time; those that cannot be
-    read are left out."""
+    """Yield the pixels (size, size, 3) of up to `count` evenly spaced images. Images that cannot be read are
+    skipped."""
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(count, len(examples))).round().astype(int))
     for position in chosen:
         try:

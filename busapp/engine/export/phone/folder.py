@@ -1,4 +1,4 @@
-"""The folder that an app's developer is given: model files and all that is needed to use them without the study."""
+"""The folder for an app's developer: model files and all that is needed to use them without the study."""
 
 import json
 import shutil
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.export.phone.agreement import Example, ModelFile
+from busapp.engine.contract.diagnosis import ExpectedAnswers, ExpectedImage, FileAgreement
+from busapp.engine.export.phone.agreement import ConvertedFile, Example
 from busapp.engine.export.phone.readme import readme
 from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
 from busapp.engine.models.model import ModelDescription
@@ -23,17 +24,17 @@ from busapp.errors import BadInput, UnreadableImage
 
 N_EXAMPLES: Final = 3
 TOLERANCE: Final = {False: 0.001, True: 0.02}
-"""Of a probability, in `expected.json`, by whether a file is rounded: processors do not all round alike."""
+"""Tolerance of a probability in `expected.json`, by whether a file is rounded. Processors round differently."""
 _SIGN: Final = "agreement.json"
-"""Without it, a folder is not taken for one of these."""
+"""File by which an earlier folder is recognised."""
 
 
 def place_for(out: Path | None, default: Path) -> Path:
-    """Where the folder is to stand: `out` in full, which must be empty or not there; left open, at `default`, where it
-    takes the place of an earlier one.
+    """Return the absolute path for the folder: `out`, which must be empty or not exist. Without `out` it is `default`,
+    where the new folder replaces an earlier one.
 
     Raises:
-        BadInput: something else is there, or nothing can be.
+        BadInput: something else is there, or no folder can be there.
     """
     place = (out or default).expanduser().resolve()
     try:
@@ -42,33 +43,33 @@ def place_for(out: Path | None, default: Path) -> Path:
             raise BadInput("This is not a folder", file=place, remedy="Choose another place with --out.")
         is_ours = out is None and (place / _SIGN).is_file()
         if place.exists() and any(place.iterdir()) and not is_ours:
-            raise BadInput("This is not an empty folder", file=place, remedy="Name an empty or a new one with --out.")
+            raise BadInput("This folder is not empty", file=place, remedy="Name an empty or a new folder with --out.")
     except OSError as error:
         raise BadInput("The place cannot be opened", file=place, remedy=f"{error.strerror}.") from error
     return place
 
 
 def make_room(place: Path) -> None:
-    """Take away an earlier folder at a `place_for`, once the new one is whole."""
+    """Remove an earlier folder at a path from `place_for`. Call it when the new one is complete."""
     if (place / _SIGN).is_file():
         shutil.rmtree(place)
 
 
 @dataclass(frozen=True)
 class Handout:
-    """What the folder is made of. `agreement` has an entry for each of `files`; `mirrored` says that the model answers
-    with the mean over an image and its mirror image."""
+    """The content of the folder. `agreement` has an entry for each of `files`. `mirrored`: the model answers with the
+    mean over an image and its mirror image."""
 
     description: ModelDescription
-    files: Sequence[ModelFile]
-    agreement: Sequence[dict[str, Any]]
+    files: Sequence[ConvertedFile]
+    agreement: Sequence[FileAgreement]
     mirrored: bool
 
     def write(self, target: Target, examples: Sequence[Example]) -> None:
-        """Write everything; of `examples` a few are chosen, by content hash.
+        """Write everything. A few of `examples` are chosen, by content hash.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: the disk is full or cannot be written to.
         """
         classes = self.description.classes
         for file in self.files:
@@ -81,8 +82,8 @@ class Handout:
         words = readme(self.description, self.files, self.agreement, shown, mirrored=self.mirrored)
         target.write("README.md", words.encode())
 
-    def preprocessing(self) -> dict[str, Any]:
-        """`preprocessing.json`: numbers that a program can read."""
+    def preprocessing(self) -> dict[str, object]:
+        """Return the content of `preprocessing.json`: numbers that a program can read."""
         size = self.description.image_size
         return {
             "width": size,
@@ -108,7 +109,7 @@ class Handout:
             "temperature_inside_the_model": not any(file.name.endswith(".onnx") for file in self.files),
         }
 
-    def _equalisation(self) -> dict[str, Any] | None:
+    def _equalisation(self) -> dict[str, object] | None:
         if not self.description.equalise:
             return None
         return {
@@ -124,18 +125,18 @@ class Handout:
             "reference": "scikit-image: skimage.exposure.equalize_adapthist(Y, kernel_size=tile_pixels, clip_limit)",
         }
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> dict[str, object]:
         return {
-            "what": "Each file beside the network that it was made of, on the images that the network learned from. "
-            "These accuracies say how alike both answer; what to expect of new images is the accuracy of the "
-            "cross-validation.",
+            "what": "Each file compared with the network that it was made from, on the network's training images. "
+            "These accuracies show only how alike their answers are. The accuracy to expect on new images is that of "
+            "the cross-validation.",
             "files": list(self.agreement),
             "cross_validation": self.description.provenance.model_dump(mode="json"),
             "notice": RESEARCH_USE,
         }
 
-    def _examples(self, target: Target, chosen: Sequence[Example]) -> dict[str, Any]:
-        images: list[dict[str, Any]] = []
+    def _examples(self, target: Target, chosen: Sequence[Example]) -> ExpectedAnswers:
+        images: list[ExpectedImage] = []
         for example in chosen:
             try:
                 original = read_image(example.path)
@@ -157,7 +158,7 @@ class Handout:
         tolerance = {file.name: TOLERANCE[file.rounded] for file in self.files}
         return {"classes": list(self.description.classes), "tolerance_of_a_probability": tolerance, "images": images}
 
-    def _expected(self, file: ModelFile, pixels: Pixels) -> dict[str, Any]:
+    def _expected(self, file: ConvertedFile, pixels: Pixels) -> dict[str, list[Any]]:
         answers = file.run(pixels)
         probabilities = file.probabilities(answers, self.description.temperature)
         outputs: dict[str, npt.NDArray[Any]] = {**answers, "probabilities": probabilities}
@@ -165,7 +166,8 @@ class Handout:
 
 
 def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:
-    """A few images, of each class in turn, those first that have no text burned in: always the same of a study."""
+    """Choose a few images, from each class in turn, images without burned-in text first. The choice is always the same
+    for a study."""
     ordered = sorted(examples, key=lambda example: (example.with_text, example.path.stem))
     of_class = [[example for example in ordered if example.label == label] for label in range(n_classes)]
     longest = max(map(len, of_class), default=0)
@@ -173,9 +175,10 @@ def choose(examples: Sequence[Example], n_classes: int) -> list[Example]:
     return in_turn[:N_EXAMPLES]
 
 
-def _rounded(values: Any) -> Any:
-    """As nested lists with as many digits as matter."""
-    return np.round(np.asarray(values, dtype=np.float64), 5).tolist()
+def _rounded(values: npt.NDArray[Any]) -> list[Any]:
+    """The values as nested lists with the 5 decimals that matter."""
+    nested: list[Any] = np.round(values.astype(np.float64), 5).tolist()
+    return nested
 
 
 def _json(value: Any) -> bytes:

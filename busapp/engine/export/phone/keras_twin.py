@@ -1,11 +1,11 @@
-"""A Keras network that computes what torchvision's MobileNetV2 computes, made from its weights.
+"""A Keras network that computes the same as torchvision's MobileNetV2, made from its weights.
 
-Source: Sandler et al. 2018, table 2, as torchvision builds it. What differs, and why the answers do not:
-- batch normalisation is folded into the convolution before it, as it is fixed after training;
-- ImageNet's mean is subtracted first, its deviation divides the first convolution's weights: what pads the image is
-  the mean in both, and an int8 file rounds pixels once instead of twice;
-- a convolution of stride 2 pads both sides alike, as torch does. TensorFlow's `same` would pad the far side alone where
-  the size is even, and see everything half a pixel away.
+Source: Sandler et al. 2018, table 2, as torchvision builds it. Differences that do not change the answers:
+- Batch normalisation is folded into the convolution before it, since it is fixed after training.
+- ImageNet's mean is subtracted first, and its deviation divides the first convolution's weights. The padding of the
+  image is the mean in both networks, and an int8 file rounds pixels once instead of twice.
+- A convolution of stride 2 pads both sides equally, as torch does. TensorFlow's `same` would pad only the far side of
+  an even size, and shift everything by half a pixel.
 """
 
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ Weights = Mapping[str, npt.NDArray[Any]]
 """torch's `state_dict` as arrays: `features.0.0.weight` and so on; convolutions are (out, in, height, width)."""
 
 _STRIDES: Final = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
-"""Of the 17 blocks; everything else can be told from the shapes of the weights."""
+"""Strides of the 17 blocks. Everything else follows from the shapes of the weights."""
 _FEATURES: Final = "features"
 _EPSILON: Final = 1e-5
-"""torch adds it to the variance, Keras would add 1e-3."""
+"""torch adds this to the variance; Keras would add 1e-3."""
 
 
 def build_twin(
     keras: Any, weights: Weights, image_size: int, *, mirrored: bool = False, temperature: float = 1.0
 ) -> Any:
-    """Pixels (n, size, size, 3), float32 in [0, 255], RGB, to the outputs of a model file by the project's contract:
-    logits (n, classes), divided by `temperature`, and class activation maps (n, classes, h, w), float32.
+    """Build the network from pixels (n, size, size, 3), float32 in [0, 255], RGB, to the outputs of a model file in
+    this project: logits (n, classes), divided by `temperature`, and class activation maps (n, classes, h, w), float32.
 
-    `keras` is the Keras that computes it (`keras_setup.keras_on`). Where `mirrored`, both are means over the
+    `keras` is the package that computes it (`keras_setup.keras_on`). If `mirrored`, both outputs are means over the
     image and its mirror image.
     """
     features = _features(keras, weights, image_size)
@@ -55,7 +55,7 @@ def build_twin(
 
 
 class _Builder:
-    """Makes layers and remembers what they are to be filled with once the network stands."""
+    """Makes layers, and fills them with weights once the network is built."""
 
     def __init__(self, keras: Any, weights: Weights) -> None:
         self._layers = keras.layers
@@ -63,8 +63,8 @@ class _Builder:
         self._contents: list[tuple[Any, list[npt.NDArray[np.float32]]]] = []
 
     def convolution(self, values: Any, name: str, stride: int = 1, *, clipped: bool = True, scale: Any = 1.0) -> Any:
-        """The convolution `name` with the batch normalisation behind it, its kernel multiplied by `scale`, broadcast
-        over (height, width, in, out); `clipped` to [0, 6]."""
+        """Add the convolution `name` with the batch normalisation after it. The kernel is multiplied by `scale`,
+        broadcast over (height, width, in, out). `clipped`: the values are clipped to [0, 6]."""
         kernel, bias = _folded(self._weights, name)
         kernel = kernel * scale
         if stride == 2:
@@ -86,12 +86,12 @@ class _Builder:
 
 
 def features_of(twin: Any) -> Any:
-    """The part of a twin that computes the features, a network of its own: all convolutions but that of the maps."""
+    """The part of a twin that computes the features: a network with all convolutions except that of the maps."""
     return twin.get_layer(_FEATURES)
 
 
 def _features(keras: Any, weights: Weights, image_size: int) -> Any:
-    """Everything before the pooling: pixels to (n, h, w, channels)."""
+    """Build the network before the pooling: pixels to (n, h, w, channels)."""
     builder = _Builder(keras, weights)
     pixels = keras.Input((image_size, image_size, 3), dtype="float32")
     centred = keras.layers.Rescaling(1.0, offset=[-255 * float(value) for value in MEAN])(pixels)
@@ -111,7 +111,7 @@ def _features(keras: Any, weights: Weights, image_size: int) -> Any:
 
 
 def _folded(weights: Weights, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A convolution and the batch normalisation that comes next: kernel (height, width, in, out) and bias (out,)."""
+    """Fold a convolution and the batch normalisation after it: kernel (height, width, in, out) and bias (out,)."""
     parent, _, place = name.rpartition(".")
     normal = f"{parent}.{int(place) + 1}"
     kernel = weights[f"{name}.weight"].astype(np.float64)

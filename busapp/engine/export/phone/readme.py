@@ -1,93 +1,98 @@
-"""`README.md` of the folder for an app: what a developer has to know who never saw the study."""
+"""`README.md` of the folder for an app, for a developer who has never seen the study."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from busapp.engine.export.phone.agreement import ModelFile
+from busapp.engine.contract.diagnosis import ExpectedAnswers, FileAgreement
+from busapp.engine.export.phone.agreement import ConvertedFile
 from busapp.engine.images.preprocessing import CLIP_LIMIT, TILES
 from busapp.engine.models.model import ModelDescription
 from busapp.engine.utils.words import RESEARCH_USE
 
 _TFLITE: Final = (
-    "Both TensorFlow Lite files take and give the same, so that one can stand in for the other. Take "
-    "`model-float32.tflite` unless size or speed forbid: `model-int8.tflite` is smaller and runs on accelerators that "
-    "know integers alone, and its answers differ a little (below). They are run with LiteRT (TensorFlow Lite) on "
-    "Android, iOS and elsewhere; the signature is `serving_default`."
+    "Both TensorFlow Lite files have the same inputs and outputs, so you can use either. Use `model-float32.tflite` "
+    "unless it is too large or too slow. `model-int8.tflite` is smaller and runs on accelerators that compute only "
+    "with integers, but its answers differ a little (see below). Run the files with LiteRT (TensorFlow Lite) on "
+    "Android, iOS and elsewhere. The signature is `serving_default`."
 )
-_ONNX: Final = "`model.onnx` is run with ONNX Runtime (1.20 or later) on Android, iOS, in the browser and elsewhere."
+_ONNX: Final = "Run `model.onnx` with ONNX Runtime (1.20 or later) on Android, iOS, in the browser and elsewhere."
 _RESIZE: Final = (
-    "Decode the image to 8-bit RGB (grey: the same value three times). Leave out frames, rulers and text of the "
-    "scanner as far as the training images had none. Resize it to {size}×{size} whatever its aspect ratio, bilinear "
-    "**with antialiasing**: each new pixel is a mean over all old pixels it covers, weighted by a triangle (Pillow's "
-    "`BILINEAR`, `antialias=True` in TensorFlow and torch). Plain bilinear sampling, as of Android's "
-    "`createScaledBitmap` or OpenCV's `INTER_LINEAR`, gives other pixels from large images, and other answers."
+    "Decode the image to 8-bit RGB (grey: the same value three times). Remove frames, rulers and text of the scanner "
+    "if the training images had none. Resize it to {size}×{size}, whatever its aspect ratio, with bilinear "
+    "interpolation **and antialiasing**: each new pixel is a mean over all old pixels that it covers, weighted by a "
+    "triangle (Pillow's `BILINEAR`, `antialias=True` in TensorFlow and torch). Plain bilinear sampling, as in "
+    "Android's `createScaledBitmap` or OpenCV's `INTER_LINEAR`, gives different pixels for large images, and "
+    "different answers."
 )
 _EQUALISE: Final = (
-    "Then equalise the contrast, as the training images were (CLAHE): convert to YCbCr (JFIF), stretch Y to 0…255, "
-    "divide it into {tiles}×{tiles} tiles of {tile} pixels a side, count 256 grey levels in each, clip each level to "
-    "{clip:g} of the tile's pixels and spread what was cut off evenly, map Y by the cumulative counts with bilinear "
-    "interpolation between tiles, convert back to RGB. An image of one grey level stays as it is. The reference is "
-    "`skimage.exposure.equalize_adapthist(Y, kernel_size={tile}, clip_limit={clip:g})`. Without this step the answers "
-    "are worth nothing."
+    "Then equalise the contrast, as in the training images (CLAHE). Convert to YCbCr (JFIF) and stretch Y to 0…255. "
+    "Divide it into {tiles}×{tiles} tiles of {tile} pixels a side. Count 256 grey levels in each tile, clip each count "
+    "to {clip:g} of the tile's pixels, and spread the excess evenly over all levels. Map Y by the cumulative counts, "
+    "with bilinear interpolation between tiles, and convert back to RGB. An image of one grey level stays as it is. "
+    "The reference is `skimage.exposure.equalize_adapthist(Y, kernel_size={tile}, clip_limit={clip:g})`. Without "
+    "this step the answers are worthless."
 )
 _NORMAL: Final = (
-    "Hand the values 0…255 to the model as they are. Normalisation is inside: neither scale to 0…1 nor subtract a mean."
+    "Pass the values 0…255 to the model unchanged. The model normalises them itself: do not scale to 0…1, and do not "
+    "subtract a mean."
 )
 _MIRRORED: Final = (
-    " The model looks at the image and at its mirror image and answers with the mean; do not do so again."
+    " The model also averages over the image and its mirror image itself: do not average over mirror images again."
 )
 _SOFTMAX: Final = (
-    "`probabilities = softmax(logits / temperature)` with temperature {temperature:.6g}, which was fitted on the "
-    "logits of the cross-validation, so that probabilities are as high as they are right."
+    "`probabilities = softmax(logits / temperature)` with a temperature of {temperature:.6g}. It was fitted on the "
+    "logits of the cross-validation, so that a probability is close to the fraction of right answers."
 )
 _CALIBRATED: Final = (
-    "They are calibrated: a temperature of {temperature:.6g}, fitted on the logits of the cross-validation, is inside. "
-    "They add up to 1 (in the int8 file they are multiples of 1/256)."
+    "The probabilities are calibrated: the model applies a temperature of {temperature:.6g}, which was fitted on the "
+    "logits of the cross-validation. They add up to 1 (in the int8 file they are multiples of 1/256)."
 )
 _MAPS: Final = (
-    "`maps` holds a class activation map for each class: high where the image speaks for the class, low or "
-    "negative where against it. Enlarge the map of the class to the image's size (bicubic or bilinear), cut off what "
-    "is below 0, divide by the largest value and lay it over the image, moved up and left by 15.5/32 of a cell: since "
-    "the network pads every side, cell (row, column) is about the pixels around (32 row, 32 column) of the prepared "
-    "image. It shows where the network looked, and is no outline of a lesion."
+    "`maps` holds a class activation map for each class. Values are high where the image is evidence for the class, "
+    "and low or negative where it is evidence against it. To show a map over the image, enlarge it to the image's size "
+    "(bicubic or bilinear), set values below 0 to 0, divide by the largest value, and move it up and left by 15.5/32 "
+    "of a cell. The shift is needed because the network pads every side: cell (row, column) belongs to the pixels "
+    "around (32 row, 32 column) of the prepared image. The map shows where the network found evidence. It is not the "
+    "outline of a lesion."
 )
 _REFUSE: Final = (
-    "An image without any content (grey values that deviate less than 2 of 255) gets an answer too; refuse it before."
+    "The model answers even an image without any content (a standard deviation of the grey values below 2 of 255). "
+    "Refuse such images before."
 )
 
 
 def readme(
     description: ModelDescription,
-    files: Sequence[ModelFile],
-    agreement: Sequence[Mapping[str, Any]],
-    shown: Mapping[str, Any],
+    files: Sequence[ConvertedFile],
+    agreement: Sequence[FileAgreement],
+    shown: ExpectedAnswers,
     *,
     mirrored: bool,
 ) -> str:
-    """The text. `shown` is the content of `expected.json`."""
+    """Return the text. `shown` is the content of `expected.json`."""
     is_onnx = files[0].name.endswith(".onnx")
     size, temperature = description.image_size, description.temperature
     tile = max(1, size // TILES)
     equalise = _EQUALISE.format(tiles=TILES, tile=tile, clip=CLIP_LIMIT) if description.equalise else ""
     parts = [
-        f"# A classifier of breast-ultrasound images\n\n**{RESEARCH_USE}** Nobody may be diagnosed with it.",
+        f"# A classifier of breast-ultrasound images\n\n**{RESEARCH_USE}** Do not use it to diagnose patients.",
         _ONNX if is_onnx else _TFLITE,
         f"## Before the model\n\n{_RESIZE.format(size=size)}",
         equalise,
-        f"{_NORMAL}{_MIRRORED if mirrored else ''} All numbers of this section stand in `preprocessing.json`.",
+        f"{_NORMAL}{_MIRRORED if mirrored else ''} `preprocessing.json` contains all numbers of this section.",
         f"## Input and output\n\n{_tensors(description, files[0], is_onnx)}",
-        f"The order of the classes is that of `labels.txt`: {', '.join(description.classes)}.",
+        f"The classes are in the order of `labels.txt`: {', '.join(description.classes)}.",
         (_SOFTMAX if is_onnx else _CALIBRATED).format(temperature=temperature),
         _MAPS,
         _REFUSE,
         f"## Does it work in the app?\n\n{_examples(shown)}",
         f"## How far the files agree with the original\n\n{_agreement(agreement)}",
-        f"## What to expect of it\n\n{_limits(description)}",
+        f"## What to expect\n\n{_limits(description)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _tensors(description: ModelDescription, file: ModelFile, is_onnx: bool) -> str:
+def _tensors(description: ModelDescription, file: ConvertedFile, is_onnx: bool) -> str:
     size, n_classes = description.image_size, len(description.classes)
     batch = "n" if is_onnx else "1"
     rows = [f"| input | 0 | `pixels` | {batch}×{size}×{size}×3 (NHWC) | uint8 | RGB, 0…255 |"]
@@ -102,21 +107,21 @@ def _tensors(description: ModelDescription, file: ModelFile, is_onnx: bool) -> s
     return "\n".join(["| | index | name | shape | dtype | values |", "|---|---|---|---|---|---|", *rows])
 
 
-def _examples(shown: Mapping[str, Any]) -> str:
+def _examples(shown: ExpectedAnswers) -> str:
     tolerance = ", ".join(f"{value:g} for `{name}`" for name, value in shown["tolerance_of_a_probability"].items())
     return (
-        f"`examples/` has {len(shown['images'])} images of the study, and `examples/expected.json` what each file "
-        "answers to them. `…-prepared.png` holds the very pixels that the model takes: with them a probability must "
+        f"`examples/` has {len(shown['images'])} images of the study. `examples/expected.json` has the answers of each "
+        "file to them. `…-prepared.png` holds exactly the pixels that the model takes: with them, a probability must "
         f"not differ from the expected one by more than {tolerance}. The picture of the same name without `-prepared` "
-        "is the image as the study has it: prepare it yourself and compare your pixels with the prepared ones; "
-        "they should differ by 1 or 2 of 255 at most. The network learned from these images, so that its being right "
-        "on them proves nothing.\n\n"
-        "**They are images of patients** (unless the study is one of simulated phantoms). Pass them on only where the "
-        "study itself may be passed on, look whether text is burned into them, and do not ship them with an app."
+        "is the image as the study has it. Prepare it yourself and compare your pixels with the prepared ones: they "
+        "should differ by at most 1 or 2 of 255. The network was trained on these images, so right answers on them "
+        "prove nothing.\n\n"
+        "**They are images of patients** (unless the study consists of simulated phantoms). Pass them on only if the "
+        "study itself may be passed on. Check whether text is burned into them. Do not ship them with an app."
     )
 
 
-def _agreement(agreement: Sequence[Mapping[str, Any]]) -> str:
+def _agreement(agreement: Sequence[FileAgreement]) -> str:
     rows = [
         f"| `{entry['file']}` | {entry['bytes'] / 1e6:.2f} MB | {entry['same_class']} of {entry['n_images']} | "
         f"{entry['largest_difference']:.2g} | {entry['mean_difference']:.2g} | {entry['accuracy']:.1%} | "
@@ -125,8 +130,8 @@ def _agreement(agreement: Sequence[Mapping[str, Any]]) -> str:
     ]
     return "\n".join(
         [
-            "Asked about the images of the study. The network was trained on these very images: the accuracies are for "
-            "comparing the columns with each other and say nothing of new images.",
+            "Measured on the images of the study. The network was trained on these very images: use the accuracies "
+            "only to compare the columns with each other. They say nothing about new images.",
             "",
             "| file | size | same class | largest difference of a probability | mean difference | accuracy of the "
             "file | of the original |",
@@ -142,16 +147,16 @@ def _limits(description: ModelDescription) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
     images = "simulated phantoms" if about.phantoms else "images"
     sentences = [
-        f"In cross-validation, on images that the network had not seen, the accuracy was **{about.accuracy:.1%}** "
+        f"In cross-validation, on held-out images, the accuracy was **{about.accuracy:.1%}** "
         f"(95 % interval {low:.1%} to {high:.1%}; {about.system}, protocol {about.protocol}).",
-        f"It learned from {about.n_images} {images} in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
-        "synthetic ones. Other scanners, other settings and photographs of a screen were not among what it was "
-        "measured on; expect less there, and measure it.",
-        "It knows these classes alone and calls every picture one of them, also one that is no breast ultrasound.",
+        f"It was trained on {about.n_images} {images} in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
+        "synthetic ones. It was not measured on images from other scanners, with other settings, or on photographs of "
+        "a screen. Expect a lower accuracy there, and measure it.",
+        "It assigns every picture to one of these classes, even a picture that is not a breast ultrasound.",
     ]
     if about.phantoms:
-        sentences.append("It learned from simulated phantoms and knows nothing of patients.")
+        sentences.append("It was trained on simulated phantoms and knows nothing about patients.")
     if about.protocol == "published" or any(about.leaks.values()):
-        sentences.append("Its accuracy was measured with a protocol that leaks; expect less on new images.")
-    origin = f"Made {about.created} by busapp {about.busapp} of run {about.run}, study {about.study}."
+        sentences.append("Its accuracy was measured with a protocol that leaks. Expect less on new images.")
+    origin = f"Made {about.created} by busapp {about.busapp} from run {about.run}, study {about.study}."
     return "\n".join(f"- {sentence}" for sentence in [*sentences, origin])

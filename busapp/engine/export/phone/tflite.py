@@ -1,10 +1,10 @@
-"""TensorFlow Lite files made of the twin network, and running them.
+"""TensorFlow Lite files of the twin network, and running them.
 
-Both files take the same uint8 pixels, one image at a time, and give the same two float32 outputs, so that an app can
-put one in the place of the other: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
+Both files take the same uint8 pixels, one image at a time, and have the same two float32 outputs, so that an app can
+use either: `probabilities` (1, classes), calibrated, and `maps` (1, classes, h, w).
 
-Warnings are off meanwhile: TensorFlow announces, whenever its interpreter is used and also from within its converter,
-that it will move to a package of its own, which until then would be a second copy of it.
+Warnings are off meanwhile: whenever its interpreter is used, also in its converter, TensorFlow announces that the
+interpreter will move to a package of its own. Until then that package would be a second copy.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,17 +23,17 @@ from busapp.engine.utils.quiet import no_warnings
 
 
 def to_float32(twin: Any) -> bytes:
-    """The twin network as a file that computes in float32."""
+    """Convert the twin network to a file that computes in float32."""
     with no_warnings():
         return bytes(_converter(twin, "uint8").convert())
 
 
 def to_int8(keras: Any, twin: Any, images: Callable[[], Iterable[Pixels]]) -> bytes:
-    """The twin network, which is changed for it, as a file that computes in 8-bit integers throughout.
+    """Convert the twin network to a file that computes in 8-bit integers throughout. This changes the network.
 
-    Weights are rounded for each output channel, what flows between the layers after the ranges that it has on `images`:
-    a few hundred at most, uint8 (size, size, 3), without labels. They are gone through twice; what they raise stops the
-    work.
+    Weights are rounded for each output channel. The values between the layers are rounded by their ranges on `images`:
+    at most a few hundred, uint8 (size, size, 3), without labels. The images are read twice; an error in reading them
+    ends the conversion.
     """
     correct_biases(keras, features_of(twin), images())
     tf = tensorflow()
@@ -56,13 +56,14 @@ def to_int8(keras: Any, twin: Any, images: Callable[[], Iterable[Pixels]]) -> by
 
 
 def _converter(twin: Any, dtype: str) -> Any:
-    """A converter for one image of `dtype`. The batch is fixed: accelerators of phones want that."""
+    """Return a converter for one image of `dtype`. The batch size is fixed, because the accelerators of phones need
+    that."""
     tf = tensorflow()
 
     class Diagnosing(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
-            self.held = [variable.value for variable in twin.variables]  # the converter looks for what a module holds
+            self.held = [variable.value for variable in twin.variables]  # the converter finds variables by attributes
 
         @tf.function(input_signature=[tf.TensorSpec((1, *twin.input_shape[1:]), dtype, name="pixels")])  # type: ignore[untyped-decorator]
         def diagnose(self, pixels: Any) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _converter(twin: Any, dtype: str) -> Any:
 
 
 class TFLiteModel:
-    """A file that is ready to run. Not to be shared between threads."""
+    """A file that is ready to run. Threads must not share it."""
 
     def __init__(self, content: bytes) -> None:
         with no_warnings(), native_messages_logged():
@@ -83,11 +84,12 @@ class TFLiteModel:
             self._run = self._interpreter.get_signature_runner()
 
     def run(self, pixels: Pixels) -> Answers:
-        """`probabilities` (n, classes) and `maps` (n, classes, h, w) of uint8 (n, size, size, 3), one after another."""
+        """Compute `probabilities` (n, classes) and `maps` (n, classes, h, w) of uint8 (n, size, size, 3), one image
+        after another."""
         each = [self._run(pixels=image[None]) for image in pixels]
         return {name: np.concatenate([answer[name] for answer in each]) for name in ("probabilities", "maps")}
 
     def outputs(self) -> dict[str, int]:
-        """The place of each output by its name, for interpreters that know places alone."""
+        """Index of each output by its name, for interpreters that know outputs only by index."""
         places = [detail["index"] for detail in self._interpreter.get_output_details()]
         return {name: places.index(detail["index"]) for name, detail in self._run.get_output_details().items()}
