@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from busapp.engine.contract.diagnosis import DiagnosedImage, DiagnoseResult, SkippedFile
+from busapp.engine.contract.dataset import SkippedFile
+from busapp.engine.contract.diagnosis import DiagnosedImage, DiagnoseResult
 from busapp.engine.diagnosis.diagnosis import Diagnoser, Diagnosis
 from busapp.engine.diagnosis.external_validation import ExternalValidation, labels_of_folders, read_labels
 from busapp.engine.events import Finished, ImageDiagnosed, Job, Note, Progress, Skipped
