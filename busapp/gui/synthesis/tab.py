@@ -24,7 +24,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.images.heat_map_view import to_pixmap
+from busapp.gui.images.image_canvas import to_pixmap
 from busapp.gui.synthesis.balance_dialog import BalanceDialog
 from busapp.gui.synthesis.sample_film import SampleFilm
 from busapp.gui.synthesis.synthesis_result import SynthesisResult

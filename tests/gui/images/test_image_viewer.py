@@ -139,7 +139,7 @@ def test_walking_quickly_never_shows_the_picture_of_another_image(
     assert begun.wait(10)
     for _ in range(4):
         click(qtbot, viewer, Qt.Key.Key_Right)
-        assert "is being equalised" in viewer.second_canvas.caption
+        assert "being equalised" in viewer.second_canvas.caption
         assert same(viewer.second_canvas.picture, plain(phantom_study, viewer.image))
     go_on.set()
     qtbot.waitUntil(lambda: bool(seen))
