@@ -1,30 +1,31 @@
-"""A question about one image of a pair, asked in a line instead of a dialog: which one, and what of it."""
+"""A question about the images of a pair, in a line instead of a dialog: which image, and which value."""
 
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from busapp.gui.dataset.keyed_actions import button_for, keyed_action
 from busapp.gui.theme import SPACE
 
 Which = Literal["left", "right", "both"]
 
 
 class ChoiceBar(QFrame):
-    """Has nothing to say until it asks.
+    """Its keys do nothing until `ask` is called.
 
     Signals:
-        chosen: `left`, `right` or `both`, and the value that stands beside the question.
-        closed: it was answered or left.
+        chosen: `left`, `right` or `both`, and the value chosen beside the question.
+        closed: the question was answered or cancelled.
     """
 
     chosen = Signal(str, str)
     closed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
-        """The keys L, R and B answer wherever the focus is in `parent`."""
+        """The keys L, R and B answer as long as the focus is anywhere in `parent`."""
         super().__init__(parent)
         self.setProperty("level", "info")
         self.question = QLabel()
@@ -39,29 +40,25 @@ class ChoiceBar(QFrame):
         row.addWidget(self.question)
         row.addWidget(self.values)
         for which, text, key in (("left", "Left", "L"), ("right", "Right", "R"), ("both", "Both", "B")):
-            self._add(parent, row, which, f"{text} ({key})", key)  # type: ignore[arg-type]
-        self.cancel_button = QPushButton("Leave it (Esc)")
+            self._add(parent, row, which, text, key)  # type: ignore[arg-type]
+        self.cancel_button = QPushButton("Cancel (Esc)")
         self.cancel_button.clicked.connect(self.close_question)
         row.addWidget(self.cancel_button)
         row.addStretch()
         self.is_open = False
 
     def _add(self, parent: QWidget, row: QHBoxLayout, which: Which, text: str, key: str) -> None:
-        action = QAction(text, parent)
-        action.setShortcut(QKeySequence(key))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action = keyed_action(parent, text, key, lambda: self._answer(which))
         action.setEnabled(False)
-        action.triggered.connect(lambda: self._answer(which))
         parent.addAction(action)
-        button = QPushButton(text)
-        button.clicked.connect(action.trigger)
+        button = button_for(action)
         row.addWidget(button)
         self.actions_by_side[which], self.buttons[which] = action, button
 
     def ask(
         self, question: str, values: Sequence[str], sides: Sequence[Which], suggested: Which, *, editable: bool
     ) -> None:
-        """Show the question with the values to choose from; Enter answers with the suggested side."""
+        """Ask a question, with values to choose from. Enter answers with the suggested side."""
         self.question.setText(question)
         self.values.setEditable(editable)
         self.values.clear()
@@ -75,7 +72,7 @@ class ChoiceBar(QFrame):
         self.buttons[suggested].setFocus()
 
     def close_question(self) -> None:
-        """Ask nothing any more."""
+        """Close the question without an answer."""
         if not self.is_open:
             return
         self.is_open = False

@@ -1,6 +1,7 @@
-"""Bars of how many images each class has, real and synthetic stacked, with their numbers on them or, where a bar is too
-short for that, above it; and as an empty frame how many synthetic ones would balance it. The count plot of Figure 7 of
-the GAN-ResNet paper."""
+"""A bar for each class with its number of images, real and synthetic ones stacked.
+
+Numbers stand on the bar, or above it if it is too short. An empty frame shows how many synthetic images would balance
+the class. Source: the count plot in Figure 7 of the GAN-ResNet paper."""
 
 from dataclasses import dataclass, replace
 
@@ -16,14 +17,14 @@ _ROW = 56
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """Images of one class in use, and how many are set aside."""
+    """Number of images of one class: in use (real, synthetic) and set aside."""
 
     name: str
     real: int
     synthetic: int
     set_aside: int = 0
     lacking: int = 0
-    """How many more would make it as large as the largest class."""
+    """Number of images that the class has fewer than the largest class."""
 
     def in_words(self) -> str:
         """`210 real + 20 synthetic, lacks 207, 3 set aside`"""
@@ -47,11 +48,11 @@ class ClassBalance(QWidget):
 
     @property
     def counts(self) -> list[ClassCount]:
-        """What is shown."""
+        """The numbers shown."""
         return list(self._counts)
 
     def show_counts(self, counts: list[ClassCount]) -> None:
-        """Show other numbers; what each class lacks is found from them."""
+        """Show these numbers. `lacking` is computed here."""
         largest = max((count.real + count.synthetic for count in counts), default=0)
         self._counts = [replace(count, lacking=largest - count.real - count.synthetic) for count in counts]
         words = "; ".join(f"{count.name}: {count.in_words()}" for count in self._counts)
@@ -83,8 +84,8 @@ class ClassBalance(QWidget):
         painter.end()
 
     def _paint_bar(self, painter: QPainter, top: int, count: ClassCount, scale: float) -> list[str]:
-        """Real images solid, synthetic ones hatched in a dashed frame, what is lacking as an empty dotted frame. What
-        found no room on them, in words."""
+        """Paint real images solid, synthetic ones hatched in a dashed frame, and the lacking ones as an empty dotted
+        frame. Return the numbers that did not fit on their part of the bar, in words."""
         now = colours()
         colour = class_colour(count.name, [other.name for other in self._counts])
         real = QRect(0, top, round(count.real * scale), _BAR)
@@ -115,7 +116,7 @@ class ClassBalance(QWidget):
 
     @staticmethod
     def _behind(painter: QPainter, part: QRect, text: str) -> QRect:
-        """The ground of a number that would not be read on hatching."""
+        """The ground below a number, which would not be readable on hatching."""
         ground = painter.fontMetrics().boundingRect(text).adjusted(-3, -1, 3, 1)
         ground.moveCenter(part.center())
         return ground

@@ -1,48 +1,41 @@
-"""The right side of the Dataset tab: the balance of the classes, what is known of the images, and how they are
-distributed."""
+"""The right side of the Dataset tab: balance of the classes, facts about the images, and their distributions."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QMargins
+from PySide6.QtWidgets import QLabel, QWidget
 
 from busapp.engine.catalog import ImageRecord, Measures
 from busapp.gui.dataset.class_balance import ClassBalance, ClassCount
 from busapp.gui.dataset.distributions import Distributions
+from busapp.gui.dataset.side_panel import SidePanel
 from busapp.gui.theme import SPACE
 
 
-class DatasetOverview(QScrollArea):
-    """Follows what `show_dataset` is given."""
+class DatasetOverview(SidePanel):
+    """Shows the images that `show_dataset` gets."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Overview of the dataset", QMargins(SPACE, 0, 0, 0), parent)
         self.balance = ClassBalance()
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setProperty("role", "muted")
         self.distributions = Distributions()
-        panel = QWidget()
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE)
-        column.addWidget(heading("Class balance"))
-        column.addWidget(self.balance)
-        column.addWidget(self.summary)
-        column.addSpacing(SPACE)
-        column.addWidget(heading("Distribution by class"))
-        column.addWidget(self.distributions, 1)
-        column.addStretch()
-        self.setWidget(panel)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setAccessibleName("Overview of the dataset")
+        self.add_heading("Class balance")
+        self.column.addWidget(self.balance)
+        self.column.addWidget(self.summary)
+        self.column.addSpacing(SPACE)
+        self.add_heading("Distribution by class")
+        self.column.addWidget(self.distributions, 1)
+        self.column.addStretch()
 
     def show_dataset(
         self, images: Sequence[ImageRecord], measures: Mapping[int, Measures], facts: Sequence[str]
     ) -> None:
-        """Show all images of the study and what is known of them, in words; the distributions are those of the real
-        images in use."""
+        """Show all images of the study, and facts about them in words. The distributions cover only real images in
+        use."""
         classes = sorted({image.class_name for image in images})
         counted = Counter((image.class_name, "" if image.excluded is not None else image.kind) for image in images)
         self.balance.show_counts(
@@ -51,10 +44,3 @@ class DatasetOverview(QScrollArea):
         self.summary.setText("; ".join(facts) + "." if facts else "")
         in_use = [image for image in images if image.kind == "real" and image.excluded is None]
         self.distributions.show_images(in_use, measures, classes)
-
-
-def heading(text: str) -> QLabel:
-    """The title of a part of the tab."""
-    label = QLabel(text)
-    label.setProperty("role", "heading")
-    return label

@@ -1,27 +1,27 @@
-"""The left side of the Dataset tab: bring images in, check and export them, choose which are shown."""
+"""The left side of the Dataset tab: import, check and export images, and choose which ones are shown."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QMargins, Signal
+from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QPushButton, QWidget
 
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
-from busapp.gui.dataset.dataset_overview import heading
 from busapp.gui.dataset.image_actions import ImageActions
 from busapp.gui.dataset.image_filters import ImageFilters
+from busapp.gui.dataset.side_panel import SidePanel
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder
 
 
-class DatasetSidebar(QScrollArea):
+class DatasetSidebar(SidePanel):
     """Buttons and filters.
 
     Signals:
         sources_chosen: a list of `Path`s to import from.
         check_requested: find duplicates and doubtful images.
-        review_requested: go through the pairs that look alike.
-        export_requested: hand the images on.
+        review_requested: review the pairs that look alike.
+        export_requested: export the images.
     """
 
     sources_chosen = Signal(object)
@@ -30,23 +30,24 @@ class DatasetSidebar(QScrollArea):
     export_requested = Signal()
 
     def __init__(self, actions: ImageActions, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Import, filters, and actions on selected images", QMargins(0, 0, SPACE, 0), parent)
         self.import_button = QPushButton("Import…")
         self._imports = self._import_menu()
         self.import_button.setMenu(self._imports)
         self.import_button.setToolTip(
-            "Folders of classes, BUSI as downloaded, ZIP archives, DICOM, or a table of files. Dropping works too."
+            "Folders of classes, BUSI as downloaded, ZIP archives, DICOM, or a table of files. You can also drop them "
+            "on this tab."
         )
         self.check_button = QPushButton("Check images")
         self.check_button.setToolTip(
-            "Finds near-duplicates, contradicting labels and doubtful images, and measures all"
+            "Find near-duplicates, contradicting labels and doubtful images, and measure all images"
         )
         self.check_button.clicked.connect(self.check_requested)
         self.review_button = QPushButton("Review pairs…")
-        self.review_button.setToolTip("Images that look alike, side by side: decide which are the same picture")
+        self.review_button.setToolTip("Compare images that look alike, and decide which show the same picture")
         self.review_button.clicked.connect(self.review_requested)
         self.export_button = QPushButton("Export…")
-        self.export_button.setToolTip("The curated images as folders with a table, as COCO, or as a ZIP archive")
+        self.export_button.setToolTip("Export the curated images as folders with a table, as COCO, or as a ZIP archive")
         self.export_button.clicked.connect(self.export_requested)
         self.filters = ImageFilters()
         self.count_label = QLabel()
@@ -55,25 +56,17 @@ class DatasetSidebar(QScrollArea):
         self._lay_out(actions)
 
     def _lay_out(self, actions: ImageActions) -> None:
-        panel = QWidget()
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(0, 0, SPACE, 0)
-        column.setSpacing(SPACE)
         for button in (self.import_button, self.check_button, self.review_button, self.export_button):
-            column.addWidget(button)
-        column.addSpacing(SPACE)
-        column.addWidget(heading("Show"))
-        column.addWidget(self.filters)
-        column.addWidget(self.count_label)
-        column.addSpacing(SPACE)
-        column.addWidget(heading("Selected images"))
+            self.column.addWidget(button)
+        self.column.addSpacing(SPACE)
+        self.add_heading("Show")
+        self.column.addWidget(self.filters)
+        self.column.addWidget(self.count_label)
+        self.column.addSpacing(SPACE)
+        self.add_heading("Selected images")
         for action in actions.all:
-            column.addWidget(actions.button(action))
-        column.addStretch()
-        self.setWidget(panel)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setAccessibleName("Import, filters and what to do with selected images")
+            self.column.addWidget(actions.button(action))
+        self.column.addStretch()
 
     def _import_menu(self) -> QMenu:
         images = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES))
@@ -87,13 +80,13 @@ class DatasetSidebar(QScrollArea):
         menu.addAction(
             "Table of files…",
             lambda: self._choose_files(
-                "Import by a table that names file, class and patient", "Tables (*.csv *.tsv *.txt)"
+                "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt)"
             ),
         )
         return menu
 
     def open_import_menu(self) -> None:
-        """Let the user choose what to import."""
+        """Open the menu in which the user chooses what to import."""
         self._imports.popup(self.import_button.mapToGlobal(self.import_button.rect().bottomLeft()))
 
     def choose_folder(self) -> None:
@@ -108,11 +101,11 @@ class DatasetSidebar(QScrollArea):
             self.sources_chosen.emit([Path(name) for name in names])
 
     def say_how_many(self, shown: int, of: int, selected: int) -> None:
-        """How many images are shown and selected."""
+        """Show the number of images shown, in the study, and selected."""
         self.count_label.setText(f"{shown:,} of {of:,} images, {selected:,} selected")
 
     def offer(self, classes: Sequence[str], flags: set[str], *, has_images: bool, has_pairs: bool) -> None:
-        """What there is to choose from."""
+        """Offer these classes and flags in the filters, and enable the buttons that have something to work on."""
         self.filters.offer(classes, flags)
         self.check_button.setEnabled(has_images)
         self.review_button.setEnabled(has_pairs)

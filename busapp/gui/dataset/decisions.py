@@ -1,47 +1,47 @@
-"""What a review does to the catalog, each decision one change; and the way back from those that were taken here."""
+"""The changes of a review to the catalog, one for each decision, and their undo."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from busapp.engine.catalog import Catalog, ImageRecord, Pair, Verdict
+from busapp.engine.utils.words import many
 
 
 class Decisions:
-    """Every method says in a sentence what was done."""
+    """Every method returns a sentence that says what was done."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._own: set[int] = set()
         self.has_news = False
-        """Whether the catalog was changed since somebody asked last; whoever asks resets it."""
+        """True if the catalog has changed since the caller last reset this."""
 
     def judge(self, pairs: Sequence[Pair], verdict: Verdict | None) -> str:
-        """Say of pairs that they are the same picture, different ones, or neither yet."""
+        """Decide that pairs are the same picture or different pictures; None takes the decision back."""
         with self._changing():
             self._catalog.judge([(pair.first, pair.second) for pair in pairs], verdict)
-        many = f" of {len(pairs):,} pairs" if len(pairs) > 1 else ""
+        pairs_decided = f"Decided for {len(pairs):,} pairs" if len(pairs) > 1 else "Decided"
         return {
-            "same": f"Said{many}: the same picture.",
-            "different": f"Said{many}: different pictures.",
-            None: "Not decided any more.",
+            "same": f"{pairs_decided}: the same picture.",
+            "different": f"{pairs_decided}: different pictures.",
+            None: "No longer decided.",
         }[verdict]
 
     def split(self, images: Sequence[ImageRecord]) -> str:
-        """Take images out of their group, together."""
+        """Take images out of their group. They stay together."""
         with self._changing():
             parted = self._catalog.split([image.id for image in images])
-        many = f"{len(images):,} image{'s' if len(images) > 1 else ''}"
-        pairs = f"{parted:,} pair{'s are' if parted != 1 else ' is'}"
-        return f"{many} taken out of the group: {pairs} now said to be different pictures."
+        taken_out = f"{many(len(images), 'image')} taken out of the group."
+        return f"{taken_out} {many(parted, 'pair')} decided: different pictures."
 
     def set_aside(self, images: Sequence[ImageRecord], reason: str) -> str:
-        """Take images out of use, for a reason."""
+        """Set images aside, for a reason."""
         with self._changing():
             self._catalog.exclude([image.id for image in images], reason)
         return f"Set aside: {' and '.join(image.file for image in images)} ({reason})."
 
     def bring_back(self, images: Sequence[ImageRecord]) -> str:
-        """Take images into use again."""
+        """Use images again that were set aside."""
         with self._changing():
             self._catalog.exclude([image.id for image in images], None)
         return f"Brought back: {' and '.join(image.file for image in images)}."
@@ -50,13 +50,14 @@ class Decisions:
         """Give an image another class."""
         with self._changing():
             self._catalog.reclassify([image.id], class_name)
-        return f"{image.file} is {class_name} now."
+        return f"{image.file} is now {class_name}."
 
     def undo(self) -> str:
-        """Take back the newest change of the dataset, if it was made here: an import is not undone by a slip."""
+        """Undo the newest change of the dataset, but only if this review made it. An import is never undone by
+        mistake."""
         newest = next((change for change in self._catalog.history() if not change.undone), None)
         if newest is None or newest.id not in self._own:
-            return "Nothing decided here is left to undo. Edit → History… has the earlier changes."
+            return "No decision of this review is left to undo. Edit → History… lists the earlier changes."
         self._catalog.undo()
         self.has_news = True
         return f"Undone: {newest.what}"

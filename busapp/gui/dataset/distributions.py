@@ -1,7 +1,7 @@
-"""How the images of each class are distributed by size, brightness, contrast, colour and texture.
+"""Distributions of size, brightness, contrast, colour and texture of the images of each class, as histograms.
 
 Source: the GAN-ResNet paper, Figure 8 (spatial coverage, size, colour, texture) and Figures 9 and 11 (density, that is
-mean intensity), as histograms of each class.
+mean intensity).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +31,9 @@ _PROPERTIES: Final[dict[str, tuple[str, Callable[[ImageRecord, Measures], float]
 
 
 def histograms(values: Mapping[str, Sequence[float]]) -> tuple[Floats, dict[str, npt.NDArray[np.int64]]]:
-    """Counts of each class in bins that all classes share: the edges, float64 (bins + 1,), and by class int (bins,).
+    """Edges of bins that all classes share, float64 (bins + 1,), and the counts of each class, int64 (bins,).
 
-    Few images get few bins (at most the square root of their number, and no more than 32)."""
+    There are at most 32 bins, and at most the square root of the number of images."""
     everything = np.concatenate([np.asarray(of_class, dtype=np.float64) for of_class in values.values()])
     bins = max(1, min(BINS, int(np.sqrt(len(everything)))))
     edges = np.histogram_bin_edges(everything, bins=bins)
@@ -41,7 +41,8 @@ def histograms(values: Mapping[str, Sequence[float]]) -> tuple[Floats, dict[str,
 
 
 class Distributions(QWidget):
-    """One property at a time; as numbers of images, or as shares of each class, since classes differ in size."""
+    """Shows one property at a time, as numbers of images, or as shares of each class to compare classes of different
+    size."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +54,7 @@ class Distributions(QWidget):
         self.property_box.addItems(list(_PROPERTIES))
         self.property_box.currentIndexChanged.connect(self._draw)
         self.share_box = QCheckBox("Share of the class")
-        self.share_box.setToolTip("Compare classes of different size by the share of their images")
+        self.share_box.setToolTip("Show the share of each class's images, to compare classes of different size")
         self.share_box.toggled.connect(self._draw)
         self.plot = CurvePlot("Brightness", "", "Images", whole_x=False)
         self.plot.setMinimumHeight(190)
@@ -61,7 +62,7 @@ class Distributions(QWidget):
         self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
-        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)  # under the choice, also where there is no plot between
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)  # directly below the choice if there is no plot
         self.sentence.setProperty("role", "muted")
         row = QHBoxLayout()
         row.setSpacing(SPACE)
@@ -78,7 +79,8 @@ class Distributions(QWidget):
     def show_images(
         self, images: Sequence[ImageRecord], measures: Mapping[int, Measures], classes: Sequence[str]
     ) -> None:
-        """Show these images; those that were not measured are counted and left out. `classes` fix the colours."""
+        """Show these images. Unmeasured ones are not in the plot, but their number is shown. `classes` determine the
+        colours."""
         self._images, self._measures, self._classes = images, measures, classes
         self._draw()
 
@@ -116,5 +118,5 @@ class Distributions(QWidget):
         elif not measured:
             self.sentence.setText("“Check images” measures brightness, contrast, colour and texture of each image.")
         else:
-            were = "was" if left_out == 1 else "were"
-            self.sentence.setText(f"{many(left_out, 'image')} {were} not measured yet." if left_out else "")
+            have = "has" if left_out == 1 else "have"
+            self.sentence.setText(f"{many(left_out, 'image')} {have} not been measured yet." if left_out else "")

@@ -1,4 +1,4 @@
-"""The review of near-duplicates: pair by pair over the whole tab, decided by single keys."""
+"""The review of near-duplicates: one pair at a time in the whole tab, each decided with a single key."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -22,6 +22,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.choice_bar import ChoiceBar, Which
 from busapp.gui.dataset.decisions import Decisions
 from busapp.gui.dataset.group_strip import GroupStrip
+from busapp.gui.dataset.keyed_actions import button_for, keyed_action
 from busapp.gui.dataset.review_head import ReviewHead
 from busapp.gui.images.pair_pictures import PairKey, PairLoader
 from busapp.gui.images.pair_view import Facts, PairView
@@ -30,18 +31,18 @@ from busapp.gui.widgets.empty_state import EmptyState
 
 NEAR_DUPLICATE: Final = "near-duplicate"
 CONTRADICTING: Final = "contradicting labels"
-_OTHERS: Final = "the class of the other one"
+_OTHERS: Final = "the class of the other image"
 _AHEAD: Final = 4
-"""Pairs that are loaded before they are looked at."""
+"""Number of following pairs that are loaded in advance."""
 
 
 class DuplicateReview(QWidget):
-    """Near-duplicates side by side, in the place of the grid.
+    """Shows near-duplicates side by side, in place of the grid.
 
     Signals:
-        changed: the catalog was changed here; sent when the review is left or hidden, not at every decision, so that
-            tabs which nobody sees do not hold up the next pair.
-        left: the user wants to see the grid again.
+        changed: the review has changed the catalog. Emitted when the review is closed or hidden, not after every
+            decision, so that the next pair does not wait for hidden tabs.
+        left: the user wants to return to the grid.
     """
 
     changed = Signal()
@@ -71,7 +72,7 @@ class DuplicateReview(QWidget):
         self.different_action = self._action("Different pictures", "2", lambda: self._judge("different"))
         self.aside_action = self._action("Set aside…", "3", self._ask_aside)
         self.class_action = self._action("Change class…", "C", self._ask_class)
-        self.reopen_action = self._action("Not decided", "U", self._reopen)
+        self.reopen_action = self._action("Reopen", "U", self._reopen)
         self.undo_action = self._action("Undo", "Backspace", self._undo)
         self.third_action = self._action("Difference", "D", self._next_mode)
         self.all_same_action = self._action("All the same", "A", self._all_same)
@@ -79,15 +80,12 @@ class DuplicateReview(QWidget):
         self.leave_action = self._action("Back to the images", "Esc", self._leave)
 
     def _action(self, text: str, keys: str, slot: Callable[[], object]) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda _checked=False: slot())
+        action = keyed_action(self, text, keys, slot)
         self.addAction(action)
         return action
 
     def _lay_out(self) -> None:
-        self.head = ReviewHead(self._button(self.leave_action))
+        self.head = ReviewHead(button_for(self.leave_action))
         self.head.decided_too_wanted.connect(lambda _wanted: self._list_again(self.pair))
         self.view = PairView()
         self.bar = ChoiceBar(self)
@@ -98,8 +96,8 @@ class DuplicateReview(QWidget):
         self.strip.split_wanted.connect(self._take_out)
         self.told = QLabel()
         self.told.setProperty("role", "muted")
-        self.told.setAccessibleName("What was done last")
-        self.empty = EmptyState("", "Back to the images", "Look at what was decided")
+        self.told.setAccessibleName("Last decision")
+        self.empty = EmptyState("", "Back to the images", "Show decided pairs")
         self.empty.clicked.connect(self._leave)
         self.empty.second_clicked.connect(lambda: self.head.decided_box.setChecked(True))
 
@@ -107,7 +105,7 @@ class DuplicateReview(QWidget):
         column = QVBoxLayout(pairs)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE)
-        self._controls = QStackedWidget()  # a question stands where the buttons were, and moves nothing
+        self._controls = QStackedWidget()  # a question replaces the buttons, so that nothing else moves
         self._controls.addWidget(self._button_row())
         self._controls.addWidget(self.bar)
         self._controls.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -130,12 +128,12 @@ class DuplicateReview(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE)
         for action in (self.same_action, self.different_action, self.aside_action, self.class_action):
-            row.addWidget(self._button(action))
-        self.reopen_button = self._button(self.reopen_action)
+            row.addWidget(button_for(action))
+        self.reopen_button = button_for(self.reopen_action)
         row.addWidget(self.reopen_button)
-        row.addWidget(self._button(self.undo_action))
+        row.addWidget(button_for(self.undo_action))
         row.addStretch()
-        self.third_button = self._button(self.third_action)
+        self.third_button = button_for(self.third_action)
         row.addWidget(self.third_button)
         self.previous_button = QPushButton("← Previous")
         self.previous_button.clicked.connect(lambda: self.walk(-1))
@@ -145,13 +143,6 @@ class DuplicateReview(QWidget):
         row.addWidget(self.next_button)
         self._name_third()
         return buttons
-
-    def _button(self, action: QAction) -> QPushButton:
-        """A button that does what the action does; the action keeps the key."""
-        button = QPushButton(f"{action.text()} ({action.shortcut().toString()})")
-        button.clicked.connect(action.trigger)
-        action.enabledChanged.connect(button.setEnabled)
-        return button
 
     # -- content -------------------------------------------------------------------------------------------
 
@@ -172,12 +163,13 @@ class DuplicateReview(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at the catalog again. The pair that is shown stays; one that was decided and waits again is shown."""
+        """Read the catalog again. The same pair stays on the screen, unless a decided one was reopened: that is shown
+        instead."""
         self._look_again()
         self._list_again(self.pair)
 
     def stop(self) -> None:
-        """Stop loading, and wait for what is being loaded."""
+        """Stop loading, and wait until the current pictures are loaded."""
         self._loader.stop()
         self.strip.thumbnails.stop()
 
@@ -187,7 +179,8 @@ class DuplicateReview(QWidget):
         catalog = self.workspace.catalog
         before = {(pair.first, pair.second): self._review.waits(pair) for pair in self._review.pairs}
         pairs = catalog.pairs()
-        # Those in pairs are read again at every decision; all others only tell whether anything was looked at.
+        # This runs after every decision, so it reads only images in pairs. Without any pair it reads all images, which
+        # tell whether the study was checked.
         self._review = PairReview(pairs, catalog.images(in_pairs=bool(pairs)), catalog.flags())
         self._classes = catalog.classes()
         reopened = [pair for pair in self._review.waiting if before.get((pair.first, pair.second)) is False]
@@ -195,7 +188,7 @@ class DuplicateReview(QWidget):
             self._shown, self._at = reopened, 0
 
     def _list_again(self, *wanted: Pair | None) -> None:
-        """List the pairs, and show the first of the wanted ones that is among them, or the first of all."""
+        """List the pairs. Show the first of the wanted ones that is in the list, or else the first of the list."""
         self._shown = self._review.pairs if self.head.decided_box.isChecked() else self._review.waiting
         places = {(pair.first, pair.second): place for place, pair in enumerate(self._shown)}
         found = (places.get((pair.first, pair.second)) for pair in wanted if pair is not None)
@@ -237,7 +230,7 @@ class DuplicateReview(QWidget):
             Facts(second, self._classes, flags.get(second.id, []), notes[1]),
         )
         has_excluded = not self._review.is_in_use(pair)
-        self.reopen_action.setText("Bring back" if has_excluded and pair.verdict is None else "Not decided")
+        self.reopen_action.setText("Bring back" if has_excluded and pair.verdict is None else "Reopen")
         self.reopen_button.setText(f"{self.reopen_action.text()} (U)")
         self.reopen_action.setEnabled(has_excluded or pair.verdict is not None)
         self.reopen_button.setVisible(self.head.decided_box.isChecked())
@@ -260,14 +253,14 @@ class DuplicateReview(QWidget):
     # -- what the user does --------------------------------------------------------------------------------
 
     def walk(self, steps: int) -> None:
-        """Show a pair further on or back, without deciding; stays at the ends."""
+        """Show a later or earlier pair without deciding, at most the last or the first one."""
         at = max(0, min(len(self._shown) - 1, self._at + steps))
         if at != self._at:
             self._at = at
             self._show_pair()
 
     def _decide(self, decision: Callable[[Decisions], str], *, stays: bool = False) -> None:
-        """Take a decision, and show the next pair, or this one again."""
+        """Make a decision. Then show the next pair, or this one again if it `stays`."""
         assert self._decisions is not None
         after = self._shown[self._at + 1 :]
         wanted = [self.pair, *after] if stays else [*after, self.pair] if self.head.decided_box.isChecked() else after
@@ -282,10 +275,12 @@ class DuplicateReview(QWidget):
             return
         self._decide(lambda decisions: decisions.judge([pair], verdict))
         if verdict == "same" and self._review.contradicts(pair):
-            self.told.setText(f"{self.told.text()} Both classes stand: strict leaves the images out until one changes.")
+            self.told.setText(
+                f"{self.told.text()} Their classes still differ. The strict protocol skips both until one is changed."
+            )
 
     def _reopen(self) -> None:
-        """Take back what was said of the pair; where nothing was said, bring back what was set aside."""
+        """Take back the decision on the pair. If there is none, bring back its images that were set aside."""
         pair = self.pair
         if pair is None:
             return
@@ -300,7 +295,7 @@ class DuplicateReview(QWidget):
         if pairs:
             self._decide(lambda decisions: decisions.judge(pairs, "same"))
         else:
-            self.told.setText("All of them were said to be the same picture before.")
+            self.told.setText("All pairs of this group are already decided: the same picture.")
 
     def _take_out(self, images: list[ImageRecord]) -> None:
         self._decide(lambda decisions: decisions.split(images), stays=True)
@@ -313,7 +308,7 @@ class DuplicateReview(QWidget):
             reasons.reverse()
         suggested: Which = "left" if self._review.is_worth_less(*self._images(self.pair)) else "right"
         self._answer = lambda images, reason: self._decide(lambda decisions: decisions.set_aside(images, reason))
-        self._ask("Set aside which one, and why?", reasons, ("left", "right", "both"), suggested, editable=True)
+        self._ask("Set aside which image, and why?", reasons, ("left", "right", "both"), suggested, editable=True)
 
     def _ask_class(self) -> None:
         if self.pair is None:
@@ -323,9 +318,9 @@ class DuplicateReview(QWidget):
         values = [_OTHERS, *others] if len(own) > 1 else others
         if values:
             self._answer = self._reclassify
-            self._ask("Change the class of which one, and to what?", values, ("left", "right"), "left", editable=False)
+            self._ask("Change which image, and to which class?", values, ("left", "right"), "left", editable=False)
         else:
-            self.told.setText("All images of the study are of one class. Give another one in the grid.")
+            self.told.setText("All images of the study have the same class. Add another class in the grid.")
 
     def _reclassify(self, images: list[ImageRecord], name: str) -> None:
         assert self.pair is not None
@@ -367,10 +362,10 @@ class DuplicateReview(QWidget):
         if self.bar.is_open:
             self.bar.close_question()
         else:
-            self._tell_news()
+            self._report_changes()
             self.left.emit()
 
-    def _tell_news(self) -> None:
+    def _report_changes(self) -> None:
         if self._decisions is not None and self._decisions.has_news:
             self._decisions.has_news = False
             self.changed.emit()
@@ -381,7 +376,7 @@ class DuplicateReview(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._tell_news()
+        self._report_changes()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         walks = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}

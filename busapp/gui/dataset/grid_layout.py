@@ -1,4 +1,4 @@
-"""Where the cards of a grid are: by arithmetic, so that a hundred thousand cost no more than ten."""
+"""Positions of the cards of a grid, computed on demand, so that a hundred thousand cards cost no more than ten."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,14 @@ from PySide6.QtCore import QPoint, QRect, QSize
 
 
 class GridLayout:
-    """Cards of one size in lines from left to right, in sections that begin with a header each.
+    """Cards of one size in lines from left to right, in sections. Each section begins with a header.
 
-    Rows count the cards of all sections from 0. Places are in pixels from the top left of the whole content.
+    A row is the index of a card, counted from 0 over all sections. Positions are in pixels from the top left corner of
+    the whole content.
     """
 
     def __init__(self, counts: Sequence[int], width: int, card: QSize, header: int) -> None:
-        """`counts` are the cards of each section, none of them 0; `header` is the headers' height and may be 0."""
+        """`counts` are the numbers of cards in each section, at least 1. `header` is the height of a header, or 0."""
         self.columns = max(1, width // card.width())
         self.header = header
         self._width = max(width, card.width())
@@ -26,12 +27,12 @@ class GridLayout:
 
     @property
     def count(self) -> int:
-        """How many cards there are."""
+        """Number of cards."""
         return self._starts[-1]
 
     @property
     def height(self) -> int:
-        """Pixels from the top of the first section to the bottom of the last one."""
+        """Height from the top of the first section to the bottom of the last one."""
         return self._tops[-1]
 
     def rect(self, row: int) -> QRect:
@@ -41,12 +42,12 @@ class GridLayout:
         return QRect(QPoint(column * self._cell.width(), top), self._cell)
 
     def row_at(self, point: QPoint) -> int | None:
-        """The card at a place, None between the cards."""
+        """The card at a point, or None between the cards."""
         found = next(self.rows_in(QRect(point, QSize(1, 1))), None)
         return found.start if found else None
 
     def rows_in(self, area: QRect) -> Iterator[range]:
-        """The cards that a rectangle touches, as runs of successive rows, from the top."""
+        """The cards that a rectangle touches, as runs of consecutive rows from top to bottom."""
         first = max(0, area.left() // self._cell.width())
         last = min(self.columns - 1, area.right() // self._cell.width())
         if first > last:
@@ -70,17 +71,17 @@ class GridLayout:
         return range(self._section_at(top), self._section_at(bottom) + 1)
 
     def header_rect(self, section: int) -> QRect:
-        """The header of a section, all the grid wide."""
+        """The header of a section, as wide as the grid."""
         return QRect(0, self._tops[section], self._width, self.header)
 
     def section_bottom(self, section: int) -> int:
-        """The height at which a section ends."""
+        """Position of the bottom of a section."""
         return self._tops[section + 1]
 
     def moved(self, row: int, lines: int) -> int:
-        """The card so many lines further down (or up, below 0), in the same column where the line is long enough.
+        """The card that is `lines` lines below (or above, if negative), in the same column if that line is long enough.
 
-        Beyond the first or last line the card stays as near as it can: in that line.
+        Movement stops at the first and at the last line.
         """
         section, line, column = self._position(row)
         wanted = max(0, min(self._first_lines[-1] - 1, self._first_lines[section] + line + lines))

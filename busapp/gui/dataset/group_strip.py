@@ -1,9 +1,9 @@
-"""The images of one group in a row, to take some of them out or to say of all that they are the same picture."""
+"""The images of one group in a row, to take some of them out, or to decide that all show the same picture."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -18,13 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.utils.words import many
 from busapp.gui.images.image_card import GAP, Card, card_size, paint_card
-from busapp.gui.images.image_model import facts
+from busapp.gui.images.image_model import Index, facts
 from busapp.gui.images.thumbnails import Look, Thumbnails
 from busapp.gui.theme import SPACE, class_colour, colours
 
 SIDE: Final = 88
-Index = QModelIndex | QPersistentModelIndex
 
 
 class _Members(QAbstractListModel):
@@ -33,7 +33,7 @@ class _Members(QAbstractListModel):
         self.images: list[ImageRecord] = []
         self.quality_flags: Mapping[int, list[str]] = {}
         self.pair: tuple[int, int] = (0, 0)
-        """The ids of those that are seen large, the left one first."""
+        """The ids of the two images in the large view, the left one first."""
 
     def show(self, images: Sequence[ImageRecord], flags: Mapping[int, list[str]]) -> None:
         self.beginResetModel()
@@ -52,12 +52,12 @@ class _Members(QAbstractListModel):
         return None
 
     def side(self, image: ImageRecord) -> list[str]:
-        """On which side it is seen large, if it is."""
+        """The side of the large view that shows an image; empty if neither does."""
         return [side for side, image_id in zip(("left", "right"), self.pair, strict=True) if image_id == image.id]
 
 
 class _Cards(QStyledItemDelegate):
-    """Paints members as the grid paints its images."""
+    """Paints members of the group like images of the grid."""
 
     def __init__(self, members: _Members, thumbnails: Thumbnails, classes: list[str], parent: QWidget) -> None:
         super().__init__(parent)
@@ -98,11 +98,11 @@ class _Cards(QStyledItemDelegate):
 
 
 class GroupStrip(QWidget):
-    """Hidden where a pair is all there is.
+    """Hidden if the group is only a pair.
 
     Signals:
         same_wanted: all members show the same picture.
-        split_wanted: the members (`ImageRecord`) to take out.
+        split_wanted: the members (`ImageRecord`) to take out of the group.
     """
 
     same_wanted = Signal()
@@ -147,7 +147,7 @@ class GroupStrip(QWidget):
         self.hide()
 
     def _fit_height(self) -> None:
-        """Room for the scroll bar only where there is more than fits."""
+        """Leave room for the scroll bar only if it is needed."""
         bar = self.list.horizontalScrollBar()
         cards = card_size(SIDE).height() + 2 * self.list.frameWidth()
         self.list.setFixedHeight(cards + (bar.sizeHint().height() if bar.maximum() else 0))
@@ -164,8 +164,8 @@ class GroupStrip(QWidget):
         classes: Sequence[str],
         flags: Mapping[int, list[str]],
     ) -> None:
-        """Show a group, of which the images with the ids in `pair` are seen large; fewer than three images are seen
-        in full already."""
+        """Show a group. `pair` has the ids of the two images in the large view. With fewer than three images the strip
+        is hidden, because the large view already shows all of them."""
         self.setVisible(len(images) > 2)
         shown = list(images) if len(images) > 2 else []
         if shown != self._members.images:
@@ -181,7 +181,7 @@ class GroupStrip(QWidget):
         return [self._members.images[row] for row in rows]
 
     def split(self) -> None:
-        """Ask for the selected ones to be taken out."""
+        """Request that the selected members are taken out of the group."""
         if self.split_button.isEnabled():
             self.split_wanted.emit(self.selected())
 
@@ -189,4 +189,4 @@ class GroupStrip(QWidget):
         selected, count = len(self.selected()), len(self._members.images)
         self.split_button.setEnabled(0 < selected < count)
         chosen = f", {selected:,} selected" if selected else ""
-        self.heading.setText(f"A group of {count:,} images that look alike in a chain{chosen}")
+        self.heading.setText(f"Group of {many(count, 'image')}, linked by pairs that look alike{chosen}")

@@ -1,4 +1,4 @@
-"""The way back and forth through the changes to the dataset: Undo, Redo and History of the Edit menu."""
+"""Undo, Redo and History of the Edit menu, for changes to the dataset."""
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -10,7 +10,7 @@ from busapp.gui.dataset.history_list import HistoryList
 
 
 class DatasetHistory(QObject):
-    """Three actions that are there while a study is open.
+    """Three actions that are enabled while a study is open.
 
     Signals:
         changed: the dataset was changed.
@@ -19,7 +19,7 @@ class DatasetHistory(QObject):
     changed = Signal()
 
     def __init__(self, window: QMainWindow) -> None:
-        """What was done is said in the window's status line."""
+        """The status line of the window reports each undo and redo."""
         super().__init__(window)
         self._window = window
         self._catalog: Catalog | None = None
@@ -35,11 +35,11 @@ class DatasetHistory(QObject):
         return action
 
     def fill(self, menu: QMenu) -> None:
-        """Put the actions into a menu."""
+        """Add the actions to a menu."""
         menu.addActions([self.undo_action, self.redo_action, self.list_action])
 
     def open_study(self, workspace: Workspace) -> None:
-        """Go through the changes of another study."""
+        """Use the changes of another study."""
         self._catalog = workspace.catalog
         for action in (self.undo_action, self.redo_action, self.list_action):
             action.setEnabled(True)
@@ -47,14 +47,14 @@ class DatasetHistory(QObject):
     def _undo(self) -> None:
         assert self._catalog is not None
         undone = self._catalog.undo()
-        self._say(f"Undone: {undone}" if undone else "There is nothing to undo.", undone)
+        self._report(f"Undone: {undone}" if undone else "There is nothing to undo.", undone)
 
     def _redo(self) -> None:
         assert self._catalog is not None
         redone = self._catalog.redo()
-        self._say(f"Done again: {redone}" if redone else "There is nothing to redo.", redone)
+        self._report(f"Redone: {redone}" if redone else "There is nothing to redo.", redone)
 
-    def _say(self, words: str, change: str | None) -> None:
+    def _report(self, words: str, change: str | None) -> None:
         self._window.statusBar().showMessage(words, 8000)
         if change is not None:
             self.changed.emit()

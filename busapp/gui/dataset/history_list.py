@@ -1,4 +1,4 @@
-"""Every change to the dataset, and the way back to any of them."""
+"""The list of all changes to the dataset, to undo them back to any one."""
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QBrush, QColor, QKeySequence
@@ -26,10 +26,9 @@ _WHAT, _WHEN, _STATE = range(3)
 
 
 class HistoryList(QDialog):
-    """The newest change first; those that were undone are struck through.
+    """Lists changes, the newest first. Undone changes are struck through.
 
-    Changes are undone one by one between two turns of the window, so that it answers, and Esc stops after the one at
-    hand.
+    Changes are undone one by one between events, so that the window stays responsive. Esc stops after the current one.
 
     Signals:
         changed: the dataset was changed here.
@@ -58,8 +57,8 @@ class HistoryList(QDialog):
             self.table.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.table.currentItemChanged.connect(lambda *_items: self._offer())
         self.empty = EmptyState(
-            "Nothing was changed yet. Every import, every image set aside, every class changed and every decision on "
-            "duplicates comes to stand here, and can be undone."
+            "No changes yet. This list will show every import, every image set aside, every changed class and every "
+            "decision on duplicates. Each of them can be undone."
         )
         self.told = QLabel()
         self.told.setWordWrap(True)
@@ -76,7 +75,7 @@ class HistoryList(QDialog):
         self.undo_button = QPushButton("&Undo down to here")
         self.undo_button.clicked.connect(self._undo_down)
         self.redo_button = QPushButton("&Redo (Ctrl+Y)")
-        self.redo_button.setToolTip("Make the change again that was undone last, if nothing else was changed since")
+        self.redo_button.setToolTip("Redo the change that was undone last, if nothing else has changed since")
         self.redo_button.clicked.connect(self._redo)
         self.close_button = QPushButton("Close (Esc)")
         self.close_button.clicked.connect(self.reject)
@@ -105,7 +104,7 @@ class HistoryList(QDialog):
     # -- content -------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Look at the catalog again; the selection stays on its change."""
+        """Read the catalog again. The selection stays on its change."""
         current = self._current()
         history = self._catalog.history()
         self._changes = {change.id: change for change in history}
@@ -135,7 +134,7 @@ class HistoryList(QDialog):
         return self._changes.get(item.data(_WHAT, Qt.ItemDataRole.UserRole)) if item is not None else None
 
     def _count_down_to(self, change: Change | None) -> int:
-        """How many changes hold that are not older; 0 where this one holds no more."""
+        """Number of changes to undo down to this one, itself included; 0 if it is undone already."""
         if change is None or change.undone:
             return 0
         return sum(not other.undone and other.id >= change.id for other in self._changes.values())
@@ -184,7 +183,7 @@ class HistoryList(QDialog):
     def _redo(self) -> None:
         redone = self._catalog.redo()
         self.told.setText(
-            f"Done again: {redone}" if redone else "Nothing can be redone: the dataset was changed since it was undone."
+            f"Redone: {redone}" if redone else "Nothing can be redone, because the dataset has changed since the undo."
         )
         self.refresh()
         if redone:
@@ -192,6 +191,6 @@ class HistoryList(QDialog):
 
     def reject(self) -> None:
         if self._to_undo is not None:
-            self._end()  # Esc stops first, and closes when pressed again
+            self._end()  # the first Esc stops, the second one closes
         else:
             super().reject()

@@ -1,14 +1,15 @@
-"""What can be done with the images that are selected in the grid. Each change can be undone."""
+"""Actions on the images that are selected in the grid. Each change can be undone."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QInputDialog, QMessageBox, QPushButton, QWidget
 
 from busapp.engine.catalog import Catalog, ImageRecord
 from busapp.engine.settings import CoverSettings
+from busapp.gui.dataset.keyed_actions import button_for, keyed_action
 
 REASONS: Final = (
     "near-duplicate",
@@ -20,13 +21,13 @@ REASONS: Final = (
 
 
 class ImageActions(QObject):
-    """Actions for a menu, buttons and keys; they follow the selection.
+    """Actions for a menu, buttons and keys. They are enabled as the selection allows.
 
     Signals:
         changed: the catalog was changed.
-        told: a sentence on why something could not be done.
-        group_requested: the number of the group whose images are to be shown.
-        cover_requested: `CoverSettings`: cover the text in the selected images.
+        told: the reason why something could not be done, a sentence.
+        group_requested: the number of the group to show.
+        cover_requested: `CoverSettings` to cover the text in the selected images.
     """
 
     changed = Signal()
@@ -35,7 +36,7 @@ class ImageActions(QObject):
     cover_requested = Signal(object)
 
     def __init__(self, selected: Callable[[], Sequence[ImageRecord]], parent: QWidget) -> None:
-        """`selected` says what is selected now; keys work anywhere in `parent`."""
+        """`selected` returns the images that are selected now. `parent` owns the actions and the dialogs."""
         super().__init__(parent)
         self._widget = parent
         self._selected = selected
@@ -56,15 +57,15 @@ class ImageActions(QObject):
             self.show_group,
             self.cover,
         )
-        self.join.setToolTip("The selected images show the same picture or patient: never split them")
-        self.split.setToolTip("The selected images are different pictures from the others of their groups")
+        self.join.setToolTip("The selected images show the same picture or patient. A split never separates them.")
+        self.split.setToolTip("The selected images are different pictures from the others in their groups")
 
     def open_catalog(self, catalog: Catalog) -> None:
-        """Change another study."""
+        """Act on the images of another study."""
         self._catalog = catalog
 
     def follow_selection(self) -> None:
-        """Enable what makes sense for the images that are selected now."""
+        """Enable the actions that make sense for the selected images."""
         selected = self._selected()
         of_group = {image.group for image in selected}
         self.exclude.setEnabled(any(image.excluded is None for image in selected))
@@ -77,20 +78,13 @@ class ImageActions(QObject):
         self.cover.setEnabled(bool(selected))
 
     def button(self, action: QAction) -> QPushButton:
-        """A button that does what the action does; the action keeps the key."""
-        button = QPushButton(f"{action.text()}  ({action.shortcut().toString()})")
+        """A button that triggers one of the actions, with its tooltip."""
+        button = button_for(action)
         button.setToolTip(action.toolTip())
-        button.clicked.connect(action.trigger)
-        button.setEnabled(action.isEnabled())
-        action.enabledChanged.connect(button.setEnabled)
         return button
 
     def _action(self, text: str, keys: str, slot: Callable[[Catalog, list[int]], None]) -> QAction:
-        action = QAction(text, self._widget)
-        action.setShortcut(QKeySequence(keys))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda: self._do(slot))
-        return action
+        return keyed_action(self._widget, text, keys, lambda: self._do(slot))
 
     def _do(self, slot: Callable[[Catalog, list[int]], None]) -> None:
         if self._catalog is not None:
@@ -122,11 +116,11 @@ class ImageActions(QObject):
         if catalog.split(ids):
             self.changed.emit()
         elif any(image.patient is not None for image in self._selected()):
-            self.told.emit("These images stay with their group: they are of the same patient.")
+            self.told.emit("These images stay in their group, because they show the same patient.")
         else:
             self.told.emit(
-                "These images are alone in their groups, or whole groups, or the same files as others. Select a part "
-                "of a group of different files."
+                "These images cannot be taken out: they are alone in their groups, they are whole groups, or they are "
+                "the same files as others. Select only some images of a group, and different files."
             )
 
     def _show_group(self, _catalog: Catalog, _ids: list[int]) -> None:
@@ -141,10 +135,10 @@ class ImageActions(QObject):
             self._widget,
         )
         question.setInformativeText(
-            "Not all text is found, and some of what is found is none: look through the covered images afterwards. "
-            "The imported pictures stay in the study, and it can be undone."
+            "The search misses some text, and finds some where there is none. Check the covered images afterwards. "
+            "The imported pictures stay in the study, and you can undo the change."
         )
-        question.button(QMessageBox.StandardButton.Ok).setText("Cover it")
+        question.button(QMessageBox.StandardButton.Ok).setText("Cover text")
         if question.exec() == QMessageBox.StandardButton.Ok:
             self.cover_requested.emit(CoverSettings(ids=tuple(ids)))
 

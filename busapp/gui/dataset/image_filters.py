@@ -1,4 +1,4 @@
-"""Which of the study's images are shown, and in which order."""
+"""Filters that select the images to show, and their order."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,11 +20,12 @@ COVERED: Final = "covered"
 
 
 class ImageFilters(QWidget):
-    """One choice each for class, kind, state, flag and likeness, the first of every list being "all"; a part of the
-    file's name; and one group of images.
+    """Filters by class, kind, state, flag, likeness, part of the file name, and group.
+
+    The first entry of every list is "all".
 
     Signals:
-        changed: another choice was made.
+        changed: the user has changed a filter.
     """
 
     changed = Signal()
@@ -41,7 +42,7 @@ class ImageFilters(QWidget):
         self.flag_box = _box("Flags")
         self.alike_box = _box("Look alike", (NEAR_DUPLICATES, DIFFERENT_CLASSES, SAME_GROUP))
         meanings = (
-            "in a pair that looks alike, but for those said to be different pictures",
+            "in a pair that looks alike, unless it was decided that the pictures are different",
             "near-duplicates in groups with different classes",
             "with another image of the same patient or picture: never split between training and test",
         )
@@ -49,9 +50,9 @@ class ImageFilters(QWidget):
             self.alike_box.setItemData(index, meaning, Qt.ItemDataRole.ToolTipRole)
         self.name_edit = QLineEdit()
         self.name_edit.setAccessibleName("File name")
-        self.name_edit.setPlaceholderText("any part of it")
+        self.name_edit.setPlaceholderText("part of the name")
         self.name_edit.setClearButtonEnabled(True)
-        self.name_edit.setAcceptDrops(False)  # files that are dropped anywhere are to be imported
+        self.name_edit.setAcceptDrops(False)  # files dropped here are imported, as anywhere in the tab
         self.name_edit.textChanged.connect(self._on_change)
         self._group: int | None = None
         self._boxes = (self.class_box, self.kind_box, self.state_box, self.flag_box, self.alike_box)
@@ -65,7 +66,7 @@ class ImageFilters(QWidget):
         form.addRow(self.clear_button)
 
     def offer(self, classes: Sequence[str], flags: Collection[str]) -> None:
-        """What there is to choose from; a choice that is still there stays. Does not emit `changed`."""
+        """Offer these classes and flags. A choice that is still offered stays. Does not emit `changed`."""
         _offer(self.class_box, classes)
         _offer(self.flag_box, [ANY_FLAG, *sorted(flags)] if flags else [])
         for index in range(2, self.flag_box.count()):
@@ -77,15 +78,15 @@ class ImageFilters(QWidget):
         self._set({})
 
     def show_group(self, group: int) -> None:
-        """Show the images of one group, and nothing else filtered."""
+        """Show the images of one group, and clear all other filters."""
         self._set({}, group)
 
     def show_covered(self) -> None:
-        """Show the images of which parts were covered, and nothing else filtered."""
+        """Show the images with covered areas, and clear all other filters."""
         self._set({self.state_box: COVERED})
 
     def show_flag(self, flag: str) -> None:
-        """Show the images with a flag that are in use, and nothing else filtered."""
+        """Show the images in use that have a flag, and clear all other filters."""
         self._set({self.flag_box: flag, self.state_box: IN_USE})
 
     def choose(
@@ -95,9 +96,11 @@ class ImageFilters(QWidget):
         conflicts: Collection[tuple[int, int]],
         near_duplicates: Collection[int],
     ) -> list[ImageRecord]:
-        """The images to show. Those that look alike (`near_duplicates` are their ids) or are grouped otherwise come
-        group by group, so that they stand side by side; groups with different classes, named by `conflicts` as pairs
-        of image ids, come first."""
+        """The images to show.
+
+        With a filter by likeness they are sorted by group, so that the images of a group stand side by side. Groups
+        with different classes come first. `near_duplicates` are the ids of images that look alike; `conflicts` are
+        pairs of ids of near-duplicates with different classes."""
         tests = self._tests(flags)
         chosen = [image for image in images if all(test(image) for test in tests)]
         likeness = _choice(self.alike_box)
@@ -117,7 +120,7 @@ class ImageFilters(QWidget):
         return sorted(alike, key=lambda image: (image.group not in contested, image.group, image.class_name, image.id))
 
     def _tests(self, flags: Mapping[int, list[str]]) -> list[Callable[[ImageRecord], bool]]:
-        """What an image must satisfy; asked of the boxes once, not for each of a hundred thousand images."""
+        """The tests that an image must pass. The boxes are read once, not for each of a hundred thousand images."""
         class_name, kind, state, flag = (_choice(box) for box in self._boxes[:4])
         part, group = self.name_edit.text().strip().casefold(), self._group
         wanted: list[tuple[bool, Callable[[ImageRecord], bool]]] = [

@@ -1,4 +1,4 @@
-"""The study's images as a grid of small pictures, class by class, that scrolls through a hundred thousand."""
+"""The study's images as a grid of small pictures, class by class. It is fast enough for a hundred thousand images."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,6 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QItemSelectionRange,
     QModelIndex,
-    QPersistentModelIndex,
     QPoint,
     QRect,
     Qt,
@@ -33,7 +32,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.grid_layout import GridLayout
 from busapp.gui.images.image_card import GAP, Card, Cards, card_size, paint_card, paint_header
-from busapp.gui.images.image_model import ImageModel
+from busapp.gui.images.image_model import ImageModel, Index
 from busapp.gui.images.thumbnails import Look, Thumbnails
 from busapp.gui.theme import class_colour, colours, theme
 
@@ -41,19 +40,19 @@ SMALLEST: Final = 64
 LARGEST: Final = 224
 _HEADER: Final = 28
 
-Index = QModelIndex | QPersistentModelIndex
 _Move = QAbstractItemView.CursorAction
 
 
 class ImageGrid(QListView):
-    """The grid. Arrow keys walk, Space, Enter and a double-click open, M shows lesion masks.
+    """Arrow keys move through the images, Space, Enter and a double-click open one, M shows lesion masks.
 
-    It is a `QListView` for what that knows of selecting, keys and screen readers. Its own layout takes a seventh of a
-    second for a hundred thousand images, at every change of size, so places come from a `GridLayout` instead.
+    The grid is a `QListView` because that handles selection, keys and screen readers. But the layout of `QListView`
+    takes a seventh of a second for a hundred thousand images after every change of size, so positions come from a
+    `GridLayout` instead.
 
     Signals:
         opened: the row of the image to show large.
-        selection_changed: other images are selected.
+        selection_changed: the selection has changed.
     """
 
     opened = Signal(int)
@@ -74,7 +73,7 @@ class ImageGrid(QListView):
         self.setModel(self.images)
         self.setAccessibleName("Images of the study")
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
-        self.setSelectionRectVisible(True)  # and so a drag may begin and end between the images
+        self.setSelectionRectVisible(True)  # so that a drag may begin and end between the images
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.masks_action = QAction("Lesion masks", self)
@@ -91,7 +90,7 @@ class ImageGrid(QListView):
     # -- content -------------------------------------------------------------------------------------------
 
     def open_study(self, workspace: Workspace) -> None:
-        """Take small pictures from another study; it has no images until `show_images` is called."""
+        """Show another study. The grid is empty until `show_images` is called."""
         self.thumbnails.open_study(workspace)
         self.show_images([], [], {}, frozenset())
 
@@ -101,18 +100,18 @@ class ImageGrid(QListView):
         return self._side
 
     def set_side(self, side: int) -> None:
-        """Show the pictures larger or smaller, the first visible one staying in view."""
+        """Show the pictures larger or smaller. The first visible one stays in view."""
         self._side = max(SMALLEST, min(LARGEST, side))
         self._cards.clear()
         self.doItemsLayout()
 
     def selected(self) -> list[ImageRecord]:
-        """The selected images, as listed."""
+        """The selected images, in the order of the grid."""
         runs = sorted((run.top(), run.bottom() + 1) for run in self.selectionModel().selection().toList())
         return [image for start, end in runs for image in self.images.images[start:end]]
 
     def select(self, ids: Collection[int]) -> None:
-        """Select the listed ones of these images, and nothing else; the first of them comes into view."""
+        """Select exactly those of these images that are in the grid, and scroll to the first of them."""
         self.clearSelection()
         first = next((image.id for image in self.images.images if image.id in ids), None)
         if first is not None:
@@ -128,8 +127,7 @@ class ImageGrid(QListView):
         *,
         by_class: bool = True,
     ) -> None:
-        """List these images, class by class or as they come; those that were selected stay selected, and the view
-        stays where it was."""
+        """Show these images, class by class or in the order given. Selection and scroll position stay."""
         selected = {image.id for image in self.selected()}
         current = self.currentIndex()
         current_id = self.images.images[current.row()].id if current.isValid() else None
@@ -164,7 +162,7 @@ class ImageGrid(QListView):
 
     def doItemsLayout(self) -> None:
         with self._in_place():
-            # Not QListView's, which would place every image.
+            # Skip QListView's own method, which would compute the position of every image.
             QAbstractItemView.doItemsLayout(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -173,7 +171,7 @@ class ImageGrid(QListView):
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
-        """Whatever is laid out anew, the first image in view stays the first until the user scrolls."""
+        """Keep the first visible image in its place while the grid is laid out again."""
         if self._is_laying_out:
             yield
             return
@@ -261,18 +259,18 @@ class ImageGrid(QListView):
     def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
         if self.state() == QAbstractItemView.State.DragSelectingState:
             runs = self._layout.rows_in(rect.normalized().translated(0, self.verticalOffset()))
-        else:  # from one image to another, as keys and clicks with Shift select
+        else:  # a range from one image to another, selected by keys or clicks with Shift
             ends = sorted(index.row() for index in (self.indexAt(rect.topLeft()), self.indexAt(rect.bottomRight())))
             runs = iter([range(ends[0], ends[1] + 1)] if ends[0] >= 0 else [])
         self.selectionModel().select(self._selection(runs), command)
 
     def selectAll(self) -> None:
-        # QListView's looks at every image first.
+        # QListView's own method visits every image.
         rows = [range(self._layout.count)] if self._layout.count else []
         self.selectionModel().select(self._selection(iter(rows)), QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
-        # All that is in view: asking for the places of all selected images takes longer than painting a view of them.
+        # Repainting the whole view is faster than computing the positions of all selected images.
         return QRegion(self.viewport().rect())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -298,7 +296,7 @@ class ImageGrid(QListView):
         super().keyPressEvent(event)
 
     def keyboardSearch(self, search: str) -> None:
-        """Typing the first letters of a class goes to its first image."""
+        """Go to the first image of the class whose name begins with the letters typed."""
         row = 0
         for section in self.images.sections:
             if section.class_name.casefold().startswith(search.casefold()):
@@ -312,11 +310,11 @@ class ImageGrid(QListView):
         painter = QPainter(self.viewport())
         painter.setFont(self.font())
         painter.fillRect(event.rect(), QColor(colours().base))
-        # Not the rectangle around them all: that spans images whose turn to be loaded is not now.
+        # Not the bounding rectangle of the region: that includes images that need not be loaded now.
         region = event.region().translated(0, self.verticalOffset())
         areas: list[QRect] = list(region)  # type: ignore[call-overload]  # Qt's stubs do not know that it can be listed
         rows = {row for area in areas for run in self._layout.rows_in(area) for row in run}
-        # The first image is asked for last, because what was asked for last is loaded first.
+        # The first image is requested last, because the last request is loaded first.
         for row in sorted(rows, reverse=True):
             self._paint_row(painter, row)
         if self.images.sections:
@@ -353,7 +351,7 @@ class ImageGrid(QListView):
             painter.drawRect(QRect(corner, size).adjusted(half, half, -half - 1, -half - 1))
 
     def _card(self, image: ImageRecord, is_selected: bool) -> tuple[Card, bool]:
-        """What the card of an image shows, and whether that is not to change any more."""
+        """The content of an image's card, and True if that is final."""
         look = Look(round(self._side * self.devicePixelRatioF()), self.masks_action.isChecked())
         small, is_final = self.thumbnails.get(image, look)
         colour = class_colour(image.class_name, self.images.classes)
@@ -361,8 +359,8 @@ class ImageGrid(QListView):
         return Card(image, small, colour, is_flagged, image.id in self.images.in_conflict, is_selected), is_final
 
     def _standing_header(self) -> QRect:
-        """Where the header of the section at the top stands while its images scroll beneath it, moving away with the
-        last of them."""
+        """Position of the header at the top. It stays while the images of its section scroll below it, and moves out of
+        view with the last of them."""
         top = self.verticalOffset()
         sections = self._layout.sections_in(top, top)
         if not sections:
@@ -392,7 +390,7 @@ class ImageGrid(QListView):
 
 
 def _runs(rows: Sequence[int]) -> Iterator[range]:
-    """Rising rows as runs of successive ones."""
+    """Split rows in ascending order into runs of consecutive rows."""
     start = 0
     for position in range(1, len(rows) + 1):
         if position == len(rows) or rows[position] != rows[position - 1] + 1:

@@ -1,4 +1,4 @@
-"""Before an import: what will come in per class, what will be skipped and why, where masks are joined."""
+"""The preview of an import: new images of each class, masks, and skipped files with the reasons."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,14 +32,15 @@ from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.editors import Editor, editor_for
 
 LOOKING: Final = "Looking at the files …"
-_BY_SOURCE: Final = "as the folders or names say"
+_BY_SOURCE: Final = "from folder or file names"
 _Index = QModelIndex | QPersistentModelIndex
 
 
 class ImportPreview(QDialog):
-    """Asks whether to import what was found; where nothing says of which class the images are, it asks for that first.
+    """Asks the user to confirm the import of the images found.
 
-    How DICOM loops are taken in is only asked where there are any.
+    If neither folders nor names say which class the images have, the dialog asks for it first. The fields for DICOM
+    are visible only if there are DICOM files or loops.
     """
 
     def __init__(self, workspace: Workspace, sources: Sequence[Path], parent: QWidget | None = None) -> None:
@@ -61,8 +62,8 @@ class ImportPreview(QDialog):
         for label in (self.summary, self.notes, self.warning, self.reasons):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-        self.found = _Table("What will come in", ("Class", "New images"))
-        self.skipped = _Table("What will be skipped", ("File", "Why it is skipped"))
+        self.found = _Table("New images of each class", ("Class", "New images"))
+        self.skipped = _Table("Skipped files", ("File", "Why it is skipped"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.buttons.accepted.connect(self.accept)
@@ -115,12 +116,12 @@ class ImportPreview(QDialog):
 
     @property
     def class_name(self) -> str | None:
-        """The class of all images; None where their source says it."""
+        """The class of all images; None if folders or names determine it."""
         text = self.class_box.currentText().strip()
         return None if not text or text == _BY_SOURCE else text
 
     def settings(self) -> ImportSettings:
-        """What to import, as the user agreed to.
+        """Settings of the import, as chosen in the dialog.
 
         Raises:
             ValidationError: a number is out of its range.
@@ -149,7 +150,7 @@ class ImportPreview(QDialog):
 
     def _on_seen(self, seen: Preview | UserError) -> None:
         if isinstance(seen, ClassUnknown):
-            self._show_nothing("Which class are these images? Choose one, or type a new one.")
+            self._show_nothing("Which class do these images have? Choose one, or type a new one.")
             self._ask_for_class()
         elif isinstance(seen, UserError):
             self._show_nothing(str(seen))
@@ -172,27 +173,28 @@ class ImportPreview(QDialog):
         self.form.setRowVisible(self.frames, seen.loops > 0)
         self.form.setRowVisible(self.crop, seen.dicom_files > 0)
         self.summary.setText(_in_words(seen, new))
-        self._tell(seen.notes, _warning(seen))
+        self._show_notes(seen.notes, _warning(seen))
         self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
         self.import_button.setEnabled(bool(new or seen.already_present))
-        if not self.form.isRowVisible(self.frames):  # nor does the focus leave a number that is being typed
+        if not self.form.isRowVisible(self.frames):  # the user may be typing a number there
             self.import_button.setFocus()
 
     def _named(self, name: str) -> str:
-        """A class, and that it is a new one: a folder of loose files would else become a class unnoticed."""
+        """The name of a class, marked if it is new. Otherwise a folder of loose files could become a class
+        unnoticed."""
         known = self._workspace.catalog.classes()
         return name if name in known or not known else f"{name} (a new class)"
 
     def _show_nothing(self, sentence: str) -> None:
         self.summary.setText(sentence)
-        self._tell([], "")
+        self._show_notes([], "")
         self.found.show_rows([])
         self._show_skipped([])
         self.import_button.setText("Import")
 
-    def _tell(self, notes: Sequence[str], warning: str) -> None:
+    def _show_notes(self, notes: Sequence[str], warning: str) -> None:
         self.notes.setText("\n".join(notes))
         self.warning.setText(warning)
         for label in (self.notes, self.warning):
@@ -225,7 +227,7 @@ def _in_words(seen: Preview, new: int) -> str:
     of_patients = f" of {many(seen.patients, 'patient')}" if seen.patients else ""
     parts = [f"{many(new, 'new image')}{of_patients}"]
     if seen.already_present:
-        parts.append(f"{seen.already_present:,} are in the study already")
+        parts.append(f"{seen.already_present:,} already in the study")
     if seen.dicom_files:
         loops = f", with {many(seen.loops, 'loop')} of {seen.loop_frames:,} frames in all" if seen.loops else ""
         parts.append(f"{many(seen.dicom_files, 'DICOM file')}{loops}")
@@ -242,13 +244,13 @@ def _warning(seen: Preview) -> str:
         return ""
     say = "says" if seen.burned_in == 1 else "say"
     return (
-        f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Look "
-        "at it after the import, and cover what names anybody."
+        f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Check "
+        "the images after the import, and cover any text that names a patient."
     )
 
 
 class _Rows(QAbstractTableModel):
-    """Rows of two texts. Only those on the screen cost anything, so that ten thousand come at once."""
+    """Rows of two texts. Only visible rows are drawn, so that ten thousand rows appear at once."""
 
     def __init__(self, columns: tuple[str, str]) -> None:
         super().__init__()
@@ -299,5 +301,5 @@ class _Table(QTableView):
         self.setColumnWidth(0, 300)
 
     def show_rows(self, rows: list[tuple[str, str]]) -> None:
-        """Show these in place of what was there."""
+        """Replace the rows."""
         self.rows.set_rows(rows)

@@ -1,4 +1,4 @@
-"""The top of the duplicate review: how far it is, which pair this is, and why it comes now."""
+"""The top of the duplicate review: its progress, the number of the pair, and the order of the pairs."""
 
 from typing import Final
 
@@ -7,19 +7,20 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QProgressBar, QPus
 
 from busapp.engine.catalog import Pair
 from busapp.engine.curation.duplicate_review import PairReview
+from busapp.engine.utils.words import many
 from busapp.gui.theme import SPACE
 
 _WHY: Final = (
-    "Different classes come first: one of two labels for one picture must be wrong. Then the least alike, which need "
-    "a person's eye most."
+    "Pairs with different classes come first: one of two labels for one picture must be wrong. Then come the least "
+    "similar pairs, because they need a person's eye most."
 )
 
 
 class ReviewHead(QWidget):
-    """Two lines; the second one only while there is a pair to speak of.
+    """Two lines. The second one is visible only while there is a pair.
 
     Signals:
-        decided_too_wanted: whether the pairs that were decided are walked through as well.
+        decided_too_wanted: True if the review shows decided pairs as well.
     """
 
     decided_too_wanted = Signal(bool)
@@ -31,8 +32,8 @@ class ReviewHead(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(SPACE)
         self.progress.setAccessibleName("Pairs that are decided")
-        self.decided_box = QCheckBox("Decided &too")
-        self.decided_box.setToolTip("Walk through the pairs that were decided as well, to change your mind")
+        self.decided_box = QCheckBox("Include &decided pairs")
+        self.decided_box.setToolTip("Show decided pairs as well, so that you can change a decision")
         self.decided_box.toggled.connect(self.decided_too_wanted)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
@@ -62,16 +63,16 @@ class ReviewHead(QWidget):
         column.addWidget(self._second)
 
     def show_progress(self, review: PairReview) -> None:
-        """How many pairs are decided."""
+        """Show the number of decided pairs."""
         total, waiting = len(review.pairs), review.waiting
         contradicting = sum(map(review.contradicts, waiting))
-        first = f", {contradicting:,} contradicting first" if contradicting else ""
+        first = f", {many(contradicting, 'contradicting pair')} first" if contradicting else ""
         self.progress_label.setText(f"{total - len(waiting):,} of {total:,} decided{first}")
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(total - len(waiting))
 
     def show_pair(self, review: PairReview, pair: Pair | None, place: int, of: int) -> None:
-        """Which pair is looked at, None for none; `place` counts from 0."""
+        """Show the words for a pair, or hide them for None. `place` counts from 0."""
         self._second.setVisible(pair is not None)
         if pair is None:
             return

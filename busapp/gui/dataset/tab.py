@@ -1,4 +1,4 @@
-"""The Dataset tab: bring images in, look at them, find what is wrong with them and set it right."""
+"""The Dataset tab: import images, look at them, find problems and correct them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ class DatasetTab(StudyTab):
         return middle
 
     def _bottom_row(self) -> QHBoxLayout:
-        self.hint = QLabel("Space shows large · X sets aside · Ctrl+Z undoes")
+        self.hint = QLabel("Space: show large · X: set aside · Ctrl+Z: undo")
         self.hint.setProperty("role", "muted")
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.masks_box = QCheckBox("Lesion masks (M)")
@@ -175,20 +175,21 @@ class DatasetTab(StudyTab):
         self._offer_to_complete(workspace)
 
     def _offer_to_complete(self, workspace: Workspace) -> None:
-        """Where the last thing that was done here is an import that was cut off, say how the rest comes in. From where
-        is not known any more: a run does not keep paths, which may name patients."""
+        """If the newest run is an interrupted import, offer to import the rest.
+
+        The user has to choose the sources again, because runs do not store paths, which may name patients."""
         newest = next(iter(workspace.runs()), None)
         if newest is None or newest.info.kind != "import" or newest.info.state != "interrupted":
             return
         self.banner.add(
-            "The last import was interrupted. What came in by then is whole; importing the same again brings the rest.",
+            "The last import was interrupted. Its images so far are complete. Import the same files again for more.",
             level="warning",
             action="Import again…",
             on_action=self.sidebar.open_import_menu,
         )
 
     def open_run(self, run_id: str) -> None:
-        """What a job found or did is shown as what is to be looked at next."""
+        """Show the result of a run, ready for the next step."""
         assert self.workspace is not None
         run = self.workspace.run(run_id)
         if run.info.kind == "curate":
@@ -211,7 +212,8 @@ class DatasetTab(StudyTab):
             self._tell_again()
 
     def _show_added(self, run_id: str) -> None:
-        """Select what the newest import or balancing added among all images; of an older one nothing tells any more."""
+        """Show all images, and select those that a run has added. That is known only for the newest import or
+        balancing."""
         self.filters.clear()
         newest, before = self._before_addition
         if run_id == newest:
@@ -219,12 +221,12 @@ class DatasetTab(StudyTab):
         self.grid.setFocus()
 
     def _open_export(self, result: Mapping[str, Any]) -> None:
-        """Show an export where the system shows folders."""
+        """Open the folder of an export in the system's file manager."""
         out = Path(result.get("out", ""))
         if out.exists():
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(out if out.is_dir() else out.parent)))
         else:
-            self.problem.emit(f"It is not there any more: {out}", "")
+            self.problem.emit(f"The export is no longer there: {out}", "")
 
     def open_review(self) -> None:
         """Show near-duplicates side by side."""
@@ -270,12 +272,12 @@ class DatasetTab(StudyTab):
             self.review.refresh()
 
     def _open_conflicts(self) -> list[tuple[int, int]]:
-        """Pairs with different classes of which neither was set aside nor reclassified since."""
+        """Pairs of images in use that look alike and have different classes."""
         in_use = {image.id for image in self._images if image.excluded is None}
         return [(first, second) for first, second in self._conflicts if first in in_use and second in in_use]
 
     def _facts(self) -> list[str]:
-        """What is known of the images, in words."""
+        """Facts about the images, in words."""
         real = [image for image in self._images if image.kind == "real"]
         if not self._images:
             return []
@@ -289,20 +291,21 @@ class DatasetTab(StudyTab):
         if any(image.checked for image in real) or groups:
             known.append(f"{sum(groups):,} images belong together, in {many(len(groups), 'group')}")
         if real and not any(image.checked for image in real):
-            known.append("near-duplicates were not looked for yet")
+            known.append("not yet checked for near-duplicates")
         if self.workspace is not None and self.workspace.phantoms:
             known.append("all of them simulated phantoms, not patients")
         return known
 
     def _tell_what_waits(self, review: PairReview) -> None:
-        """The banner: what was not checked or reviewed; what the user closed does not come back by itself."""
+        """Show in the banner what is not checked or reviewed yet. A message that the user has closed stays closed until
+        its text changes."""
         unchecked = sum(image.kind == "real" and not image.checked for image in self._images)
         waiting = review.waiting
         contested = sum(map(review.contradicts, waiting))
-        were = "was" if unchecked == 1 else "were"
+        have = "has" if unchecked == 1 else "have"
         told = []
         if unchecked:
-            sentence = f"{many(unchecked, 'image')} {were} not checked for duplicates and quality yet."
+            sentence = f"{many(unchecked, 'image')} {have} not been checked for duplicates and quality yet."
             told.append(Message(sentence, level="info", action="Check images", on_action=self._check))
         if waiting:
             level: Level = "warning" if contested else "info"
@@ -314,7 +317,7 @@ class DatasetTab(StudyTab):
             self._tell_again()
 
     def _tell_again(self) -> None:
-        """What waits still waits where its button was pressed, but nothing came of it."""
+        """Show the messages again, because pressing a button closed its message but did not finish the work."""
         for message in self._told:
             self.banner.add(message.sentence, level=message.level, action=message.action, on_action=message.on_action)
 
@@ -362,17 +365,17 @@ class DatasetTab(StudyTab):
         viewer.open()
 
     def _select(self, image: ImageRecord) -> None:
-        """Select the image in the grid, where it is listed: covering may have changed what the filters let through."""
+        """Select an image in the grid, if it is still there. After covering, it may no longer pass the filters."""
         row = next((row for row, listed in enumerate(self.grid.images.images) if listed.id == image.id), None)
         if row is not None:
             self.grid.setCurrentIndex(self.grid.images.index(row))
 
     def _on_covered(self) -> None:
-        self.refresh()  # the viewer asks at once for the flags that the image has now
+        self.refresh()  # the viewer reads the image's new flags right after this
         self.study_changed.emit()
 
     def import_from(self, sources: Sequence[Path]) -> None:
-        """Show what would come in from these folders or files; what the user agrees to is imported."""
+        """Show a preview of these folders or files. If the user confirms, import them."""
         if self.workspace is None:
             return
         remember_folder(sources[0].parent)

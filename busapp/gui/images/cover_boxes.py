@@ -1,4 +1,4 @@
-"""The areas to be covered, drawn over a picture: outlines that mouse and keys switch, move and resize."""
+"""The areas to cover, drawn over a picture. The user switches, moves and resizes them with mouse and keys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,31 +17,34 @@ from PySide6.QtWidgets import (
 from busapp.engine.images.marks import Box
 
 REACH: Final = 7
-"""Screen pixels from an edge within which the mouse takes hold of it."""
+"""Screen pixels around an edge in which the mouse grabs that edge."""
 SLACK: Final = 4
-"""Screen pixels that the mouse may move in a click."""
+"""Screen pixels that the mouse may move during a click; beyond that it is a drag."""
 SMALLEST: Final = 2
-"""Pixels of the picture; a box is never narrower or lower."""
-_ON, _OFF, _SHADE = "#56B4E9", "#c8ccd0", "#0b0c0d"
-"""Okabe and Ito's sky blue, which no class of ultrasound images wears; the shade beneath shows it on white, too."""
+"""Smallest width and height of a box, in pixels of the picture."""
+LINE: Final = "#56B4E9"
+"""Okabe and Ito's sky blue. No class of ultrasound images has this colour."""
+SHADE: Final = "#0b0c0d"
+"""A dark line below the bright one, so that the outline is also visible on white."""
+_OFF: Final = "#c8ccd0"
 
 
 @dataclass(eq=False)
 class Area:
-    """A box in the picture's pixels; `is_on`: it will be covered."""
+    """A box in the picture's pixels. It will be covered if it `is_on`."""
 
     box: Box
     is_on: bool = True
 
 
 class CoverBoxes(QGraphicsObject):
-    """A layer over a picture whose upper left corner is the scene's origin.
+    """A layer over a picture. The picture's upper left corner is the scene's origin.
 
-    A drag draws a new area, or moves the one that it begins in, or resizes the one whose edge it takes hold of; a
-    click switches an area on or off. One area may be chosen: keys act on it.
+    A drag on empty ground draws a new area. A drag that begins inside an area moves it, one that begins at an edge
+    resizes it. A click switches an area on or off. At most one area is chosen; the keys act on that one.
 
     Signals:
-        changed: areas came, went, moved, or were switched; or another one is chosen.
+        changed: areas were added, removed, moved or switched, or another area was chosen.
     """
 
     changed = Signal()
@@ -53,72 +56,72 @@ class CoverBoxes(QGraphicsObject):
         self.chosen: Area | None = None
         self._began: QPointF | None = None
         self._before: Box | None = None
-        """Of the chosen area, where the drag began; None: the drag draws a new one."""
+        """The chosen area's box when the drag began; None if the drag draws a new area."""
         self._held: tuple[int, int] | None = None
-        """Which edges the drag moves: -1 left or top, 1 right or bottom, 0 neither; None: no edges, but all of it."""
+        """The edges that the drag moves: -1 left or top, 1 right or bottom, 0 neither; None if it moves the area."""
         self._is_dragged = False
         self.setAcceptHoverEvents(True)
         self.setAcceptedMouseButtons(Qt.MouseButton.LeftButton)
 
     def boxes(self) -> list[Box]:
-        """Those that will be covered."""
+        """Boxes of the areas that will be covered."""
         return [area.box for area in self.areas if area.is_on]
 
-    # -- what can be done with them ------------------------------------------------------------------------
+    # -- editing -------------------------------------------------------------------------------------------
 
     def suggest(self, boxes: Iterable[tuple[Box, bool]]) -> None:
-        """Put areas, on or off, before those that the user drew."""
+        """Add areas, on or off, in front of the areas that the user drew."""
         self.areas[:0] = [Area(box, is_on) for box, is_on in boxes]
-        self._tell()
+        self._refresh()
 
     def add(self, box: Box) -> None:
-        """Put one more, and choose it."""
+        """Add an area and choose it."""
         self.chosen = Area(self._fitted(box))
         self.areas.append(self.chosen)
-        self._tell()
+        self._refresh()
 
     def add_at(self, centre: QPointF, side: int) -> None:
-        """Put one of this width and half as high around a place."""
+        """Add an area around a point, `side` pixels wide and half as high."""
         left, top = round(centre.x()) - side // 2, round(centre.y()) - side // 4
         self.add((left, top, left + side, top + max(SMALLEST, side // 2)))
 
     def walk(self, step: int) -> bool:
-        """Choose the next (1) or the one before (-1); whether there was one, otherwise none is chosen any more."""
+        """Choose the next (1) or the previous (-1) area. False past the first or last one: then none is chosen."""
         begin = self.areas.index(self.chosen) if self.chosen is not None else -1 if step > 0 else len(self.areas)
         at = begin + step
         self.chosen = self.areas[at] if 0 <= at < len(self.areas) else None
-        self._tell()
+        self._refresh()
         return self.chosen is not None
 
     def switch(self) -> None:
-        """Switch the chosen one on or off."""
+        """Switch the chosen area on or off."""
         if self.chosen is not None:
             self.chosen.is_on = not self.chosen.is_on
-            self._tell()
+            self._refresh()
 
     def remove(self) -> None:
-        """Take the chosen one away, and choose the next."""
+        """Remove the chosen area, and choose the next one."""
         if self.chosen is not None:
             at = self.areas.index(self.chosen)
             del self.areas[at]
             self.chosen = self.areas[min(at, len(self.areas) - 1)] if self.areas else None
-            self._tell()
+            self._refresh()
 
     def nudge(self, right: int, down: int) -> None:
-        """Move the chosen one by pixels of the picture."""
+        """Move the chosen area, in pixels of the picture."""
         if self.chosen is not None:
             self._place(self.chosen, self._moved(self.chosen.box, right, down))
 
     def stretch(self, right: int, down: int) -> None:
-        """Move the right and the bottom edge of the chosen one."""
+        """Move the right and bottom edge of the chosen area, in pixels of the picture."""
         if self.chosen is not None:
             self._place(self.chosen, self._resized(self.chosen.box, (1, 1), right, down))
 
     def _place(self, area: Area, box: Box) -> None:
         area.box, area.is_on = box, True
-        self._tell()
+        self._refresh()
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         self.update()
         self.changed.emit()
 
@@ -141,7 +144,7 @@ class CoverBoxes(QGraphicsObject):
         return left, top, end, bottom
 
     def _fitted(self, box: Box) -> Box:
-        """The part of a box that lies in the picture, at least of the smallest size."""
+        """The part of a box that lies in the picture, at least `SMALLEST` wide and high."""
         left, top = min(max(0, box[0]), self._width - SMALLEST), min(max(0, box[1]), self._height - SMALLEST)
         right, bottom = min(self._width, box[2]), min(self._height, box[3])
         return max(0, left), max(0, top), max(right, left + SMALLEST), max(bottom, top + SMALLEST)
@@ -149,12 +152,13 @@ class CoverBoxes(QGraphicsObject):
     # -- the mouse -----------------------------------------------------------------------------------------
 
     def _scale(self) -> float:
-        """Screen pixels for one of the picture's."""
+        """Screen pixels for each pixel of the picture."""
         return self.scene().views()[0].transform().m11()
 
     def _at(self, place: QPointF) -> tuple[Area, tuple[int, int] | None] | None:
-        """The area under the mouse, and which of its edges if it is near one. The chosen one comes first, then small
-        ones: they may lie in others."""
+        """The area at a point, and the edges that the point is near, or None for those.
+
+        The chosen area comes first, then small areas before large ones, because they may lie inside larger ones."""
         reach = REACH / self._scale()
         by_size = sorted(self.areas, key=lambda area: (area is not self.chosen, to_rect(area.box).width()))
         for area in by_size:
@@ -174,7 +178,7 @@ class CoverBoxes(QGraphicsObject):
         found = self._at(event.pos())
         self.chosen, self._held = found if found else (None, None)
         self._before = self.chosen.box if self.chosen is not None else None
-        self._tell()
+        self._refresh()
 
     def mouseMoveEvent(self, event: QGraphicsSceneMouseEvent) -> None:
         if self._began is None:
@@ -206,22 +210,22 @@ class CoverBoxes(QGraphicsObject):
         else:
             self.setCursor(_CURSORS[found[1] or (0, 0)])
 
-    # -- looks ---------------------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------------------
 
     def boundingRect(self) -> QRectF:
-        # A drag may begin beside the picture: names often stand at its very edge.
+        # A drag may begin outside the picture: names are often at its very edge.
         return QRectF(-self._width, -self._height, 3 * self._width, 3 * self._height)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         for area in self.areas:
             rect = to_rect(area.box)
             is_chosen = area is self.chosen
-            colour = QColor(_ON if area.is_on else _OFF)
+            colour = QColor(LINE if area.is_on else _OFF)
             if area.is_on:
                 tint = QColor(colour)
                 tint.setAlphaF(0.25)
                 painter.fillRect(rect, tint)
-            for shade, width in ((QColor(_SHADE), 4 if is_chosen else 3), (colour, 2 if is_chosen else 1.5)):
+            for shade, width in ((QColor(SHADE), 4 if is_chosen else 3), (colour, 2 if is_chosen else 1.5)):
                 pen = QPen(shade, width, Qt.PenStyle.SolidLine if shade != colour else Qt.PenStyle.CustomDashLine)
                 if shade == colour:
                     pen.setDashPattern([4, 3] if area.is_on else [1, 3])
@@ -233,7 +237,7 @@ class CoverBoxes(QGraphicsObject):
 
     def _draw_handles(self, painter: QPainter, rect: QRectF) -> None:
         side = 8 / self._scale()
-        painter.setPen(QPen(QColor(_SHADE), 0))
+        painter.setPen(QPen(QColor(SHADE), 0))
         painter.setBrush(QColor("white"))
         for x in (rect.left(), rect.center().x(), rect.right()):
             for y in (rect.top(), rect.center().y(), rect.bottom()):
@@ -252,7 +256,8 @@ _CURSORS: Final = {
 
 
 def _near(low: float, high: float, value: float, reach: float) -> int:
-    """-1 near the low end, 1 near the high one, 0 near neither; in a small box there is room left between them."""
+    """-1 near the low end, 1 near the high end, 0 near neither. In a small box the reach shrinks to a third of it, so
+    that its middle can still be grabbed."""
     reach = min(reach, (high - low) / 3) if low < value < high else reach
     if value <= low + reach:
         return -1
@@ -260,11 +265,11 @@ def _near(low: float, high: float, value: float, reach: float) -> int:
 
 
 def to_rect(box: Box) -> QRectF:
-    """A box of the picture's pixels in a scene whose origin is the picture's."""
+    """A box, in pixels of the picture, as a rectangle of the scene. Both have the same origin."""
     left, top, right, bottom = box
     return QRectF(QRect(left, top, right - left, bottom - top))
 
 
 def to_box(rect: QRectF) -> Box:
-    """The whole pixels nearest to a rectangle of the scene."""
+    """A rectangle of the scene, rounded to whole pixels."""
     return round(rect.left()), round(rect.top()), round(rect.right()), round(rect.bottom())

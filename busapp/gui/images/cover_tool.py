@@ -1,4 +1,4 @@
-"""Covers what is burned into a picture: the panel beside it, and the areas on it."""
+"""The panel to cover text and marks that are burned into a picture."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,29 +13,28 @@ from busapp.engine.curation.covering import cover_image, covered, suggest
 from busapp.engine.images.marks import Mark
 from busapp.engine.settings import Fill
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
 from busapp.gui.images.cover_boxes import CoverBoxes
-from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, to_qimage
+from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, move_by_arrow, to_qimage
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background
 
-KEPT: Final = "The imported picture stays in the study; exports use the covered one."
+KEPT: Final = "The imported picture stays in the study. Exports use the covered one."
 _KEYS: Final = (
-    "Drag to draw an area, click one to switch it on or off. Tab walks through them, arrows move the chosen one "
-    "(Ctrl: further), Shift and arrows resize it, T switches it, Del removes it, N draws a new one. The middle button "
-    "moves the picture, the wheel zooms."
+    "Drag to draw an area. Click an area to switch it on or off. Tab chooses the next area. Arrow keys move it (Ctrl: "
+    "10 pixels at once), Shift and arrow keys resize it, T switches it on or off, Del removes it, N draws a new one. "
+    "The middle button moves the picture, the wheel zooms."
 )
-_FAR: Final = 10
-"""Pixels of the picture that Ctrl and an arrow move an area."""
 _NEW_SIDE: Final = 120
-"""Screen pixels of an area that is drawn by key."""
+"""Width of an area that is drawn with the key N, in screen pixels."""
 
 
 class CoverTool(QWidget):
-    """Works on one image at a time, from `begin` until it says `covered` or `left`.
+    """Works on one image at a time, from `begin` until it emits `covered` or `left`.
 
     Signals:
-        covered: the catalog has a covered content for the image now.
-        left: the user wants to cover nothing.
+        covered: the catalog now has a covered content for the image.
+        left: the user cancelled.
     """
 
     covered = Signal()
@@ -48,7 +47,7 @@ class CoverTool(QWidget):
         self._layer: CoverBoxes | None = None
         self._is_looking = self._has_found = False
         self.is_storing = False
-        """What is to be covered is being covered; nothing else can be done meanwhile."""
+        """True while the covered image is being stored. Nothing else can be done meanwhile."""
         self._looking, self._previewing, self._storing = Background(self), Background(self), Background(self)
         self._looking.made.connect(self._suggest)
         self._previewing.made.connect(self._show_preview)
@@ -62,12 +61,12 @@ class CoverTool(QWidget):
         self.status = _words("")
         self.problem = _words("", "error")
         self.black_button = QRadioButton("Black")
-        self.black_button.setToolTip("What is covered is plainly gone")
+        self.black_button.setToolTip("Anybody can see that something was covered")
         self.black_button.setChecked(True)
         self.surroundings_button = QRadioButton("From the surroundings")
-        self.surroundings_button.setToolTip("For callipers within tissue: pixels are made up from those around them")
+        self.surroundings_button.setToolTip("For callipers in tissue: new pixels are made up from those around them")
         self.surroundings_button.toggled.connect(self._on_choice)
-        self.made_up = _words("These pixels are made up: measure and judge nothing there.", "warning")
+        self.made_up = _words("These pixels are made up. Do not measure or judge anything there.", "warning")
         self.preview_box = QCheckBox("Preview (Space)")
         self.preview_box.toggled.connect(self._on_choice)
         self.cover_button = self._button("Cover (Enter)", self.cover)
@@ -80,7 +79,7 @@ class CoverTool(QWidget):
 
     def _lay_out(self) -> None:
         upper: tuple[QWidget, ...] = (
-            _words("Cover what is burned in", "heading"),
+            _words("Cover burned-in text and marks", "heading"),
             self.status,
             _words("Fill"),
             self.black_button,
@@ -109,12 +108,12 @@ class CoverTool(QWidget):
 
     @property
     def layer(self) -> CoverBoxes:
-        """The areas; there are some only while the tool is active."""
+        """The layer with the areas. It exists only while the tool is active."""
         assert self._layer is not None
         return self._layer
 
     def begin(self, workspace: Workspace, image: ImageRecord, picture: Image.Image) -> None:
-        """Look for what may have to be covered in an image, whose present content is `picture`."""
+        """Look for text and marks in an image. `picture` is its current content."""
         self._work = workspace, image, picture
         self._layer = CoverBoxes(*picture.size)
         self._layer.changed.connect(self._on_areas)
@@ -128,7 +127,7 @@ class CoverTool(QWidget):
         self._canvas.setFocus()
 
     def leave(self) -> None:
-        """Cover nothing."""
+        """Close the tool without covering anything."""
         if self.is_active and not self.is_storing:
             self._end()
             self.left.emit()
@@ -143,17 +142,17 @@ class CoverTool(QWidget):
 
     def _suggest(self, marks: list[Mark]) -> None:
         self._is_looking, self._has_found = False, bool(marks)
-        # Text may name somebody; callipers stand where the lesion is, and are often to be kept.
+        # Text may name a patient. Callipers mark the lesion, and users often want to keep them.
         self.layer.suggest((mark.box, mark.kind == "text") for mark in marks)
 
-    # -- what is to be covered -----------------------------------------------------------------------------
+    # -- covering ------------------------------------------------------------------------------------------
 
     @property
     def fill(self) -> Fill:
         return "surroundings" if self.surroundings_button.isChecked() else "black"
 
     def cover(self) -> None:
-        """Cover the areas that are on, and keep that."""
+        """Cover the areas that are on, and store the result."""
         if self._work is None or not self.cover_button.isEnabled():
             return
         workspace, image, _ = self._work
@@ -166,7 +165,7 @@ class CoverTool(QWidget):
         self.setEnabled(not is_storing)
         self.layer.setEnabled(not is_storing)
         if is_storing:
-            self.status.setText("Is being covered…")
+            self.status.setText("Covering…")
 
     def _on_stored(self) -> None:
         self._set_storing(False)
@@ -175,7 +174,7 @@ class CoverTool(QWidget):
 
     def _on_areas(self) -> None:
         self.preview_box.setChecked(False)
-        self._tell()
+        self._refresh()
 
     def _on_choice(self) -> None:
         if self._work is None:
@@ -186,9 +185,9 @@ class CoverTool(QWidget):
         self.layer.setVisible(not is_previewed)
         self._canvas.show_picture(to_qimage(picture), "Preview…" if is_previewed else "")
         self._previewing.ask((lambda: to_qimage(covered(picture, boxes, fill))) if is_previewed else None)
-        self._tell()
+        self._refresh()
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         self.problem.hide()
         on = len(self.layer.boxes())
         self.cover_button.setEnabled(on > 0)
@@ -198,11 +197,11 @@ class CoverTool(QWidget):
     def _status(self, on: int, areas: int) -> str:
         if not areas:
             if self._is_looking:
-                return "Text and callipers are being looked for…"
+                return "Looking for text and callipers…"
             found = "" if self._has_found else "No text or callipers were found. "
             return f"{found}Look for yourself, and draw the areas to cover."
-        suggested = "" if on == areas else " Click one to switch it on."
-        return f"{on:,} of {areas:,} {'area' if areas == 1 else 'areas'} will be covered.{suggested}"
+        suggested = "" if on == areas else " Click an area to switch it on."
+        return f"{on:,} of {many(areas, 'area')} will be covered.{suggested}"
 
     def _chosen_in_words(self) -> str:
         chosen = self.layer.chosen
@@ -220,24 +219,23 @@ class CoverTool(QWidget):
         self._is_looking = False
         self._set_storing(False)
         self.preview_box.setChecked(False)
-        self._tell()
+        self._refresh()
         self.problem.setText(sentence)
         self.problem.show()
 
     # -- keys ----------------------------------------------------------------------------------------------
 
     def on_canvas_key(self, event: QKeyEvent) -> bool:
-        """Do what a key over the picture is for; whether it is for anything. Behind the last area Tab goes on to the
-        panel, and before the first one back to it."""
+        """Handle a key press over the picture. True if the key did something.
+
+        Tab after the last area, and Shift+Tab before the first one, move the focus to the panel."""
         if self.is_storing:
             return True
         key, layer = Qt.Key(event.key()), self.layer
         if key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
             return layer.walk(1 if key == Qt.Key.Key_Tab else -1)
         if key in ARROWS and layer.chosen is not None:
-            far = _FAR if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
-            act = layer.stretch if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else layer.nudge
-            act(*(far * step for step in ARROWS[key]))
+            move_by_arrow(event, layer)
         elif key == Qt.Key.Key_Space:
             self.preview_box.toggle()
         elif key == Qt.Key.Key_T:
@@ -252,7 +250,7 @@ class CoverTool(QWidget):
         return True
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """Do what a key is for anywhere in the window; whether it is for anything."""
+        """Handle a key press anywhere in the window. True if the key did something."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.cover()
         elif event.key() == Qt.Key.Key_Escape:

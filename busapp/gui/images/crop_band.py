@@ -1,6 +1,4 @@
-"""A rectangle drawn over a picture, to which it is then cropped."""
-
-from typing import Final
+"""A rectangle that the user draws over a picture to crop it."""
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
@@ -8,20 +6,17 @@ from PySide6.QtWidgets import QGraphicsObject, QGraphicsSceneMouseEvent, QStyleO
 
 from busapp.engine.images.marks import Box
 from busapp.engine.images.pictures import SMALLEST_SIDE
-from busapp.gui.images.cover_boxes import to_box, to_rect
-
-_LINE: Final = "#56B4E9"
-"""Okabe and Ito's sky blue, as the areas to cover have it."""
-_SHADE: Final = "#0b0c0d"
+from busapp.gui.images.cover_boxes import LINE, SHADE, to_box, to_rect
 
 
 class CropBand(QGraphicsObject):
-    """A layer over a picture whose upper left corner is the scene's origin. A drag draws the rectangle and its release
-    takes it; keys move and resize it.
+    """A layer over a picture. The picture's upper left corner is the scene's origin.
+
+    A drag draws the rectangle, and releasing the button accepts it. Keys move and resize it.
 
     Signals:
         taken: the `Box` that was drawn.
-        too_small: a drag ended that drew less than can be diagnosed; a mere click says nothing.
+        too_small: a drag ended with a rectangle too small to diagnose. A mere click does not emit it.
     """
 
     taken = Signal(object)
@@ -36,7 +31,7 @@ class CropBand(QGraphicsObject):
         self.setCursor(Qt.CursorShape.CrossCursor)
 
     def take(self) -> None:
-        """Crop to the rectangle that is drawn."""
+        """Accept the rectangle: emit `taken`, or `too_small`."""
         box = self.box
         if box is None:
             return
@@ -48,7 +43,7 @@ class CropBand(QGraphicsObject):
         self.too_small.emit()
 
     def nudge(self, right: int, down: int) -> None:
-        """Move the rectangle by pixels of the picture; without one, draw it around the middle."""
+        """Move the rectangle, in pixels of the picture. If there is none, draw one around the middle."""
         if self.box is None:
             self._set((self._width // 8, self._height // 8, self._width * 7 // 8, self._height * 7 // 8))
             return
@@ -58,7 +53,7 @@ class CropBand(QGraphicsObject):
         self._set((left + right, top + down, end + right, bottom + down))
 
     def stretch(self, right: int, down: int) -> None:
-        """Move the rectangle's right and bottom edge by pixels of the picture; without one, draw it."""
+        """Move the right and bottom edge, in pixels of the picture. If there is no rectangle, draw one."""
         if self.box is None:
             self.nudge(0, 0)
             return
@@ -86,10 +81,10 @@ class CropBand(QGraphicsObject):
         self._began = None
         self.take()
 
-    # -- looks ---------------------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------------------
 
     def boundingRect(self) -> QRectF:
-        # A drag may begin beside the picture.
+        # A drag may begin outside the picture.
         return QRectF(-self._width, -self._height, 3 * self._width, 3 * self._height)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
@@ -98,12 +93,12 @@ class CropBand(QGraphicsObject):
         if self.box is not None:
             outside = QPainterPath()
             outside.addRect(whole)
-            outside.addRect(inside)  # even and odd: what lies in both is left free
-            shade = QColor(_SHADE)
+            outside.addRect(inside)  # odd-even fill: the part in both rectangles stays unpainted
+            shade = QColor(SHADE)
             shade.setAlphaF(0.6)
             painter.fillPath(outside, shade)
-        for colour, width in ((_SHADE, 4), (_LINE, 2)):
-            pen = QPen(QColor(colour), width, Qt.PenStyle.DashLine if colour == _LINE else Qt.PenStyle.SolidLine)
+        for colour, width in ((SHADE, 4), (LINE, 2)):
+            pen = QPen(QColor(colour), width, Qt.PenStyle.DashLine if colour == LINE else Qt.PenStyle.SolidLine)
             pen.setCosmetic(True)
             painter.setPen(pen)
             painter.drawRect(inside)

@@ -1,4 +1,4 @@
-"""Adaptive equalisation for the eye."""
+"""Adaptive equalisation of an image for display."""
 
 from typing import Final
 
@@ -9,11 +9,12 @@ from busapp.engine.images.preprocessing import equalise
 from busapp.gui.images.image_canvas import to_qimage
 
 LONGEST_SIDE: Final = 2048
-"""Pixels; a larger image is equalised at this size and enlarged again, or it would take seconds and gigabytes."""
+"""In pixels. A larger image is equalised at this size and enlarged again; at full size it would take seconds and
+gigabytes."""
 
 
 def equalised(image: Image.Image) -> QImage:
-    """The image as large as it is, equalised."""
+    """The equalised image, in the size of the original."""
     if max(image.size) <= LONGEST_SIDE:
         return to_qimage(equalise(image))
     small = ImageOps.contain(image, (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)

@@ -1,4 +1,4 @@
-"""Goes through the frames of a loop."""
+"""A slider for the frames of a loop."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
 PAGES: Final = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
-"""Frames that a key walks."""
+"""Frames to move by, for each key."""
 
 
 class _Slider(QSlider):
-    """Page Down goes forward, as it does in a text; Qt's goes back."""
+    """Page Down moves forward, as in a text. Qt's slider moves back."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in PAGES:
@@ -21,7 +21,7 @@ class _Slider(QSlider):
 
 
 class FrameSlider(QWidget):
-    """Hidden where there is only one frame; frames count from 1. Arrow keys and Page Up and Down walk.
+    """Hidden if there is only one frame. Frames count from 1. Arrow keys and Page Up and Down change the frame.
 
     Signals:
         frame_wanted: the number of the frame that was chosen.
@@ -46,7 +46,7 @@ class FrameSlider(QWidget):
         self.hide()
 
     def show_frame(self, number: int, frames: int) -> None:
-        """Frame `number` of so many is shown."""
+        """Set the slider to frame `number` of `frames`. Emits nothing."""
         self.slider.blockSignals(True)
         self.slider.setRange(1, frames)
         self.slider.setPageStep(max(1, frames // 10))
@@ -56,7 +56,7 @@ class FrameSlider(QWidget):
         self.setVisible(frames > 1)
 
     def walk(self, steps: int) -> bool:
-        """Choose a frame further on or back; whether there are several at all."""
+        """Choose a later or earlier frame. True if there are several frames."""
         if self.slider.maximum() > 1:
             self.slider.setValue(self.slider.value() + steps)
         return self.slider.maximum() > 1

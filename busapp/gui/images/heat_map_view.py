@@ -1,21 +1,18 @@
-"""An image to look at closely, with a heat map over it."""
+"""A large view of an image with a heat map over it."""
 
 from collections.abc import Callable
 from typing import Final
 
 from PIL import Image
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
-    QPainter,
     QPainterPath,
-    QPaintEvent,
     QPen,
-    QPixmap,
     QPolygonF,
     QShortcut,
 )
@@ -31,69 +28,44 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from busapp.engine.images.heat_map import COLOURS, HeatMap, colour_heat_map, contours
+from busapp.engine.images.heat_map import HeatMap, colour_heat_map, contours
 from busapp.engine.images.marks import Box
 from busapp.engine.images.pictures import SMALLEST_SIDE
+from busapp.gui.images.colour_scale import ColourScale
+from busapp.gui.images.cover_boxes import SHADE
 from busapp.gui.images.crop_band import CropBand
 from busapp.gui.images.frame_slider import PAGES, FrameSlider
-from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, to_qimage
+from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, move_by_arrow, to_qimage
 from busapp.gui.images.window_level import ONLY_SHOWN, Window, WindowMenu
-from busapp.gui.theme import colours
 from busapp.gui.widgets.background import Background
 
-CROP_HINT: Final = "Drag a rectangle. By keys: arrows move it, Shift and arrows resize it, Enter crops. Esc leaves."
+CROP_HINT: Final = "Drag a rectangle. With keys: arrows move it, Shift and arrows resize it, Enter crops. Esc cancels."
 _FINE: Final = 512
-"""Pixels on the longer side of a map that is laid over an image; Qt enlarges it further."""
+"""Pixels of the longer side of a map over an image. Qt enlarges it further."""
 _KEPT_ASPECT: Final = Qt.AspectRatioMode.KeepAspectRatio
-_FAR: Final = 10
-"""Pixels of the image that Ctrl and an arrow move the rectangle."""
-_LINE, _SHADE = "#ffffff", "#0b0c0d"
 
 
-def to_pixmap(image: Image.Image) -> QPixmap:
-    """A picture for the screen."""
-    return QPixmap.fromImage(to_qimage(image))
-
-
-class ColourBar(QWidget):
-    """What the colours of a heat map mean."""
+class ColourBar(ColourScale):
+    """The scale of a heat map's colours."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Colours of the heat map, from none to strongest evidence")
-        self.setMinimumWidth(120)
-        self.setFixedHeight(15 + self.fontMetrics().height())
-        self._strip = to_pixmap(Image.fromarray(COLOURS[None]))
-
-    def sizeHint(self) -> QSize:
-        return QSize(160, 15 + self.fontMetrics().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        bar = QRectF(0.5, 0.5, self.width() - 1, 11)
-        painter.drawPixmap(bar.toRect(), self._strip)
-        painter.setPen(QColor(colours().border))
-        painter.drawRect(bar)
-        painter.setPen(QColor(colours().muted))
-        words = QRectF(0, 13, self.width(), self.height() - 13)
-        painter.drawText(words, Qt.AlignmentFlag.AlignLeft, "none")
-        painter.drawText(words, Qt.AlignmentFlag.AlignRight, "strongest")
+        super().__init__("Colours of the heat map, from none to strongest evidence", "none", "strongest", parent=parent)
 
 
 class Contour(QGraphicsPathItem):
-    """The line at half of the strongest evidence, bright over a dark one, so that it is seen on every ground."""
+    """The line at half of the strongest evidence: white over a wider dark line, so that it is visible everywhere."""
 
     def __init__(self) -> None:
         super().__init__()
         self._shade = QGraphicsPathItem(self)
         self._shade.setFlag(QGraphicsItem.GraphicsItemFlag.ItemStacksBehindParent)
-        for item, colour, width in ((self._shade, _SHADE, 4), (self, _LINE, 1.6)):
+        for item, colour, width in ((self._shade, SHADE, 4), (self, "white", 1.6)):
             pen = QPen(QColor(colour), width)
             pen.setCosmetic(True)
             item.setPen(pen)
 
     def show_map(self, heat_map: HeatMap | None, size: tuple[int, int]) -> None:
-        """Draw the line over an image of (width, height); None takes it away."""
+        """Draw the line over an image of `size` (width, height), in pixels. None removes the line."""
         path = QPainterPath()
         for line in contours(heat_map, size) if heat_map is not None else ():
             path.addPolygon(QPolygonF([QPointF(x, y) for x, y in line]))
@@ -102,15 +74,15 @@ class Contour(QGraphicsPathItem):
 
 
 class HeatMapView(QWidget):
-    """An image, its heat map over it with an opacity, and the colours' meaning; below it what is done to the image.
+    """An image with its heat map. Below it: the map's opacity and colours, the crop, and window and level.
 
-    Hold H to hide the map. C crops, Esc leaves that. Page Up and Down walk through the frames of a loop, and so do the
-    arrow keys as long as the whole image is seen. Dragging with the right button changes window and level.
+    Hold H to hide the map. C begins to crop, Esc cancels. Page Up and Down change the frame of a loop, and so do the
+    arrow keys while the whole image is visible. Dragging with the right button changes window and level.
 
     Signals:
         frame_wanted: the number of the frame that was chosen.
-        crop_drawn: the `Box`, in the pixels of the image that is shown, that it is to be cropped to.
-        whole_wanted: the crop is to be undone.
+        crop_drawn: the `Box` to crop to, in pixels of the image shown.
+        whole_wanted: the user wants to undo the crop.
     """
 
     frame_wanted = Signal(int)
@@ -142,7 +114,7 @@ class HeatMapView(QWidget):
         layout.addLayout(self._make_controls())
         self._crop_key = self._shortcut("C", self.begin_crop)
         self._leave_key = self._shortcut("Esc", self.leave_crop)
-        self._tell_crop()
+        self._refresh_crop()
 
     def _shortcut(self, key: str, on_pressed: Callable[[], None]) -> QShortcut:
         shortcut = QShortcut(QKeySequence(key), self)
@@ -163,7 +135,7 @@ class HeatMapView(QWidget):
         label.setBuddy(self.opacity)
         self.colour_bar = ColourBar()
         self.contour_box = QCheckBox("C&ontour")
-        self.contour_box.setToolTip("Outline where the evidence is at least half of the strongest")
+        self.contour_box.setToolTip("Outline the area in which the evidence is at least half of the strongest")
         self.contour_box.toggled.connect(self._show_contour)
         self.crop_button = _button("Crop (C)", "Diagnose a part of the image: drag a rectangle", self._toggle_crop)
         self.crop_button.setCheckable(True)
@@ -190,8 +162,10 @@ class HeatMapView(QWidget):
     def set_image(
         self, image: Image.Image, drawn: QImage | None = None, *, is_cropped: bool = False, is_same: bool = False
     ) -> None:
-        """Show an image without a heat map: fitted, unless it `is_same` as before but for the frame. `drawn` is the
-        image as Qt takes it, for which a large one takes long."""
+        """Show an image without a heat map.
+
+        It is fitted to the view, except for another frame of the same image (`is_same`). `drawn` is the image already
+        converted for Qt, because the conversion takes long for a large one."""
         self.leave_crop()
         size_before = self._image.size if self._image is not None else None
         self._image, self._drawn = image, drawn if drawn is not None else to_qimage(image)
@@ -202,7 +176,7 @@ class HeatMapView(QWidget):
         self.set_heat_map(None)
         if not is_same or image.size != size_before:
             self.view.fit()
-        self._tell_crop()
+        self._refresh_crop()
 
     def _show(self, drawn: QImage) -> None:
         self.view.show_picture(drawn, self._caption())
@@ -216,7 +190,7 @@ class HeatMapView(QWidget):
         )
 
     def set_window(self, window: Window) -> None:
-        """Show the image through another window; the model sees what it saw before."""
+        """Show the image with another window and level. The model still sees the unchanged image."""
         self.window_shown = window
         self.window_menu.show_window(window)
         image = self._image
@@ -227,7 +201,7 @@ class HeatMapView(QWidget):
             self._windowing.ask(lambda: to_qimage(window.applied(image)))
 
     def set_heat_map(self, heat_map: HeatMap | None) -> None:
-        """Lay a map over the image; None takes it away."""
+        """Show a map over the image. None removes it."""
         self._heat_map = heat_map
         size = self.view.picture.size().boundedTo(self.view.picture.size().scaled(_FINE, _FINE, _KEPT_ASPECT))
         fine = max(1, size.width()), max(1, size.height())
@@ -240,14 +214,14 @@ class HeatMapView(QWidget):
         self.contour.show_map(self._heat_map if is_wanted else None, size)
 
     def show_heat_map(self, visible: bool) -> None:
-        """Hide the map for a moment, or show it again."""
+        """Hide the map, or show it again."""
         self.view.set_overlay_visible(visible)
         self.contour.setVisible(visible)
 
     # -- cropping ------------------------------------------------------------------------------------------
 
     def begin_crop(self) -> None:
-        """Let a rectangle be drawn."""
+        """Let the user draw a rectangle to crop to."""
         if self._image is None or self.band is not None:
             return
         self.band = CropBand(*self._image.size)
@@ -255,17 +229,17 @@ class HeatMapView(QWidget):
         self.band.too_small.connect(self._on_too_small)
         self.view.scene().addItem(self.band)
         self.show_heat_map(False)
-        self._tell_crop()
+        self._refresh_crop()
         self.view.setFocus()
 
     def leave_crop(self) -> None:
-        """Crop nothing."""
+        """Stop cropping, and leave the image as it is."""
         if self.band is not None:
             self.view.scene().removeItem(self.band)
             self.band.deleteLater()
             self.band = None
             self.show_heat_map(True)
-            self._tell_crop()
+            self._refresh_crop()
 
     def _toggle_crop(self) -> None:
         if self.band is None:
@@ -278,10 +252,10 @@ class HeatMapView(QWidget):
         self.crop_drawn.emit(box)
 
     def _on_too_small(self) -> None:
-        self.view.caption = f"That is too small: {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels at least. {CROP_HINT}"
+        self.view.caption = f"That is too small. Draw at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels. {CROP_HINT}"
         self.view.viewport().update()
 
-    def _tell_crop(self) -> None:
+    def _refresh_crop(self) -> None:
         is_cropping = self.band is not None
         self.crop_button.setChecked(is_cropping)
         self.crop_button.setEnabled(self._image is not None)
@@ -317,9 +291,7 @@ class HeatMapView(QWidget):
     def _on_crop_key(band: CropBand, event: QKeyEvent) -> bool:
         key = Qt.Key(event.key())
         if key in ARROWS:
-            step = _FAR if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
-            act = band.stretch if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else band.nudge
-            act(*(step * way for way in ARROWS[key]))
+            move_by_arrow(event, band)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             band.take()
         else:

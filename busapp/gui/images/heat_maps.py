@@ -1,4 +1,4 @@
-"""Heat maps of images of the study by one model, made off the window's thread, one after the other."""
+"""Heat maps of images of the study by one model, computed in the background one after the other."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ OPACITY = 0.45
 _MOST_WAITING = 60
 
 ClassMaps = dict[str, HeatMap]
-"""By class. Empty for an image that cannot be read."""
+"""Heat map of each class. Empty for an image that cannot be read."""
 
 
 class _Maker:
-    """A model that is loaded when the first image needs it. Only one thread at a time asks it."""
+    """Loads its model when the first image needs it. Used by one thread at a time."""
 
     def __init__(self, model: Path) -> None:
         self._path = model
@@ -38,11 +38,11 @@ class _Maker:
 
 
 class HeatMaps(QObject):
-    """Keeps what it made: a map has only as many numbers as the network's last layer has places.
+    """Computes heat maps and keeps them all. A map is small: one number for each place of the network's last layer.
 
     Signals:
-        made: the content hash of an image whose maps are now there.
-        failed: why there are none, a sentence.
+        made: the content hash of an image whose maps are now available.
+        failed: the reason why there are no maps, a sentence.
     """
 
     made = Signal(str)
@@ -60,7 +60,7 @@ class HeatMaps(QObject):
         self._background.failed.connect(self._give_up)
 
     def use(self, workspace: Workspace, model: Path | None) -> None:
-        """Make maps with this model from now on; None: there is none. What an older file made is forgotten."""
+        """Compute maps with this model from now on; None if there is none. Forgets the maps of an older file."""
         wanted = (model, model.stat().st_mtime_ns) if model is not None and model.exists() else None
         if wanted == self._model and workspace is self._workspace:
             return
@@ -71,32 +71,32 @@ class HeatMaps(QObject):
 
     @property
     def is_possible(self) -> bool:
-        """Whether there is a model."""
+        """True if there is a model."""
         return self._maker is not None
 
     def get(self, image: ImageRecord) -> ClassMaps | None:
-        """The maps of an image, or None where they were not made yet."""
+        """The maps of an image, or None if they are not computed yet."""
         return self._known.get(image.sha256)
 
     def want(self, image: ImageRecord) -> None:
-        """Make the maps of this image, too. Of many that wait only the newest are made: the user has gone past the
-        others."""
+        """Request the maps of this image as well. If many images wait, only the newest are computed, because the user
+        has already moved past the others."""
         if image.sha256 in self._known or any(image.sha256 == other.sha256 for other in self._waiting):
             return
         self._waiting = [*self._waiting, image][-_MOST_WAITING:]
         if len(self._waiting) == 1:
-            self._go_on()
+            self._make_next()
 
     def forget_wanted(self) -> None:
-        """Make no more maps than the one at hand."""
+        """Drop all requests except the one being computed."""
         self._waiting = self._waiting[:1]
 
     def stop(self) -> None:
-        """Forget what was asked for, and wait for the image at hand."""
+        """Drop all requests, and wait until the current image is done."""
         self._waiting = []
         self._background.stop()
 
-    def _go_on(self) -> None:
+    def _make_next(self) -> None:
         maker, workspace = self._maker, self._workspace
         if maker is None or workspace is None or not self._waiting:
             return
@@ -108,7 +108,7 @@ class HeatMaps(QObject):
         sha256, maps = made
         self._known[sha256] = maps
         self._waiting = [image for image in self._waiting if image.sha256 != sha256]
-        self._go_on()
+        self._make_next()
         self.made.emit(sha256)
 
     def _give_up(self, sentence: str) -> None:
@@ -117,12 +117,12 @@ class HeatMaps(QObject):
 
 
 def coloured(heat_map: HeatMap, size: QSize) -> QImage:
-    """The map in its colours, as large as the picture that it lies over."""
+    """The map in colours, enlarged to the size of its picture."""
     return to_qimage(colour_heat_map(heat_map, (size.width(), size.height())))
 
 
 def laid_over(picture: QImage, heat_map: HeatMap) -> QImage:
-    """A picture with its map over it."""
+    """A copy of the picture with its map over it."""
     both = picture.convertToFormat(QImage.Format.Format_RGB32)
     painter = QPainter(both)
     painter.setOpacity(OPACITY)

@@ -1,6 +1,6 @@
-"""A picture to look at closely, with a layer over it."""
+"""A picture that can be zoomed and moved, with a layer over it."""
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from PIL import Image
@@ -29,26 +29,48 @@ ARROWS: Final = {
     Qt.Key.Key_Up: (0, -1),
     Qt.Key.Key_Down: (0, 1),
 }
-"""To the right and down, for whoever moves something over a canvas by keys."""
+"""Direction of each key, to the right and down."""
+_FAR: Final = 10
+"""Pixels of the picture that an arrow key with Ctrl moves a box over it."""
 _LARGEST_SCALE = 40.0
-"""Screen pixels for one of the image's; more only where a tiny image needs it to fill the canvas."""
+"""Most screen pixels for each pixel of the image. A tiny image gets more if it needs them to fill the canvas."""
 _MASK_COLOUR = (240, 228, 66)
-"""Okabe and Ito's yellow: no class wears it where there are three."""
+"""Okabe and Ito's yellow. No class has this colour as long as there are only three."""
+
+
+class _Movable(Protocol):
+    def nudge(self, right: int, down: int) -> None: ...
+
+    def stretch(self, right: int, down: int) -> None: ...
+
+
+def move_by_arrow(event: QKeyEvent, box: _Movable) -> None:
+    """Move a box over the picture with one of the `ARROWS`: by 1 pixel of the picture, with Ctrl by 10. Shift resizes
+    it instead."""
+    right, down = ARROWS[Qt.Key(event.key())]
+    step = _FAR if event.modifiers() & Qt.KeyboardModifier.ControlModifier else 1
+    move = box.stretch if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else box.nudge
+    move(step * right, step * down)
 
 
 def to_qimage(image: Image.Image) -> QImage:
-    """A Pillow image as Qt's, with its own copy of the bytes."""
+    """Convert a Pillow image for Qt. The result has its own copy of the bytes."""
     rgb = image.convert("RGB")
     return QImage(rgb.tobytes(), rgb.width, rgb.height, 3 * rgb.width, QImage.Format.Format_RGB888).copy()
+
+
+def to_pixmap(image: Image.Image) -> QPixmap:
+    """Convert a Pillow image for a label."""
+    return QPixmap.fromImage(to_qimage(image))
 
 
 class ImageCanvas(QGraphicsView):
     """Wheel and + − zoom, dragging and arrow keys pan, double-click and 0 fit. The scene is in the image's pixels.
 
-    What takes the mouse on a layer of the scene has it first; the middle button pans all the same.
+    Items of a layer over the picture get the mouse events first. The middle button always pans.
 
     Signals:
-        moved: another part is seen, or it is seen at another size.
+        moved: another part of the picture is visible, or its scale has changed.
     """
 
     moved = Signal()
@@ -72,11 +94,11 @@ class ImageCanvas(QGraphicsView):
         self._panned_from: QPoint | None = None
         self.is_fitted = True
         self.sentence = ""
-        """Why there is no picture; shown in its place."""
+        """The reason why there is no picture, shown in its place."""
         self.caption = ""
-        """What the picture is, in a corner."""
+        """Words in a corner of the picture that say what it is."""
         self.is_synthetic = False
-        """Whether the picture wears the marks of synthetic ones."""
+        """True if the picture is marked as synthetic."""
 
     @property
     def picture(self) -> QPixmap:
@@ -87,7 +109,7 @@ class ImageCanvas(QGraphicsView):
         return self._overlay.pixmap()
 
     def show_picture(self, picture: QImage, caption: str = "") -> None:
-        """Put a picture in the place of the one before, and leave the part that is seen as it is."""
+        """Replace the picture. The visible part and the scale stay, unless the whole picture was visible."""
         self._picture.setPixmap(QPixmap.fromImage(picture))
         self.caption = caption
         self.setSceneRect(QRectF(picture.rect()))
@@ -96,34 +118,34 @@ class ImageCanvas(QGraphicsView):
         self.viewport().update()
 
     def show_overlay(self, overlay: QImage) -> None:
-        """Lay another picture over all of it, smoothly enlarged where it is smaller; a null one takes it away."""
+        """Lay an overlay over the whole picture, smoothly enlarged if it is smaller. A null image removes it."""
         if not overlay.isNull():
             across, down = self.picture.width() / overlay.width(), self.picture.height() / overlay.height()
             self._overlay.setTransform(QTransform.fromScale(across, down))
         self._overlay.setPixmap(QPixmap.fromImage(overlay))
 
     def set_overlay_opacity(self, opacity: float) -> None:
-        """From 0, not to be seen, to 1."""
+        """Set the opacity of the overlay, from 0 (invisible) to 1."""
         self._overlay.setOpacity(opacity)
 
     def set_overlay_visible(self, visible: bool) -> None:
-        """Hide what lies over the picture for a moment, or show it again."""
+        """Hide the overlay, or show it again."""
         self._overlay.setVisible(visible)
 
     @property
     def overlay_is_visible(self) -> bool:
         return self._overlay.isVisible() and not self.overlay.isNull()
 
-    # -- which part is seen --------------------------------------------------------------------------------
+    # -- the visible part ----------------------------------------------------------------------------------
 
     def fit(self) -> None:
-        """Show the whole picture, as large as there is room."""
+        """Show the whole picture, as large as possible."""
         self.is_fitted = True
         self.fitInView(self.sceneRect(), Qt.AspectRatioMode.KeepAspectRatio)
         self.moved.emit()
 
     def zoom(self, factor: float, around: QGraphicsView.ViewportAnchor) -> None:
-        """Show a smaller part larger, or a larger one smaller until all of it is seen; what `around` names stays."""
+        """Zoom in or out, at most until the whole picture is visible. The point that `around` names stays in place."""
         if self.picture.isNull():
             return
         room, picture = self.viewport().rect(), self.sceneRect()
@@ -138,7 +160,7 @@ class ImageCanvas(QGraphicsView):
             self.moved.emit()
 
     def look_like(self, other: "ImageCanvas") -> None:
-        """Show the part that another canvas of this size shows."""
+        """Show the same part as another canvas of this size, without emitting `moved`."""
         was_silent = self.blockSignals(True)
         self.is_fitted = other.is_fitted
         self.setTransform(other.transform())
@@ -217,7 +239,7 @@ class ImageCanvas(QGraphicsView):
 
 
 def mask_overlay(mask: Image.Image) -> QImage:
-    """The lesion as a faint tint with a clear edge; transparent outside."""
+    """A lesion mask as a faint tint with a clear edge, transparent outside the lesion."""
     inside = np.asarray(mask.convert("L")) > 0
     padded = np.pad(inside, 1)
     core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

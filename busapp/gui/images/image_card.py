@@ -1,4 +1,4 @@
-"""One image of the grid as a card: its picture, its class by colour and word, and what is to be known of it."""
+"""An image as a card of the grid: its picture, its class as a colour and a word, and its marks."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _KEPT_BYTES: Final = 64 * 2**20
 
 
 def card_size(side: int) -> QSize:
-    """Of a card with a picture of `side` pixels."""
+    """Size of a card with a picture of `side` pixels."""
     return QSize(side + 2 * GAP, side + _LABEL + 2 * GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a card shows. `picture` is None until it is loaded, and null where the image cannot be read."""
+    """Content of a card. `picture` is None until it is loaded, and null if the image cannot be read."""
 
     image: ImageRecord
     picture: QImage | None
@@ -34,24 +34,24 @@ class Card:
 
 
 class Cards:
-    """Paints cards, and keeps those that were painted: scrolling then only copies them."""
+    """Paints cards and keeps them, so that scrolling only copies them."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, bool], QPixmap] = OrderedDict()
 
     def clear(self) -> None:
-        """Forget what was painted: the size, the colours or the images are others now."""
+        """Forget all cards, because size, colours or images have changed."""
         self._kept.clear()
 
     def kept(self, image_id: int, is_selected: bool) -> QPixmap | None:
-        """The card as it was painted before."""
+        """The card of an image, if it is kept."""
         found = self._kept.get((image_id, is_selected))
         if found is not None:
             self._kept.move_to_end((image_id, is_selected))
         return found
 
     def keep(self, card: Card, side: int, font: QFont, ratio: float) -> QPixmap:
-        """Paint a card and keep it; `ratio` is the device pixels of a pixel."""
+        """Paint a card and keep it. `ratio` is the number of device pixels in a pixel."""
         pixmap = QPixmap(card_size(side) * ratio)
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
@@ -66,7 +66,7 @@ class Cards:
 
 
 def paint_card(painter: QPainter, corner: QPoint, card: Card, side: int) -> None:
-    """Paint a card with its top left corner there. What is selected stands on the accent colour."""
+    """Paint a card with its top left corner at `corner`. A selected card has the accent colour as its ground."""
     now = colours()
     square = QRect(corner + QPoint(GAP, GAP), QSize(side, side))
     if card.is_selected:
@@ -95,11 +95,8 @@ def _paint_picture(painter: QPainter, square: QRect, card: Card, now: Colours) -
         painter.setPen(QColor(now.muted))
         painter.drawText(square, Qt.AlignmentFlag.AlignCenter, "unreadable")
         return
-    size = card.picture.size().scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio)
-    place = QRect(QPoint(), size)
-    place.moveCenter(square.center())
     painter.setOpacity(0.35 if card.image.excluded is not None else 1.0)
-    painter.drawImage(place, card.picture)
+    painter.drawImage(fitted_into(square, card.picture.size()), card.picture)
     painter.setOpacity(1.0)
     if card.image.excluded is not None:
         painter.setPen(QPen(QColor(now.error), 2))
@@ -107,11 +104,18 @@ def _paint_picture(painter: QPainter, square: QRect, card: Card, now: Colours) -
         _badge(painter, square.bottomLeft() + QPoint(4, -22), "set aside", now.base, now.error)
 
 
+def fitted_into(square: QRect, picture: QSize) -> QRect:
+    """The largest rectangle of a picture's shape in the middle of a square."""
+    place = QRect(QPoint(), picture.scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio))
+    place.moveCenter(square.center())
+    return place
+
+
 def mark_synthetic(painter: QPainter, square: QRect) -> None:
-    """The dashed frame and the S that synthetic images wear, over a picture that fills this square."""
+    """Paint the dashed frame and the S of synthetic images over a picture that fills this square."""
     now = colours()
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    # Dark dashes alone are lost on a dark picture, light ones on a light one.
+    # Dark dashes alone would be invisible on a dark picture, light ones on a light picture.
     for pen in (QPen(QColor(now.base), 2), QPen(QColor(now.text), 2, Qt.PenStyle.DashLine)):
         painter.setPen(pen)
         painter.drawRect(square.adjusted(1, 1, -1, -1))
@@ -134,14 +138,14 @@ def _badge(painter: QPainter, place: QPoint, text: str, ink: str, ground: str) -
 
 
 def swatch(painter: QPainter, corner: QPoint, colour: QColor) -> None:
-    """The small square in the colour of a class; its word stands beside it."""
+    """Paint the small square in the colour of a class. The name of the class stands beside it."""
     painter.setPen(QPen(QColor(colours().base), 1))
     painter.setBrush(QBrush(colour))
     painter.drawRect(QRect(corner, QSize(9, 9)))
 
 
 def paint_header(painter: QPainter, area: QRect, section: Section, classes: list[str]) -> None:
-    """The line above the images of a class: its colour, its name, how many there are."""
+    """Paint the line above the images of a class: its colour, its name and the number of images."""
     now = colours()
     painter.fillRect(area, QColor(now.window))
     painter.setPen(QColor(now.border))

@@ -7,13 +7,14 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.utils.words import many
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Images of one class that stand together; `synthetic` of the `count` are synthetic."""
+    """A run of images of one class. Of the `count` images, `synthetic` are synthetic."""
 
     class_name: str
     count: int
@@ -21,7 +22,7 @@ class Section:
 
     def in_words(self) -> str:
         """`437 images, 20 of them synthetic`"""
-        words = f"{self.count:,} image{'s' if self.count != 1 else ''}"
+        words = many(self.count, "image")
         return f"{words}, {self.synthetic:,} of them synthetic" if self.synthetic else words
 
 
@@ -33,7 +34,7 @@ class ImageModel(QAbstractListModel):
         self.images: list[ImageRecord] = []
         self.classes: list[str] = []
         self.sections: list[Section] = []
-        """None where the images stand in the order in which they were given."""
+        """Empty if the images stand in the order in which they were given."""
         self.quality_flags: Mapping[int, list[str]] = {}
         self.in_conflict: frozenset[int] = frozenset()
 
@@ -46,8 +47,8 @@ class ImageModel(QAbstractListModel):
         *,
         by_class: bool,
     ) -> None:
-        """List these images, class by class in the order of `classes` or as they come; `in_conflict` are the ids of
-        images with contradicting duplicates."""
+        """List these images, class by class in the order of `classes`, or in the order given. `in_conflict` are the ids
+        of images with a near-duplicate of another class."""
         self.beginResetModel()
         self.classes = list(classes)
         self.quality_flags = flags
@@ -82,7 +83,7 @@ class ImageModel(QAbstractListModel):
 
 
 def facts(image: ImageRecord, flags: Sequence[str], is_in_conflict: bool) -> list[str]:
-    """What there is to say about an image, a line for each."""
+    """Facts about an image, one in each line."""
     lines = [image.file, f"{image.class_name}, {image.kind}, {image.width}×{image.height} px"]
     if image.excluded is not None:
         lines.append(f"Set aside: {image.excluded}")

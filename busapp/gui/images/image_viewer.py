@@ -1,5 +1,5 @@
-"""One image, large: its lesion mask, its adaptive equalisation, what is known of it, arrow keys to walk on, and a tool
-to cover what is burned into it."""
+"""The large view of one image, with its facts, its lesion mask, its adaptive equalisation and a tool to cover text and
+marks that are burned in. Arrow keys show the next and the previous image."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,12 +30,12 @@ from busapp.gui.widgets.background import Background
 
 
 class ImageViewer(QDialog):
-    """Left and right walk, M shows the mask, E equalises, S puts both side by side, H covers what is burned in, O shows
-    a covered image as it was imported, Esc or Space leaves.
+    """Keys: Left and Right show the previous and the next image, M shows the mask, E equalises, S shows both side by
+    side, H covers text and marks, O shows a covered image as it was imported, Esc or Space closes.
 
     Signals:
-        walked: the row that is shown now, among the images that were given.
-        catalog_changed: the image that is shown was covered, or that was undone. What `facts` then says is shown.
+        walked: the row of the image now shown, among the images given.
+        catalog_changed: the image was covered, or the covering was undone. The viewer then calls `facts` again.
     """
 
     walked = Signal(int)
@@ -49,7 +49,7 @@ class ImageViewer(QDialog):
         facts: Callable[[ImageRecord], list[str]],
         parent: QWidget | None = None,
     ) -> None:
-        """`facts` says what is known of an image, a line for each thing."""
+        """`facts` returns the facts about an image, one in each line."""
         super().__init__(parent)
         self._workspace = workspace
         self._images = list(images)
@@ -58,7 +58,7 @@ class ImageViewer(QDialog):
         self._picture: Image.Image | None = None
         self._plain, self._equalised = QImage(), QImage()
         self._covered_in: int | None = None
-        """The revision of the catalog that came of the newest covering here; None where it was undone."""
+        """Revision of the catalog after the last covering in this viewer. None if there was none or it was undone."""
         self._equaliser = Background(self)
         self._equaliser.made.connect(self._show_equalised)
         self.canvas, self.second_canvas = self._panes()
@@ -69,11 +69,9 @@ class ImageViewer(QDialog):
         self.about.setFixedWidth(260)
         self.mask_box = self._box("Lesion mask (M)", self._show_mask)
         self.equalise_box = self._box("Adaptive equalisation (E)", self._on_equalise)
-        self.equalise_box.setToolTip(
-            "As a validation with adaptive equalisation prepares images, but here at the image's own size"
-        )
+        self.equalise_box.setToolTip("As in a validation with adaptive equalisation, but here at the image's own size")
         self.side_box = self._box("Side by side (S)", self._on_side_by_side)
-        self.side_box.setToolTip("The plain image beside the equalised one; both zoom and move together")
+        self.side_box.setToolTip("Show the plain and the equalised image side by side. Both zoom and move together.")
         self.original_box = self._box("As imported (O)", lambda _: self._show_content())
         self.original_box.setToolTip(f"The picture before anything in it was covered. {KEPT}")
         self.cover_tool = CoverTool(self.canvas)
@@ -81,7 +79,7 @@ class ImageViewer(QDialog):
         self.cover_tool.left.connect(self._on_tool_left)
         self.cover_button = self._button("Cover… (H)", self.begin_covering)
         self.cover_button.setToolTip(f"Cover a name, other text or callipers that are burned in. {KEPT}")
-        self.undo_button = self._button("Undo the covering (Ctrl+Z)", self.undo_covering)
+        self.undo_button = self._button("Undo covering (Ctrl+Z)", self.undo_covering)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self, self.undo_covering)
         self.previous_button = self._button("← Previous", lambda: self.walk(-1))
         self.next_button = self._button("Next →", lambda: self.walk(1))
@@ -95,7 +93,7 @@ class ImageViewer(QDialog):
         first, second = ImageCanvas(), ImageCanvas()
 
         def follow(canvas: ImageCanvas, other: ImageCanvas) -> None:
-            if not second.isHidden():  # hidden it has another size, so that it would show another part
+            if not second.isHidden():  # a hidden canvas has another size, and would show another part
                 other.look_like(canvas)
 
         first.moved.connect(lambda: follow(first, second))
@@ -110,7 +108,7 @@ class ImageViewer(QDialog):
 
     def _box(self, text: str, on_toggled: Callable[[bool], None]) -> QCheckBox:
         box = QCheckBox(text)
-        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the arrow keys still walk
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, arrow keys still change the image
         box.toggled.connect(on_toggled)
         return box
 
@@ -121,7 +119,7 @@ class ImageViewer(QDialog):
         return button
 
     def _lay_out(self, close: QPushButton) -> None:
-        hint = QLabel("The wheel zooms, dragging moves, a double-click fits.")
+        hint = QLabel("Turn the wheel to zoom, drag to move, double-click to fit.")
         hint.setProperty("role", "muted")
         hint.setWordWrap(True)
         page = QWidget()
@@ -149,7 +147,7 @@ class ImageViewer(QDialog):
         row.addWidget(self._side)
 
     def extras(self) -> Sequence[QWidget]:
-        """What a subclass has below the boxes."""
+        """Widgets that a subclass adds below the boxes."""
         return ()
 
     @property
@@ -158,7 +156,7 @@ class ImageViewer(QDialog):
         return self._images[self.row]
 
     def walk(self, steps: int) -> None:
-        """Show an image further on or back; stays at the ends."""
+        """Show a later or earlier image, at most the last or the first one."""
         row = max(0, min(len(self._images) - 1, self.row + steps))
         if row != self.row:
             self.row = row
@@ -166,7 +164,7 @@ class ImageViewer(QDialog):
             self.walked.emit(row)
 
     def done(self, result: int) -> None:
-        if self.cover_tool.is_storing:  # whether it could be stored wants to be told
+        if self.cover_tool.is_storing:  # the user must see whether it could be stored
             return
         self.cover_tool.leave()
         self._equaliser.stop()
@@ -194,7 +192,7 @@ class ImageViewer(QDialog):
 
     @property
     def _is_original(self) -> bool:
-        """Whether a covered image is shown as it was imported."""
+        """True if a covered image is shown as it was imported."""
         return self.original_box.isChecked() and self.image.original is not None
 
     def _show_content(self) -> None:
@@ -212,10 +210,11 @@ class ImageViewer(QDialog):
         self.cover_button.setEnabled(self._picture is not None)
 
     def _show_pictures(self) -> None:
-        """Plain, equalised or both. Until it is equalised the plain picture stands there, and is called so."""
+        """Show the plain picture, the equalised one or both. Until it is equalised, the plain picture stands in its
+        place, with a caption that says so."""
         wanted, both = self.equalise_box.isChecked(), self.side_box.isChecked()
         if self._equalised.isNull():
-            equalised, caption = self._plain, "Plain, is being equalised…"
+            equalised, caption = self._plain, "Plain, being equalised…"
         else:
             equalised, caption = self._equalised, "Adaptive equalisation"
         plain = "As imported" if self._is_original else "Plain" if both else ""
@@ -268,7 +267,7 @@ class ImageViewer(QDialog):
     # -- covering ------------------------------------------------------------------------------------------
 
     def begin_covering(self) -> None:
-        """Let the user cover something in the image that is shown, as it is now."""
+        """Open the cover tool on the current content of the image."""
         if not self.cover_button.isEnabled() or self.cover_tool.is_active:
             return
         for box in (self.original_box, self.mask_box, self.equalise_box):
@@ -291,7 +290,7 @@ class ImageViewer(QDialog):
         return self._covered_in is not None and self._workspace.catalog.revision() == self._covered_in
 
     def undo_covering(self) -> None:
-        """Take back what was covered here last, unless the dataset was changed otherwise since."""
+        """Undo the last covering in this viewer, unless the dataset has changed since."""
         if self._can_undo() and not self.cover_tool.is_active:
             self._workspace.catalog.undo()
             self._covered_in = None
@@ -305,7 +304,7 @@ class ImageViewer(QDialog):
     # -- keys ----------------------------------------------------------------------------------------------
 
     def _on_key(self, key: int) -> bool:
-        """Do what a key is for; whether it is for anything."""
+        """Handle a key press. True if the key did something."""
         far = len(self._images)
         steps = {
             Qt.Key.Key_Left: -1,
@@ -334,7 +333,7 @@ class ImageViewer(QDialog):
         return True
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A canvas would take the arrow keys to move its picture."""
+        """Handle keys before a canvas does, which would use the arrow keys to move its picture."""
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return False
         return self.cover_tool.on_canvas_key(event) if self.cover_tool.is_active else self._on_key(event.key())

@@ -1,4 +1,4 @@
-"""Gives the duplicate review its pictures: read, laid over each other and coloured off the window's thread."""
+"""Pictures for the duplicate review: read, laid over each other and coloured in the background."""
 
 import logging
 from collections import OrderedDict
@@ -23,14 +23,14 @@ from busapp.gui.widgets.background import BackgroundQueue
 log = logging.getLogger(__name__)
 
 STRONGEST: Final = 96
-"""Grey levels; a difference of so many and more has the brightest colour."""
+"""In grey levels. Differences from this one on have the brightest colour."""
 _KEPT: Final = 16
 _LEVELS: Final = COLOURS[np.minimum(np.arange(256) * 255 // STRONGEST, 255)]
 
 
 @dataclass(frozen=True, slots=True)
 class PairKey:
-    """Which pictures: two content hashes, and how the second one came from the first, in the engine's words."""
+    """Two images and `how` the second one differs from the first, in the engine's words."""
 
     first: ImageRecord
     second: ImageRecord
@@ -38,15 +38,16 @@ class PairKey:
 
     @property
     def contents(self) -> tuple[str, str, str]:
-        """What the pictures depend on."""
+        """The two content hashes and `how`. The pictures depend on nothing else."""
         return self.first.sha256, self.second.sha256, self.how
 
 
 @dataclass(frozen=True, slots=True)
 class PairPictures:
-    """Both pictures at one scale, the second one brought onto the first, and their difference in colours; null where
-    they cannot be made, for the reasons in `problems`, one for each image. `mean` is the mean difference in grey
-    levels."""
+    """Both pictures at one scale, the second one aligned with the first (`brought`), and their difference in colours.
+
+    A picture that cannot be made is null; `problems` has the reason for each image, or "". `mean` is the mean
+    difference in grey levels."""
 
     first: QImage
     second: QImage
@@ -57,7 +58,7 @@ class PairPictures:
 
 
 def make_pictures(workspace: Workspace, key: PairKey) -> PairPictures:
-    """Read and compare two images of the study; one that cannot be read leaves the other alone."""
+    """Read and compare two images of the study. If one cannot be read, only the other one is shown."""
     from busapp.engine.curation.side_by_side import side_by_side
 
     read: list[Image.Image | None] = []
@@ -68,7 +69,7 @@ def make_pictures(workspace: Workspace, key: PairKey) -> PairPictures:
             problems.append("")
         except UnreadableImage as error:
             read.append(None)
-            problems.append(f"{error.what}.")  # where the study keeps it tells nobody anything
+            problems.append(f"{error.what}.")  # without the path inside the study, which helps nobody
     first, second = read
     if first is None or second is None:
         alone = [QImage() if picture is None else to_qimage(_small(picture)) for picture in read]
@@ -90,10 +91,10 @@ def _small(picture: Image.Image) -> Image.Image:
 
 
 class PairLoader(QObject):
-    """Gives pictures of pairs: at once where they are in memory, else by `loaded` a little later.
+    """Loads pictures of pairs. Those in memory are available at once, the others after `loaded`.
 
     Signals:
-        loaded: the pictures of a `PairKey` are now there.
+        loaded: the `PairKey` whose pictures are now available.
     """
 
     loaded = Signal(object)
@@ -112,7 +113,7 @@ class PairLoader(QObject):
         self._workspace = workspace
 
     def get(self, key: PairKey) -> PairPictures | None:
-        """The pictures, if they are there."""
+        """The pictures, or None if they are not in memory."""
         return self._memory.get(key.contents)
 
     def want(self, keys: Sequence[PairKey]) -> None:

@@ -1,18 +1,18 @@
-"""Two images side by side at one scale, with what is known of each, and a third view of their difference."""
+"""Two images side by side at one scale, with the facts about each, and a third view of their difference."""
 
 from collections.abc import Sequence
 from html import escape
 from typing import Final, Literal
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QHideEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QImage, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.heat_map import COLOURS
+from busapp.gui.images.colour_scale import ColourScale
 from busapp.gui.images.image_canvas import ImageCanvas
 from busapp.gui.images.pair_pictures import STRONGEST, PairPictures
-from busapp.gui.theme import SPACE, class_colour, colours
+from busapp.gui.theme import SPACE, class_colour
 
 Mode = Literal["difference", "blink", "off"]
 MODES: Final[tuple[Mode, ...]] = ("difference", "blink", "off")
@@ -20,7 +20,7 @@ _BLINK_MS: Final = 600
 
 
 class PairView(QWidget):
-    """Left, right, and the difference. Zooming or dragging one of them moves all three."""
+    """The left image, the right image and their difference. Zooming or dragging one of them moves all three."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,12 +41,12 @@ class PairView(QWidget):
             pane.canvas.moved.connect(lambda pane=pane: self._follow(pane))
 
     def show_facts(self, left: "Facts", right: "Facts") -> None:
-        """What is said beneath the images."""
+        """Set the words below the images."""
         self.left.show_facts(left)
         self.right.show_facts(right)
 
     def show_pictures(self, pictures: PairPictures | None) -> None:
-        """None while they are being loaded."""
+        """Show the pictures of a pair; None while they are being loaded."""
         self._pictures = pictures
         shown = pictures or PairPictures(QImage(), QImage(), QImage(), QImage())
         sentences = pictures.problems if pictures else ("Loading…", "Loading…")
@@ -55,12 +55,12 @@ class PairView(QWidget):
         self._show_third()
 
     def next_mode(self) -> None:
-        """From the difference to blinking, to neither, and to the difference again."""
+        """Switch from the difference to blinking, from blinking to off, and from off to the difference."""
         self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
         self._show_third()
 
     def zoom_by_key(self, event: QKeyEvent) -> None:
-        """All three larger (+), smaller (−), or fitted into their places (0)."""
+        """Zoom all three in (+), out (−), or fit them into their places (0)."""
         self.left.canvas.keyPressEvent(event)
 
     def _show_third(self) -> None:
@@ -83,12 +83,12 @@ class PairView(QWidget):
             self.third.show_picture(pictures.difference, "")
             self.third.heading.setText("Difference")
             self.third.about.setText(
-                f"On average {pictures.mean:.1f} of 255 grey levels, the right one laid over the left."
+                f"On average {pictures.mean:.1f} of 255 grey levels, with the right image laid over the left one."
             )
         else:
             self.third.show_picture(pictures.brought if self._shows_second else pictures.first, "")
             self.third.heading.setText("Blinking: right" if self._shows_second else "Blinking: left")
-            self.third.about.setText("Both in turn, the right one laid over the left.")
+            self.third.about.setText("Shows both in turn, with the right image laid over the left one.")
 
     def _blink(self) -> None:
         self._shows_second = not self._shows_second
@@ -109,10 +109,10 @@ class PairView(QWidget):
 
 
 class Facts:
-    """What is known of one image of a pair, in lines."""
+    """Facts about one image of a pair, in lines."""
 
     def __init__(self, image: ImageRecord, classes: Sequence[str], flags: Sequence[str], notes: Sequence[str]) -> None:
-        """`notes` is what it has in common with the other one."""
+        """`notes` is what the image has in common with the other one."""
         self.is_synthetic = image.kind == "synthetic"
         self.name = f"{image.class_name}, synthetic" if self.is_synthetic else image.class_name
         self.colour = class_colour(image.class_name, classes).name()
@@ -124,13 +124,13 @@ class Facts:
 
 
 class Pane(QWidget):
-    """A picture with a heading above it and words beneath."""
+    """A picture with a heading above and words below it."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.canvas = ImageCanvas()
         self.canvas.setAccessibleName(name)
-        self.canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the arrow keys walk through the pairs
+        self.canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the arrow keys change the pair
         self.canvas.setMinimumSize(160, 160)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
@@ -152,7 +152,7 @@ class Pane(QWidget):
         self._column.addWidget(self.about)
 
     def put_below(self, widget: QWidget) -> None:
-        """Between the picture and the words, of which there is room for fewer then."""
+        """Put a widget between the picture and the words. It takes its height from the room for the words."""
         self._column.insertWidget(2, widget)
         self.about.setMinimumHeight(self.about.minimumHeight() - widget.sizeHint().height() - SPACE // 2)
 
@@ -164,35 +164,17 @@ class Pane(QWidget):
         self.canvas.setAccessibleDescription(", ".join([facts.name, *facts.lines]))
 
     def show_picture(self, picture: QImage, sentence: str) -> None:
-        """`sentence` stands in the place of a null picture."""
+        """Show a picture, or `sentence` in its place if it is null."""
         self.canvas.sentence = sentence
         self.canvas.show_picture(picture)
 
 
-class DifferenceScale(QWidget):
-    """What the colours of the difference mean."""
+class DifferenceScale(ColourScale):
+    """The scale of the difference's colours."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(f"Colours of the difference, from 0 to {STRONGEST} grey levels and more")
-        self._strip = QImage(COLOURS.tobytes(), len(COLOURS), 1, 3 * len(COLOURS), QImage.Format.Format_RGB888).copy()
-        self.setFixedHeight(self.sizeHint().height())
+        name = f"Colours of the difference, from 0 to {STRONGEST} grey levels and more"
+        super().__init__(name, "0", f"{STRONGEST} and more", "grey levels apart", parent)
         policy = self.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # the picture above it stays as large as its neighbours
         self.setSizePolicy(policy)
-
-    def sizeHint(self) -> QSize:
-        return QSize(160, 13 + self.fontMetrics().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        bar = QRectF(0.5, 0.5, self.width() - 1, 9)
-        painter.drawImage(bar, self._strip)
-        painter.setPen(QColor(colours().border))
-        painter.drawRect(bar)
-        painter.setPen(QColor(colours().muted))
-        words = QRectF(0, 12, self.width(), self.height() - 12)
-        painter.drawText(words, Qt.AlignmentFlag.AlignLeft, "0")
-        painter.drawText(words, Qt.AlignmentFlag.AlignHCenter, "grey levels apart")
-        painter.drawText(words, Qt.AlignmentFlag.AlignRight, f"{STRONGEST} and more")
-        painter.end()

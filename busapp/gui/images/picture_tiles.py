@@ -1,35 +1,26 @@
-"""Tiles of one picture or of several side by side, with words beneath: only those that are seen are loaded."""
+"""Tiles of one or several pictures side by side, with words below. Only the visible pictures are loaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QTransform
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.images.image_card import mark_synthetic
+from busapp.gui.images.image_card import fitted_into, mark_synthetic
+from busapp.gui.images.image_model import Index
 from busapp.gui.images.thumbnails import Look, Thumbnails
 from busapp.gui.theme import colours, theme
 
 GAP: Final = 6
-Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
 class TilePicture:
-    """A picture of a tile; None where the study has it no more."""
+    """A picture of a tile. `image` is None if it is no longer in the study."""
 
     image: ImageRecord | None
     mirrored: bool = False
@@ -37,15 +28,14 @@ class TilePicture:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`lines` stand beneath the pictures, each in one line of the tile; `warning` stands in the colour of warnings
-    below them."""
+    """The pictures of a tile, the `lines` of text below them, and below those a `warning` in the colour of warnings."""
 
     pictures: tuple[TilePicture, ...]
     lines: tuple[str, ...]
     warning: str = ""
 
     def in_words(self) -> str:
-        """All that it says, a line each."""
+        """All text of the tile, line by line."""
         return "\n".join([*self.lines, *([self.warning] if self.warning else [])])
 
 
@@ -105,17 +95,15 @@ class _TilePainter(QStyledItemDelegate):
         painter.fillRect(square, QColor(now.alternate))
         image = picture.image
         if image is None:
-            self._say(painter, square, "not in the study any more")
+            self._say(painter, square, "no longer in the study")
             return
         found, _ = self._tiles.thumbnails.get(image, Look(square.width(), with_mask=False))
         if found is not None and found.isNull():
             self._say(painter, square, "unreadable")
         elif found is not None:
-            size = found.size().scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            place = QRect(QPoint(), size)
-            place.moveCenter(square.center())
+            shown = found.transformed(QTransform().scale(-1, 1)) if picture.mirrored else found
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(place, found.transformed(QTransform().scale(-1, 1)) if picture.mirrored else found)
+            painter.drawImage(fitted_into(square, shown.size()), shown)
         if image.kind == "synthetic":
             mark_synthetic(painter, square)
 
@@ -125,16 +113,16 @@ class _TilePainter(QStyledItemDelegate):
 
 
 class TileList(QListView):
-    """Arrow keys walk, Enter or a double-click opens.
+    """A list of tiles. Arrow keys choose a tile, Enter or a double-click opens it.
 
     Signals:
-        opened: the place of the tile to show large.
+        opened: the index of the tile to show large.
     """
 
     opened = Signal(int)
 
     def __init__(self, name: str, side: int, parent: QWidget | None = None) -> None:
-        """`name` is what a screen reader calls the list, `side` the pixels of a picture."""
+        """`name` is read by screen readers. `side` is the width and height of a picture in pixels."""
         super().__init__(parent)
         self.side = side
         self._pictures = self._lines = 1
@@ -155,11 +143,11 @@ class TileList(QListView):
 
     @property
     def tiles(self) -> list[Tile]:
-        """What is shown."""
+        """The tiles in the list."""
         return self._model.tiles
 
     def show_tiles(self, workspace: Workspace, tiles: Sequence[Tile]) -> None:
-        """Show these tiles, with the pictures of a study."""
+        """Show these tiles, with pictures from a study."""
         self._pictures = max((len(tile.pictures) for tile in tiles), default=1)
         self._lines = max((len(tile.lines) + bool(tile.warning) for tile in tiles), default=1)
         self.thumbnails.open_study(workspace)
@@ -169,14 +157,14 @@ class TileList(QListView):
             self.setCurrentIndex(self._model.index(0))
 
     def tile_size(self) -> QSize:
-        """Of every tile."""
+        """Size of every tile, in pixels."""
         width = self._pictures * (self.side + GAP) + GAP
         return QSize(width, self.side + 3 * GAP + self._lines * self.fontMetrics().height())
 
     def select(self, place: int) -> None:
-        """Go to a tile."""
+        """Make this tile the current one."""
         self.setCurrentIndex(self._model.index(place))
 
     def stop(self) -> None:
-        """Wait for what is being loaded."""
+        """Stop loading, and wait until the current picture is loaded."""
         self.thumbnails.stop()

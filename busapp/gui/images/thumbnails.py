@@ -1,4 +1,4 @@
-"""Gives the grid its small pictures: loaded, scaled and tinted by their masks off the window's thread."""
+"""Small pictures for the grid: loaded, scaled and tinted by their masks in the background."""
 
 from collections import OrderedDict
 from contextlib import suppress
@@ -22,19 +22,19 @@ from busapp.gui.widgets.background import BackgroundQueue
 
 _KEPT_BYTES: Final = 128 * 2**20
 _MOST_WAITING: Final = 400
-"""Whoever scrolls past more than these does not wait for the first of them."""
+"""Most pictures that wait to be loaded. If the user scrolls past more, the oldest requests are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How pictures are wanted: `side` pixels at most, and with the lesion tinted where there is a mask."""
+    """Size and tint of pictures: at most `side` pixels wide and high, and with the lesion tinted if there is a mask."""
 
     side: int
     with_mask: bool
 
 
 def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
-    """The small picture, from the cache or made now; a null picture where the image cannot be read."""
+    """The small picture, from the cache or newly made. Null if the image cannot be read."""
     cached = thumbnail_path(workspace, image.sha256)
     small = QImage(str(cached)) if cached.exists() else QImage()
     if not small.isNull():
@@ -48,12 +48,12 @@ def thumbnail(workspace: Workspace, image: ImageRecord) -> QImage:
 
 
 def _keep(cached: Path, content: bytes) -> None:
-    with suppress(UserError, OSError):  # where the disk is full it is made again each time
+    with suppress(UserError, OSError):  # if the disk is full, the picture is made again each time
         write_atomically(cached, content, survives_power_cut=False)
 
 
 def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
-    """The small mask, from the cache or made now; None where it cannot be read."""
+    """The small mask, from the cache or newly made. None if it cannot be read."""
     cached = mask_thumbnail_path(workspace, sha256)
     try:
         if cached.exists():
@@ -66,7 +66,7 @@ def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
 
 
 def picture(workspace: Workspace, image: ImageRecord, look: Look) -> QImage:
-    """The small picture as it is wanted; null where the image cannot be read."""
+    """The small picture with this look. Null if the image cannot be read."""
     small = thumbnail(workspace, image)
     if small.isNull():
         return small
@@ -88,7 +88,7 @@ def _tinted(scaled: QImage, mask: Image.Image) -> QImage:
 
 
 _Key = tuple[str, str | None]
-"""Content hashes of an image and its mask: the same picture may have been outlined twice."""
+"""Content hashes of an image and its mask. Both are needed, because the same picture may have two masks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class _Kept:
 
 
 class Thumbnails(QObject):
-    """Gives small pictures: at once where they are in memory, else by `loaded` a little later.
+    """Loads small pictures. Those in memory are available at once, the others after `loaded`.
 
     Signals:
-        loaded: the content hash of an image whose small picture is now there.
+        loaded: the content hash of an image whose small picture is now available.
     """
 
     loaded = Signal(str)
@@ -124,10 +124,10 @@ class Thumbnails(QObject):
         self._workspace = workspace
 
     def get(self, image: ImageRecord, look: Look) -> tuple[QImage | None, bool]:
-        """The small picture and whether it looks as wanted.
+        """The small picture, and True if it has this look.
 
-        It is null where the image cannot be read, None while it is being loaded, and of another look while it is
-        being made anew.
+        The picture is null if the image cannot be read, and None while it is being loaded. While it is loaded again
+        for a new look, it still has the old one.
         """
         key = image.sha256, image.mask
         found = self._memory.get(key)
@@ -157,5 +157,5 @@ def _make(workspace: Workspace, image: ImageRecord, look: Look) -> _Kept:
 
 
 def fitted(small: QImage, size: QSize) -> QImage:
-    """Scaled into `size`, its aspect kept."""
+    """A picture scaled to fit into `size`, with its aspect ratio kept."""
     return small.scaled(size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)

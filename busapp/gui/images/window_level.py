@@ -1,4 +1,4 @@
-"""Window and level: which grey values are spread from black to white on the screen."""
+"""Window and level: the range of grey values that the screen shows from black to white."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,31 +11,31 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QMenu, QPushButton, QSlider, 
 from busapp.gui.theme import SPACE
 
 ONLY_SHOWN: Final = "Changes only what you see, not what the model sees."
-_BY_MOUSE: Final = "Or drag the image with the right button:\nsideways the window, up and down the level."
+_BY_MOUSE: Final = "Or drag the image with the right button:\nsideways for the window, up and down for the level."
 _NARROWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`width` grey values around `level` are spread over the screen's; both in 8-bit grey values, 0 to 255."""
+    """`width` grey values around `level` are shown from black to white. Both are 8-bit grey values, 0 to 255."""
 
     width: int = 255
     level: int = 128
 
     @property
     def is_plain(self) -> bool:
-        """Whether it changes nothing."""
+        """True if the window changes nothing."""
         return self == Window()
 
     def moved(self, wider: int, higher: int) -> "Window":
-        """Another one, as near to this as there is."""
+        """A window that is `wider` and `higher` by these grey values, as far as the range allows."""
         return Window(
             min(255, max(_NARROWEST, self.width + wider)),
             min(255, max(0, self.level + higher)),
         )
 
     def applied(self, image: Image.Image) -> Image.Image:
-        """An RGB image as it looks through this window."""
+        """An RGB image as this window shows it."""
         if self.is_plain:
             return image
         values = (np.arange(256) - (self.level - self.width / 2)) * (255 / self.width)
@@ -43,7 +43,7 @@ class Window:
 
 
 class WindowMenu(QMenu):
-    """Two sliders and a button that puts them back.
+    """Two sliders, and a button that resets them.
 
     Signals:
         changed: the `Window` that was chosen.
@@ -56,9 +56,7 @@ class WindowMenu(QMenu):
         self.width_slider, self.level_slider = _slider("Window", _NARROWEST), _slider("Level", 0)
         self.reset_button = QPushButton("&Reset")
         self.reset_button.clicked.connect(lambda: self._choose(Window()))
-        words = QLabel(
-            f"{ONLY_SHOWN}\nOr drag the image with the right button:\nsideways the window, up and down the level."
-        )
+        words = QLabel(f"{ONLY_SHOWN}\n{_BY_MOUSE}")
         words.setProperty("role", "muted")
         panel = QWidget()
         grid = QGridLayout(panel)
@@ -80,11 +78,11 @@ class WindowMenu(QMenu):
 
     @property
     def window_chosen(self) -> Window:
-        """What the sliders say."""
+        """The window that the sliders are set to."""
         return Window(self.width_slider.value(), self.level_slider.value())
 
     def show_window(self, window: Window) -> None:
-        """Move the sliders, in silence."""
+        """Set the sliders. Emits nothing."""
         for slider, value in ((self.width_slider, window.width), (self.level_slider, window.level)):
             slider.blockSignals(True)
             slider.setValue(value)

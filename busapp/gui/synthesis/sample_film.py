@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlid
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.images.heat_map_view import to_pixmap
+from busapp.gui.images.image_canvas import to_pixmap
 from busapp.gui.theme import SPACE, colours
 
 FRAME_MS = 120

@@ -1,4 +1,4 @@
-"""What the tests of the Dataset tab share."""
+"""Fixtures for the tests of the Dataset tab."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,6 @@ from busapp.gui.dataset.tab import DatasetTab
 
 @pytest.fixture
 def tab(qtbot: QtBot) -> Iterator[DatasetTab]:
-    """The tab on the screen, without a study."""
+    """The tab, visible and without a study."""
     with shown(DatasetTab(), qtbot) as tab:
         yield tab

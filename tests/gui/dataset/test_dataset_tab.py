@@ -20,7 +20,7 @@ from busapp.gui.jobs.job_thread import JobOutcome
 
 
 def _preview(qtbot: QtBot, tab: DatasetTab) -> ImportPreview:
-    """The newest preview, its look at the files being over."""
+    """The newest preview, after it has looked at the files."""
     preview = tab.findChildren(ImportPreview)[-1]
     qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     return preview
@@ -63,7 +63,7 @@ def test_a_folder_may_be_dropped_on_the_field_for_names(
     tab.open_study(phantom_study)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(phantom_folder))])
-    data.setText(str(phantom_folder))  # as file managers do
+    data.setText(str(phantom_folder))  # file managers set the text as well
     field = tab.filters.name_edit
     copy, button, no_key = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QApplication.sendEvent(field, QDragEnterEvent(QPoint(5, 5), copy, data, button, no_key))
@@ -124,7 +124,7 @@ def test_duplicates_wait_in_a_banner_and_stand_side_by_side(
     assert pair is not None and (pair.first, pair.second) == (benign[1], benign[4])
     qtbot.keyClick(tab.review, Qt.Key.Key_Escape)
     assert tab.grid.isVisible()
-    assert tab.banner.label.text() == "1 pair looks alike."  # nothing was decided, and it still waits
+    assert tab.banner.label.text() == "1 pair looks alike."  # it is not decided, so it still waits
     qtbot.mouseClick(tab.banner.close_button, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(tab.sidebar.review_button, Qt.MouseButton.LeftButton)
     assert tab.review.isVisible()
@@ -237,7 +237,7 @@ def test_the_folder_of_an_export_is_opened(
         run = phantom_study.new_run("share", {})
         (run.folder / "result.json").write_text(json.dumps({"out": str(out)}))
         tab.open_run(run.id)
-        assert told[-1:] == [f"It is not there any more: {out}"]
+        assert told[-1:] == [f"The export is no longer there: {out}"]
         out.mkdir() if not out.suffix else out.write_bytes(b"")
         tab.open_run(run.id)
     assert opened == [str(tmp_path / "images"), str(tmp_path)]
@@ -261,14 +261,14 @@ def test_images_that_were_not_checked_are_told_with_what_to_do(
     qtbot: QtBot, tab: DatasetTab, phantom_study: Workspace
 ) -> None:
     tab.open_study(phantom_study)
-    assert tab.banner.label.text() == "24 images were not checked for duplicates and quality yet."
+    assert tab.banner.label.text() == "24 images have not been checked for duplicates and quality yet."
     with qtbot.waitSignal(tab.start_requested) as asked:
         qtbot.mouseClick(tab.banner.action_button, Qt.MouseButton.LeftButton)
     assert asked.args == [CurateSettings()]
     assert not tab.banner.isVisible()
     assert not tab.sidebar.review_button.isEnabled()
     tab.job_ended("curate", JobOutcome("cancelled"))
-    assert tab.banner.label.text() == "24 images were not checked for duplicates and quality yet."
+    assert tab.banner.label.text() == "24 images have not been checked for duplicates and quality yet."
 
 
 def test_an_import_that_was_interrupted_can_be_completed(
@@ -278,7 +278,7 @@ def test_an_import_that_was_interrupted_can_be_completed(
     next(job)
     job.close()
     run = phantom_study.runs("import")[0]
-    run.info.state = "running"  # and nobody holds its lock: it was killed
+    run.info.state = "running"  # without a lock, as after the process was killed
     run.save()
     tab.open_study(phantom_study)
     assert "was interrupted" in tab.banner.label.text()
@@ -286,7 +286,7 @@ def test_an_import_that_was_interrupted_can_be_completed(
     menu = tab.sidebar.import_button.menu()
     assert menu.isVisible()
     menu.close()
-    phantom_study.new_run("validate", {})  # something was done since
+    phantom_study.new_run("validate", {})  # a newer run
     tab.open_study(phantom_study)
     assert "interrupted" not in tab.banner.label.text()
 

@@ -52,7 +52,7 @@ def test_one_value_for_all_is_still_a_histogram() -> None:
 def test_each_class_has_its_histogram_and_those_not_measured_are_told(shown: Distributions) -> None:
     assert sum(heights(shown, "benign")) == 8
     assert sum(heights(shown, "malignant")) == 7
-    assert shown.sentence.text() == "1 image was not measured yet."
+    assert shown.sentence.text() == "1 image has not been measured yet."
     assert "Mean intensity" in shown.plot.x_axis
 
 

@@ -27,7 +27,7 @@ def review(qtbot: QtBot) -> Iterator[DuplicateReview]:
 
 
 class Study:
-    """Phantoms of which five pairs look alike: a-b, b-c and c-d hang together, e-n has two classes, f-g is mirrored."""
+    """Phantoms with five pairs that look alike: a-b, b-c and c-d form a group, e-n has two classes, f-g is mirrored."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace, self.catalog = workspace, workspace.catalog
@@ -73,7 +73,7 @@ def _button(review: DuplicateReview, text: str) -> QPushButton:
 def test_pairs_are_decided_by_keys_different_classes_first(qtbot: QtBot, review: DuplicateReview, study: Study) -> None:
     review.open_study(study.workspace)
     assert _shown(review) == (study.e, study.n)
-    assert review.head.progress_label.text() == "0 of 5 decided, 1 contradicting first"
+    assert review.head.progress_label.text() == "0 of 5 decided, 1 contradicting pair first"
     assert review.head.heading.text() == "Pair 1 of 5: other marks, likeness 0.98"
     assert review.head.contradiction.isVisible()
     assert "benign" in review.view.left.heading.text() and "normal" in review.view.right.heading.text()
@@ -93,7 +93,7 @@ def test_buttons_do_what_the_keys_do(qtbot: QtBot, review: DuplicateReview, stud
     review.open_study(study.workspace)
     qtbot.mouseClick(_button(review, "Same picture"), Qt.MouseButton.LeftButton)
     assert study.pair(study.e, study.n).verdict == "same"
-    assert "Both classes stand" in review.told.text()
+    assert "Their classes still differ" in review.told.text()
     qtbot.mouseClick(_button(review, "Different pictures"), Qt.MouseButton.LeftButton)
     assert study.pair(study.f, study.g).verdict == "different"
     qtbot.mouseClick(_button(review, "Undo"), Qt.MouseButton.LeftButton)
@@ -115,7 +115,7 @@ def test_undo_leads_back_to_the_pair_but_never_past_the_review(
     assert _shown(review) == (study.e, study.n)
     assert study.pair(study.e, study.n).verdict is None
     qtbot.keyClick(review, key, modifier)
-    assert "Nothing decided here is left to undo" in review.told.text()
+    assert "No decision of this review is left to undo" in review.told.text()
     assert len(study.catalog.pairs()) == 5, "what curation found must stay"
 
 
@@ -160,7 +160,7 @@ def test_a_class_is_changed_and_the_pair_stays_to_be_decided(
     assert {image.class_name for image in study.catalog.images() if image.id in (study.e, study.n)} == {"benign"}
     assert _shown(review) == (study.e, study.n)
     assert not review.head.contradiction.isVisible()
-    assert "is benign now" in review.told.text()
+    assert "is now benign" in review.told.text()
     _press(qtbot, review, Qt.Key.Key_C)
     assert review.bar.values.itemText(0) == "malignant"
     qtbot.mouseClick(review.bar.buttons["left"], Qt.MouseButton.LeftButton)
@@ -284,15 +284,15 @@ def test_a_group_is_accepted_at_once(qtbot: QtBot, review: DuplicateReview, stud
     assert [image.id for image in review.strip.images] == [study.a, study.b, study.c, study.d]
     _press(qtbot, review, Qt.Key.Key_A)
     assert {pair.verdict for pair in study.catalog.pairs() if study.a <= pair.first <= study.c} == {"same"}
-    assert review.told.text() == "Said of 3 pairs: the same picture."
-    assert review.head.progress_label.text() == "3 of 5 decided, 1 contradicting first"
+    assert review.told.text() == "Decided for 3 pairs: the same picture."
+    assert review.head.progress_label.text() == "3 of 5 decided, 1 contradicting pair first"
     _press(qtbot, review, Qt.Key.Key_Backspace)
     assert review.head.progress_label.text().startswith("0 of 5")
     study.catalog.judge([(study.a, study.b)], "same")
     review.refresh()
     _press(qtbot, review, Qt.Key.Key_End)
     _press(qtbot, review, Qt.Key.Key_A)
-    assert review.told.text() == "Said of 2 pairs: the same picture."  # the third had been said before
+    assert review.told.text() == "Decided for 2 pairs: the same picture."  # the third was decided before
 
 
 def test_images_are_taken_out_of_a_group(qtbot: QtBot, review: DuplicateReview, study: Study) -> None:
@@ -332,7 +332,7 @@ def test_decided_pairs_can_be_walked_through_and_decided_anew(
     assert _shown(review) == (study.f, study.g)
     _press(qtbot, review, Qt.Key.Key_Home, Qt.Key.Key_U)
     assert study.pair(study.e, study.n).verdict is None
-    assert review.head.progress_label.text() == "0 of 5 decided, 1 contradicting first"
+    assert review.head.progress_label.text() == "0 of 5 decided, 1 contradicting pair first"
 
 
 def test_after_the_last_pair_it_says_what_was_decided(qtbot: QtBot, review: DuplicateReview, study: Study) -> None:

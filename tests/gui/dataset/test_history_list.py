@@ -19,7 +19,7 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def changed_study(phantom_study: Workspace) -> Workspace:
-    """After its import: one image set aside, one of another class, two joined."""
+    """A study changed after its import: one image set aside, one given another class, two joined to a group."""
     catalog = phantom_study.catalog
     first, second, *_ = [image.id for image in catalog.images()]
     catalog.exclude([first], "poor image")
@@ -124,7 +124,7 @@ def test_the_edit_menu_undoes_redoes_and_shows_the_history(qtbot: QtBot, changed
         (Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier),
     ):
         qtbot.keyClick(window, key, modifier)
-    assert window.statusBar().currentMessage() == "Done again: 2 images joined to one group"
+    assert window.statusBar().currentMessage() == "Redone: 2 images joined to one group"
     assert changed_study.catalog.counts()["malignant"] == 9
     qtbot.keyClick(window, Qt.Key.Key_Y, CONTROL)
     assert window.statusBar().currentMessage() == "There is nothing to redo."

@@ -36,7 +36,7 @@ def grid(qtbot: QtBot, phantom_study: Workspace) -> ImageGrid:
 
 @pytest.fixture
 def filled(grid: ImageGrid, phantom_study: Workspace) -> ImageGrid:
-    """24 images, 8 of each class: two lines of four each."""
+    """24 images, 8 of each class, in two lines of four."""
     grid.show_images(phantom_study.catalog.images(), CLASSES, {}, frozenset())
     assert grid.visualRect(grid.images.index(3)).top() == grid.visualRect(grid.images.index(0)).top()
     assert grid.visualRect(grid.images.index(4)).top() > grid.visualRect(grid.images.index(0)).top()
@@ -44,7 +44,7 @@ def filled(grid: ImageGrid, phantom_study: Workspace) -> ImageGrid:
 
 
 def _many(image: ImageRecord, count: int) -> list[ImageRecord]:
-    """Images of three classes by turns, each with contents of its own that are nowhere."""
+    """Images of three classes in turn, each with its own content hash, for which there is no file."""
     return [
         image._replace(id=number, sha256=f"{number:064x}", class_name=CLASSES[number % 3]) for number in range(count)
     ]
@@ -143,7 +143,7 @@ def test_m_tints_the_lesion_of_images_that_have_a_mask(
 
 
 def _yellow(image: QImage) -> int:
-    """Pixels in the colour of a lesion's edge."""
+    """Number of pixels in the colour of a lesion's edge."""
     wanted = QColor(240, 228, 66).rgb()
     return sum(image.pixel(x, y) == wanted for x in range(image.width()) for y in range(image.height()))
 
@@ -236,7 +236,7 @@ def test_a_rubber_band_beyond_the_edge_scrolls(qtbot: QtBot, filled: ImageGrid) 
     below = QPoint(_centre(filled, 3).x(), filled.viewport().height() - 3)
     bar = filled.verticalScrollBar()
     trembling = cycle((QPoint(0, 0), QPoint(0, 1)))
-    QCursor.setPos(filled.viewport().mapToGlobal(below))  # where Qt looks while it scrolls by itself
+    QCursor.setPos(filled.viewport().mapToGlobal(below))  # Qt reads the cursor while it scrolls automatically
 
     def is_at_the_end() -> bool:
         qtbot.mouseMove(filled.viewport(), below + next(trembling))
@@ -283,6 +283,7 @@ def test_a_right_click_keeps_the_selection_and_offers_what_can_be_done(qtbot: Qt
     qtbot.mousePress(filled.viewport(), Qt.MouseButton.RightButton, pos=place)
     asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, filled.viewport().mapToGlobal(place))
     QApplication.sendEvent(filled.viewport(), asked)
+    qtbot.mouseRelease(filled.viewport(), Qt.MouseButton.RightButton, pos=place)  # else it stays down in later tests
     assert offered == ["Set aside…", "Lesion masks"]
     assert filled.masks_action.isChecked()
     assert len(filled.selected()) == 24

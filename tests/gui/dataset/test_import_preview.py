@@ -21,7 +21,7 @@ from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
 
 @pytest.fixture
 def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportPreview]]:
-    """Show the preview of these sources, and wait until it has looked at them."""
+    """Show the preview of some sources, and wait until it has looked at them."""
     shown: list[ImportPreview] = []
 
     def show(*sources: Path) -> ImportPreview:
@@ -38,7 +38,7 @@ def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportP
 
 
 def texts(table: QTableView) -> list[tuple[str, str]]:
-    """What a table shows."""
+    """The texts in a table's two columns, row by row."""
     rows = range(table.model().rowCount())
     return [(table.model().index(row, 0).data(), table.model().index(row, 1).data()) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Covering what is burned into an image: areas by mouse and keys, preview, storing, the imported picture, and undo."""
+"""Covering burned-in text and marks: areas by mouse and keys, preview, storing, the imported picture, and undo."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +64,7 @@ def viewer(qtbot: QtBot, study: Workspace) -> Iterator[ImageViewer]:
 
 @pytest.fixture
 def tool(qtbot: QtBot, viewer: ImageViewer) -> CoverTool:
-    """On the image with the name, which was found."""
+    """The cover tool on the image with the name, after it has found the name."""
     press(qtbot, viewer, Qt.Key.Key_H)
     qtbot.waitUntil(lambda: bool(viewer.cover_tool.layer.areas))
     return viewer.cover_tool
@@ -77,7 +77,7 @@ def press(
 
 
 def at(viewer: ImageViewer, x: float, y: float) -> QPoint:
-    """Where a place of the picture is on the screen."""
+    """A point of the picture, in pixels of the canvas."""
     return viewer.canvas.mapFromScene(QPointF(x, y))
 
 

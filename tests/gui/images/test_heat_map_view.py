@@ -1,4 +1,4 @@
-"""The heat map over its image: opacity, hiding, zoom, and bars of probabilities."""
+"""The heat map over its image: opacity, hiding, zoom, crop, window and level, frames; and bars of probabilities."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_bars_show_every_class_with_its_word(qtbot: QtBot) -> None:
 
 
 def bright_pixels(view: HeatMapView) -> int:
-    """Of the contour: the image and the map are darker."""
+    """Number of pixels of the contour. The image and the map are darker."""
     grabbed = view.view.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     values = np.frombuffer(grabbed.constBits(), np.uint8).reshape(grabbed.height(), -1)
     return int((values[:, : 3 * grabbed.width()].reshape(grabbed.height(), -1, 3).min(axis=2) > 240).sum())
@@ -81,7 +81,7 @@ def test_the_contour_is_a_thin_line_that_h_hides(qtbot: QtBot, view: HeatMapView
     assert bright_pixels(view) == 0
     view.contour_box.click()
     drawn = bright_pixels(view)
-    # The blob is about a seventh of the image wide: a ring, not a disc, and no rectangle of cells.
+    # The blob is about a seventh of the image wide. The line is a ring, neither a disc nor a rectangle of cells.
     assert 80 < drawn < 600
     assert centre(view) == (60, 60, 60)
     view.view.setFocus()
@@ -94,7 +94,7 @@ def test_the_contour_is_a_thin_line_that_h_hides(qtbot: QtBot, view: HeatMapView
 
 
 def drag(qtbot: QtBot, view: HeatMapView, start: tuple[int, int], end: tuple[int, int]) -> None:
-    """Drag with the left button between two places of the image."""
+    """Drag with the left button from one point of the image to another."""
     viewport, canvas = view.view.viewport(), view.view
     first, last = canvas.mapFromScene(*start), canvas.mapFromScene(*end)
     qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=first)
@@ -171,4 +171,4 @@ def test_frames_are_walked_through_by_keys(qtbot: QtBot, view: HeatMapView) -> N
         assert wanted.args == [number]
     qtbot.keyClick(view.view, Qt.Key.Key_Plus)
     with qtbot.assertNotEmitted(view.frame_wanted):
-        qtbot.keyClick(view.view, Qt.Key.Key_Right)  # pans what is enlarged
+        qtbot.keyClick(view.view, Qt.Key.Key_Right)  # pans, because the image is enlarged

@@ -1,4 +1,4 @@
-"""The large view of an image: walking, mask, adaptive equalisation alone and side by side, and looking closely."""
+"""The large view of an image: next and previous image, mask, adaptive equalisation, side by side, and zoom."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -116,7 +116,7 @@ def test_walking_quickly_never_shows_the_picture_of_another_image(
     images: list[ImageRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first image is still being equalised while the user walks on to the fifth."""
+    """The first image is still being equalised when the user has already moved on to the fifth."""
     begun, go_on, made = threading.Event(), threading.Event(), []
 
     def slowly(image: Image.Image) -> QImage:
@@ -139,7 +139,7 @@ def test_walking_quickly_never_shows_the_picture_of_another_image(
     assert begun.wait(10)
     for _ in range(4):
         click(qtbot, viewer, Qt.Key.Key_Right)
-        assert "is being equalised" in viewer.second_canvas.caption
+        assert "being equalised" in viewer.second_canvas.caption
         assert same(viewer.second_canvas.picture, plain(phantom_study, viewer.image))
     go_on.set()
     qtbot.waitUntil(lambda: bool(seen))
@@ -168,7 +168,7 @@ def test_a_very_large_image_is_equalised_at_a_smaller_size(monkeypatch: pytest.M
     assert sizes == [(2048, 1365)] and (found.width(), found.height()) == picture.size
 
 
-# -- looking closely ------------------------------------------------------------------------------------------
+# -- zoom and pan ---------------------------------------------------------------------------------------------
 
 
 def turn_wheel(canvas: ImageCanvas, place: QPoint, angle: int) -> None:
@@ -187,7 +187,7 @@ def turn_wheel(canvas: ImageCanvas, place: QPoint, angle: int) -> None:
 
 
 def part(canvas: ImageCanvas) -> tuple[float, float, float]:
-    """Scale, and the point of the image in the upper left corner."""
+    """Scale, and the point (x, y) of the image in the upper left corner of the canvas."""
     corner = canvas.mapToScene(QPoint(0, 0))
     return canvas.transform().m11(), corner.x(), corner.y()
 
