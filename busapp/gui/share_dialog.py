@@ -27,12 +27,11 @@ from busapp.engine.settings import ShareSettings
 from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import counts_in_words, many, megabytes
 from busapp.errors import BadInput
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.warning_frame import words_label
-from busapp.summaries import counts_in_words, megabytes
 
 Format = Literal["folders", "coco", "zip"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
 from busapp.engine.report.settings import in_a_line
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import between, number, per_cent
+from busapp.engine.report.words import number
 from busapp.engine.results.measured import Measured, as_trained
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.utils.versions import installed
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import between, many, per_cent
 
 NO_RUN = "No cross-validation is finished yet."
 
@@ -102,7 +102,7 @@ def _of_program() -> dict[str, str]:
         "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates; of "
         "the calibration error the basic bootstrap interval.",
         "output": "A probability per class; the class is the largest. Operating points for a wanted sensitivity of "
-        f"{per_cent(TARGET_SENSITIVITY, 0)} are measured with thresholds from other folds.",
+        f"{per_cent(TARGET_SENSITIVITY, decimals=0)} are measured with thresholds from other folds.",
         "explainability": "Class activation maps (classifier weights times features) can be laid over each image.",
         "usability": "A model abstains where an image shows nothing or its answer is not decided, and says why.",
         "software": f"busapp with {in_a_line(installed(), list(installed()))}; see Versions.",

@@ -9,19 +9,12 @@ from busapp.engine import metrics
 from busapp.engine.events import EpochEnded
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Picture, Pictures, Table
-from busapp.engine.report.words import (
-    NONE,
-    between,
-    number,
-    number_within,
-    per_cent,
-    per_cent_within,
-)
+from busapp.engine.report.words import number, number_cell, per_cent_cell
 from busapp.engine.results.measured import Measured
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.figures import to_png
-from busapp.engine.utils.words import from_to
+from busapp.engine.utils.words import NONE, between, from_to, per_cent
 
 _SHOWN_CHANGES = 5
 
@@ -115,10 +108,10 @@ def _by_class(result: Mapping[str, Any], ranges: Mapping[str, Any]) -> Table:
     rows = [
         (
             name,
-            cell("sensitivity", name, per_cent_within),
-            cell("specificity", name, per_cent_within),
-            cell("class_accuracy", name, per_cent_within),
-            cell("auc", name, number_within),
+            cell("sensitivity", name, per_cent_cell),
+            cell("specificity", name, per_cent_cell),
+            cell("class_accuracy", name, per_cent_cell),
+            cell("auc", name, number_cell),
         )
         for name in result["classes"]
     ]
@@ -134,10 +127,10 @@ def _operating_points(points: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = [
         (
             name,
-            per_cent(point["target_sensitivity"], 0),
+            per_cent(point["target_sensitivity"], decimals=0),
             number(point["threshold"]),
-            per_cent_within(point["sensitivity"], point["sensitivity_ci95"]),
-            per_cent_within(point["specificity"], point["specificity_ci95"]),
+            per_cent_cell(point["sensitivity"], point["sensitivity_ci95"]),
+            per_cent_cell(point["specificity"], point["specificity_ci95"]),
         )
         for name, point in points.items()
     ]
@@ -159,7 +152,7 @@ def _folds(result: Mapping[str, Any]) -> Table:
             per_cent(fold.get("train_accuracy")),
             per_cent(fold["test_accuracy"]),
             per_cent(fold.get("balanced_accuracy")),
-            *(per_cent((fold.get("sensitivity") or {}).get(name), 0) for name in classes),
+            *(per_cent((fold.get("sensitivity") or {}).get(name), decimals=0) for name in classes),
         )
         for fold in result["folds"]
     ]

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 import busapp
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import NONE
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.utils.versions import installed
+from busapp.engine.utils.words import NONE
 
 _COLUMNS = 4
 """Runs beside each other in a table; more stand in a further one."""

@@ -8,13 +8,13 @@ from busapp.engine.paper.paper_table import table1
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import NONE, p_value, per_cent, per_cent_within, points
+from busapp.engine.report.words import p_value, per_cent_cell, points_cell
 from busapp.engine.results import verdict
 from busapp.engine.results.measured import variant_of
 from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
 from busapp.engine.study.runs import Run
 from busapp.engine.utils.figures import to_png
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import NONE, many, per_cent
 
 
 def validations(subject: Subject) -> list[Block]:
@@ -42,7 +42,7 @@ def _line(run: Run, mark: str) -> tuple[str, ...]:
     return (
         mark,
         f"{', '.join((result['system'], *variant_of(run, result)))}\n{run.id}",
-        per_cent_within(result["accuracy"], result.get("accuracy_ci95")),
+        per_cent_cell(result["accuracy"], result.get("accuracy_ci95")),
         per_cent(result.get("balanced_accuracy")),
         f"{result['n_images']:,}",
         f"{result['n_groups']:,}",
@@ -106,7 +106,7 @@ def comparisons(subject: Subject) -> list[Block]:
                 pair,
                 f"{test['n_common']:,} in {test['n_groups_common']:,}",
                 "the same" if test["same_folds"] else "different",
-                points(test["difference"], test["difference_ci95"]),
+                points_cell(test["difference"], test["difference_ci95"]),
                 p_value(test["p_value"]),
                 _points_of(differences, "balanced_accuracy"),
             )
@@ -125,7 +125,7 @@ def comparisons(subject: Subject) -> list[Block]:
 
 def _points_of(differences: Mapping[str, Any], measure: str) -> str:
     found = differences.get(measure)
-    return NONE if found is None else points(found["difference"], found["ci95"])
+    return NONE if found is None else points_cell(found["difference"], found["ci95"])
 
 
 def synthetic_worth(subject: Subject) -> list[Block]:
@@ -137,9 +137,9 @@ def synthetic_worth(subject: Subject) -> list[Block]:
     trainings = [
         (
             "\n".join(filter(None, (verdict.TRAININGS[name], verdict.training_in_words(entry), entry["run"]))),
-            per_cent_within(entry["accuracy"], entry["accuracy_ci95"]),
-            per_cent_within(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
-            *(per_cent_within(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
+            per_cent_cell(entry["accuracy"], entry["accuracy_ci95"]),
+            per_cent_cell(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
+            *(per_cent_cell(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
             f"{entry['n_synthetic']:,}",
         )
         for name, entry in result["trainings"].items()
@@ -156,7 +156,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
                 cell
                 for measures in differences.values()
                 for cell in (
-                    points(measures[measure]["difference"], measures[measure]["ci95"]),
+                    points_cell(measures[measure]["difference"], measures[measure]["ci95"]),
                     p_value(measures[measure]["p_value"]),
                 )
             ),
@@ -217,9 +217,9 @@ def _worth(caption: str, head: str, steps: Iterable[Mapping[str, Any]]) -> Table
     rows = [
         (
             step["label"],
-            per_cent_within(step["accuracy"], step.get("accuracy_ci95")),
-            points(step.get("difference"), step.get("difference_ci95")),
-            points(step.get("paired_difference"), step.get("paired_ci95")),
+            per_cent_cell(step["accuracy"], step.get("accuracy_ci95")),
+            points_cell(step.get("difference"), step.get("difference_ci95")),
+            points_cell(step.get("paired_difference"), step.get("paired_ci95")),
             p_value(step.get("p_value")),
             step["run"],
         )

@@ -6,14 +6,13 @@ from typing import Any
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from busapp.engine.settings import LeaksSettings, SeriesSettings
-from busapp.engine.utils.words import many, signed
+from busapp.engine.utils.words import many, per_cent, signed
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.differences import Difference, p_number
 from busapp.gui.validation.measurement_view import MeasurementResult, MeasurementView
 from busapp.gui.validation.waterfall import Waterfall, shared_in_words, worth_in_words
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
-from busapp.summaries import per_cent
 
 
 class LeaksView(MeasurementView["LeaksResult"]):
