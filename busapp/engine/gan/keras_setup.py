@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -56,6 +56,10 @@ def native_messages_logged() -> Iterator[None]:
 def tensorflow() -> Any:
     """TensorFlow, set up."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with suppress(ImportError):
+        # TensorFlow puts its LLVM where libraries loaded later find it, and triton, which torch's builds for CUDA load,
+        # crashes on it (tensorflow#124205). Loaded first, triton keeps to its own.
+        importlib.import_module("triton")
     with native_messages_logged():
         import tensorflow
 
