@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ShareSettings
-from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
+from busapp.engine.sharing import Choice, bytes_per_pixel, choose_images, target_of
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
 from busapp.engine.utils.words import counts_in_words, many, megabytes
@@ -258,7 +258,7 @@ class ShareDialog(QDialog):
 
     def _look(self) -> None:
         settings = self.settings()
-        choice = choose(self._images, self._flags, settings)
+        choice = choose_images(self._images, self._flags, settings)
         self.summary.setText(self._in_words(choice))
         left = {"set aside": choice.left_set_aside, "synthetic": choice.left_synthetic}
         self.left_out.setText(f"Left out: {', '.join(f'{n:,} {why}' for why, n in left.items() if n)}.")
