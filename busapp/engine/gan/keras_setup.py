@@ -56,10 +56,11 @@ def native_messages_logged() -> Iterator[None]:
 def tensorflow() -> Any:
     """TensorFlow, set up."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with suppress(ImportError):
-        # TensorFlow puts its LLVM where libraries loaded later find it, and triton, which torch's builds for CUDA load,
-        # crashes on it (tensorflow#124205). Loaded first, triton keeps to its own.
-        importlib.import_module("triton")
+    # TensorFlow makes its symbols global (tensorflow#124205). Loaded afterwards, torch would call TensorFlow's stub of
+    # the CUDA runtime and find no GPU, and triton, which comes with torch's CUDA builds, would crash on its LLVM.
+    for name in ("torch", "triton"):
+        with suppress(ImportError):
+            importlib.import_module(name)
     with native_messages_logged():
         import tensorflow
 

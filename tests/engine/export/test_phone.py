@@ -111,7 +111,7 @@ def test_both_files_are_compared_with_the_network_on_every_image(exported: Expor
     said = [event.what for event in exported.events if isinstance(event, Progress)]
     assert any("converting" in what for what in said) and "comparing with the network: 16 of 24 images" in said
     lines = "\n".join(summary("export", result))
-    assert "model-int8.tflite" in lines and "24 of 24 images" in lines and "learned from these images" in lines
+    assert "model-int8.tflite" in lines and "24 of 24 images" in lines and "trained on these images" in lines
 
 
 def test_someone_who_has_the_folder_alone_gets_the_expected_answers(exported: Exported) -> None:

@@ -180,6 +180,6 @@ def test_the_account_in_words_says_what_was_measured_and_what_leaks(phantom_stud
     assert sum(line.startswith("  sensitivity ") for line in lines) == 3
     assert any(line.startswith("With malignant called from about") for line in lines)
     assert any("(ECE)" in line for line in lines)
-    assert any(line.startswith("Picking the best epoch") for line in lines)
+    assert any(line.startswith("With the best epoch of each fold picked") for line in lines)
     assert lines[-1].startswith("This number leaks: weights are carried from fold to fold; near-duplicates fall")
     assert "weights of the one before: 3" in lines[-1] and "generators" not in lines[-1]
