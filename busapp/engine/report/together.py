@@ -1,12 +1,12 @@
-"""The chapters in which runs stand beside each other: all that there are, the paper's table, pairs, what synthetic
-images are worth, and the leaks."""
+"""The chapters that compare runs: all validations, the paper's table, pairs, and the worth of synthetic images and of
+leaks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.report import figures
-from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
+from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, Paragraph, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import p_value, per_cent_cell, points_cell
 from busapp.engine.results import verdict
@@ -18,15 +18,15 @@ from busapp.engine.utils.words import NONE, many, per_cent
 
 
 def validations(subject: Subject) -> list[Block]:
-    """Every finished run in a line, so that it can be seen how many were tried."""
+    """One line for each finished run, so that the number of attempts is visible."""
     blocks: list[Block] = [Heading("Validation")]
     if not subject.validations:
-        return [*blocks, Paragraph("No cross-validation was finished yet.")]
+        return [*blocks, Paragraph("No cross-validation is finished yet.")]
     in_full = {one.run.id for one in subject.measured}
     rest = len(subject.validations) - len(in_full)
-    told = "in full below" if rest == 0 else f"of which the report tells {len(in_full)} in full (marked •)"
+    detail = "reported in full below" if rest == 0 else f"{len(in_full)} reported in full below (marked •)"
     blocks += [
-        Paragraph(f"The study has {many(len(subject.validations), 'finished cross-validation')}, {told}."),
+        Paragraph(f"The study has {many(len(subject.validations), 'finished cross-validation')}, {detail}."),
         Table(
             ("", "run", "accuracy, 95 % interval", "balanced accuracy", "images", "groups", "folds × epochs", "leaks"),
             [_line(run, "•" if run.id in in_full else "") for run in subject.validations],
@@ -73,7 +73,7 @@ def paper(subject: Subject) -> list[Block]:
 
 
 def comparisons(subject: Subject) -> list[Block]:
-    """Paired differences on the images that two runs share."""
+    """Paired differences on the images that two runs share; empty if no runs were tested."""
     if not subject.tests:
         return []
     titles = subject.titles
@@ -89,7 +89,7 @@ def comparisons(subject: Subject) -> list[Block]:
     if len(datasets) > 1:
         blocks.append(
             Paragraph(
-                "Beyond their common images these runs are not comparable.",
+                "Compare these runs on their common images only.",
                 "The dataset was changed between some of them.",
                 "warning",
             )
@@ -129,7 +129,7 @@ def _points_of(differences: Mapping[str, Any], measure: str) -> str:
 
 
 def synthetic_worth(subject: Subject) -> list[Block]:
-    """What synthetic images did for the classifier, if that was measured."""
+    """The effect of synthetic images on the classifier; empty if it was not measured."""
     run = subject.newest("gain")
     if run is None:
         return []
@@ -181,7 +181,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
 
 
 def leaks_worth(subject: Subject) -> list[Block]:
-    """What each leak is worth on these images, if that was measured."""
+    """The worth of each leak on these images; empty if it was not measured."""
     run = subject.newest("leaks")
     if run is None:
         return []
@@ -193,12 +193,12 @@ def leaks_worth(subject: Subject) -> list[Block]:
         Paragraph(
             f"Measured with {result['system']}, {result['recipe']} recipe, "
             f"{'one hold-out' if result['folds'] == 1 else many(result['folds'], 'fold')} × "
-            f"{many(result['epochs'], 'epoch')}, in run {run.id}: {many(len(steps), 'cross-validation')}, each with "
-            f"one leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
+            f"{many(result['epochs'], 'epoch')}, in run {run.id}: {many(len(steps), 'cross-validation')}, each "
+            f"with one more leak closed. From {per_cent(first['accuracy'])} as published to "
             f"{per_cent(last['accuracy'])} under strict."
         ),
-        Picture(to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
-        _worth("One leak closed after the other, from published to strict:", "leak closed", steps),
+        Illustration(to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
+        _worth("Leaks closed one after the other, from published to strict:", "leak closed", steps),
         _worth("Each leak alone, on top of strict:", "leak opened", alone),
     ]
     picked = [gain for gain in (result.get("picked_epoch") or {}).values() if gain is not None]
@@ -206,8 +206,8 @@ def leaks_worth(subject: Subject) -> list[Block]:
         low, high = 100 * min(picked), 100 * max(picked)
         blocks.append(
             Paragraph(
-                "A leak that is no switch: had every fold reported the epoch that did best on its test images, these "
-                f"accuracies would have been {low:.1f} to {high:.1f} points higher."
+                "A leak without a switch: if every fold reported the epoch that is best on its test images, these "
+                f"accuracies would be {low:.1f} to {high:.1f} points higher."
             )
         )
     return blocks
