@@ -1,4 +1,4 @@
-"""The demo, shrunk: every part of it, stopped in the middle and gone on with."""
+"""A tiny demo: every part of it, stopped in the middle and resumed."""
 
 from pathlib import Path
 

@@ -16,8 +16,7 @@ _OVERALL: Final = ("train_accuracy", "accuracy")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row in words: its title, details, and for each column the number and its interval (empty if there is "
-    "none)."""
+    """One row in words: its title, details, and for each column a number and its interval (empty if there is none)."""
 
     title: str
     detail: str

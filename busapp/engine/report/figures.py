@@ -44,8 +44,8 @@ def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str])
 
 
 def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
-    """Accuracy and loss over the epochs: faint lines for folds, a strong one for their mean; training dashed, test "
-    "solid."""
+    """Accuracy and loss over the epochs: folds as faint lines, their mean as a strong one; training dashed, test
+    solid."""
     latest = {(event.fold, event.epoch): event for event in epochs}  # a resumed run records some epochs twice
     figure = Figure(figsize=(8.0, 2.8), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
