@@ -1,4 +1,4 @@
-"""The door: log and crash handling first, then the window or the command line."""
+"""Entry point: set up the log and crash handling, then start the window or the command line."""
 
 import ctypes
 import faulthandler
@@ -38,14 +38,14 @@ def _give_streams() -> None:
 
 
 def _start_log() -> None:
-    """A rotating log; whatever nobody caught, in any thread, goes there, and a crash of native code beside it."""
+    """Start a rotating log. Uncaught errors of any thread go there, crashes of native code to `crash.log` beside it."""
     try:
         folder = paths.log_dir()
         handler = RotatingFileHandler(folder / "busapp.log", maxBytes=1_000_000, backupCount=3, encoding="utf-8")
         faulthandler.enable((folder / "crash.log").open("a", encoding="utf-8"))
     except OSError:
-        return  # a home that cannot be written to must not keep the program from starting
-    handler.setLevel(logging.INFO)  # torch traces its exports in thousands of lines below that
+        return  # the program must start even if the home folder is read-only
+    handler.setLevel(logging.INFO)  # below INFO, torch traces its exports in thousands of lines
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -58,8 +58,11 @@ def _start_log() -> None:
 
 
 def _preload_torch() -> None:
-    """On Windows, torch's libraries fail to load once Qt's are there (pytorch#166628); the first of them loaded before
-    Qt is enough, and needs no import of torch, which takes seconds."""
+    """Load the first of torch's libraries before Qt.
+
+    On Windows, torch's libraries fail to load after Qt's (pytorch#166628). One library is enough, and does not need
+    the import of torch, which takes seconds.
+    """
     if sys.platform != "win32":
         return
     spec = importlib.util.find_spec("torch")
@@ -72,7 +75,9 @@ def _preload_torch() -> None:
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     log.critical("uncaught", exc_info=(kind, error, trace))
-    print(f"busapp: Something went wrong inside busapp ({kind.__name__}). The log: {paths.log_dir()}", file=sys.stderr)
+    print(
+        f"busapp: Something went wrong inside busapp ({kind.__name__}). See the log: {paths.log_dir()}", file=sys.stderr
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """The command line. Progress goes to stderr, results to stdout or a file, as JSON where `--json` asks for it.
 
-Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 cancelled. Never a traceback: what nobody expected is in the
-log. Every heavy import is inside the command that needs it.
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 cancelled. It never prints a traceback: unexpected errors go to
+the log. Every heavy import is inside the command that needs it.
 """
 
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,22 +18,25 @@ from busapp import model_commands, options, paths
 from busapp.engine.settings import SETTINGS, JobSettings
 from busapp.errors import BadInput, UserError
 from busapp.options import JsonOption, WorkspaceOption, open_study, write_result
-from busapp.terminal import Outcome, follow, say
+from busapp.terminal import JobEnding, follow, say
+
+if TYPE_CHECKING:
+    from busapp.engine.study.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 CANCELLED: Final = 130
 
 ResumeOption = Annotated[
-    str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped, with its settings.")
+    str | None, typer.Option("--resume", metavar="RUN", help="Resume a stopped run, with its settings.")
 ]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
         "--cluster",
         metavar="ADDRESS",
-        help="Let a Ray cluster do it: host:port, ray://host:port, auto or local. It must see the study's folder under "
-        "the same path.",
+        help="Run the job on a Ray cluster: host:port, ray://host:port, auto or local. The cluster must see the "
+        "study's folder under the same path.",
     ),
 ]
 
@@ -46,7 +50,7 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Execute one command line (None: this process's) and return its exit code."""
+    """Execute one command line and return its exit code. None means the arguments of this process."""
     try:
         code: int | None = app(arguments, prog_name="busapp", standalone_mode=False)
     except UserError as error:
@@ -60,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANCELLED
     except Exception as error:
         log.exception("the command failed")
-        say(f"busapp: Something went wrong inside busapp ({type(error).__name__}). The log has it: {paths.log_dir()}")
+        say(f"busapp: Something went wrong inside busapp ({type(error).__name__}). See the log: {paths.log_dir()}")
         return 1
     return code or 0
 
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def window(
     context: typer.Context,
     workspace: WorkspaceOption = None,
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> int:
     """A desktop workbench for breast-ultrasound research. Alone, it opens the window. Research use only."""
     context.obj = workspace
@@ -81,13 +85,13 @@ def window(
 
 
 def open_window(workspace: Path | None) -> int:
-    """Show the window on a study and wait until it is closed; the exit code."""
+    """Show the window on a study, wait until it is closed, and return the exit code."""
     from busapp.gui import app as gui_app
 
     return gui_app.run(workspace)
 
 
-# -- the jobs: one command each, its options made from the settings ------------------------------------------------
+# -- the jobs: one command for each; its options are made from the settings ----------------------------------------
 
 
 def _add_job(kind: str, arguments: Sequence[str] = (), resumable: bool = False, remote: bool = False) -> None:
@@ -136,12 +140,11 @@ def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: s
     from busapp.engine import jobs
     from busapp.engine.study.workspace import Workspace
 
-    # A diagnosis needs no study of one's own: the first one of all makes the default one, as the window does.
+    # A diagnosis needs no study of the user's own: it creates the default one if there is none, as the window does.
     creates = settings.kind == "import" or (settings.kind == "diagnose" and root == paths.default_workspace())
-    workspace = Workspace.create(root) if creates else Workspace.open(root)
-    job = clusters.start(workspace, settings, cluster) if cluster else jobs.start(workspace, settings)
-    outcome = follow(job)
-    return _report(settings.kind, outcome, root, json_file)
+    with Workspace.create(root) if creates else Workspace.open(root) as study:
+        job = clusters.start(study, settings, cluster) if cluster else jobs.start(study, settings)
+        return _report(settings.kind, follow(job), study, json_file)
 
 
 def _resume(
@@ -154,32 +157,37 @@ def _resume(
     also = [options.option_name(name) for name, value in given.items() if value is not None]
     if also:
         raise BadInput(
-            f"--resume goes on with the run's own settings and cannot be given with {also[0]}",
+            f"--resume uses the run's own settings and cannot be combined with {also[0]}",
             remedy="Leave the other options out, or start a new run without --resume.",
         )
-    workspace = Workspace.open(root)
-    if workspace.run(run_id).info.kind != kind:
-        raise BadInput(f"The run is not one of `busapp {kind}`", file=run_id, remedy="Resume it with its own command.")
-    job = clusters.resume(workspace, run_id, cluster) if cluster else jobs.resume(workspace, run_id)
-    return _report(kind, follow(job), root, json_file)
+    with Workspace.open(root) as study:
+        if study.run(run_id).info.kind != kind:
+            raise BadInput(
+                f"The run is not one of `busapp {kind}`", file=run_id, remedy="Resume it with its own command."
+            )
+        job = clusters.resume(study, run_id, cluster) if cluster else jobs.resume(study, run_id)
+        return _report(kind, follow(job), study, json_file)
 
 
-def _report(kind: str, outcome: Outcome, root: Path, json_file: Path | None) -> int:
-    if outcome.cancelled:
-        say(f"Cancelled. {_how_to_resume(kind, outcome.run, root)}")
+def _report(kind: str, ending: JobEnding, study: "Workspace", json_file: Path | None) -> int:
+    """Write the result of a job, or say how to resume it if it was cancelled, and return the exit code."""
+    if ending.cancelled:
+        say(f"Cancelled. {_how_to_resume(kind, ending.run, study)}")
         return CANCELLED
-    from busapp.summaries import SUMMARIES
-
-    write_result(outcome.result, json_file, SUMMARIES[kind])
+    _write_result(kind, ending.result, json_file)
     return 0
 
 
-def _how_to_resume(kind: str, run_id: str, root: Path) -> str:
-    from busapp.engine.study.workspace import Workspace
+def _write_result(kind: str, result: dict[str, Any], json_file: Path | None) -> None:
+    from busapp.summaries import summary
 
-    if run_id and Workspace.open(root).run(run_id).can_resume:
-        return f"Go on with: busapp {kind} --resume {run_id} --workspace '{root}'"
-    return "What was finished is kept; the same command starts anew."
+    write_result(result, json_file, partial(summary, kind))
+
+
+def _how_to_resume(kind: str, run_id: str, study: "Workspace") -> str:
+    if run_id and study.run(run_id).can_resume:
+        return f"Resume with: busapp {kind} --resume {run_id} --workspace '{study.root}'"
+    return "Finished parts are kept; the same command starts again."
 
 
 # -- everything else -----------------------------------------------------------------------------------------------
@@ -194,12 +202,11 @@ def compare(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Set validation runs side by side, with intervals and paired tests on the images they share."""
+    """Compare validation runs, with intervals and paired tests on the images they share."""
     from busapp.engine.results.comparison import compare_runs
-    from busapp.summaries import comparison_lines
 
-    study = open_study(context, workspace)
-    write_result({**compare_runs([study.run(run_id) for run_id in runs])}, json_file, comparison_lines)
+    with open_study(context, workspace) as study:
+        _write_result("compare", {**compare_runs([study.run(run_id) for run_id in runs])}, json_file)
     return 0
 
 
@@ -207,14 +214,14 @@ def compare(
 def report(
     context: typer.Context,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="The file to write; .html or .pdf, both say the same.")
+        Path, typer.Option("--out", metavar="FILE", help="The file to write: .html or .pdf, with the same content.")
     ] = Path("report.html"),
     run: Annotated[
         list[str] | None,
         typer.Option(
             "--run",
             metavar="RUN",
-            help="A finished validation run to tell of in full; may be given repeatedly. Left out: the longest of each "
+            help="A finished validation run to report in full; may be given repeatedly. Default: the longest of each "
             "system, protocol and recipe.",
         ),
     ] = None,
@@ -224,13 +231,13 @@ def report(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Write everything that the study found into one file, with statistics, figures, versions, limits, and the items
-    of TRIPOD+AI and CLAIM."""
+    """Write all results of the study into one file, with statistics, figures, versions, limits, and the items of
+    TRIPOD+AI and CLAIM."""
     from busapp.engine.report import make_report
 
-    study = open_study(context, workspace)
-    job = make_report(study, out, runs=run or (), diagnosis_images=image or ())
-    return _report("report", follow(job), study.root, json_file)
+    with open_study(context, workspace) as study:
+        job = make_report(study, out, runs=run or (), diagnosis_images=image or ())
+        return _report("report", follow(job), study, json_file)
 
 
 @app.command()
@@ -240,13 +247,13 @@ def figures(
         list[str] | None,
         typer.Argument(
             metavar="[RUN…]",
-            help="Finished validation and synthesis runs of one study. Left out: the longest validation of each "
-            "system, protocol and recipe, the newest synthesis of each class, and each other one of which images are "
-            "in use.",
+            help="Finished validation and synthesis runs of one study. Default: the longest validation of each system, "
+            "protocol and recipe, the newest synthesis of each class, and every other synthesis whose images are in "
+            "use.",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The folder to write to; made if it is missing.")
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write to; created if it is missing.")
     ] = Path("figures"),
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
@@ -254,28 +261,27 @@ def figures(
     """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
     from busapp.engine.paper.paper_figures import draw_figures
 
-    study = open_study(context, workspace)
-    return _report("figures", follow(draw_figures(study, out, runs or ())), study.root, json_file)
+    with open_study(context, workspace) as study:
+        return _report("figures", follow(draw_figures(study, out, runs or ())), study, json_file)
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the study and its report go.")] = Path(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the study and its report.")] = Path(
         "busapp-demo"
     ),
     gui: Annotated[bool, typer.Option("--gui", help="Open the window on the study afterwards.")] = False,
     json_file: JsonOption = None,
 ) -> int:
-    """Make a study out of nothing: phantoms, GAN, cross-validation, diagnosis, report. Two to three minutes."""
+    """Create a study from simulated phantoms: GAN, cross-validation, diagnosis, report. Two to three minutes."""
     from busapp.engine.demo import run_demo
-    from busapp.summaries import demo_lines
 
-    outcome = follow(run_demo(out))
-    if outcome.cancelled:
-        say("Cancelled. The same command goes on where it stopped.")
+    ending = follow(run_demo(out))
+    if ending.cancelled:
+        say("Cancelled. The same command continues where it stopped.")
         return CANCELLED
-    write_result(outcome.result, json_file, demo_lines)
-    return open_window(Path(outcome.result["workspace"])) if gui else 0
+    _write_result("demo", ending.result, json_file)
+    return open_window(Path(ending.result["workspace"])) if gui else 0
 
 
 @app.command()
@@ -289,6 +295,8 @@ def selftest(json_file: JsonOption = None) -> int:
         checks.append({"name": check.name, "ok": check.ok, "details": check.details})
     passed = all(check["ok"] for check in checks)
     write_result(
-        {"passed": passed, "checks": checks}, json_file, lambda _: ["All is well." if passed else "Not all is well."]
+        {"passed": passed, "checks": checks},
+        json_file,
+        lambda _: ["All checks passed." if passed else "Some checks failed."],
     )
     return 0 if passed else 1

@@ -1,7 +1,7 @@
 """Errors meant for people: what happened, to which file, and what to do about it.
 
-Everything that a user can cause or mend is raised as one of these; the command line prints it as one line,
-the window shows it as a strip. Any other exception is a defect: its traceback goes to the log.
+Everything that a user can cause or correct is raised as one of these. The command line prints it as one line, and the
+window shows it as a strip. Any other exception is a defect: its traceback goes to the log.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from typing import ClassVar, Self
 
 
 class UserError(Exception):
-    """Something that the user can understand and mend.
+    """Something that the user can understand and correct.
 
-    `what` is a sentence without its full stop, `file` the file or folder it is about, and `remedy` the
-    sentence that says what to do. `exit_code` is what the command line ends with (1 failed, 2 bad input).
+    `what` is a sentence without its full stop, `file` the file or folder concerned, and `remedy` the sentence that says
+    what to do. `exit_code` is the exit code of the command line (1 failed, 2 bad input).
     """
 
     exit_code: ClassVar[int] = 1
@@ -27,12 +27,12 @@ class UserError(Exception):
         super().__init__(f"{what}{where}.{' ' + remedy if remedy else ''}")
 
     def __reduce__(self) -> tuple[Callable[[str], Self], tuple[str]]:
-        # An error comes back from a cluster in pickled form; Exception would hand the whole sentence to `what`.
+        # A cluster returns errors pickled; Exception would pass the whole sentence as `what`.
         return partial(type(self), file=self.file, remedy=self.remedy), (self.what,)
 
 
 class BadInput(UserError):
-    """An option, a file or a folder that cannot be what was meant."""
+    """An option, a file or a folder that cannot be used."""
 
     exit_code = 2
 
@@ -46,24 +46,24 @@ class DamagedStudy(BadInput):
 
 
 class BadModel(BadInput):
-    """A model file that is damaged, or that was not made by this program."""
+    """A model file that is damaged, or that this program did not make."""
 
 
 class MissingWeights(BadInput):
-    """The ImageNet weights are nowhere to be found and there is no network."""
+    """The ImageNet weights are not found, and there is no network."""
 
 
 class NotEnoughImages(BadInput):
-    """Too few images, groups or classes for what was asked."""
+    """Too few images, groups or classes for the job."""
 
 
 class CannotResume(BadInput):
-    """A run that has no checkpoint, is at work elsewhere, or was made with other settings."""
+    """A run that has no checkpoint, is running elsewhere, or was made with other settings."""
 
 
 class TrainingDiverged(UserError):
-    """A loss that is not a finite number. What was finished before is kept."""
+    """A loss that is not a finite number. Finished parts are kept."""
 
 
 class NoSpace(UserError):
-    """The disk is full. What was finished before is kept."""
+    """The disk is full. Finished parts are kept."""

@@ -1,4 +1,4 @@
-"""`busapp models`: the models of a study and those that ship, as files."""
+"""`busapp models`: the models of a study and those that ship with the program, as files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from busapp.options import JsonOption, WorkspaceOption, open_study, write_result
 
 app = typer.Typer(
     name="models",
-    help="List, look at, import, export, retire and bring back models. MODEL is a name, as the list has it, or a file.",
+    help="List, show, import, export, retire and restore models. MODEL is a name from the list, or a file.",
     no_args_is_help=False,
     rich_markup_mode=None,
 )
@@ -19,10 +19,11 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name, t
 
 @app.command("list")
 def list_(context: typer.Context, workspace: WorkspaceOption = None, json_file: JsonOption = None) -> int:
-    """List the study's models, those that ship with busapp, and the retired ones, with what each is worth."""
+    """List the study's models, those that ship with busapp, and the retired ones, each with its accuracy."""
     from busapp.engine.models.inspection import inspect_all, list_lines, listed
 
-    found = [listed(entry) for entry in inspect_all(open_study(context, workspace))]
+    with open_study(context, workspace) as study:
+        found = [listed(entry) for entry in inspect_all(study)]
     write_result({"models": found}, json_file, lambda result: list_lines(result["models"]))
     return 0
 
@@ -31,11 +32,12 @@ def list_(context: typer.Context, workspace: WorkspaceOption = None, json_file: 
 def show(
     context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
 ) -> int:
-    """Say everything of a model: card, classes, what it learned from, hash, and what to know before it is used."""
+    """Show all about a model: its card, classes, training data, hash, and what to know before use."""
     from busapp.engine.models.inspection import inspect, inspection_lines
     from busapp.engine.models.library import find_model
 
-    found = inspect(find_model(open_study(context, workspace), model))
+    with open_study(context, workspace) as study:
+        found = inspect(find_model(study, model))
     write_result(dict(found.as_json()), json_file, lambda _: inspection_lines(found))
     return 0
 
@@ -47,10 +49,11 @@ def import_(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Copy a model file into the study, once it was opened and has answered an image."""
+    """Copy a model file into the study, after opening it and testing it on an image."""
     from busapp.engine.models.library import import_model
 
-    found = import_model(open_study(context, workspace), file)
+    with open_study(context, workspace) as study:
+        found = import_model(study, file)
     result = {"model": str(found.file.path), "name": found.file.name, "how": found.how}
     write_result(result, json_file, lambda _: [found.sentence])
     return 0
@@ -62,7 +65,7 @@ def export(
     model: ModelArgument,
     out: Annotated[
         Path,
-        typer.Option("--out", metavar="FILE", help="The file to write, which ends in .onnx; its card goes beside."),
+        typer.Option("--out", metavar="FILE", help="The .onnx file to write. The model card is written beside it."),
     ],
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
@@ -71,9 +74,10 @@ def export(
     from busapp.engine.models.inspection import export_model_file
     from busapp.engine.models.library import find_model
 
-    copy, card = export_model_file(find_model(open_study(context, workspace), model), out)
+    with open_study(context, workspace) as study:
+        copy, card = export_model_file(find_model(study, model), out)
     result = {"model": str(copy), "card": str(card)}
-    write_result(result, json_file, lambda _: [f"{copy}", f"What it is, for people: {card}."])
+    write_result(result, json_file, lambda _: [f"{copy}", f"Model card: {card}."])
     return 0
 
 
@@ -81,11 +85,11 @@ def export(
 def retire(
     context: typer.Context, model: ModelArgument, workspace: WorkspaceOption = None, json_file: JsonOption = None
 ) -> int:
-    """Offer a model of the study no longer. Its file is kept."""
+    """Stop offering a model of the study. Its file is kept."""
     from busapp.engine.models import library
 
-    study = open_study(context, workspace)
-    retired = library.retire(study, library.find_model(study, model))
+    with open_study(context, workspace) as study:
+        retired = library.retire(study, library.find_model(study, model))
     words = f"“{retired.name}” is retired. Bring it back with: busapp models restore '{retired.path.stem}'"
     write_result({"model": str(retired.path), "retired": True}, json_file, lambda _: [words])
     return 0
@@ -98,7 +102,7 @@ def restore(
     """Offer a retired model again."""
     from busapp.engine.models import library
 
-    study = open_study(context, workspace)
-    back = library.restore(study, library.find_model(study, model, retired=True))
+    with open_study(context, workspace) as study:
+        back = library.restore(study, library.find_model(study, model, retired=True))
     write_result({"model": str(back.path), "retired": False}, json_file, lambda _: [f"“{back.name}” is in use again."])
     return 0

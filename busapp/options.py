@@ -1,7 +1,7 @@
-"""What the commands have in common: options, the study that they name, and where their results go.
+"""Shared parts of the commands: options, the study to open, and where results go.
 
-A job's options are made from its settings model, and what was typed becomes settings again. Names, types, ranges, help
-and defaults all stand in `busapp/engine/settings/`; nothing is written twice.
+A job's options are made from its settings model, and the typed values become settings again. Names, types, ranges, help
+and defaults are defined once, in `busapp/engine/settings/`.
 """
 
 import inspect
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WorkspaceOption = Annotated[
     Path | None,
-    typer.Option("--workspace", metavar="DIR", help="The study's folder. Left out: the one in the user's data folder."),
+    typer.Option("--workspace", metavar="DIR", help="The study's folder. Default: the one in the user's data folder."),
 ]
 JsonOption = Annotated[
     Path | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
@@ -36,10 +36,10 @@ def option_name(field: str) -> str:
 
 
 def parameters(model: type[JobSettings], arguments: Sequence[str] = ()) -> list[inspect.Parameter]:
-    """One parameter for each field, as typer reads them from a signature.
+    """One parameter for each field, for the signature that typer reads.
 
-    Those named in `arguments` are positional. All are None where nothing was typed, so that the model's own
-    defaults hold.
+    Fields named in `arguments` are positional. An option that is not typed is None, so that the model's own default
+    holds.
     """
     return [_parameter(name, field, name in arguments) for name, field in model.model_fields.items()]
 
@@ -67,10 +67,10 @@ def _parameter(name: str, field: FieldInfo, is_argument: bool) -> inspect.Parame
 
 
 def settings_from(model: type[JobSettings], given: Mapping[str, Any], arguments: Sequence[str] = ()) -> JobSettings:
-    """Settings from what was typed; None means that an option was not.
+    """Settings from the typed values; None stands for an option that was not typed.
 
     Raises:
-        BadInput: a value is out of range or missing; names the option.
+        BadInput: a value is out of range or missing; the error names the option.
     """
     try:
         return model.model_validate({name: value for name, value in given.items() if value is not None})
@@ -82,14 +82,17 @@ def settings_from(model: type[JobSettings], given: Mapping[str, Any], arguments:
             what = f"{label} is missing"
         else:
             what = f"{label} cannot be {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
-        raise BadInput(what, remedy=f"`busapp {model.kind} --help` says what it takes.") from error
+        raise BadInput(what, remedy=f"`busapp {model.kind} --help` lists the options.") from error
 
 
 def open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
-    """The study that the command's own option names, or that of `busapp` before it, or the user's own.
+    """Open the study that the command's --workspace names, else that of `busapp` itself, else the user's own study.
+
+    It is a context manager, which closes the study.
 
     Raises:
-        BadInput, DamagedStudy: there is none, or it cannot be read.
+        BadInput: there is no study.
+        DamagedStudy: it cannot be read.
     """
     from busapp.engine.study.workspace import Workspace
 
@@ -99,7 +102,7 @@ def open_study(context: typer.Context, workspace: Path | None) -> "Workspace":
 def write_result(
     result: dict[str, Any], json_file: Path | None, summary: Callable[[dict[str, Any]], list[str]]
 ) -> None:
-    """Print a result in words, or as JSON to a file or (`-`) standard output.
+    """Print a result in words, or write it as JSON to a file or to standard output (`-`).
 
     Raises:
         BadInput: the file cannot be written.
@@ -114,4 +117,4 @@ def write_result(
         try:
             write_json(json_file, result)
         except OSError as error:
-            raise BadInput("The file of --json cannot be written", file=json_file, remedy="Name another.") from error
+            raise BadInput("The file of --json cannot be written", file=json_file, remedy="Choose another.") from error

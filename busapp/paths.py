@@ -1,4 +1,4 @@
-"""Where resources, models and user data are. The only module that knows of the frozen bundle."""
+"""Folders of resources, models and user data. The only module that knows about the frozen bundle."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import platformdirs
 
 
 def is_frozen() -> bool:
-    """Whether the program runs from a PyInstaller bundle."""
+    """True if the program runs from a PyInstaller bundle."""
     return getattr(sys, "frozen", False)
 
 
@@ -20,7 +20,7 @@ def _root() -> Path:
 
 
 def resources_dir() -> Path:
-    """Icons, styles, the guide, and base weights where the build or the user put them."""
+    """Icons, styles, the guide, and base weights if the build or the user put them there."""
     return _root() / "resources"
 
 
@@ -30,15 +30,15 @@ def models_dir() -> Path:
 
 
 def user_data_dir() -> Path:
-    """Where this user's studies and settings are kept; made if it is not there."""
+    """The folder of this user's studies and settings; created if it is missing."""
     return Path(platformdirs.user_data_dir("busapp", appauthor=False, ensure_exists=True))
 
 
 def default_workspace() -> Path:
-    """The study that is opened where none is named."""
+    """The study that is opened if none is named."""
     return user_data_dir() / "study"
 
 
 def log_dir() -> Path:
-    """Where the rotating log and crash reports are written; made if it is not there."""
+    """The folder of the rotating log and crash reports; created if it is missing."""
     return Path(platformdirs.user_log_dir("busapp", appauthor=False, ensure_exists=True))

@@ -1,12 +1,13 @@
-"""`busapp selftest`: one tiny step of each kind, so that a broken installation or bundle is known by its weak part.
+"""`busapp selftest`: one tiny step of each kind, to find the broken part of an installation or bundle.
 
-It stands beside the command line, above the engine and the window, since it tries both.
+The module stands beside the command line, above the engine and the window, because it tries both.
 """
 
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,7 +36,7 @@ _NEEDED = ("report.html", "checklists.json", "icons/busapp.svg")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was tried, whether it worked, and in words what came out."""
+    """The name of a check, whether it passed, and its outcome in words."""
 
     name: str
     ok: bool
@@ -43,9 +44,11 @@ class Check:
 
 
 def run_checks() -> Iterator[Check]:
-    """Try everything, in a study of its own that is removed afterwards. A failed check does not stop the others."""
-    with tempfile.TemporaryDirectory(prefix="busapp-selftest-", ignore_cleanup_errors=True) as folder:
-        steps = _Steps(Path(folder))
+    """Run all checks in a temporary study. A failed check does not stop the others."""
+    with (
+        tempfile.TemporaryDirectory(prefix="busapp-selftest-", ignore_cleanup_errors=True) as folder,
+        closing(_Steps(Path(folder))) as steps,
+    ):
         for name, step in (
             ("resources", _resources),
             ("images and catalog", steps.images),
@@ -61,7 +64,6 @@ def run_checks() -> Iterator[Check]:
             ("window (Qt)", steps.window),
         ):
             yield _check(name, step)
-        steps.close()
 
 
 def _check(name: str, step: Callable[[], str]) -> Check:
@@ -69,7 +71,7 @@ def _check(name: str, step: Callable[[], str]) -> Check:
         return Check(name, True, step())
     except UserError as error:
         return Check(name, False, str(error))
-    except Exception as error:  # whatever is broken is the answer, not a crash
+    except Exception as error:  # a broken part is a failed check, not a crash
         log.exception("self-test: %s", name)
         return Check(name, False, f"{type(error).__name__}: {error}")
 
@@ -82,7 +84,7 @@ def _resources() -> str:
 
 
 class _Steps:
-    """Each step uses what the ones before it left."""
+    """The checks. Each uses the results of the ones before it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -149,7 +151,7 @@ class _Steps:
         agreement = result["agreement"]
         assert isinstance(agreement, list)
         first = agreement[0]
-        return f"{first['file']} answers as its network on {first['same_class']} of {first['n_images']} images"
+        return f"{first['file']} gives the class of its network on {first['same_class']} of {first['n_images']} images"
 
     def diagnosis(self) -> str:
         image = next((self._folder / "phantoms").rglob("*).png"))

@@ -1,4 +1,4 @@
-"""The terminal's way of executing a job: pull it, show how far it is on stderr, stop in order on Ctrl-C."""
+"""Execute a job in the terminal: pull its events, show its progress on stderr, and stop it cleanly on Ctrl-C."""
 
 import signal
 import sys
@@ -26,57 +26,57 @@ from busapp.engine.events import (
 )
 
 PLAIN_INTERVAL: Final = 5.0
-"""Seconds between two lines of progress where stderr is not a terminal."""
+"""Seconds between two lines of progress if stderr is not a terminal."""
 
 
 def say(text: str) -> None:
-    """One line on stderr, unwrapped and as it is."""
+    """Print one line on stderr, without wrapping it."""
     print(" ".join(text.split()), file=sys.stderr, flush=True)
 
 
 @dataclass
-class Outcome:
-    """How a job that raised nothing ended. `run` is its id, empty where it is not recorded."""
+class JobEnding:
+    """How a job ended that raised no error. `run` is the run's id, empty if the job is not recorded."""
 
     cancelled: bool = False
     run: str = ""
     result: dict[str, Any] = field(default_factory=dict)
 
 
-def follow(job: Job) -> Outcome:
-    """Pull a job to its end, or until Ctrl-C; then it is closed after the step at hand.
+def follow(job: Job) -> JobEnding:
+    """Pull a job to its end. Ctrl-C closes it after the current step.
 
     Raises:
-        UserError: what the job raised.
-        KeyboardInterrupt: Ctrl-C came a second time, within one step.
+        UserError: the job raised it.
+        KeyboardInterrupt: Ctrl-C came a second time within one step.
     """
-    outcome = Outcome()
+    ending = JobEnding()
     with _Screen() as screen, _stop_on_interrupt() as stop:
         try:
             for event in job:
                 screen.show(event)
                 if isinstance(event, RunStarted):
-                    outcome.run = event.run
+                    ending.run = event.run
                 elif isinstance(event, Finished):
-                    outcome.result = event.result
+                    ending.result = event.result
                 elif stop.is_set():
-                    outcome.cancelled = True
+                    ending.cancelled = True
                     break
         finally:
             job.close()
-    return outcome
+    return ending
 
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """Set by the first SIGINT or SIGTERM; the second interrupts the step itself."""
+    """An event that the first SIGINT or SIGTERM sets; the second signal interrupts the step itself."""
     stop = threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        say("Stopping after the step at hand. Ctrl-C again stops at once.")
+        say("Stopping after the current step. Press Ctrl-C again to stop at once.")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -87,7 +87,7 @@ def _stop_on_interrupt() -> Iterator[threading.Event]:
 
 
 class _Screen:
-    """A bar with the time left on a terminal; a line every few seconds elsewhere."""
+    """On a terminal, a bar with the time left; elsewhere, a line every few seconds."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -110,7 +110,7 @@ class _Screen:
         self._bar.stop()
 
     def show(self, event: Event) -> None:
-        """Draw or print what the event says."""
+        """Draw or print an event."""
         match event:
             case Progress():
                 self._progress(event)

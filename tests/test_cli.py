@@ -1,4 +1,4 @@
-"""The command line's contract: exit codes, one line for every error, JSON alone on stdout, an orderly stop."""
+"""The command line's contract: exit codes, one line for each error, only JSON on stdout, and a clean stop."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def run_cli(*arguments: object) -> int:
 
 
 def the_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """The only line on stderr; nothing on stdout, no traceback."""
+    """The only line on stderr, after checking that stdout is empty and there is no traceback."""
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if not line.startswith("Run ")]
     assert out == "" and len(lines) == 1 and lines[0].startswith("busapp: "), (out, err)

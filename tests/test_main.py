@@ -1,4 +1,4 @@
-"""The door: the log, and what becomes of errors that nobody caught."""
+"""The entry point: the log, and uncaught errors."""
 
 import subprocess
 import sys

@@ -170,21 +170,25 @@ class _Worker:
 
 
 def _job(root: Path, fingerprint: str, order: dict[str, str]) -> Job:
-    """The job that the worker executes."""
+    """The job that the worker executes, in the study at `root`."""
+    with _same_study(root, fingerprint) as workspace:
+        if "run_id" in order:
+            yield from jobs.resume(workspace, order["run_id"])
+        else:
+            yield from jobs.start(workspace, SETTINGS[order["kind"]].model_validate_json(order["settings"]))
+
+
+def _same_study(root: Path, fingerprint: str) -> Workspace:
+    """Open the study at `root`. Raises `BadInput` if there is none, or one with another catalog."""
     try:
         workspace = Workspace.open(root)
-        if workspace.catalog.fingerprint() != fingerprint:
-            raise BadInput("It is another study")
+        if workspace.catalog.fingerprint() == fingerprint:
+            return workspace
+        workspace.close()
+        raise BadInput("It is another study")
     except BadInput as error:
         raise BadInput(
             f"The cluster ({platform.node()}) does not see this study under its path",
             file=root,
             remedy="Move it to a file system that all machines share, and open it under the path that they share.",
         ) from error
-    try:
-        if "run_id" in order:
-            yield from jobs.resume(workspace, order["run_id"])
-        else:
-            yield from jobs.start(workspace, SETTINGS[order["kind"]].model_validate_json(order["settings"]))
-    finally:
-        workspace.close()

@@ -1,13 +1,13 @@
-"""A made-up study from nothing, in two to three minutes on two cores: every part of the program, on phantoms.
+"""A study made from phantoms with every part of the program, in two to three minutes on two cores.
 
-The classifier is trained from scratch on small pictures with a narrow network, since no ImageNet weights may be
-there. Nothing is chosen to look well: the report shows what came out.
+The classifier is a narrow network, trained from scratch on small pictures, because ImageNet weights may be missing. No
+result is chosen to look good: the report shows the numbers as they are.
 """
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from busapp.engine import jobs
 from busapp.engine.events import Event, Finished, Job, Note, Progress, RunStarted
@@ -28,12 +28,12 @@ from busapp.errors import BadInput
 
 NAME: Final = "Demo study (phantoms)"
 _PARTS: Final = 1000
-"""The steps of the demo's progress."""
+"""Equal parts of work that the demo's progress counts."""
 
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """How large the demo is. Only the rarest class lacks images, so that only it needs generators."""
+    """The size of the demo. Only the rarest class lacks images, so that only it needs generators."""
 
     counts: Mapping[str, int] = field(default_factory=lambda: {"benign": 54, "malignant": 30, "normal": 54})
     rarest: str = "malignant"
@@ -44,11 +44,11 @@ class DemoPlan:
     epochs: int = 18
     generator_epochs: int = 120
     fold_generator_epochs: int = 60
-    """Of the generators that `system2` trains, one for each fold."""
+    """Epochs of the generators that `system2` trains, one for each fold."""
     seed: int = 7
 
     def validation(self, system: str) -> ValidateSettings:
-        """From scratch, so that batches are small and steps large: there are few of them."""
+        """Settings of a validation from scratch. Training has few steps, so that batches are small and steps large."""
         return ValidateSettings.model_validate(
             {
                 "system": system,
@@ -67,59 +67,66 @@ class DemoPlan:
 
     @property
     def synthesis(self) -> SynthesizeSettings:
-        """The generator whose images fill up the rarest class."""
+        """Settings of the generator that fills up the rarest class."""
         return SynthesizeSettings.model_validate(
             {"class_name": self.rarest, "epochs": self.generator_epochs, "seed": self.seed}
         )
 
 
+class DemoResult(TypedDict):
+    """Paths of the study, the report and the model; the diagnosis of a new phantom; the accuracy by system."""
+
+    workspace: str
+    report: str
+    model: str
+    diagnosis: dict[str, Any]
+    accuracy: dict[str, float]
+
+
 def run_demo(out: Path, plan: DemoPlan | None = None) -> Job:
     """Make the demo study in `out`: `phantoms/`, `study/` (the workspace), `report.html`, and the diagnosis of a new
-    phantom. Called again on the same folder, it goes on where it stopped.
+    phantom. On the folder of a stopped demo, it continues where that stopped.
 
-    Result: `workspace`, `report`, `model`, `diagnosis`, and `accuracy` by system.
+    The result is a `DemoResult`.
 
     Raises:
         BadInput: the folder holds other things.
-        UserError: what the jobs raise.
+        UserError: a job raised it.
     """
     plan = plan or DemoPlan()
     out = out.expanduser().resolve()
-    workspace = _open(out)
-    try:
+    with _open(out) as workspace:
         result = yield from _Demo(out, workspace, plan).all_parts()
-    finally:
-        workspace.close()
     yield Progress(_PARTS, _PARTS, "done")
-    yield Finished(result)
+    yield Finished({**result})
 
 
 def _open(out: Path) -> Workspace:
     root = out / "study"
     if out.exists() and not (root / DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(
-            "The folder is not empty and not one of an earlier demo",
+            "The folder is not empty and does not hold an earlier demo",
             file=out,
-            remedy="Name an empty or a new folder with --out.",
+            remedy="Choose an empty or a new folder with --out.",
         )
     workspace = Workspace.create(root, name=NAME, phantoms=True)
     if not workspace.phantoms:
         workspace.close()
-        raise BadInput("The folder holds a study that is no demo", file=out, remedy="Name another with --out.")
+        raise BadInput("The folder holds a study that is no demo", file=out, remedy="Choose another with --out.")
     return workspace
 
 
 @dataclass
 class _Demo:
-    """The parts in their order, and how far they are. Shares of the time are as measured on two cores."""
+    """The parts of the demo in order, and their progress. Shares of the time were measured on two cores."""
 
     out: Path
     workspace: Workspace
     plan: DemoPlan
     done: int = 0
 
-    def all_parts(self) -> Generator[Event, None, dict[str, Any]]:
-        yield Note("All images of this study are simulated phantoms: they stand for no patient.")
+    def all_parts(self) -> Generator[Event, None, DemoResult]:
+        yield Note("All images of this study are simulated phantoms: they show no patient.")
         sources = ImportSettings(sources=(self.out / "phantoms",))
         if self._finished(sources) is None:
             yield from self._draw_phantoms(55)
@@ -161,7 +168,7 @@ class _Demo:
         return case
 
     def _job(self, settings: JobSettings, share: int, title: str) -> Generator[Event, None, Run]:
-        """Start the job, go on with it, or take what it left; its progress becomes this share of the demo's."""
+        """Start or resume the job, or use its finished run. Its progress becomes this share of the demo's."""
         begun = self._begun(settings)
         if begun is None or begun.info.state != "finished":
             job = jobs.resume(self.workspace, begun.id) if begun else jobs.start(self.workspace, settings)
@@ -174,7 +181,7 @@ class _Demo:
         return finished
 
     def _begun(self, settings: JobSettings) -> Run | None:
-        """The newest run with these settings that is finished or can be gone on with."""
+        """The newest run with these settings that is finished or can be resumed."""
         wanted = settings.kept()
         for run in self.workspace.runs(settings.kind):
             if run.info.settings == wanted and (run.info.state == "finished" or run.can_resume):

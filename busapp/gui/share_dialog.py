@@ -22,16 +22,15 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.settings import ShareSettings
-from busapp.engine.sharing import Choice, bytes_per_pixel, choose, target_of
+from busapp.engine.sharing import Choice, bytes_per_pixel, choose_images, target_of
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import counts_in_words, many, megabytes
 from busapp.errors import BadInput
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.warning_frame import words_label
-from busapp.summaries import counts_in_words, megabytes
 
 Format = Literal["folders", "coco", "zip"]
 
@@ -241,7 +240,7 @@ class ShareDialog(QDialog):
 
     def _look(self) -> None:
         settings = self.settings()
-        choice = choose(self._images, self._flags, settings)
+        choice = choose_images(self._images, self._flags, settings)
         self.summary.setText(self._in_words(choice))
         left = {"set aside": choice.left_set_aside, "synthetic": choice.left_synthetic}
         self.left_out.setText(f"Left out: {', '.join(f'{n:,} {why}' for why, n in left.items() if n)}.")

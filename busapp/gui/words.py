@@ -7,8 +7,8 @@ from typing import Any
 from busapp.engine.settings import SETTINGS
 from busapp.engine.settings.recipes import Recipe
 from busapp.engine.study.runs import RunInfo
-from busapp.engine.utils.words import many
-from busapp.summaries import leaks, per_cent
+from busapp.engine.utils.words import many, per_cent
+from busapp.summaries.validation import has_leaks
 
 
 def settings_in_words(info: RunInfo) -> str:
@@ -52,7 +52,7 @@ def result_in_brief(kind: str, result: dict[str, Any] | None) -> str:
         return ""
     if kind == "validate" and "accuracy" in result:
         words = per_cent(result["accuracy"], result["accuracy_ci95"]).replace(" to ", "–")
-        return f"⚠ {words}" if leaks(result) else words
+        return f"⚠ {words}" if has_leaks(result) else words
     if kind == "synthesize":
         images = f"{result.get('images', 0):,} images"
         return f"{images}, KID {result['kid']:.2f}" if isinstance(result.get("kid"), int | float) else images

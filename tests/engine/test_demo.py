@@ -1,4 +1,4 @@
-"""A small version of the demo: all its parts, stopped in the middle and resumed."""
+"""A tiny demo: every part of it, stopped in the middle and resumed."""
 
 from pathlib import Path
 
@@ -28,7 +28,8 @@ def test_it_goes_on_where_it_stopped_and_leaves_a_study_a_model_and_a_report(tmp
         if isinstance(event, GanEpochEnded):
             break
     job.close()
-    imported = Workspace.open(out / "study").runs("import")[0].id
+    with Workspace.open(out / "study") as workspace:
+        imported = workspace.runs("import")[0].id
 
     events: list[Event] = list(run_demo(out, TINY))
     fractions = [event.done / event.total for event in events if isinstance(event, Progress)]
@@ -37,15 +38,14 @@ def test_it_goes_on_where_it_stopped_and_leaves_a_study_a_model_and_a_report(tmp
     assert isinstance(last, Finished)
     assert last.result["accuracy"].keys() == {"system1", "system2"}
 
-    workspace = Workspace.open(Path(last.result["workspace"]))
-    assert workspace.phantoms and workspace.name == NAME
-    assert [run.id for run in workspace.runs("import")] == [imported]
-    assert workspace.catalog.counts("real") == {"benign": 9, "malignant": 8, "normal": 9}
-    assert workspace.models() == [Path(last.result["model"])]
-    for run in workspace.runs("validate"):
-        result = run.result()
-        assert result is not None and not any(result["leaks"].values())
-    workspace.close()
+    with Workspace.open(Path(last.result["workspace"])) as workspace:
+        assert workspace.phantoms and workspace.name == NAME
+        assert [run.id for run in workspace.runs("import")] == [imported]
+        assert workspace.catalog.counts("real") == {"benign": 9, "malignant": 8, "normal": 9}
+        assert workspace.models() == [Path(last.result["model"])]
+        for run in workspace.runs("validate"):
+            result = run.result()
+            assert result is not None and not any(result["leaks"].values())
     html = Path(last.result["report"]).read_text(encoding="utf-8")
     assert "simulated phantoms" in html and html.count("data:image/png;base64,") > 10
     assert len(list((out / "heatmaps").glob("*.png"))) == 1 and (out / "diagnosis.pdf").exists()

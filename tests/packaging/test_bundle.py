@@ -1,4 +1,4 @@
-"""What can be told of the bundle without building it: its recipe is sound and finds everything that it names."""
+"""Checks of the bundle without building it: its recipe is sound, and everything that it names exists."""
 
 import ast
 import importlib.util

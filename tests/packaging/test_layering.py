@@ -1,4 +1,5 @@
-"""What is loaded at run time, in fresh interpreters. What may import what stands in pyproject.toml (import-linter)."""
+"""Modules that are loaded at run time, in fresh interpreters. Rules for imports are in pyproject.toml
+(import-linter)."""
 
 import json
 import subprocess
@@ -29,13 +30,13 @@ def modules_of_the_engine() -> list[str]:
 
 
 def light_modules() -> list[str]:
-    """Those that the window and the command line may load before a job begins."""
+    """The modules that the window and the command line may load before a job begins."""
     heavy = [f"busapp.engine.{name}." for name in ONLY_JOBS_LOAD]
     return [module for module in modules_of_the_engine() if not f"{module}.".startswith(tuple(heavy))]
 
 
 def loaded_by(statement: str, *names: str) -> list[str]:
-    """Which of the named packages are in `sys.modules` after the statement, in a fresh interpreter."""
+    """The named packages that are in `sys.modules` after the statement, in a fresh interpreter."""
     code = f"{statement}\nimport sys, json\nprint(json.dumps([n for n in {names!r} if n in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -44,7 +45,7 @@ def loaded_by(statement: str, *names: str) -> list[str]:
 
 
 def test_most_of_the_engine_is_light_and_every_exception_exists() -> None:
-    """Else the tests below could pass without testing anything."""
+    """Otherwise the tests below could pass without testing anything."""
     everything, light = modules_of_the_engine(), light_modules()
     assert len(light) > len(everything) / 2
     assert {"busapp.engine.jobs", "busapp.engine.study.runs", "busapp.engine.validation.job"} <= set(light)

@@ -77,6 +77,9 @@ class Catalog:
             if version < FORMAT:
                 with self._engine.begin() as connection:
                     make_tables(connection, version)
+        except DamagedStudy:
+            self._engine.dispose()
+            raise
         except DatabaseError as error:
             self._engine.dispose()
             if circumstances := _circumstances(error, path):

@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -57,6 +57,11 @@ def native_messages_logged() -> Iterator[None]:
 def tensorflow() -> Any:
     """TensorFlow, set up."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow makes its symbols global (tensorflow#124205). Loaded afterwards, torch would call TensorFlow's stub of
+    # the CUDA runtime and find no GPU, and triton, which comes with torch's CUDA builds, would crash on its LLVM.
+    for name in ("torch", "triton"):
+        with suppress(ImportError):
+            importlib.import_module(name)
     with native_messages_logged():
         import tensorflow
 

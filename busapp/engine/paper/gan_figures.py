@@ -1,4 +1,4 @@
-"""The pictures of a synthesis (Samrin 2024, Figures 14 to 16): samples over the epochs, drawn images beside real ones,
+"""Figures of a synthesis (Samrin 2024, Figures 14 to 16): samples over the epochs, synthetic images beside real ones,
 and loss curves. Only jobs import this."""
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,22 +19,24 @@ from busapp.engine.utils.files import safe_name
 
 _PAPERS_EPOCHS: Final = (500, 1000, 1500, 2500, 3500, 4200)
 _SHOWN: Final = 5
-"""Epochs of Figure 14 where the run has not those of the paper."""
+"""Number of epochs in Figure 14 if the run lacks the paper's epochs."""
 _OF_GENERATOR: Final = ("run", "class", "preset")
 
 
 def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Drawing]:
-    """Figures 14 to 16 of one synthesis: samples over the epochs, real and synthetic images, losses; without those for
-    which the run has nothing (any more). `named_by_run` puts the run's id into the names of the files, too."""
+    """Figures 14 to 16 of one synthesis: samples over the epochs, real and synthetic images, losses.
+
+    A figure is left out if the run no longer has the data for it. `named_by_run` adds the run's id to the file names.
+    """
     about: Row = one.run.id, one.class_name, one.result["preset"]
     name = safe_name(one.class_name).replace(" ", "-") + (f"-{one.run.id}" if named_by_run else "")
 
-    def in_frame(draw: Callable[[Synthesis], Figure], number: int, what: str) -> Callable[[], Figure]:
+    def in_frame(draw: Callable[[Synthesis], Figure], number: int, title: str) -> Callable[[], Figure]:
         def framed_figure() -> Figure:
             figure = draw(one)
-            said = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
-            lines = [] if draw is losses_figure else [(said, "0.35")]
-            framed(figure, f"Figure {number}: {what}, {one.title}", lines, one.workspace.phantoms)
+            note = "Images with a dashed frame and an S are synthetic: nobody was scanned for them."
+            lines = [] if draw is losses_figure else [(note, "0.35")]
+            framed(figure, f"Figure {number}: {title}, {one.title}", lines, one.workspace.phantoms)
             return figure
 
         return framed_figure
@@ -45,7 +47,7 @@ def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Draw
         yield Drawing(f"figure14-{name}", draw, (*_OF_GENERATOR, "epoch", "file"), rows)
     drawn = one.examples("synthetic")
     if drawn:
-        # Not by their names, which may be those of patients.
+        # Without file names, which may name patients.
         both = (("real", one.examples("real")), ("synthetic", drawn))
         rows = [
             (*about, kind, place, image.id, image.sha256)
@@ -62,7 +64,7 @@ def gan_drawings(one: Synthesis, *, named_by_run: bool = False) -> Iterator[Draw
 
 
 def shown_epochs(samples: Sequence[SamplesDrawn]) -> list[SamplesDrawn]:
-    """Those of Figure 14: the paper's epochs where the run has them all, else about five spread over the run."""
+    """Epochs for Figure 14: the paper's if the run has them all, else up to five spread over the run."""
     by_epoch = {event.epoch: event for event in samples}
     if all(epoch in by_epoch for epoch in _PAPERS_EPOCHS):
         return [by_epoch[epoch] for epoch in _PAPERS_EPOCHS]
@@ -87,7 +89,7 @@ def samples_figure(one: Synthesis) -> Figure:
 
 
 def side_by_side_figure(one: Synthesis) -> Figure:
-    """Figure 15: real images of the class above, images that the generator drew beneath, each as it is used."""
+    """Figure 15: real images of the class above, synthetic images of the generator below, each as it is used."""
     rows = [("real", one.examples("real")), ("synthetic", one.examples("synthetic"))]
     columns = max(len(found) for _, found in rows)
     figure = Figure(figsize=(1.35 * columns + 0.5, 3.5), layout="constrained")
@@ -105,7 +107,7 @@ def side_by_side_figure(one: Synthesis) -> Figure:
 
 
 def losses_figure(one: Synthesis) -> Figure:
-    """Figure 16: the losses of generator and discriminator over the epochs; beneath, D(x) and D(G(z))."""
+    """Figure 16: the losses of generator and discriminator over the epochs; below them D(x) and D(G(z))."""
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     numbers = [event.epoch for event in one.epochs]
@@ -132,7 +134,7 @@ def losses_figure(one: Synthesis) -> Figure:
 
 
 def _mark_synthetic(axes: Axes) -> None:
-    """A dashed frame and an S, as synthetic images wear everywhere."""
+    """Add the dashed frame and the S that mark synthetic images everywhere."""
     frame = Rectangle((0, 0), 1, 1, transform=axes.transAxes, fill=False, linestyle=(0, (3, 2)), edgecolor="0.2")
     frame.set_clip_on(False)
     axes.add_patch(frame)

@@ -1,7 +1,7 @@
 """Table 1 and Figures 11 to 16 of the paper (Samrin 2024; 14 to 16 by `gan_figures.py`), from a study's own runs. Only
 jobs import this.
 
-Whatever was measured with leaks says so in the figure itself, so that it cannot be shown without.
+A figure of numbers that leak says so within the figure, so that it cannot be shown without this warning.
 """
 
 import textwrap
@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from busapp.engine.events import EpochEnded, Finished, Job, Progress
 from busapp.engine.paper.gan_figures import gan_drawings
 from busapp.engine.paper.paper_frame import Drawing, Row, framed
-from busapp.engine.paper.paper_table import table1
+from busapp.engine.paper.paper_table import Table1, table1
 from busapp.engine.results.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -34,20 +34,21 @@ _ROLES: Final = {"TP": "#0072B2", "TN": "#CFE5F3", "FP": "#F7D9C4", "FN": "#E69F
 
 
 def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
-    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV: the first four from validations,
-    Figures 14 to 16 from syntheses, as far as there are any.
+    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV.
+
+    Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out.
 
     Args:
         workspace: the study.
-        out: the folder; made if it is missing, files of the same name are replaced.
-        ids: finished validation and synthesis runs; none: the longest validation of each system, protocol and recipe,
-            the newest synthesis of each class, and each other one that drew images which are in use.
+        out: the folder; created if it is missing. Files of the same name are replaced.
+        ids: finished validation and synthesis runs. Default: the longest validation of each system, protocol and
+            recipe, the newest synthesis of each class, and every other synthesis whose images are in use.
 
-    The result holds `out`, `runs` (their ids) and `files` (their names, in the order in which they were written).
+    The result holds `out`, `runs` (their ids) and `files` (their names, in the order of writing).
 
     Raises:
-        BadInput: see `chosen_runs`, where there is no synthesis either; a synthesis is not finished; or the folder
-            cannot be written to.
+        BadInput: see `chosen_runs`, if there is no synthesis either; a synthesis is not finished; or the folder cannot
+            be written to.
         NoSpace: the disk is full.
     """
     runs, syntheses = _chosen(workspace, ids)
@@ -94,7 +95,7 @@ def _write(path: Path, content: bytes) -> str:
 
 
 def paper_drawings(measured: Sequence[Measured], *, phantoms: bool) -> Iterator[Drawing]:
-    """Table 1 of all runs; Figure 11 of each; Figures 12 and 13 of those of one protocol and recipe together."""
+    """Table 1 of all runs, Figure 11 of each run, Figures 12 and 13 of the runs that share protocol and recipe."""
     yield _table1(measured, phantoms)
     names = _file_names(measured)
     for one, name in zip(measured, names, strict=True):
@@ -108,23 +109,23 @@ def paper_drawings(measured: Sequence[Measured], *, phantoms: bool) -> Iterator[
 
 
 def _file_names(measured: Sequence[Measured]) -> list[str]:
-    """`system1-strict`; with the run's id where two runs would be called the same."""
+    """`system1-strict`, followed by the run's id if two runs would have the same name."""
     stems = ["-".join((one.system, *one.variant)).replace(" ", "-") for one in measured]
     return [
         stem if stems.count(stem) == 1 else f"{stem}-{one.run.id}" for stem, one in zip(stems, measured, strict=True)
     ]
 
 
-# -- what all figures say --------------------------------------------------------------------------------------------
+# -- notes in all figures ----------------------------------------------------------------------------------------------
 
 
 def _mark(one: Measured) -> tuple[str, str]:
-    """Whether a run leaks, in words, and the colour of these words."""
+    """The leaks of a run in words, and the colour of these words."""
     return (f"⚠ leaks: {'; '.join(one.leaks)}", ORANGE) if one.leaks else ("leaks nothing", "0.35")
 
 
 def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: bool) -> None:
-    """The title; at the foot what was let through, and that phantoms are no patients."""
+    """Add the title and a footer with the leaks of each run, and for phantoms a note that they are no patients."""
     framed(
         figure, title, [(f"{one.title}: {words}", ink) for one in measured for words, ink in (_mark(one),)], phantoms
     )
@@ -145,7 +146,7 @@ def _table1(measured: Sequence[Measured], phantoms: bool) -> Drawing:
     return Drawing("table1", lambda: _draw_table(table, phantoms), table.head, table.numbers)
 
 
-def _draw_table(table: Any, phantoms: bool) -> Figure:
+def _draw_table(table: Table1, phantoms: bool) -> Figure:
     first, columns = 2.6, len(table.columns)
     width = first + 0.86 * columns
     notes = [part for note in table.notes(phantoms) for part in textwrap.wrap(note, round(19 * width))]
@@ -178,7 +179,7 @@ def _draw_table(table: Any, phantoms: bool) -> Figure:
 
 
 def _figure11(one: Measured, name: str, phantoms: bool) -> Drawing:
-    """Which cell counts as what, class by class, with the run's own counts."""
+    """The role of each cell of the confusion matrix (TP, FN, FP, TN) for each class, with the run's own counts."""
     matrix, classes = np.asarray(one.result["confusion"]), one.classes
     rows = [
         (*_described(one), of_class, true, predicted, _role(k, i, j), int(matrix[i, j]))
@@ -189,7 +190,7 @@ def _figure11(one: Measured, name: str, phantoms: bool) -> Drawing:
 
     def draw() -> Figure:
         figure = Figure(figsize=(0.6 + (0.9 + 0.72 * len(classes)) * len(classes), 1.9 + 0.62 * len(classes)))
-        _frame(figure, f"Figure 11: what counts as what, {one.title}", [one], phantoms)
+        _frame(figure, f"Figure 11: TP, FN, FP and TN of each class, {one.title}", [one], phantoms)
         panels: Any = figure.subplots(1, len(classes), squeeze=False)[0]
         for k, axes in enumerate(panels):
             _draw_roles(axes, matrix, classes, k)
@@ -238,7 +239,7 @@ def _label(axes: Axes, columns: Sequence[str], rows: Sequence[str], across: str,
 
 
 def _figure12(together: Sequence[Measured], name: str, phantoms: bool) -> Drawing:
-    """The confusion matrices as the paper turns them: true classes side by side, predicted ones below each other."""
+    """Confusion matrices in the paper's orientation: true classes as columns, predicted classes as rows."""
     panels = [(one, *_turned(one)) for one in together]
     rows = [
         (*_described(one), classes[j], classes[i], int(counts[i, j]))
@@ -269,7 +270,7 @@ def _accuracy(one: Measured) -> str:
 
 
 def _turned(one: Measured) -> tuple[list[str], Any]:
-    """Classes in the paper's order where they are the paper's, and counts with predicted classes as rows."""
+    """Classes, in the paper's order if they are the paper's, and counts with predicted classes as rows."""
     names = one.classes
     classes = list(_ORDER_OF_FIGURE_12) if set(names) == set(_ORDER_OF_FIGURE_12) else names
     places = [names.index(name) for name in classes]
@@ -287,7 +288,7 @@ def _draw_counts(axes: Axes, counts: Any, classes: Sequence[str]) -> None:
 
 
 def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawing:
-    """Loss and accuracy over all epochs, the folds end to end."""
+    """Loss and accuracy over all epochs, one fold after the other."""
     curves = [(one, _end_to_end(one)) for one in together]
     rows = [
         (*_described(one), e.fold, e.epoch, at, e.train_loss, e.test_loss, e.train_accuracy, e.test_accuracy)
@@ -310,7 +311,7 @@ def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
 
 
 def _end_to_end(one: Measured) -> list[tuple[int, EpochEnded]]:
-    """The epochs of all folds, counted from 1; of one that a resumed run recorded twice, the last."""
+    """The epochs of all folds, numbered from 1. For an epoch that a resumed run recorded twice, the last record."""
     latest = {(e.fold, e.epoch): e for e in one.run.events() if isinstance(e, EpochEnded)}
     return list(enumerate((latest[key] for key in sorted(latest)), start=1))
 
@@ -320,7 +321,7 @@ def _draw_curves(axes: Axes, points: Sequence[tuple[int, EpochEnded]], quantity:
     for part, colour, style in (("train", BLUE, "--"), ("test", ORANGE, "-")):
         xs, ys = [], []
         for number, (at, event) in enumerate(points):
-            if number and event.epoch == 1 and not carried:  # a new network begins: nothing connects the two
+            if number and event.epoch == 1 and not carried:  # a new network begins: the curve must not connect the two
                 xs.append(float(at))
                 ys.append(float("nan"))
             xs.append(float(at))

@@ -1,32 +1,31 @@
-"""What all figures of the paper have in common: their names, their numbers, the title above and what stands at the
-foot. Only jobs import this."""
+"""Shared parts of the paper's figures: file names, numbers, title and footer. Only jobs import this."""
 
 import csv
 import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from busapp.engine.utils.figures import ORANGE
 
-Row = tuple[Any, ...]
+Cell = str | int | float | None
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and the numbers that are drawn in it: the heading of their columns, and their rows."""
+    """A figure and its numbers: `head` names the columns of `rows`."""
 
     name: str
-    """Of the files, without suffix."""
+    """The file name without suffix."""
     draw: Callable[[], Figure]
     head: tuple[str, ...]
     rows: Sequence[Row]
 
     def as_csv(self) -> bytes:
-        """UTF-8; an empty cell where there is no number."""
+        """The numbers as CSV in UTF-8; None becomes an empty cell."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.head)
@@ -35,7 +34,7 @@ class Drawing:
 
 
 def framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
-    """The title; at the foot `lines`, each with its colour, and that phantoms are no patients."""
+    """Add the title and a footer: `lines`, each with its colour, and for phantoms a note that they are no patients."""
     figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
     width, height = figure.get_size_inches()
     if phantoms:

@@ -1,9 +1,10 @@
-"""Table 1 of the paper from a study's own runs, beside what was published."""
+"""Table 1 of the paper from a study's own runs, beside the published numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from busapp.engine.paper.paper_frame import Row
 from busapp.engine.paper.published import CLASSES, PUBLISHED, SOURCE, Published
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings.systems import SystemName
@@ -15,7 +16,7 @@ _OVERALL: Final = ("train_accuracy", "accuracy")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row: whose it is, and of each column the number with its interval, in words (empty where there is none)."""
+    """One row in words: its title, details, and for each column a number and its interval (empty if there is none)."""
 
     title: str
     detail: str
@@ -26,17 +27,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Table1:
-    """The rows as people read them (`lines`, under `columns`) and as a table of numbers (`numbers`, under `head`;
-    fractions in [0, 1], None where there is none). `runs` are those measured here."""
+    """Table 1 in words (`lines` with the headings `columns`) and as numbers (`numbers` with the headings `head`).
+
+    Numbers are fractions in [0, 1], None if there is none. `runs` are the study's own runs.
+    """
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     head: tuple[str, ...]
-    numbers: tuple[tuple[Any, ...], ...]
+    numbers: tuple[Row, ...]
     runs: tuple[Measured, ...]
 
     def notes(self, phantoms: bool) -> list[str]:
-        """What has to be said beneath the table."""
+        """The notes below the table."""
         leaking = [f"⚠ {one.title} leaks: {'; '.join(one.leaks)}." for one in self.runs if one.leaks]
         notes = [*dict.fromkeys(leaking)]
         if any(line.is_paper for line in self.lines):
@@ -44,14 +47,14 @@ class Table1:
         if phantoms:
             notes.append("All images are simulated phantoms: these numbers say nothing about patients.")
         notes.append(
-            "Beneath the numbers: 95 % intervals, by bootstrap over groups of near-duplicates. Train accuracy: the "
-            "mean over the folds of the running accuracy of the last epoch."
+            "Below the numbers: 95 % intervals, by bootstrap over groups of near-duplicates. Train accuracy: the mean "
+            "over the folds of the running accuracy of the last epoch."
         )
         return notes
 
 
 def contradictions() -> list[str]:
-    """Where the paper says two things of one test accuracy, a sentence each."""
+    """A sentence for each system whose published test accuracy contradicts the paper's other numbers."""
     found = []
     for system, paper in PUBLISHED.items():
         low, high = paper.implied_accuracy()
@@ -66,18 +69,16 @@ def contradictions() -> list[str]:
 
 
 def table1(measured: Sequence[Measured], *, with_paper: bool) -> Table1:
-    """Sensitivity and specificity per class, train and test accuracy: each run, after what was published of its
-    system.
+    """Sensitivity and specificity per class, train and test accuracy: the runs of each system, after its published row.
 
     Args:
-        measured: the runs; they are put together by system, otherwise left in their order.
-        with_paper: whether the published numbers are a reference. They are left out too where no run has the paper's
-            classes.
+        measured: the runs; they are grouped by system and otherwise keep their order.
+        with_paper: True to add the published numbers. They are left out if no run has the paper's classes.
     """
     classes = list(dict.fromkeys(name for one in measured for name in one.classes))
     with_paper = with_paper and any(set(one.classes) == set(CLASSES) for one in measured)
     lines: list[Line] = []
-    numbers: list[tuple[Any, ...]] = []
+    numbers: list[Row] = []
     for system, paper in PUBLISHED.items():
         if with_paper:
             lines.append(_paper_line(system, paper, classes))
@@ -105,7 +106,7 @@ def _paper_line(system: SystemName, paper: Published, classes: Sequence[str]) ->
     return Line(f"{system}, the paper", "⚠ published, leaks", True, True, tuple((cell, "") for cell in cells))
 
 
-def _paper_numbers(system: SystemName, paper: Published, classes: Sequence[str]) -> tuple[Any, ...]:
+def _paper_numbers(system: SystemName, paper: Published, classes: Sequence[str]) -> Row:
     per_class = [
         number
         for measure in _MEASURES
@@ -138,7 +139,7 @@ def _of_class(one: Measured, measure: str, name: str) -> tuple[float | None, Int
     return result[measure].get(name), intervals.get(name)
 
 
-def _numbers(one: Measured, classes: Sequence[str]) -> tuple[Any, ...]:
+def _numbers(one: Measured, classes: Sequence[str]) -> Row:
     result = one.result
     per_class: list[float | None] = []
     for measure in _MEASURES:

@@ -1,8 +1,8 @@
-"""What the paper published of its three systems, for reference beside a study's own numbers.
+"""The paper's published numbers of its three systems, as a reference beside a study's own.
 
 Source: `dcgan-mobilenet-breast-ultrasound` (Samrin 2024), Table 1 and Figure 12. The text gives the counts of Figure 12
-for the existing system alone. All numbers were measured under the protocol that `systems.PROTOCOLS` calls `published`:
-they leak.
+only for the existing system. All numbers were measured under the protocol `published` of `systems.PROTOCOLS`, so they
+leak.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ CLASSES: Final = ("benign", "malignant", "normal")
 CLASS_COUNTS: Final = {"benign": 437, "malignant": 210, "normal": 133}
 """Images of BUSI by class (section 3.4)."""
 _CUT: Final = 0.01
-"""Sensitivities are given with two decimals, some of them cut off rather than rounded, as Figure 12 shows."""
+"""Largest error of a published sensitivity: they have two decimals, some cut off rather than rounded (Figure 12)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """One system's column of Table 1, with the keys of a validation's result. All numbers are fractions in [0, 1];
     `accuracy` is that of the test images. `confusion` (Figure 12: rows true, columns predicted, in the order of
-    `CLASSES`) is None where only a picture of it was published."""
+    `CLASSES`) is None if the paper shows it only as a picture."""
 
     train_accuracy: float
     accuracy: float
@@ -31,8 +31,10 @@ class Published:
     confusion: tuple[tuple[int, ...], ...] | None = None
 
     def implied_accuracy(self) -> tuple[float, float]:
-        """The lowest and the highest test accuracy, fractions, that go with the rest of what was published: with the
-        confusion matrix, else with the sensitivities of BUSI's classes, as far as they are given."""
+        """The lowest and the highest test accuracy, as fractions, that agree with the other published numbers.
+
+        These are the confusion matrix, or else the sensitivities, to their precision, with BUSI's class counts.
+        """
         if self.confusion is not None:
             right = sum(row[index] for index, row in enumerate(self.confusion))
             share = right / sum(map(sum, self.confusion))

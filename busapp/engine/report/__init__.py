@@ -1,5 +1,5 @@
-"""The report of a study, for reading, printing and handing on: its content (`study`, `run`, `together`, `settings`,
-`limits`, `checklists`) is made of `blocks`, which become HTML or PDF. Only jobs import this."""
+"""The report of a study, to read, print and share. Its chapters (`study`, `run`, `together`, `settings`, `limits`,
+`checklists`) are made of `blocks`, which become HTML or PDF. Only jobs import this."""
 
 from busapp.engine.report.job import SUFFIXES, make_report, write_report
 

@@ -1,4 +1,4 @@
-"""What a report says, before it is HTML or PDF: both are made from the same blocks, so that both say the same."""
+"""The content of a report as blocks. HTML and PDF are both made from them, so that both have the same content."""
 
 import io
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Tone = Literal["plain", "quiet", "notice", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Of a chapter (2) or of a part of one (3)."""
+    """The heading of a chapter (level 2) or of a section (level 3)."""
 
     text: str
     level: Literal[2, 3] = 2
@@ -29,16 +29,18 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list; nothing where it is empty."""
+    """A list. An empty one is not shown."""
 
     items: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of words under a heading; "\\n" in a cell begins a new line. `numbers` are the columns that stand to the
-    right. Rows are as long as the heading. `shares` of the text's width by column, else they are as wide as they
-    need."""
+    """Rows of cells with a heading of the same length; "\\n" in a cell begins a new line.
+
+    `numbers` are the places of right-aligned columns. `shares` are the columns' shares of the text's width; without
+    them, columns are as wide as they need.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -52,8 +54,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A PNG, what it shows in words, and how much of the text's width it takes, in (0, 1]."""
+class Illustration:
+    """A PNG, its description in words, and its share of the text's width, in (0, 1]."""
 
     png: bytes
     words: str
@@ -66,19 +68,19 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Pictures beside each other, as many as there is room for. Synthetic ones wear a dashed frame."""
+class Illustrations:
+    """Illustrations beside each other, as many as fit. Synthetic images have a dashed frame."""
 
-    pictures: Sequence[Picture]
+    illustrations: Sequence[Illustration]
     synthetic: bool = False
 
 
-Block = Heading | Paragraph | Bullets | Table | Picture | Pictures
+Block = Heading | Paragraph | Bullets | Table | Illustration | Illustrations
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, what stands small beneath it, and the blocks."""
+    """A title, a subtitle, and the blocks."""
 
     title: str
     subtitle: str
@@ -86,6 +88,6 @@ class Report:
 
 
 def clean(text: str) -> str:
-    """What can be written into any file: names of files and classes come from outside, with whatever is in them."""
+    """Replace characters that a file cannot hold: names of files and classes come from outside and may have any."""
     kept = "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return kept.encode("utf-8", "replace").decode()

@@ -1,11 +1,11 @@
-"""The appendix: the items of TRIPOD+AI and CLAIM, what the study knows of each, and what people have to fill in.
+"""The appendix: the items of TRIPOD+AI and CLAIM, the study's facts on each, and what people have to fill in.
 
-The items stand in `resources/checklists.json`, each with the names of the facts that answer it.
+The items are in `resources/checklists.json`, each with the names of the facts that answer it.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from busapp import paths
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Table
@@ -15,9 +15,33 @@ from busapp.engine.report.subject import Subject
 FILL = "to be filled in"
 
 
-def load_checklists() -> list[dict[str, Any]]:
-    """Each with `title`, `source` and `parts`; a part has its name and `items` (`number`, `item`, `facts`, `fill`)."""
-    found: list[dict[str, Any]] = json.loads((paths.resources_dir() / "checklists.json").read_text(encoding="utf-8"))
+class Item(TypedDict):
+    """One item: `facts` are the names of the facts that answer it, `fill` is what people have to fill in."""
+
+    number: str
+    item: str
+    facts: list[str]
+    fill: str
+
+
+class Part(TypedDict):
+    """A part of a checklist with the name `part`."""
+
+    part: str
+    items: list[Item]
+
+
+class Checklist(TypedDict):
+    """A checklist with its reference."""
+
+    title: str
+    source: str
+    parts: list[Part]
+
+
+def load_checklists() -> list[Checklist]:
+    """The checklists of `resources/checklists.json`."""
+    found: list[Checklist] = json.loads((paths.resources_dir() / "checklists.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -30,8 +54,8 @@ def appendix(subject: Subject) -> list[Block]:
             Heading(f"Appendix {letter}: {checklist['title']}"),
             Paragraph(checklist["source"], tone="quiet"),
             Paragraph(
-                "The program fills in what the study knows. It knows nothing of people, places and intentions: what "
-                f"is left stands under “{FILL}”, with a box to tick."
+                "The program fills in the facts that the study has. It has none about people, places and intentions: "
+                f"these are listed under “{FILL}”, with a box to tick."
             ),
         ]
         for part in checklist["parts"]:
@@ -41,7 +65,7 @@ def appendix(subject: Subject) -> list[Block]:
     return blocks
 
 
-def _row(item: Mapping[str, Any], known: Mapping[str, str]) -> tuple[str, ...]:
+def _row(item: Item, known: Mapping[str, str]) -> tuple[str, ...]:
     answers = [known[name] for name in item["facts"] if name in known]
     if any(name in OF_RUNS and name not in known for name in item["facts"]):
         answers.append(NO_RUN)

@@ -1,4 +1,4 @@
-"""What a study knows of itself, a sentence or two under each name: the checklists' items refer to these names."""
+"""Facts about a study, one or two sentences under each name. The items of the checklists refer to these names."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
 from busapp.engine.report.settings import in_a_line
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import between, number, per_cent
+from busapp.engine.report.words import number
 from busapp.engine.results.measured import Measured, as_trained
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.utils.versions import installed
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import low_to_high, many, per_cent
 
 NO_RUN = "No cross-validation is finished yet."
 
 
 def facts(subject: Subject) -> dict[str, str]:
-    """Every fact by its name. What only a run can tell is left out while there is none."""
+    """Every fact by its name. Facts about runs are left out if no run is finished."""
     return {**_of_data(subject), **_of_program(), **(_of_runs(subject) if subject.measured else {})}
 
 
@@ -47,7 +47,7 @@ OF_RUNS = frozenset(
         "limits",
     }
 )
-"""The facts that only a finished run can tell."""  # fmt: skip
+"""The facts that need a finished run."""  # fmt: skip
 
 
 def _of_data(subject: Subject) -> dict[str, str]:
@@ -61,27 +61,28 @@ def _of_data(subject: Subject) -> dict[str, str]:
     aside = [record for record in real if record.excluded]
     covered = sum(record.original is not None for record in real)
     reasons = "; ".join(f"{count} {why}" for why, count in Counter(record.excluded for record in aside).items())
-    phantoms = " They are simulated phantoms, no patients." if subject.workspace.phantoms else ""
+    phantoms = " They are simulated phantoms, not patients." if subject.workspace.phantoms else ""
     return {
         "data": f"{many(len(real), 'real image')}{_named(sources)}.{phantoms}",
         "classes": f"{many(len(counts), 'class').replace('classs', 'classes')}: "
-        f"{', '.join(f'{name} {count:,}' for name, count in sorted(counts.items()))}. An image has one class, as "
-        "it was imported or as somebody changed it in the study, which the study's history keeps.",
+        f"{', '.join(f'{name} {count:,}' for name, count in sorted(counts.items()))}. An image has one class: "
+        "the one from the import, or a later change in the study, which the study's history records.",
         "sample_size": f"{many(len(real), 'image')} in {many(len(groups), 'group')}; the smallest class has "
-        f"{min(counts.values(), default=0):,}. No size was calculated beforehand by this program.",
+        f"{min(counts.values(), default=0):,}. This program calculated no sample size beforehand.",
         "excluded": f"{many(len(aside), 'image')} set aside by hand{f' ({reasons})' if reasons else ''}. "
-        f"{many(subject.conflicts, 'pair')} of near-duplicates have different classes; the strict protocol leaves them "
-        "out.",
-        "missing": "Images that cannot be read are left out and listed by the import; nothing is filled in. An image "
-        "without a class does not come in.",
-        "duplicates": f"Near-duplicates were searched for among all images: {many(several, 'group')} of several, with "
-        f"{in_several:,} images together. Under the strict protocol a group is never on both sides of a fold.",
-        "patients": f"{many(len(patients), 'patient')} known by keyed hash; their images are one group."
+        f"{many(subject.conflicts, 'pair')} of near-duplicates have different classes; the strict protocol excludes "
+        "them.",
+        "missing": "The import skips and lists images that cannot be read; no data are imputed. An image without a "
+        "class is not imported.",
+        "duplicates": f"Near-duplicates were searched for among all images: {many(several, 'group')} of several "
+        f"images, with {in_several:,} images together. Under the strict protocol a group is never on both sides of a "
+        "fold.",
+        "patients": f"{many(len(patients), 'patient')} known by keyed hash; the images of one patient are one group."
         if patients
-        else "Whose patients the images are of is not known, so that images of one patient may be on both sides of a "
-        "fold unless they are near-duplicates.",
-        "anonymity": "No name, number or date of birth is kept; patients are keyed hashes whose key is not in the "
-        f"study. Text was covered in {many(covered, 'image')}.",
+        else "The patients are not known. Images of one patient may be on both sides of a fold unless they are "
+        "near-duplicates.",
+        "anonymity": "The study has no name, number or date of birth; patients are keyed hashes whose key is not in "
+        f"the study. Text was covered in {many(covered, 'image')}.",
         "quality": "Size, brightness, contrast and margins of every image are measured, and doubtful ones flagged.",
     }
 
@@ -99,18 +100,18 @@ def _of_program() -> dict[str, str]:
         "goal": "Development with internal validation by cross-validation; reproduction of published systems.",
         "measures": "Sensitivity, specificity and accuracy per class (each against the rest), accuracy, balanced "
         "accuracy, area under the ROC curve, expected calibration error. Definitions under Methods.",
-        "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates; of "
+        "intervals": f"95 % percentile intervals from {RESAMPLES:,} bootstrap draws of groups of near-duplicates; for "
         "the calibration error the basic bootstrap interval.",
-        "output": "A probability per class; the class is the largest. Operating points for a wanted sensitivity of "
-        f"{per_cent(TARGET_SENSITIVITY, 0)} are measured with thresholds from other folds.",
+        "output": "A probability per class; the class with the largest is predicted. Operating points for a target "
+        f"sensitivity of {per_cent(TARGET_SENSITIVITY, decimals=0)} are measured with thresholds from other folds.",
         "explainability": "Class activation maps (classifier weights times features) can be laid over each image.",
-        "usability": "A model abstains where an image shows nothing or its answer is not decided, and says why.",
+        "usability": "A model abstains, with reasons, if an image shows nothing or if no class is clear.",
         "software": f"busapp with {in_a_line(installed(), list(installed()))}; see Versions.",
         "code": "busapp is free software (Apache-2.0). The study's folder holds images, settings, events and results "
         "of every run; a model is one ONNX file.",
         "specification": "A model can be exported as one ONNX file with weights, preprocessing, classes and "
         "calibration inside.",
-        "robustness": "Every leak of the protocol can be switched by itself, and what it is worth be measured.",
+        "robustness": "Every leak of the protocol can be opened or closed alone, to measure its worth.",
     }
 
 
@@ -133,16 +134,16 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "partition": f"{_folds_in_words(n_folds)}, stratified by class, at random from a seed.",
         "partition_level": "Strict: groups (near-duplicates, patients where known) are disjoint. Published: single "
         "images are.",
-        "used_twice": "In a cross-validation every image is tested once and trained on in the other folds; of a "
-        "hold-out a fifth is tested. No fold was kept for choosing settings.",
-        "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs told in full leaks.",
+        "used_twice": "In a cross-validation every image is tested once and trained on in the other folds; in a "
+        "hold-out, a fifth is tested. No fold was held out for choosing settings.",
+        "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs reported in full leaks.",
         "model": f"MobileNetV2, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
         f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
         "initialization": _initialization(read),
         "training": _each(subject, _training),
         "final_model": "The weights after the last epoch"
         f"{', a moving average of them in some runs' if any(e.training.weight_averaging for e in read) else ''}; no "
-        "epoch is picked by its test images. For diagnosis a model is trained anew on all images of the run.",
+        "epoch is picked by its test images. For diagnosis a new model is trained on all images of the run.",
         "predictions": f"{_tested_by(measured)}"
         f"{', averaged with its mirror image in some runs' if any(e.training.mirrored_test for e in read) else ''}.",
         "imbalance": _imbalance(read, synthetic),
@@ -156,7 +157,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         if tested
         else "No runs were compared.",
         "no_external": "None: all numbers are from cross-validation within this data set.",
-        "flow": f"{many(len(subject.real), 'real image')} in the study, up to {n_aside:,} left out of a run as "
+        "flow": f"{many(len(subject.real), 'real image')} in the study, up to {n_aside:,} excluded from a run as "
         f"contradicting near-duplicates. Tested:\n{_each(subject, lambda one: format(one.result['n_tested'], ','))}",
         "sizes": _each(subject, _counts),
         "limits": "See the chapter Limits.",
@@ -164,13 +165,13 @@ def _of_runs(subject: Subject) -> dict[str, str]:
 
 
 def _each(subject: Subject, words: Callable[[Measured], str]) -> str:
-    """A line for each run."""
+    """One line for each run."""
     return "\n".join(f"{title}: {words(one)}." for title, one in zip(subject.titles, subject.measured, strict=True))
 
 
 def _headline(one: Measured) -> str:
     mark = "⚠ leaks, " if one.leaks else ""
-    return f"{mark}accuracy {per_cent(one.result['accuracy'])} ({between(one.result.get('accuracy_ci95'))})"
+    return f"{mark}accuracy {per_cent(one.result['accuracy'])} ({low_to_high(one.result.get('accuracy_ci95'))})"
 
 
 def _by_class(one: Measured) -> str:
@@ -188,7 +189,7 @@ def _calibration(one: Measured) -> str:
 def _failures(one: Measured) -> str:
     matrix, classes = one.result["confusion"], one.classes
     wrong = [
-        (matrix[i][j], f"{classes[i]} taken for {classes[j]} {matrix[i][j]}")
+        (matrix[i][j], f"{classes[i]} predicted as {classes[j]} {matrix[i][j]}")
         for i in range(len(classes))
         for j in range(len(classes))
         if i != j and matrix[i][j]
@@ -202,7 +203,7 @@ def _failures(one: Measured) -> str:
 def _range_of_folds(one: Measured) -> str:
     ranges = one.result.get("fold_range")
     span = ranges["accuracy"] if ranges else None
-    return f"folds {between(span)} %" if span and len(one.result["folds"]) > 1 else "one hold-out"
+    return f"folds {low_to_high(span)} %" if span and len(one.result["folds"]) > 1 else "one hold-out"
 
 
 def _counts(one: Measured) -> str:
@@ -216,10 +217,10 @@ def _initialization(read: Iterable[ValidateSettings]) -> str:
 
 
 def _tested_by(measured: Iterable[Measured]) -> str:
-    said = "Each tested image by the network of the fold that it was held out of"
+    words = "Each tested image by the network of the fold that it was held out of"
     if any(one.result["leaks"]["weights_carried_over"] for one in measured):
-        said += ", which had trained on it in a fold before where weights were carried over"
-    return said
+        words += ", which had trained on it in an earlier fold if weights were carried over"
+    return words
 
 
 def _training(one: Measured) -> str:
@@ -245,7 +246,7 @@ def _imbalance(read: Iterable[ValidateSettings], synthetic: Sequence[str]) -> st
     return (
         f"Folds are stratified by class; {' and '.join(ways)} in some runs."
         if ways
-        else "Folds are stratified by class; nothing else was done."
+        else "Folds are stratified by class; no other measure was taken."
     )
 
 

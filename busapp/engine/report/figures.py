@@ -1,4 +1,4 @@
-"""The pictures of reports and diagnosis pages, drawn with matplotlib without a screen. Only jobs import this."""
+"""Figures of reports and diagnosis pages, drawn with matplotlib without a screen. Only jobs import this."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle, pairwise
@@ -19,7 +19,7 @@ Values = npt.NDArray[np.floating[Any]]
 
 
 def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Counts, with the share of each true class (row) beneath, coloured by that share."""
+    """Confusion matrix with counts and, below each, its share of the true class (row), which sets the colour."""
     counts = np.asarray(confusion, dtype=np.int64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(1.4 + 0.9 * len(classes), 1.0 + 0.8 * len(classes)), layout="constrained")
@@ -45,7 +45,8 @@ def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str])
 
 
 def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
-    """Accuracy and loss over the epochs: every fold faint, their mean strong; training dashed, test solid."""
+    """Accuracy and loss over the epochs: folds as faint lines, their mean as a strong one; training dashed, test
+    solid."""
     latest = {(event.fold, event.epoch): event for event in epochs}  # a resumed run records some epochs twice
     figure = Figure(figsize=(8.0, 2.8), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
@@ -61,8 +62,10 @@ def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
 
 
 def roc_figure(curves: Mapping[str, tuple[Values, Values]], titles: Mapping[str, str]) -> Figure:
-    """Receiver operating characteristics, one class against the rest: false and true positive rates (k,) by class,
-    with what the legend says of each."""
+    """Receiver operating characteristics of each class against the rest.
+
+    `curves` are false and true positive rates (k,) by class, `titles` the entries of the legend.
+    """
     figure = Figure(figsize=(3.6, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
@@ -80,8 +83,7 @@ def roc_figure(curves: Mapping[str, tuple[Values, Values]], titles: Mapping[str,
 
 
 def reliability_figure(bins: Sequence[ReliabilityBin]) -> Figure:
-    """How often the network is right against how sure it is, as `calibration["bins"]` of a result says; beneath, how
-    many images each bin holds."""
+    """Accuracy against confidence, from `calibration["bins"]` of a result; below, the number of images in each bin."""
     figure = Figure(figsize=(3.6, 3.5), layout="constrained")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot([0, 1], [0, 1], ":", color="0.6", linewidth=1)
@@ -99,8 +101,8 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> Figure:
 
 
 def waterfall_figure(steps: Sequence[LeakEntry]) -> Figure:
-    """What each leak is worth: the accuracies from the published protocol down to the strict one, as the `steps` of a
-    `leaks` result say, and between them what closing a leak takes away."""
+    """The worth of each leak: accuracies from the published protocol to the strict one, from the `steps` of a `leaks`
+    result, and between them the loss of accuracy from closing one leak."""
     figure = Figure(figsize=(8.0, 0.8 + 0.42 * (len(steps) + 1)), layout="constrained")
     axes = figure.subplots()
     values = [100 * step["accuracy"] for step in steps]

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no other: pictures are inside, and nothing in it is executed."""
+"""A report as one HTML file that includes its pictures and has no scripts."""
 
 import base64
 from typing import Any
@@ -10,7 +10,7 @@ from busapp.engine.report.blocks import Heading, Report, clean
 
 
 def to_html(report: Report) -> bytes:
-    """UTF-8."""
+    """The content of the file, in UTF-8."""
     environment = Environment(
         loader=FileSystemLoader(paths.resources_dir()),
         autoescape=True,  # names of files, classes and studies come from outside

@@ -37,22 +37,22 @@ def make_report(
     diagnosis_images: Sequence[Path] = (),
     model: Path | None = None,
 ) -> Job:
-    """Write the report of everything the study holds, as HTML or as PDF; both say the same.
+    """Write the report of the whole study, as HTML or PDF with the same content.
 
     Args:
         workspace: the study.
-        path: a file that ends in .html, .htm or .pdf; replaced where it is there.
-        runs: ids of the validations told of in full; none: the newest of each system, protocol and recipe.
+        path: a file that ends in .html, .htm or .pdf; an existing one is replaced.
+        runs: ids of the validations to report in full. Default: the longest of each system, protocol and recipe.
         diagnosis_images: images to diagnose in the report.
-        model: what to diagnose with; None means the study's newest.
+        model: the model that diagnoses; None means the study's newest.
 
-    The result holds `report`, its path, and `runs`, the ids of those told of in full.
+    The result holds `report` (the path) and `runs` (ids of the validations reported in full).
 
     Raises:
-        BadInput: the file has another ending or cannot be written, a run is no finished validation, or images are to
-            be diagnosed and there is no model.
+        BadInput: the file has another ending or cannot be written, a run is not a finished validation, or there are
+            images to diagnose but no model.
         BadModel: the model cannot be used.
-        UnreadableImage: one of the images to be diagnosed cannot be read.
+        UnreadableImage: one of the images to diagnose cannot be read.
         NoSpace: the disk is full.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -88,14 +88,14 @@ def make_report(
 def write_report(
     workspace: Workspace, path: Path, *, diagnosis_images: Sequence[Path] = (), model: Path | None = None
 ) -> Path:
-    """What `make_report` does, at once. Returns where the report is."""
+    """Run `make_report` to its end and return the path of the report."""
     for _ in make_report(workspace, path, diagnosis_images=diagnosis_images, model=model):
         pass
     return path
 
 
 def _laid_out(report: Report, path: Path, progress: Progress) -> Generator[Event, None, bytes]:
-    """The file's bytes. They are made in one go, in a thread, so that the job goes on telling that it lives."""
+    """The file's bytes. A thread makes them in one step, while the job keeps yielding progress."""
     with ThreadPoolExecutor(1) as pool:
         making = pool.submit(_as_pdf if path.suffix.lower() == ".pdf" else to_html, report)
         while wait([making], timeout=0.1).not_done:
@@ -119,20 +119,20 @@ def _write(path: Path, content: bytes) -> None:
 def _predictions(each: Run) -> list[Prediction]:
     try:
         return read_predictions(each)
-    except BadInput:  # the chapter on the run says so
+    except BadInput:  # the chapter on the run reports it
         return []
 
 
 def _opening(workspace: Workspace) -> list[Block]:
     blocks: list[Block] = [Paragraph("", RESEARCH_USE, "notice")]
     if workspace.phantoms:
-        said = "All images of this study are simulated phantoms. No number below says anything about patients."
-        blocks.append(Paragraph(said, "Phantoms.", "warning"))
+        text = "All images of this study are simulated phantoms. No number below says anything about patients."
+        blocks.append(Paragraph(text, "Phantoms.", "warning"))
     return blocks
 
 
 def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
-    """What is being made, and what makes it: short enough, each, for a job's step."""
+    """The sections, each with its name. A section is short enough to be one step of the job."""
     workspace = subject.workspace
     yield "images", partial(study.data, subject)
     for name in workspace.catalog.classes():

@@ -1,4 +1,4 @@
-"""The chapters on how the numbers are defined, and on what they do not say."""
+"""The chapters on the definitions of the numbers, and on their limits."""
 
 from collections.abc import Iterator
 
@@ -9,37 +9,37 @@ from busapp.engine.utils.words import many
 
 
 def methods() -> list[Block]:
-    """Definitions, in the words of the program."""
+    """The chapter on methods: the definitions of all measures and protocols."""
     return [
         Heading("Methods"),
         Bullets(
             [
-                "In a cross-validation every image is tested once, by the network of the fold that it was held out of; "
-                "where weights are carried over, that network had trained on it in a fold before. Of a hold-out a "
-                "fifth of the images is tested. An image counts for the class with the largest logit.",
-                "Sensitivity TP / (TP + FN), specificity TN / (TN + FP) and accuracy (TP + TN) / all of a class are "
-                "those of the class against all others (Samrin 2024, section 3.6). Balanced accuracy is the mean "
+                "In a cross-validation every image is tested once, by the network of the fold that it was held out of. "
+                "If weights are carried over, that network trained on it in an earlier fold. In a hold-out, a fifth "
+                "of the images is tested. The class with the largest logit is the prediction.",
+                "Sensitivity TP / (TP + FN), specificity TN / (TN + FP) and accuracy (TP + TN) / all of a class count "
+                "the class against all others (Samrin 2024, section 3.6). Balanced accuracy is the mean "
                 "sensitivity.",
                 "AUC is the area under the receiver operating characteristic of a class's probability, against the "
                 "rest.",
-                "Train accuracy is the running accuracy of a fold's last epoch, each image as the network answered "
-                "when it learned from it; the mean over folds.",
+                "Train accuracy is the running accuracy of a fold's last epoch: each image counts as the network "
+                "classified it when it was trained on it. The mean over folds is given.",
                 f"95 % intervals are percentiles of {RESAMPLES:,} bootstrap draws of whole groups: near-duplicates are "
-                "right or wrong together. They tell what other images would give, not other folds, seeds or machines. "
-                "Where all images are right or all wrong, all draws agree, and the interval is the exact one over "
-                "groups (Clopper and Pearson 1934).",
+                "right or wrong together. They cover the choice of images, not that of folds, seeds or "
+                "machines. If all images are right or all are wrong, all draws agree, and the exact interval over "
+                "groups is given (Clopper and Pearson 1934).",
                 "Calibration: expected calibration error over 15 bins of equal width (Guo et al. 2017), of the largest "
                 "probability; its interval is the basic bootstrap one.",
                 "Published: the paper's protocol with its leaks. Strict: groups whole on one side of a fold, fresh "
-                "weights in every fold, a generator for each fold that saw that fold's training images alone, "
-                "near-duplicates with contradicting labels left out.",
+                "weights in every fold, a generator for each fold, trained only on that fold's training images, "
+                "and no near-duplicates with contradicting labels.",
             ]
         ),
     ]
 
 
 def limits(subject: Subject) -> list[Block]:
-    """What has to be kept in mind with these numbers, as far as the program can tell."""
+    """The chapter on the limits of these numbers, as far as the program knows them."""
     return [Heading("Limits"), Bullets(list(_limits(subject)))]
 
 
@@ -49,31 +49,31 @@ def _limits(subject: Subject) -> Iterator[str]:
         yield "All images are simulated phantoms: no number says anything about patients."
     leaking = [title for title, one in zip(subject.titles, measured, strict=True) if one.leaks]
     if leaking:
-        yield f"These numbers leak and promise too much for new images: {'; '.join(leaking)}."
+        yield f"These numbers leak and are too high for new images: {'; '.join(leaking)}."
     if measured:
         yield (
-            "All numbers are from within one data set. On images of other machines, centres and people they have to be "
-            "measured anew."
+            "All numbers are from one data set. They have to be measured again on images of other machines, centres "
+            "and people."
         )
         yield (
-            f"{many(len(subject.validations), 'cross-validation')} were finished in this study. Whoever chooses "
-            "settings by these numbers makes them too good; no fold was kept apart for choosing."
+            f"{many(len(subject.validations), 'cross-validation')} were finished in this study. Choosing "
+            "settings by these numbers makes them too high; no fold was held out for this choice."
         )
     if any(record.patient is None for record in real):
         yield (
-            "Whose patients the images are of is not known of all of them: two pictures of one patient that do not "
-            "look alike may be on both sides of a fold."
+            "The patients of some images are not known: two pictures of one patient that do not look alike may be on "
+            "both sides of a fold."
         )
     if any(not record.checked for record in real):
         yield "Not all images were checked for near-duplicates: run the check, then the cross-validation again."
     elif real:
-        yield "Near-duplicates are found by how much pictures look alike; some may have been missed, or joined wrongly."
+        yield "Near-duplicates are found by visual similarity; some may have been missed or grouped wrongly."
     yield "How the classes of the images were established (biopsy, follow-up, reading) is not known to this program."
     smallest = {one.run.id: min(one.result["counts"].values()) for one in measured if one.result.get("counts")}
     if smallest and min(smallest.values()) < 100:
-        yield f"The smallest class has {many(min(smallest.values()), 'image')}: what is said of it is said of few."
+        yield f"The smallest class has {many(min(smallest.values()), 'image')}: its numbers rest on few images."
     if any(one.result["n_synthetic"] for one in measured):
-        yield "Synthetic images were trained on. They show what a generator learned from the real ones, nothing new."
+        yield "Training used synthetic images. They show what a generator learned from the real ones, nothing new."
     if any(subject.workspace.changed_since(one.run) for one in measured):
-        yield "The dataset was changed after some of these runs began; see there."
-    yield "Sex, age, breast density, machine and centre are not known, so that no subgroup could be looked at."
+        yield "The dataset was changed after some of these runs began; see their sections."
+    yield "Sex, age, breast density, machine and centre are not known, so that no subgroup was examined."

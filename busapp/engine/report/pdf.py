@@ -1,7 +1,7 @@
-"""A report as a PDF (A4, fonts inside), laid out by ReportLab.
+"""A report as a PDF (A4, with embedded fonts), laid out by ReportLab.
 
-DejaVu Sans comes with matplotlib and knows Latin, Greek, Cyrillic and more; Chinese, Japanese and Korean names are left
-to the fonts that PDF readers have for them.
+DejaVu Sans comes with matplotlib and covers Latin, Greek, Cyrillic and more. Chinese, Japanese and Korean names use the
+fonts that PDF readers have for them.
 """
 
 import io
@@ -25,7 +25,17 @@ from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, 
 from reportlab.platypus import Paragraph as Words
 from reportlab.platypus import Table as Grid
 
-from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Report, Table, clean
+from busapp.engine.report.blocks import (
+    Block,
+    Bullets,
+    Heading,
+    Illustration,
+    Illustrations,
+    Paragraph,
+    Report,
+    Table,
+    clean,
+)
 from busapp.engine.utils.words import RESEARCH_USE
 
 _MARGIN: Final = 18 * mm
@@ -34,13 +44,13 @@ _TALLEST: Final = A4[1] - 3.2 * _MARGIN
 _GAP: Final = 6.0
 _FONT: Final = "DejaVuSans"
 _ROOM: Final = {"h2": 130.0, "h3": 110.0, "caption": 70.0}
-"""Points that have to be left on a page for a heading with the beginning of what it heads."""
+"""Points that must be left on a page for a heading and the beginning of its text."""
 _LONG: Final = 1000
-"""Letters of a cell from which on its row may be broken: short ones look better whole."""
+"""A row may be split between pages if a cell has more letters than this; short rows look better whole."""
 _BEYOND: Final = re.compile(r"[\U00010000-\U0010ffff]")
-"""Neither font has them, and ReportLab 5 would write them down wrongly."""
+"""Letters that no font here has, and that ReportLab 5 would write incorrectly."""
 _EAST_ASIAN: Final = (
-    # Hangul and kana are told apart from what Chinese and Japanese share.
+    # Hangul and kana have fonts of their own; Chinese and Japanese share the rest.
     (re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"), "HYSMyeongJo-Medium"),
     (re.compile(r"[\u3040-\u30ff]+"), "HeiseiMin-W3"),
     (re.compile(r"[\u2e80-\u2fdf\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]+"), "STSong-Light"),
@@ -48,7 +58,7 @@ _EAST_ASIAN: Final = (
 
 
 def to_pdf(report: Report) -> bytes:
-    """The whole file."""
+    """The content of the file."""
     _register_fonts()
     stream = io.BytesIO()
     document = _Document(stream, report)
@@ -57,18 +67,18 @@ def to_pdf(report: Report) -> bytes:
 
 
 def story(report: Report) -> list[Flowable]:
-    """What ReportLab breaks into pages."""
+    """The elements that ReportLab breaks into pages."""
     _register_fonts()
     made: list[Flowable] = [_words(report.title, "title"), _words(report.subtitle, "quiet")]
     for block, following in zip_longest(report.blocks, report.blocks[1:]):
-        if isinstance(block, Heading) and isinstance(following, Heading):  # neither is left behind on the page
+        if isinstance(block, Heading) and isinstance(following, Heading):  # keep both with the text on one page
             made.append(CondPageBreak(_ROOM[f"h{block.level}"] + _ROOM[f"h{following.level}"]))
         made += _flowables(block)
     return made
 
 
 class _Document(BaseDocTemplate):  # type: ignore[misc]
-    """A4 with the notice at the foot of every page, and its headings as bookmarks."""
+    """A4 pages with the research-use notice in the footer, and the headings as bookmarks."""
 
     def __init__(self, stream: io.BytesIO, report: Report) -> None:
         super().__init__(
@@ -133,7 +143,7 @@ def _words(text: str, style: str, lead: str = "") -> Words:
 
 
 def _markup(text: str) -> str:
-    """ReportLab reads a little language; what comes from outside must not speak it."""
+    """Escape text for ReportLab's markup: text from outside must not be read as markup."""
     marked = escape(_BEYOND.sub("\N{REPLACEMENT CHARACTER}", clean(text))).replace("\n", "<br/>")
     for letters, font in _EAST_ASIAN:
         marked = letters.sub(rf'<font name="{font}">\g<0></font>', marked)
@@ -157,23 +167,23 @@ def _flowables(block: Block) -> list[Flowable]:
         case Table():
             caption = [CondPageBreak(_ROOM["caption"]), _words(block.caption, "caption")] if block.caption else []
             return [*caption, _grid(block), Spacer(0, _GAP)]
-        case Picture():
+        case Illustration():
             return [_image(block, _WIDTH), Spacer(0, _GAP)]
-        case Pictures():
-            return [*_rows_of_pictures(block), Spacer(0, _GAP)]
+        case Illustrations():
+            return [*_rows_of_illustrations(block), Spacer(0, _GAP)]
 
 
-def _image(picture: Picture, width: float) -> Image:
-    pixels = picture.size()
-    shown = picture.share * width
+def _image(illustration: Illustration, width: float) -> Image:
+    pixels = illustration.size()
+    shown = illustration.share * width
     factor = min(shown / pixels[0], _TALLEST / pixels[1])
-    return Image(io.BytesIO(picture.png), pixels[0] * factor, pixels[1] * factor, hAlign="LEFT")
+    return Image(io.BytesIO(illustration.png), pixels[0] * factor, pixels[1] * factor, hAlign="LEFT")
 
 
-def _rows_of_pictures(block: Pictures) -> list[Flowable]:
+def _rows_of_illustrations(block: Illustrations) -> list[Flowable]:
     rows: list[list[Image]] = [[]]
-    for picture in block.pictures:
-        image = _image(picture, _WIDTH - _GAP * 6)
+    for illustration in block.illustrations:
+        image = _image(illustration, _WIDTH - _GAP * 6)
         if rows[-1] and sum(each.drawWidth + _GAP for each in rows[-1]) + image.drawWidth > _WIDTH:
             rows.append([])
         rows[-1].append(image)
@@ -184,7 +194,7 @@ def _rows_of_pictures(block: Pictures) -> list[Flowable]:
 
 
 def _grid(table: Table) -> Grid:
-    """The heading stands on every page. Rows that may be higher than a page can be broken."""
+    """A table that repeats its heading on every page and splits rows that may be higher than a page."""
     numbers = table.numbers
     head = [_words(cell, "head number" if place in numbers else "head") for place, cell in enumerate(table.head)]
     rows = [
@@ -208,8 +218,11 @@ def _grid(table: Table) -> Grid:
 
 
 def _column_widths(table: Table) -> list[float]:
-    """As wide as the words need; where that is too wide for the page, what is left over the longest word of each column
-    goes to the columns with most to say."""
+    """Column widths in points: as wide as the text needs.
+
+    If that is too wide for the page, each column gets the width of its longest word, and the rest goes to the columns
+    with the longest lines.
+    """
     if table.shares:
         return [share * _WIDTH for share in table.shares]
     columns = list(zip(table.head, *table.rows, strict=True))
@@ -218,7 +231,7 @@ def _column_widths(table: Table) -> list[float]:
     needed, wanted = [w + 10 for w in longest_word], [w + 10 for w in longest_line]
     if sum(wanted) <= _WIDTH:
         return wanted
-    # One word, such as the name of a file, must not take the room of all others: it is broken.
+    # One long word, such as a file name, must not take the room of all other columns: it is broken.
     needed = [min(width, _WIDTH / 3) for width in needed]
     if sum(needed) >= _WIDTH:
         return [width * _WIDTH / sum(needed) for width in needed]

@@ -9,26 +9,19 @@ from busapp.engine import metrics
 from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.events import EpochEnded
 from busapp.engine.report import figures
-from busapp.engine.report.blocks import Block, Heading, Paragraph, Picture, Pictures, Table
-from busapp.engine.report.words import (
-    NONE,
-    between,
-    number,
-    number_within,
-    per_cent,
-    per_cent_within,
-)
+from busapp.engine.report.blocks import Block, Heading, Illustration, Illustrations, Paragraph, Table
+from busapp.engine.report.words import number, number_cell, per_cent_cell
 from busapp.engine.results.measured import Measured
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.figures import to_png
-from busapp.engine.utils.words import from_to
+from busapp.engine.utils.words import NONE, from_to, low_to_high, per_cent
 
 _SHOWN_CHANGES = 5
 
 
 def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
-    """What was run on what, what it let through, and what has changed since."""
+    """The settings and data of a run, its leaks, and the changes of the dataset since."""
     run, result = one.run, one.result
     device = f", on {result['device']}" if result.get("device") else ""
     scratch = "" if run.info.settings.get("pretrained", True) else " Trained from scratch, without ImageNet weights."
@@ -36,7 +29,7 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     drawn = [fold.get("n_synthetic", 0) for fold in result["folds"]]
     synthetic = f" {from_to(min(drawn), max(drawn))} synthetic images in every training fold." if any(drawn) else ""
     aside = result.get("n_set_aside")
-    left_out = f" {aside:,} images left out, as near-duplicates of them have another class." if aside else ""
+    left_out = f" {aside:,} images excluded: near-duplicates of them have another class." if aside else ""
     blocks: list[Block] = [
         Heading(title, 3),
         Paragraph(
@@ -57,9 +50,9 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
 
 
 def leakage(one: Measured) -> Paragraph:
-    """What the protocol let through, and how often."""
+    """The leaks of the protocol, and how often each occurred."""
     if one.leaks:
-        counted = f" Counted: {'; '.join(one.counted)}." if one.counted else " Nothing of it was counted here."
+        counted = f" Counted: {'; '.join(one.counted)}." if one.counted else " None of it was counted here."
         return Paragraph(f"Let through: {'; '.join(one.leaks)}.{counted}", "This number leaks.", "warning")
     return Paragraph(
         "Groups of near-duplicates are whole on one side of each fold, every fold starts from fresh weights, and "
@@ -70,13 +63,13 @@ def leakage(one: Measured) -> Paragraph:
 
 
 def measures(one: Measured) -> list[Block]:
-    """All images together, class by class, and fold by fold."""
+    """The measures of all classes together, by class, and by fold."""
     result = one.result
     by_name: Mapping[str, Any] = result  # keys are put together below
     ranges: Mapping[str, Any] = result.get("fold_range") or {}
 
     def row(name: str, key: str) -> tuple[str, ...]:
-        return name, per_cent(by_name.get(key)), between(by_name.get(f"{key}_ci95")), between(ranges.get(key))
+        return name, per_cent(by_name.get(key)), low_to_high(by_name.get(f"{key}_ci95")), low_to_high(ranges.get(key))
 
     overall = [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
     area = result.get("macro_auc_ci95")
@@ -85,12 +78,10 @@ def measures(one: Measured) -> list[Block]:
     )
     trained = [fold["train_accuracy"] for fold in result["folds"] if fold.get("train_accuracy") is not None]
     span = [min(trained), max(trained)] if trained else None
-    overall.append(("train accuracy, last epoch", per_cent(result.get("train_accuracy")), NONE, between(span)))
+    overall.append(("train accuracy, last epoch", per_cent(result.get("train_accuracy")), NONE, low_to_high(span)))
     picked = result.get("picked_epoch")
     if picked is not None:
-        overall.append(
-            ("accuracy, had each fold's best epoch been picked by its test images", per_cent(picked), NONE, NONE)
-        )
+        overall.append(("accuracy with each fold's best epoch picked by its test images", per_cent(picked), NONE, NONE))
     blocks: list[Block] = [
         Table(
             ("all classes", "measured", "95 % interval", "folds, lowest to highest"),
@@ -111,16 +102,16 @@ def _by_class(result: Mapping[str, Any], ranges: Mapping[str, Any]) -> Table:
     def cell(key: str, name: str, words: Any) -> str:
         value, intervals = (result.get(key) or {}).get(name), result.get(f"{key}_ci95") or {}
         span = (ranges.get(key) or {}).get(name)
-        folds = f"\nfolds {between(span, 0)}" if span else ""
+        folds = f"\nfolds {low_to_high(span, decimals=0)}" if span else ""
         return f"{words(value, intervals.get(name))}{folds}"
 
     rows = [
         (
             name,
-            cell("sensitivity", name, per_cent_within),
-            cell("specificity", name, per_cent_within),
-            cell("class_accuracy", name, per_cent_within),
-            cell("auc", name, number_within),
+            cell("sensitivity", name, per_cent_cell),
+            cell("specificity", name, per_cent_cell),
+            cell("class_accuracy", name, per_cent_cell),
+            cell("auc", name, number_cell),
         )
         for name in result["classes"]
     ]
@@ -128,7 +119,7 @@ def _by_class(result: Mapping[str, Any], ranges: Mapping[str, Any]) -> Table:
         ("class", "sensitivity", "specificity", "accuracy against the rest", "AUC"),
         rows,
         frozenset({1, 2, 3, 4}),
-        "By class, with 95 % intervals, and from the lowest to the highest fold (in per cent):",
+        "By class, with 95 % intervals, and the range from the lowest to the highest fold (in per cent):",
     )
 
 
@@ -136,19 +127,19 @@ def _operating_points(points: Mapping[str, OperatingPoint]) -> Table:
     rows = [
         (
             name,
-            per_cent(point["target_sensitivity"], 0),
+            per_cent(point["target_sensitivity"], decimals=0),
             number(point["threshold"]),
-            per_cent_within(point["sensitivity"], point["sensitivity_ci95"]),
-            per_cent_within(point["specificity"], point["specificity_ci95"]),
+            per_cent_cell(point["sensitivity"], point["sensitivity_ci95"]),
+            per_cent_cell(point["specificity"], point["specificity_ci95"]),
         )
         for name, point in points.items()
     ]
     return Table(
-        ("class", "wanted sensitivity", "threshold", "sensitivity measured", "specificity measured"),
+        ("class", "target sensitivity", "threshold", "sensitivity measured", "specificity measured"),
         rows,
         frozenset({1, 2, 3, 4}),
-        "Operating points: a class called from a probability on. For the images of a fold the threshold was chosen on "
-        "the predictions of the other folds; the one given is chosen on all, for new images.",
+        "Operating points: an image counts as the class from a threshold of its probability on. The measures of a fold "
+        "use a threshold from the predictions of the other folds; the threshold shown is from all, for new images.",
     )
 
 
@@ -161,22 +152,22 @@ def _folds(result: ValidationResult) -> Table:
             per_cent(fold.get("train_accuracy")),
             per_cent(fold["test_accuracy"]),
             per_cent(fold.get("balanced_accuracy")),
-            *(per_cent((fold.get("sensitivity") or {}).get(name), 0) for name in classes),
+            *(per_cent((fold.get("sensitivity") or {}).get(name), decimals=0) for name in classes),
         )
         for fold in result["folds"]
     ]
     head = ("fold", "test images", "train accuracy", "test accuracy", "balanced", *(f"sens. {c}" for c in classes))
-    return Table(head, rows, frozenset(range(len(head))), "Fold by fold:")
+    return Table(head, rows, frozenset(range(len(head))), "By fold:")
 
 
 def confusion_and_roc(one: Measured, title: str) -> list[Block]:
-    """The confusion matrix, and how sensitivity and specificity trade off."""
+    """The confusion matrix, and the receiver operating characteristics."""
     result = one.result
     matrix = to_png(figures.confusion_figure(result["confusion"], result["classes"]))
-    pictures = [Picture(matrix, f"confusion matrix of {title}", 0.45)]
+    pictures = [Illustration(matrix, f"confusion matrix of {title}", 0.45)]
     if not one.incomplete:
-        pictures.append(Picture(to_png(_roc(one)), f"receiver operating characteristics of {title}", 0.45))
-    return [Pictures(pictures)]
+        pictures.append(Illustration(to_png(_roc(one)), f"receiver operating characteristics of {title}", 0.45))
+    return [Illustrations(pictures)]
 
 
 def _roc(one: Measured) -> Any:
@@ -190,7 +181,7 @@ def _roc(one: Measured) -> Any:
 
 
 def calibration(one: Measured, title: str) -> list[Block]:
-    """Whether the network is as often right as it says."""
+    """The agreement of confidence and accuracy; empty if it was not measured."""
     known = one.result.get("calibration")
     if not known:
         return []
@@ -201,10 +192,10 @@ def calibration(one: Measured, title: str) -> list[Block]:
     figure = to_png(figures.reliability_figure(known["bins"]))
     return [
         Paragraph(
-            f"Calibration: expected calibration error {number(known['ece'])}{within}{after}. A model made of this run "
+            f"Calibration: expected calibration error {number(known['ece'])}{within}{after}. A model of this run "
             f"divides its logits by {number(known['temperature'], 2)}."
         ),
-        Pictures([Picture(figure, f"reliability of {title}", 0.45)]),
+        Illustrations([Illustration(figure, f"reliability of {title}", 0.45)]),
     ]
 
 
@@ -213,4 +204,4 @@ def curves(one: Measured, title: str) -> list[Block]:
     epochs: Sequence[EpochEnded] = [event for event in one.run.events() if isinstance(event, EpochEnded)]
     if not epochs:
         return []
-    return [Picture(to_png(figures.curves_figure(epochs)), f"accuracy and loss of {title}", 1.0)]
+    return [Illustration(to_png(figures.curves_figure(epochs)), f"accuracy and loss of {title}", 1.0)]

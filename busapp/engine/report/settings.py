@@ -1,4 +1,4 @@
-"""The chapters on how it was made: every setting of every run, and the versions of what computed it."""
+"""The chapters on settings and versions: every setting of every run, and the software that computed it."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from pydantic import ValidationError
 import busapp
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import NONE
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.utils.versions import installed
+from busapp.engine.utils.words import NONE
 
 _COLUMNS = 4
-"""Runs beside each other in a table; more stand in a further one."""
+"""Runs beside each other in one table; further runs get another table."""
 
 
 def settings(subject: Subject) -> list[Block]:
-    """What all runs have in common, then what differs."""
+    """The settings that all runs share, then those that differ."""
     if not subject.measured:
         return []
     values = [settings_of(one) for one in subject.measured]
@@ -41,12 +41,11 @@ def settings(subject: Subject) -> list[Block]:
 
 
 def settings_of(one: Measured) -> dict[str, str]:
-    """Every setting of a run by its title, with what the protocol, the recipe and the machine made of those left
-    empty."""
+    """Every setting of a run by its title. Empty settings have the value of the protocol, the recipe or the machine."""
     kept = one.run.info.settings
     try:
         read = ValidateSettings.model_validate(kept)
-    except ValidationError:  # of another version of the program
+    except ValidationError:  # from another version of the program
         return {name.replace("_", " "): _in_words(value) for name, value in kept.items()}
     effective = {**read.model_dump(), **read.training.model_dump(), **read.leaks.model_dump()}
     if effective["frozen_stages"] is None:
@@ -70,7 +69,7 @@ def _in_words(value: Any, unit: str = "") -> str:
         case bool():
             return "yes" if value else "no"
         case Path():
-            return value.name  # where it lies on this machine is nobody's business
+            return value.name  # the folders of this machine are private
         case float():
             return f"{value:g} {unit}".strip()
         case _:
@@ -78,7 +77,7 @@ def _in_words(value: Any, unit: str = "") -> str:
 
 
 def versions(subject: Subject) -> list[Block]:
-    """What this report was made with, and what each run began with."""
+    """The versions that made this report, and those that each run began with."""
     here = {"busapp": busapp.__version__, "Python": platform.python_version(), **installed()}
     here["system"] = f"{platform.system()} {platform.machine()}"
     runs = [_began_with(one) for one in subject.measured]
@@ -86,7 +85,9 @@ def versions(subject: Subject) -> list[Block]:
     blocks: list[Block] = [Heading("Versions")]
     if any(not one.run.info.versions for one in subject.measured):
         blocks.append(
-            Paragraph("Runs of older versions of this program did not keep those of the libraries.", tone="quiet")
+            Paragraph(
+                "Runs of older versions of this program did not record the versions of the libraries.", tone="quiet"
+            )
         )
     for start in range(0, max(len(runs), 1), _COLUMNS):
         some = runs[start : start + _COLUMNS]

@@ -1,4 +1,4 @@
-"""The chapters on the data: images, generators, and what a model makes of single images."""
+"""The chapters on the data: images, generators, and diagnoses of single images."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.models.model import Model
 from busapp.engine.paper.gan_figures import losses_figure, side_by_side_figure
-from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Pictures, Table
+from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, Illustrations, Paragraph, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.blind_review import newest_finished, reviews_of
@@ -30,7 +30,7 @@ THUMBNAIL: Final = 160
 
 
 def data(subject: Subject) -> list[Block]:
-    """How many images there are of what, how many are copies of each other, and what was left out."""
+    """Counts of images by class: real, groups of near-duplicates, set aside, synthetic."""
     workspace, real = subject.workspace, subject.real
     of = " (phantoms)" if workspace.phantoms else ""
     counts, synthetic = workspace.catalog.counts("real"), workspace.catalog.counts("synthetic")
@@ -58,7 +58,7 @@ def data(subject: Subject) -> list[Block]:
 
 
 def _further(real: Sequence[ImageRecord]) -> list[str]:
-    """What else the catalog knows of the images, where there is something to say."""
+    """Further facts from the catalog: sizes, reasons for setting aside, patients, covered text, masks."""
     patients = {record.patient for record in real if record.patient}
     covered = sum(record.original is not None for record in real)
     masks = sum(record.mask is not None for record in real)
@@ -68,16 +68,16 @@ def _further(real: Sequence[ImageRecord]) -> list[str]:
     said = [f"The images are {widths} pixels wide."] if sizes else []
     reasons = {record.excluded for record in real if record.excluded}
     if reasons:
-        said.append(f"Reasons for which images were set aside: {'; '.join(sorted(reasons))}.")
+        said.append(f"Images were set aside for these reasons: {'; '.join(sorted(reasons))}.")
     said.append(
         f"{many(named, 'image')} are known to be of {many(len(patients), 'patient')} (as keyed hashes)."
         if named
-        else "Whose patients the images are of is not known."
+        else "The patients are not known."
     )
     if covered:
-        said.append(f"In {many(covered, 'image')} something was covered (text burned in) before any training.")
+        said.append(f"In {many(covered, 'image')} text burned in was covered before any training.")
     if masks:
-        said.append(f"{many(masks, 'image')} have a lesion mask. Masks are neither trained nor tested on.")
+        said.append(f"{many(masks, 'image')} have a lesion mask. Training and tests do not use masks.")
     return said
 
 
@@ -89,25 +89,25 @@ def examples(subject: Subject, class_name: str) -> list[Block]:
     real = _thumbnails(workspace, class_name, "real")
     drawn = _thumbnails(workspace, class_name, "synthetic")
     if real:
-        shown.append(Pictures(real))
+        shown.append(Illustrations(real))
     if drawn:
-        shown += [Paragraph("Synthetic, drawn by the generator:", tone="quiet"), Pictures(drawn, synthetic=True)]
+        shown += [Paragraph("Synthetic, drawn by the generator:", tone="quiet"), Illustrations(drawn, synthetic=True)]
     return shown
 
 
-def _thumbnails(workspace: Workspace, class_name: str, kind: Kind) -> list[Picture]:
+def _thumbnails(workspace: Workspace, class_name: str, kind: Kind) -> list[Illustration]:
     images = workspace.catalog.images(class_name=class_name, kind=kind, with_excluded=False)
-    found: list[Picture] = []
+    found: list[Illustration] = []
     for number, (_, image) in enumerate(readable_examples(workspace, images, EXAMPLES), start=1):
         image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
         of = "synthetic " if kind == "synthetic" else ""
         png = image_to_png(image)
-        found.append(Picture(png, f"{of}{class_name}, example {number}", 0.155 * image.width / THUMBNAIL))
+        found.append(Illustration(png, f"{of}{class_name}, example {number}", 0.155 * image.width / THUMBNAIL))
     return found
 
 
 def generator(one: Synthesis) -> list[Block]:
-    """What a generator learned from, how far its images are from real ones, and what they look like."""
+    """A generator's training, the scores of its images against real ones, and examples."""
     result, settings = one.result, one.run.info.settings
     trained_on = ""
     with suppress(BadModel):
@@ -123,20 +123,20 @@ def generator(one: Synthesis) -> list[Block]:
         *_reviewed(one),
     ]
     if one.examples("synthetic"):
-        said = "Real images above, images that the generator drew beneath:"
-        blocks += [Paragraph(said, tone="quiet"), _picture(side_by_side_figure(one), "real and synthetic images")]
+        caption = "Real images above, synthetic images below:"
+        blocks += [Paragraph(caption, tone="quiet"), _figure(side_by_side_figure(one), "real and synthetic images")]
     for event in one.samples[-1:]:
-        said = f"Synthetic samples after epoch {event.epoch:,}, from fixed noise:"
-        grid = Picture((one.run.folder / event.file).read_bytes(), "grid of synthetic samples", 0.6)
-        blocks += [Paragraph(said, tone="quiet"), Pictures([grid], synthetic=True)]
+        caption = f"Synthetic samples after epoch {event.epoch:,}, from fixed noise:"
+        grid = Illustration((one.run.folder / event.file).read_bytes(), "grid of synthetic samples", 0.6)
+        blocks += [Paragraph(caption, tone="quiet"), Illustrations([grid], synthetic=True)]
     if one.epochs:
-        said = "Losses of generator and discriminator, and what the discriminator says of real and drawn images:"
-        blocks += [Paragraph(said, tone="quiet"), _picture(losses_figure(one), "loss curves of the generator")]
+        caption = "Losses of generator and discriminator, and the discriminator's output for real and drawn images:"
+        blocks += [Paragraph(caption, tone="quiet"), _figure(losses_figure(one), "loss curves of the generator")]
     return blocks
 
 
 def _reviewed(one: Synthesis) -> list[Block]:
-    """The newest finished blinded review of its images, in a line."""
+    """The newest finished blinded review of its images, as one paragraph."""
     review = newest_finished(reviews_of(one.run))
     if review is None or review.result is None:
         return []
@@ -145,27 +145,27 @@ def _reviewed(one: Synthesis) -> list[Block]:
     return [
         Paragraph(
             f"{review.reader}, {(review.ended or review.began)[:10]}{early}. {result.headline} {result.caution} "
-            f"Synthetic images called fit: {result.fit_synthetic.in_words()}. In brackets exact 95 % intervals.",
+            f"Synthetic images judged fit: {result.fit_synthetic.in_words()}. Brackets: exact 95 % intervals.",
             "Reviewed blindly.",
         )
     ]
 
 
-def _picture(figure: Figure, said: str) -> Picture:
-    return Picture(to_png(figure), said, 0.9)
+def _figure(figure: Figure, words: str) -> Illustration:
+    return Illustration(to_png(figure), words, 0.9)
 
 
 def _copies(result: Mapping[str, Any]) -> str:
-    copies, left_out = result.get("copies"), result.get("left_out")  # older results do not speak of all
+    copies, left_out = result.get("copies"), result.get("left_out")  # older results lack them
     if copies is None:
-        return "Copies of training images were not looked for."
+        return "Copies of training images were not searched for."
     again = f", and {many(left_out, 'image')} that had been set aside" if left_out else ""
     of = "near-copy" if copies == 1 else "near-copies"
     return f"Left out: {copies:,} {of} of training images{again}."
 
 
 def _scores(result: Mapping[str, Any]) -> list[Block]:
-    """Every score that was measured, beside its floor."""
+    """A table of the measured scores, each beside its floor."""
     rows = [
         (
             title,
@@ -188,19 +188,19 @@ def _scores(result: Mapping[str, Any]) -> list[Block]:
 
 
 def model_card(model: Model) -> list[Block]:
-    """What the model is that diagnoses."""
+    """The card and the cautions of the model that diagnoses."""
     cautions = [Paragraph(caution, tone="warning") for caution in model.cautions]
     return [Heading("Diagnosis"), Paragraph(f"Model {model.path.name}"), Bullets(model.card()), *cautions]
 
 
 def diagnosis(diagnoser: Diagnoser, path: Path) -> list[Block]:
-    """What the model says of an image, and why. Raises `UnreadableImage`."""
+    """The model's answer for an image, with reasons and a heat map. Raises `UnreadableImage`."""
     loop = open_picture(path)
     picture = loop.frame(loop.middle)
-    said = diagnoser.diagnose(picture, path.name)
-    figure = to_png(diagnosis_figure(picture, said))
+    answer = diagnoser.diagnose(picture, path.name)
+    figure = to_png(diagnosis_figure(picture, answer))
     return [
-        Heading(f"{said.file}: {'no answer' if said.abstained else said.predicted}", 3),
-        *(Paragraph(reason) for reason in said.reasons),
-        Picture(figure, f"image, heat map and probabilities of {said.file}", 1.0),
+        Heading(f"{answer.file}: {'no answer' if answer.abstained else answer.predicted}", 3),
+        *(Paragraph(reason) for reason in answer.reasons),
+        Illustration(figure, f"image, heat map and probabilities of {answer.file}", 1.0),
     ]

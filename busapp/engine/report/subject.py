@@ -1,4 +1,4 @@
-"""What a report is about: a study, the runs that are told of in full, and what was found between them."""
+"""The subject of a report: a study, the runs reported in full, and tests between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from busapp.engine.study.workspace import Workspace
 
 @dataclass(frozen=True)
 class Subject:
-    """`measured` are the runs told of in full, `tests` what `comparison.paired` says of pairs of them, by their places
-    in `measured`."""
+    """`measured` are the runs reported in full. `tests` are results of `comparison.paired` for pairs of runs, by their
+    places in `measured`."""
 
     workspace: Workspace
     measured: Sequence[Measured]
@@ -23,7 +23,7 @@ class Subject:
 
     @cached_property
     def real(self) -> Sequence[ImageRecord]:
-        """All real images, also those that are set aside."""
+        """All real images, including those set aside."""
         return self.workspace.catalog.images(kind="real")
 
     @cached_property
@@ -37,13 +37,13 @@ class Subject:
         return finished_runs(self.workspace)[::-1]
 
     def newest(self, kind: str) -> Run | None:
-        """The newest finished run of a kind, with a result: of `leaks` or of `gain`."""
+        """The newest finished run of a kind, `leaks` or `gain`, that has a result."""
         runs = self.workspace.runs(kind)
         return next((run for run in runs if run.info.state == "finished" and run.result()), None)
 
     @property
     def titles(self) -> list[str]:
-        """What the runs are called, each differently: with their ids where two are of one kind."""
+        """The unique titles of the runs; runs that would share a title get their ids appended."""
         titles = [one.title for one in self.measured]
         return [
             title if titles.count(title) == 1 else f"{title} ({one.run.id})"
@@ -51,7 +51,7 @@ class Subject:
         ]
 
     def title_of(self, run_id: str) -> str:
-        """What any run of the study is called; its id where it is gone."""
+        """The title of any run of the study; its id if the run no longer exists."""
         for title, one in zip(self.titles, self.measured, strict=True):
             if one.run.id == run_id:
                 return title
@@ -63,8 +63,11 @@ class Subject:
 
 
 def pairs_to_compare(measured: Sequence[Measured]) -> list[tuple[int, int]]:
-    """Which runs are compared, by their places: all with each other as long as they are few, else those that differ in
-    one thing, so that it can be told what made the difference."""
+    """The pairs of runs to compare, by their places.
+
+    Up to four runs are all compared. With more, a pair may differ in one respect only, so that the cause of a
+    difference is clear.
+    """
     pairs = [(a, b) for b in range(len(measured)) for a in range(b)]
     if len(measured) <= 4:
         return pairs

@@ -1,33 +1,33 @@
-"""The chapters in which runs stand beside each other: all that there are, the paper's table, pairs, what synthetic
-images are worth, and the leaks."""
+"""The chapters that compare runs: all validations, the paper's table, pairs, and the worth of synthetic images and of
+leaks."""
 
 from collections.abc import Iterable, Mapping
 
 from busapp.engine.contract.validation import LeakEntry, MeasureDifference
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.report import figures
-from busapp.engine.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
+from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, Paragraph, Table
 from busapp.engine.report.subject import Subject
-from busapp.engine.report.words import NONE, p_value, per_cent, per_cent_within, points
+from busapp.engine.report.words import p_value, per_cent_cell, points_cell
 from busapp.engine.results import gain_words
 from busapp.engine.results.finished import finished_validation, gain_result, leaks_result
 from busapp.engine.results.measured import variant_of
 from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
 from busapp.engine.study.runs import Run
 from busapp.engine.utils.figures import to_png
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import NONE, many, per_cent
 
 
 def validations(subject: Subject) -> list[Block]:
-    """Every finished run in a line, so that it can be seen how many were tried."""
+    """One line for each finished run, so that the number of attempts is visible."""
     blocks: list[Block] = [Heading("Validation")]
     if not subject.validations:
-        return [*blocks, Paragraph("No cross-validation was finished yet.")]
+        return [*blocks, Paragraph("No cross-validation is finished yet.")]
     in_full = {one.run.id for one in subject.measured}
     rest = len(subject.validations) - len(in_full)
-    told = "in full below" if rest == 0 else f"of which the report tells {len(in_full)} in full (marked •)"
+    detail = "reported in full below" if rest == 0 else f"{len(in_full)} reported in full below (marked •)"
     blocks += [
-        Paragraph(f"The study has {many(len(subject.validations), 'finished cross-validation')}, {told}."),
+        Paragraph(f"The study has {many(len(subject.validations), 'finished cross-validation')}, {detail}."),
         Table(
             ("", "run", "accuracy, 95 % interval", "balanced accuracy", "images", "groups", "folds × epochs", "leaks"),
             [_line(run, "•" if run.id in in_full else "") for run in subject.validations],
@@ -43,7 +43,7 @@ def _line(run: Run, mark: str) -> tuple[str, ...]:
     return (
         mark,
         f"{', '.join((result['system'], *variant_of(run, result)))}\n{run.id}",
-        per_cent_within(result["accuracy"], result.get("accuracy_ci95")),
+        per_cent_cell(result["accuracy"], result.get("accuracy_ci95")),
         per_cent(result.get("balanced_accuracy")),
         f"{result['n_images']:,}",
         f"{result['n_groups']:,}",
@@ -74,7 +74,7 @@ def paper(subject: Subject) -> list[Block]:
 
 
 def comparisons(subject: Subject) -> list[Block]:
-    """Paired differences on the images that two runs share."""
+    """Paired differences on the images that two runs share; empty if no runs were tested."""
     if not subject.tests:
         return []
     titles = subject.titles
@@ -90,7 +90,7 @@ def comparisons(subject: Subject) -> list[Block]:
     if len(datasets) > 1:
         blocks.append(
             Paragraph(
-                "Beyond their common images these runs are not comparable.",
+                "Compare these runs on their common images only.",
                 "The dataset was changed between some of them.",
                 "warning",
             )
@@ -107,7 +107,7 @@ def comparisons(subject: Subject) -> list[Block]:
                 pair,
                 f"{test['n_common']:,} in {test['n_groups_common']:,}",
                 "the same" if test["same_folds"] else "different",
-                points(test["difference"], test["difference_ci95"]),
+                points_cell(test["difference"], test["difference_ci95"]),
                 p_value(test["p_value"]),
                 _points_of(differences, "balanced_accuracy"),
             )
@@ -126,11 +126,11 @@ def comparisons(subject: Subject) -> list[Block]:
 
 def _points_of(differences: Mapping[str, MeasureDifference], measure: str) -> str:
     found = differences.get(measure)
-    return NONE if found is None else points(found["difference"], found["ci95"])
+    return NONE if found is None else points_cell(found["difference"], found["ci95"])
 
 
 def synthetic_worth(subject: Subject) -> list[Block]:
-    """What synthetic images did for the classifier, if that was measured."""
+    """The effect of synthetic images on the classifier; empty if it was not measured."""
     run = subject.newest("gain")
     result = gain_result(run) if run else None
     if run is None or result is None:
@@ -138,9 +138,9 @@ def synthetic_worth(subject: Subject) -> list[Block]:
     trainings = [
         (
             "\n".join(filter(None, (gain_words.TRAININGS[name], gain_words.training_in_words(entry), entry["run"]))),
-            per_cent_within(entry["accuracy"], entry["accuracy_ci95"]),
-            per_cent_within(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
-            *(per_cent_within(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
+            per_cent_cell(entry["accuracy"], entry["accuracy_ci95"]),
+            per_cent_cell(entry["balanced_accuracy"], entry["balanced_accuracy_ci95"]),
+            *(per_cent_cell(entry["sensitivity"][of], entry["sensitivity_ci95"][of]) for of in result["classes"]),
             f"{entry['n_synthetic']:,}",
         )
         for name, entry in gain_words.trainings(result).items()
@@ -156,7 +156,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
                 cell
                 for measures in differences.values()
                 for cell in (
-                    points(measures[measure]["difference"], measures[measure]["ci95"]),
+                    points_cell(measures[measure]["difference"], measures[measure]["ci95"]),
                     p_value(measures[measure]["p_value"]),
                 )
             ),
@@ -181,7 +181,7 @@ def synthetic_worth(subject: Subject) -> list[Block]:
 
 
 def leaks_worth(subject: Subject) -> list[Block]:
-    """What each leak is worth on these images, if that was measured."""
+    """The worth of each leak on these images; empty if it was not measured."""
     run = subject.newest("leaks")
     result = leaks_result(run) if run else None
     if run is None or result is None:
@@ -193,12 +193,12 @@ def leaks_worth(subject: Subject) -> list[Block]:
         Paragraph(
             f"Measured with {result['system']}, {result['recipe']} recipe, "
             f"{'one hold-out' if result['folds'] == 1 else many(result['folds'], 'fold')} × "
-            f"{many(result['epochs'], 'epoch')}, in run {run.id}: {many(len(steps), 'cross-validation')}, each with "
-            f"one leak closed more than the one before. From {per_cent(first['accuracy'])} as published to "
+            f"{many(result['epochs'], 'epoch')}, in run {run.id}: {many(len(steps), 'cross-validation')}, each "
+            f"with one more leak closed. From {per_cent(first['accuracy'])} as published to "
             f"{per_cent(last['accuracy'])} under strict."
         ),
-        Picture(to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
-        _worth("One leak closed after the other, from published to strict:", "leak closed", steps),
+        Illustration(to_png(figures.waterfall_figure(steps)), "test accuracy from published to strict", 0.9),
+        _worth("Leaks closed one after the other, from published to strict:", "leak closed", steps),
         _worth("Each leak alone, on top of strict:", "leak opened", alone),
     ]
     picked = [gain for gain in (result.get("picked_epoch") or {}).values() if gain is not None]
@@ -206,8 +206,8 @@ def leaks_worth(subject: Subject) -> list[Block]:
         low, high = 100 * min(picked), 100 * max(picked)
         blocks.append(
             Paragraph(
-                "A leak that is no switch: had every fold reported the epoch that did best on its test images, these "
-                f"accuracies would have been {low:.1f} to {high:.1f} points higher."
+                "A leak without a switch: if every fold reported the epoch that is best on its test images, these "
+                f"accuracies would be {low:.1f} to {high:.1f} points higher."
             )
         )
     return blocks
@@ -217,9 +217,9 @@ def _worth(caption: str, head: str, steps: Iterable[LeakEntry]) -> Table:
     rows = [
         (
             step["label"],
-            per_cent_within(step["accuracy"], step.get("accuracy_ci95")),
-            points(step["difference"]),
-            points(step.get("paired_difference"), step.get("paired_ci95")),
+            per_cent_cell(step["accuracy"], step.get("accuracy_ci95")),
+            points_cell(step["difference"]),
+            points_cell(step.get("paired_difference"), step.get("paired_ci95")),
             p_value(step.get("p_value")),
             step["run"],
         )

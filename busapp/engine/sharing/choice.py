@@ -1,4 +1,4 @@
-"""What an export takes of the study, where it goes, and how large it will be."""
+"""The images of an export, its target, and its size."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,20 +18,23 @@ _SAMPLE: Final = 12
 
 
 class Choice(NamedTuple):
-    """`images` are exported, in the order of the catalog. Counted are those left out because they are set aside or
-    synthetic, and among `images` those with text burned in, real ones that curation has not seen, so that nobody looked
-    for text in them, and those whose patient is known."""
+    """The images to export, in the order of the catalog, and counts of images that need attention."""
 
     images: list[ImageRecord]
     left_set_aside: int
+    """Images left out because they are set aside."""
     left_synthetic: int
+    """Images left out because they are synthetic."""
     with_text: int
+    """Exported images with text burned in."""
     unchecked: int
+    """Exported real images that curation has not checked, so that nobody looked for text in them."""
     with_patient: int
+    """Exported images whose patient is known."""
 
 
-def choose(images: Sequence[ImageRecord], flags: Mapping[int, list[str]], settings: ShareSettings) -> Choice:
-    """Which of the study's images these settings export; of those of one run, what is left out is counted, too."""
+def choose_images(images: Sequence[ImageRecord], flags: Mapping[int, list[str]], settings: ShareSettings) -> Choice:
+    """Choose the study's images that these settings export. For an export of one run, only its images are counted."""
     if settings.run is not None:
         images = [image for image in images if image.run == settings.run]
     wanted = [image for image in images if settings.synthetic or image.kind == "real"]
@@ -47,14 +50,14 @@ def choose(images: Sequence[ImageRecord], flags: Mapping[int, list[str]], settin
 
 
 def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
-    """Where an export goes, in full.
+    """The absolute path of an export.
 
     Raises:
-        BadInput: something is there already, nothing can be there, or it lies inside the study.
+        BadInput: it exists already, cannot be created, or lies inside the study.
     """
     out = settings.out.expanduser().resolve()
     if out.is_relative_to(workspace.root):
-        raise BadInput("The export would lie inside the study", file=out, remedy="Choose a place outside of it.")
+        raise BadInput("The export would lie inside the study", file=out, remedy="Choose a place outside the study.")
     if out == out.parent:
         raise BadInput("This is a whole drive", file=out, remedy="Choose a new folder on it.")
     try:
@@ -63,7 +66,7 @@ def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
             raise BadInput("This is not a folder", file=above, remedy="Choose another place.")
         if settings.format == "zip":
             if out.suffix.lower() != ".zip":
-                raise BadInput("The name of a ZIP file ends in .zip", file=out, remedy="Let it end so.")
+                raise BadInput("The name of a ZIP file ends in .zip", file=out, remedy="Add .zip to the name.")
             if out.exists():
                 raise BadInput("This file is there already", file=out, remedy="Choose another name.")
         elif out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -76,8 +79,10 @@ def target_of(workspace: Workspace, settings: ShareSettings) -> Path:
 def bytes_per_pixel(
     workspace: Workspace, images: Sequence[ImageRecord], should_stop: Callable[[], bool] = lambda: False
 ) -> float:
-    """About how many bytes an export takes for each pixel, from up to 12 of the images; 0 if none can be read. Before
-    each, `should_stop` is asked."""
+    """Estimate the bytes of an export for each pixel, from up to 12 of the images; 0 if none can be read.
+
+    `should_stop` is called before each image; True ends the estimate early.
+    """
     total = pixels = 0
     for image in images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE]:
         if should_stop():

@@ -1,4 +1,4 @@
-"""The job `share`."""
+"""The job `share`: write the images of a study for others."""
 
 import csv
 import io
@@ -8,7 +8,6 @@ from collections.abc import Generator
 from contextlib import closing
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, Final
 
 import busapp
 from busapp.engine.catalog import ImageRecord
@@ -16,12 +15,13 @@ from busapp.engine.contract.dataset import ExportedImages, ShareResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.gan.drawing import DrawnImage
 from busapp.engine.settings import ShareSettings
-from busapp.engine.sharing import provenance
-from busapp.engine.sharing.choice import TEXT, Choice, choose, target_of
-from busapp.engine.sharing.coco import dataset
+from busapp.engine.sharing.choice import TEXT, Choice, choose_images, target_of
+from busapp.engine.sharing.coco import Annotation, CocoImage, Region, dataset
 from busapp.engine.sharing.names import Places
 from busapp.engine.sharing.pictures import Encoded, encode
-from busapp.engine.sharing.readme import readme
+from busapp.engine.sharing.provenance import GeneratorLookup
+from busapp.engine.sharing.readme import images_readme
+from busapp.engine.sharing.rows import COLUMNS, ImageRow
 from busapp.engine.sharing.targets import Target, new_target
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -29,58 +29,39 @@ from busapp.engine.utils.files import safe_name, sha256_of
 from busapp.engine.utils.prefetch import in_order
 from busapp.errors import NotEnoughImages, UnreadableImage
 
-COLUMNS: Final = (
-    "file",
-    "class",
-    "kind",
-    "group",
-    "patient",
-    "set_aside",
-    "flags",
-    "width",
-    "height",
-    "spacing_mm",
-    "mask",
-    "sha256",
-    *provenance.COLUMNS,
-    "nearest",
-    "correlation",
-)
-"""Of `images.csv`, one row for each image. The last six are of synthetic images alone."""
-
 
 def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
     """Write the chosen images with `images.csv` and `README.txt`; the study stays as it is.
 
-    Everything is written beside its place and moved there at the end, so that a cancelled export leaves nothing
-    behind. The same study gives the same bytes, but for the date in `README.txt`. An image that cannot be read is
-    `Skipped`; one whose mask cannot be read goes without it, and a drawn one of which it is not known which training
-    image it resembles most without that.
+    The export is written beside its final place and moved there at the end, so that a cancelled export leaves nothing
+    behind. The same study gives the same bytes, except for the date in `README.txt`. An image that cannot be read is
+    `Skipped`. One whose mask cannot be read is exported without it; a synthetic one whose nearest training image is
+    unknown is exported without that name.
 
     The result holds `out`, `format`, `images`, `counts` (real images in use per class), `synthetic`, `set_aside`,
     `masks`, `groups`, `patients`, `with_text`, `unchecked`, `left_set_aside`, `left_synthetic`, `bytes`
     (of all images and masks) and `skipped` ([{file, reason}]).
 
     Raises:
-        BadInput: as `target_of`; or nothing can be written there.
+        BadInput: see `target_of`; or the export cannot be written.
         NotEnoughImages: there is no image to export, or none can be read.
         NoSpace: the disk is full; nothing is left of the export.
     """
     out = target_of(workspace, settings)
     flags = workspace.catalog.flags()
-    choice = choose(workspace.catalog.images(), flags, settings)
+    choice = choose_images(workspace.catalog.images(), flags, settings)
     if not choice.images and settings.run is not None:
-        remedy = "Name a synthesis run with images in use, or have those exported too that are set aside."
+        remedy = "Name a synthesis run with images in use, or export images that are set aside, too."
         raise NotEnoughImages("No image that this run drew is in use", file=settings.run, remedy=remedy)
     if not choice.images:
-        remedy = "Import some, or have those exported too that are set aside or synthetic."
+        remedy = "Import some, or export images that are set aside or synthetic, too."
         raise NotEnoughImages("There is no image to export", file=workspace.root, remedy=remedy)
     yield from _warnings(choice, settings)
     with new_target(out, as_zip=settings.format == "zip") as target:
         export = _Export(workspace, settings, flags, target)
         yield from _write_images(export, workspace, choice.images, settings.format == "coco")
         if not export.rows:
-            remedy = "Look at them on the Dataset tab."
+            remedy = "Check them on the Dataset tab."
             raise NotEnoughImages("None of the images can be read", file=workspace.root, remedy=remedy)
         yield Progress(len(choice.images), len(choice.images), "writing the table")
         exported = export.finish(choice, run.info.created[:10])
@@ -91,19 +72,19 @@ def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
 def _warnings(choice: Choice, settings: ShareSettings) -> Generator[Event, None, None]:
     if choice.with_text:
         yield Note(
-            f"{choice.with_text:,} of the images may have text burned in, which could name a patient. Look at them "
+            f"{choice.with_text:,} of the images may have text burned in, which could name a patient. Check them "
             "before you pass the export on.",
             "warning",
         )
     if choice.unchecked:
         yield Note(
-            f"{choice.unchecked:,} of the images were not checked: text and near-duplicates were not looked for in "
-            "them. Check the images first.",
+            f"{choice.unchecked:,} of the images were not checked for text and near-duplicates. Check the images "
+            "first.",
             "warning",
         )
     if choice.with_patient and not settings.new_names:
         yield Note(
-            "File names stay as they were imported. Where they could name a patient, export with new names.", "warning"
+            "File names stay as they were imported. If they could name a patient, export with new names.", "warning"
         )
 
 
@@ -125,7 +106,7 @@ def _write_images(
 
 
 class _Export:
-    """Writes images one by one and remembers what the table and the description say of them."""
+    """Writes images one by one and collects the rows of the table and the counts for the description."""
 
     def __init__(
         self, workspace: Workspace, settings: ShareSettings, flags: dict[int, list[str]], target: Target
@@ -134,31 +115,31 @@ class _Export:
         self._places = Places(new_names=settings.new_names, apart=settings.format == "coco")
         self._groups: dict[int, int] = {}
         self._patients: dict[str, int] = {}
-        self._provenance = provenance.Provenance(workspace)
+        self._generators = GeneratorLookup(workspace)
         self._exported: dict[str, str] = {}
-        """Where real images lie in the export, by the hashes of their contents, now and as imported."""
-        self._drawn: list[tuple[dict[str, Any], DrawnImage]] = []
+        """Places of real images in the export, by the hashes of their current and of their imported content."""
+        self._drawn: list[tuple[ImageRow, DrawnImage]] = []
         self._elsewhere: dict[str, str] = {}
-        self._annotations: list[dict[str, Any]] = []
+        self._regions: list[tuple[int, Region]] = []
+        """Regions of masks, each with the place of its image in `rows`."""
         self._skipped: list[Skipped] = []
         self._bytes = 0
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[ImageRow] = []
 
     def skip(self, image: ImageRecord, reason: str) -> Skipped:
-        """Note that something of an image was left out."""
+        """Record that an image or its mask is skipped, and why."""
         self._skipped.append(Skipped(image.file, reason))
         return self._skipped[-1]
 
     def add(self, image: ImageRecord, encoded: Encoded) -> Generator[Event, None, None]:
         """Write an image and its mask."""
         if encoded.mask_problem:
-            yield self.skip(image, f"Its mask was left out: {encoded.mask_problem}")
+            yield self.skip(image, f"Exported without its mask: {encoded.mask_problem}")
         file, mask = self._places.of(image)
         self._write(file, encoded.png)
         if encoded.mask is not None:
             self._write(mask, encoded.mask)
-        for region in encoded.regions:
-            self._annotations.append({"image_id": len(self.rows) + 1, "class": image.class_name, **region})
+        self._regions += [(len(self.rows), region) for region in encoded.regions]
         self.rows.append(
             {
                 "file": file,
@@ -173,14 +154,14 @@ class _Export:
                 "spacing_mm": "" if image.spacing_mm is None else image.spacing_mm,
                 "mask": "" if encoded.mask is None else mask,
                 "sha256": sha256_of(encoded.png),
-                **self._provenance.of(image),
+                **self._generators.columns(image),
                 "nearest": "",
                 "correlation": "",
             }
         )
         if image.kind == "real":
             self._exported |= {sha256: file for sha256 in (image.sha256, image.original) if sha256}
-        drawing = yield from self._provenance.drawing(image)
+        drawing = yield from self._generators.drawing(image)
         if drawing is not None and drawing.nearest_file:
             self._drawn.append((self.rows[-1], drawing))
 
@@ -194,8 +175,10 @@ class _Export:
         return f"P{self._patients.setdefault(image.patient, len(self._patients) + 1):04d}"
 
     def _name_nearest(self) -> None:
-        """Say of drawn images which training image they resemble most: where it lies in the export, or if it is not in
-        it what it would be called, or with new names a number."""
+        """Fill in the training image that each drawn image resembles most: its place in the export.
+
+        A training image that is not exported is named by its file name, or with new names by a number.
+        """
         for row, drawing in self._drawn:
             sha256 = drawing.nearest_sha256
             if sha256 in self._exported:
@@ -207,14 +190,14 @@ class _Export:
             row["correlation"] = f"{drawing.correlation:.3f}"
 
     def finish(self, choice: Choice, date: str) -> ExportedImages:
-        """Write the table and the description; what the job's result says."""
+        """Write the table and the description. Returns the job's result."""
         self._name_nearest()
         result = self._result(choice)
         self._target.write("images.csv", self._table())
         if self._settings.format == "coco":
             self._target.write("annotations.json", self._coco())
-        written = readme(self._workspace, date, self.rows, result)
-        self._target.write("README.txt", written.encode())
+        readme = images_readme(self._workspace, date, self.rows, result)
+        self._target.write("README.txt", readme.encode())
         return result
 
     def _result(self, choice: Choice) -> ExportedImages:
@@ -246,21 +229,25 @@ class _Export:
     def _coco(self) -> bytes:
         classes = sorted({row["class"] for row in self.rows})
         ids = {name: number for number, name in enumerate(classes, start=1)}
-        images = [
+        images: list[CocoImage] = [
             {
                 "id": number,
-                # Relative to the folder `images`, as torchvision's root and FiftyOne's data_path want it.
                 "file_name": row["file"].removeprefix("images/"),
                 "width": row["width"],
                 "height": row["height"],
                 "category_id": ids[row["class"]],
-                **{name: row[name] or None for name in ("class", "kind", "group", "patient", "set_aside", "mask")},
+                "class": row["class"],
+                "kind": row["kind"],
+                "group": row["group"],
+                "patient": row["patient"] or None,
+                "set_aside": row["set_aside"] or None,
+                "mask": row["mask"] or None,
             }
             for number, row in enumerate(self.rows, start=1)
         ]
-        annotations = [
-            {"id": number, "category_id": ids[annotation.pop("class")], **annotation}
-            for number, annotation in enumerate(self._annotations, start=1)
+        annotations: list[Annotation] = [
+            {"id": number, "category_id": ids[self.rows[place]["class"]], "image_id": place + 1, **region}
+            for number, (place, region) in enumerate(self._regions, start=1)
         ]
         about = f"{self._workspace.name}, exported by busapp {busapp.__version__}. Research use only."
         text = json.dumps(dataset(about, classes, images, annotations), ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Where an exported image lies: names that Windows, macOS and Linux all take, none of them twice."""
+"""Places of exported images: unique names that Windows, macOS and Linux accept."""
 
 import re
 from collections import Counter
@@ -10,17 +10,17 @@ from busapp.engine.utils.files import safe_name
 
 SYNTHETIC: Final = "synthetic"
 SET_ASIDE: Final = "set-aside"
-"""Folders of their own, whose folders of classes say it again (`synthetic/benign (synthetic)`): whoever reads folders
-as classes must not mix such images with real ones, or with those in use."""
+"""Such images have folders of their own, whose class folders repeat the mark (`synthetic/benign (synthetic)`). A
+program that reads folders as classes must not mix them with real images, or with images in use."""
 
 _LIKE_A_MASK: Final = re.compile(r".+_mask(_\d+)?", re.IGNORECASE)
 
 
 class Places:
-    """Gives each image its place: `class/name.png`, after the name that it was imported with.
+    """Gives each image its place: `class/name.png`, with the name from the import.
 
-    `new_names` gives class and number instead. `apart` puts images into `images/` and masks into `masks/`; otherwise
-    a mask lies beside its image, as in BUSI.
+    With `new_names`, class and number replace that name. With `apart`, images go into `images/` and masks into
+    `masks/`; otherwise a mask lies beside its image, as in BUSI.
     """
 
     def __init__(self, *, new_names: bool, apart: bool) -> None:
@@ -32,7 +32,7 @@ class Places:
             self._unique("", name)
 
     def of(self, image: ImageRecord) -> tuple[str, str]:
-        """The place of the image and that of its mask, relative to the export, with `/` between the parts."""
+        """The places of the image and of its mask, relative to the export, with `/` between the parts."""
         if image.class_name not in self._folders:
             self._folders[image.class_name] = self._unique("", image.class_name)
         marks = [SET_ASIDE] * (image.excluded is not None) + [SYNTHETIC] * (image.kind == "synthetic")
@@ -49,8 +49,10 @@ class Places:
         return f"{stem}-image" if _LIKE_A_MASK.fullmatch(stem) else stem
 
     def _unique(self, folder: str, name: str) -> str:
-        """The name made safe, with a number behind it where the folder has it already. Names that differ only in upper
-        and lower case are one name on Windows and macOS."""
+        """A safe form of the name, with a number appended if the folder has it already.
+
+        Names that differ only in case count as one name, because they do on Windows and macOS.
+        """
         safe = safe_name(name)
         given, number = safe, 1
         while (key := f"{folder}/{given}".casefold()) in self._taken:

@@ -1,13 +1,12 @@
-"""Images and masks as they travel: decoded, and encoded anew from nothing but their pixels."""
+"""Images and masks for an export: decoded, and encoded again from their pixels alone."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.images.preprocessing import read_image
-from busapp.engine.sharing.coco import regions
+from busapp.engine.sharing.coco import Region, regions
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.png import bare_png, png
 from busapp.errors import UnreadableImage
@@ -15,22 +14,22 @@ from busapp.errors import UnreadableImage
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An image as a PNG of `width` × `height` pixels, its mask as one if it has one, and the mask's `regions` for
-    COCO. `mask_problem` says why a mask could not be read."""
+    """An image as PNG bytes of `width` × `height` pixels, its mask as PNG bytes if it has one, and the mask's regions
+    for COCO. `mask_problem` says why a mask cannot be read."""
 
     png: bytes
     width: int
     height: int
     mask: bytes | None = None
-    regions: list[dict[str, Any]] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
     mask_problem: str = ""
 
 
 def encode(workspace: Workspace, with_regions: bool, image: ImageRecord) -> Encoded:
-    """Encode an image and its mask, and find the mask's regions if asked to.
+    """Encode an image and its mask; with `with_regions` also find the mask's regions.
 
     Raises:
-        UnreadableImage: the image cannot be read; of a mask that cannot, the result says so.
+        UnreadableImage: the image cannot be read. For a mask that cannot be read, see `Encoded.mask_problem`.
     """
     picture = read_image(workspace.image_path(image))
     content = png(picture)

@@ -1,7 +1,8 @@
-"""Where the drawn images of an export come from."""
+"""The generators that the synthetic images of an export come from."""
 
 from collections.abc import Generator
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final, TypedDict
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.events import Note
@@ -10,29 +11,40 @@ from busapp.engine.gan.generators import GeneratorRecord
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel
 
-COLUMNS: Final = ("run", "preset", "epochs", "n_trained_on")
+
+class GeneratorColumns(TypedDict):
+    """A run's generator in `images.csv`. All are empty for a real image; unknown ones are empty, too."""
+
+    run: str
+    preset: str
+    epochs: int | str
+    n_trained_on: int | str
 
 
-class Provenance:
-    """Looks up once for each run what the study knows of its generator and of the images that were drawn from it."""
+_OF_REAL_IMAGE: Final = GeneratorColumns(run="", preset="", epochs="", n_trained_on="")
+
+
+class GeneratorLookup:
+    """Reads the study's records of generators and of the images that they drew, once for each run."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._generators: dict[str, dict[str, Any]] = {}
+        self._generators: dict[str, GeneratorColumns] = {}
         self._drawn: dict[str, dict[str, DrawnImage]] = {}
 
-    def of(self, image: ImageRecord) -> dict[str, Any]:
-        """The generator of a drawn image, a value for each of `COLUMNS`; empty ones where it is not known, and where
-        the image is real."""
+    def columns(self, image: ImageRecord) -> GeneratorColumns:
+        """The generator that drew an image."""
         if image.run is None:
-            return dict.fromkeys(COLUMNS, "")
+            return _OF_REAL_IMAGE
         if image.run not in self._generators:
-            self._generators[image.run] = {"run": image.run, **self._generator(image.run)}
+            self._generators[image.run] = self._generator(image.run)
         return self._generators[image.run]
 
     def drawing(self, image: ImageRecord) -> Generator[Note, None, DrawnImage | None]:
-        """How a drawn image came about; None where it is not known, as of images of older runs. A table that cannot be
-        read is told of once."""
+        """The record of a drawn image; None if there is none, as for images of older runs.
+
+        Yields a warning once for each run whose table cannot be read.
+        """
         if image.run is None:
             return None
         if image.run not in self._drawn:
@@ -40,18 +52,17 @@ class Provenance:
             try:
                 drawn = known_of(self._workspace.root / "runs" / image.run)
             except BadInput as error:
-                yield Note(f"Of images that this run drew the nearest is not named: {error}", "warning")
+                yield Note(f"The export does not name the nearest training images of one run: {error}", "warning")
             else:
                 self._drawn[image.run] = {one.sha256: one for one in drawn}
         return self._drawn[image.run].get(image.original or image.sha256)
 
-    def _generator(self, run_id: str) -> dict[str, Any]:
-        try:
+    def _generator(self, run_id: str) -> GeneratorColumns:
+        known = GeneratorColumns(run=run_id, preset="", epochs="", n_trained_on="")
+        with suppress(BadInput):  # the run was deleted since
             run = self._workspace.run(run_id)
-        except BadInput:  # the run was deleted since
-            return {"preset": "", "epochs": "", "n_trained_on": ""}
-        known = {name: run.info.settings.get(name, "") for name in ("preset", "epochs")}
-        try:
-            return {**known, "n_trained_on": len(GeneratorRecord.load(run.folder).trained_on)}
-        except BadModel:
-            return {**known, "n_trained_on": ""}
+            known["preset"] = run.info.settings.get("preset", "")
+            known["epochs"] = run.info.settings.get("epochs", "")
+            with suppress(BadModel):
+                known["n_trained_on"] = len(GeneratorRecord.load(run.folder).trained_on)
+        return known

@@ -1,4 +1,4 @@
-"""What an export is written into: a folder or a ZIP, beside its place until it is whole."""
+"""Targets of an export: a folder or a ZIP, written beside its final place and moved there when complete."""
 
 import shutil
 import zipfile
@@ -12,13 +12,13 @@ from busapp.engine.utils.files import space_is_needed
 from busapp.errors import BadInput
 
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
-"""The time of every member of a ZIP: the same images give the same bytes, and when they were exported is not told."""
+"""The time of every member of a ZIP, so that the same images give the same bytes and the export date is not stored."""
 _UNIX: Final = 3
 _READABLE: Final = 0o644 << 16
 
 
 class Target(Protocol):
-    """Takes files by their names, with `/` between the parts."""
+    """Accepts files by name, with `/` between the parts."""
 
     def write(self, name: str, content: bytes) -> None: ...
 
@@ -34,7 +34,7 @@ class _Folder:
         path.write_bytes(content)
 
     def close(self) -> None:
-        """A folder has no end to be written."""
+        """Nothing to do: only a ZIP has to be completed."""
 
 
 class _Zip:
@@ -54,10 +54,10 @@ class _Zip:
 
 @contextmanager
 def new_target(out: Path, *, as_zip: bool) -> Iterator[Target]:
-    """A target that stands at `out` once it was left without an error; else nothing is left of it.
+    """A target that is moved to `out` on leaving the context. After an error, nothing is left of it.
 
     Raises:
-        BadInput: `out` cannot be written to, or something else stands there by now.
+        BadInput: `out` cannot be written to, or exists by now.
         NoSpace: the disk is full.
     """
     parent = next(folder for folder in out.parents if folder.is_dir())
@@ -86,7 +86,7 @@ def new_target(out: Path, *, as_zip: bool) -> Iterator[Target]:
 def _move(aside: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
-        out.rmdir()  # Windows moves nothing onto a folder, not even onto an empty one
+        out.rmdir()  # Windows cannot move anything onto a folder, not even onto an empty one
     elif out.exists():
-        raise FileExistsError(0, "Something stands there by now", str(out))
+        raise FileExistsError(0, "The name is taken by now", str(out))
     aside.rename(out)

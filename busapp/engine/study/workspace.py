@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from busapp.engine.catalog import Catalog, ImageRecord
 from busapp.engine.study.runs import Run
@@ -81,8 +83,14 @@ class Workspace:
         return Catalog(self.root / "catalog.sqlite")
 
     def close(self) -> None:
-        """Close the catalog's file."""
+        """Close the catalog's file. It is opened again if the catalog is used afterwards."""
         self.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self.close()
 
     # -- images --------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import remember_folder
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import Level, Message, MessageStrip
-from busapp.summaries import alike
+from busapp.summaries.dataset import alike
 
 
 class DatasetTab(StudyTab):

@@ -4,12 +4,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.contract.diagnosis import ExternalResult
-from busapp.engine.utils.words import many
+from busapp.engine.utils.words import counts_in_words, many, per_cent
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.confusion_matrix import ConfusionMatrix
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
-from busapp.summaries import counts_in_words, per_cent
 
 MATRIX_HEIGHT = 190
 

@@ -27,7 +27,7 @@ from busapp.engine.models.inspection import Inspection, Unusable, export_model_f
 from busapp.engine.models.library import SUFFIX, Imported, ModelFile, import_model, restore, retire
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name
-from busapp.engine.utils.words import images_in_groups
+from busapp.engine.utils.words import images_in_groups, per_cent
 from busapp.errors import UserError
 from busapp.gui.diagnosis.model_details import ModelDetails
 from busapp.gui.theme import SPACE, colours
@@ -36,7 +36,7 @@ from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
 from busapp.gui.words import when_in_words
-from busapp.summaries import leaks, per_cent
+from busapp.summaries.validation import has_leaks
 
 _NONE: Final = (
     "No model yet. Cross-validate a system in the Validation tab and choose “Use for diagnosis” there, "
@@ -345,7 +345,7 @@ def _item(found: Entry) -> QTreeWidgetItem:
         interval = list(about.accuracy_ci95) if about.accuracy_ci95 else None
         accuracy = per_cent(about.accuracy, interval).replace(" to ", "–")
         of = f"Protocol {escape(about.protocol)}, {images_in_groups(about.n_images, about.n_groups)}."
-        is_leaky = leaks(about.model_dump())
+        is_leaky = has_leaks(about.model_dump())
         item.setText(2, f"⚠ {accuracy}" if is_leaky else accuracy)
         item.setToolTip(2, f"<p>{of}{' This accuracy leaks.' if is_leaky else ''}</p>")
         item.setText(3, _when(about.created))

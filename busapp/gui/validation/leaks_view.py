@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from busapp.engine.settings import LeaksSettings, SeriesSettings
-from busapp.engine.utils.words import images_in_groups, many, signed
+from busapp.engine.utils.words import images_in_groups, many, per_cent, signed
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.differences import Difference, p_number
 from busapp.gui.validation.measurement_view import MeasurementPanel, MeasurementView
@@ -15,7 +15,6 @@ from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.widgets.settings_form import SettingsForm
 from busapp.gui.widgets.warning_frame import WarningFrame, words_label
-from busapp.summaries import per_cent
 
 
 class LeaksView(MeasurementView["LeaksPanel"]):

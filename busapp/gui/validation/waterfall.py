@@ -10,12 +10,11 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.utils.words import images_in_groups, signed
+from busapp.engine.utils.words import images_in_groups, per_cent, signed
 from busapp.gui.theme import colours
 from busapp.gui.validation.differences import Difference, p_in_words
 from busapp.gui.widgets.exporting import write_rows
 from busapp.gui.widgets.rows_plot import RowsPlot
-from busapp.summaries import per_cent
 
 FALLS: Final = "#E69F00"
 RISES: Final = "#56B4E9"

@@ -15,7 +15,7 @@ from busapp.engine.settings import DiagnoseSettings, ExportSettings, SynthesizeS
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 
 def validated(workspace: Workspace) -> Run:
@@ -106,7 +106,7 @@ def test_generator_is_exported_as_a_keras_file_that_says_what_it_is(
     network = keras.saving.load_model(out, compile=False)
     vectors = dcgan.noise(record.settings, 32, dcgan.Stream.DRAWING)
     np.testing.assert_array_equal(dcgan.draw_from(keras, network, vectors)[:5], draw(record, 5))
-    assert SUMMARIES["export"](finished.result)[0] == f"Generator of malignant written to {out}."
+    assert summary("export", finished.result)[0] == f"Generator of malignant written to {out}."
 
 
 def test_each_kind_of_run_has_its_format(phantom_study: Workspace, synthesis: Run, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from busapp.engine.models.model import Model
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel, NotEnoughImages
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 TINY = ValidateSettings(
     system="existing", epochs=1, batch_size=8, image_size=32, width=0.25, pretrained=False, recipe="careful"
@@ -110,8 +110,8 @@ def test_both_files_are_compared_with_the_network_on_every_image(exported: Expor
     assert int8["bytes"] < 0.6 * float32["bytes"]
     said = [event.what for event in exported.events if isinstance(event, Progress)]
     assert any("converting" in what for what in said) and "comparing with the network: 16 of 24 images" in said
-    lines = "\n".join(SUMMARIES["export"](result))
-    assert "model-int8.tflite" in lines and "24 of 24 images" in lines and "learned from these images" in lines
+    lines = "\n".join(summary("export", result))
+    assert "model-int8.tflite" in lines and "24 of 24 images" in lines and "trained on these images" in lines
 
 
 def test_someone_who_has_the_folder_alone_gets_the_expected_answers(exported: Exported) -> None:

@@ -31,7 +31,7 @@ from busapp.engine.utils.steps import run_to_end
 from busapp.engine.validation import fold_generators
 from busapp.engine.validation.fold_generators import FoldImages
 from busapp.engine.validation.training_data import Synthetic, balance
-from busapp.summaries import comparison_lines, validation_lines
+from busapp.summaries import summary
 
 
 def recipe(**changes: object) -> ValidateSettings:
@@ -110,10 +110,10 @@ def test_a_run_with_and_one_without_differ_and_say_so(
     of_equalised, of_plain = phantom_study.runs("validate")
     assert (of_plain.info.name, of_equalised.info.name) == ("existing, strict", "existing, strict, equalised")
     assert plain["auc"] != equalised["auc"] or plain["folds"] != equalised["folds"]
-    assert "equalised" in validation_lines(equalised)[0] and "equalised" not in validation_lines(plain)[0]
+    assert "equalised" in summary("validate", equalised)[0] and "equalised" not in summary("validate", plain)[0]
     compared = compare_runs([of_plain, of_equalised])
     assert [column["equalise"] for column in compared["runs"]] == [False, True]
-    assert ["equalised" in line for line in comparison_lines(compared)[:2]] == [False, True]
+    assert ["equalised" in line for line in summary("compare", compared)[:2]] == [False, True]
     html = write_report(phantom_study, tmp_path / "report.html").read_text(encoding="utf-8")
     assert html.count("Images adaptively equalised") == 1
 

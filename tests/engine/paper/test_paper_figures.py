@@ -1,4 +1,4 @@
-"""Table 1 and Figures 11 to 13: what is drawn is in the tables beside, and what leaks says so."""
+"""Table 1 and Figures 11 to 16: their CSV files hold the drawn numbers, and numbers that leak are marked."""
 
 import csv
 import shutil
@@ -186,7 +186,7 @@ def test_figures_14_to_16_are_drawn_from_the_newest_synthesis_of_each_class(
 def test_an_older_synthesis_is_drawn_as_long_as_its_images_are_in_use(phantom_study: Workspace, tmp_path: Path) -> None:
     older, unused, newest = (add_synthesis(phantom_study, "malignant", in_catalog=count) for count in (2, 0, 0))
     result = finished(draw_figures(phantom_study, tmp_path))
-    assert result["runs"] == [newest.id, older.id], "of the newest, too, of which no image is in use"
+    assert result["runs"] == [newest.id, older.id], "the newest is drawn even if none of its images is in use"
     assert {f"figure15-malignant-{older.id}.svg", f"figure14-malignant-{newest.id}.svg"} <= set(result["files"])
     assert not any(unused.id in name for name in result["files"])
     phantom_study.catalog.exclude([image.id for image in phantom_study.catalog.images(kind="synthetic")], "unfit")
@@ -207,7 +207,7 @@ def test_named_syntheses_are_drawn_and_no_others(phantom_study: Workspace, tmp_p
     result = finished(draw_figures(phantom_study, tmp_path, [first.id, second.id]))
     assert sorted({name.partition(".")[0] for name in result["files"]}) == sorted(
         f"figure{number}-normal-{run.id}" for run in (first, second) for number in (14, 16)
-    ), "of a generator of which no image is in use there is nothing to set side by side"
+    ), "Figure 15 needs images that are in use"
     result = finished(draw_figures(phantom_study, tmp_path / "both", [validation.id, second.id]))
     assert result["runs"] == [validation.id, second.id] and "figure16-normal.csv" in result["files"]
     assert "table1.csv" in result["files"]

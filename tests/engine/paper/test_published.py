@@ -1,4 +1,4 @@
-"""The paper's numbers, against each other."""
+"""The paper's numbers, checked against each other."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The report of a study: HTML and PDF say the same, nothing from outside is executed, and the file needs no other."""
+"""The report of a study: HTML and PDF have the same content, and the file runs no scripts and needs no other file."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from busapp.engine import jobs
 from busapp.engine.catalog import NewImage
 from busapp.engine.events import Finished, Progress
 from busapp.engine.report import checklists, make_report, write_report
-from busapp.engine.report.blocks import Bullets, Heading, Paragraph, Picture, Pictures, Report, Table
+from busapp.engine.report.blocks import Bullets, Heading, Illustration, Illustrations, Paragraph, Report, Table
 from busapp.engine.report.facts import OF_RUNS, facts
 from busapp.engine.report.html import to_html
 from busapp.engine.report.pdf import to_pdf
@@ -36,7 +36,7 @@ from busapp.errors import BadInput
 
 
 def words_of_html(content: bytes) -> str:
-    """What is read, tags and pictures left out, white space as one."""
+    """The text that a reader sees: without tags and pictures, white space collapsed."""
     body = re.sub(r"<nav.*</nav>", "", content.decode().partition("<body>")[2], flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
@@ -70,7 +70,7 @@ def html(study: Workspace) -> str:
 def test_an_empty_study_has_a_report(empty_study: Workspace, tmp_path: Path) -> None:
     html = write_report(empty_study, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Research use only. Not a medical device." in html
-    assert "No cross-validation was finished yet." in html and "hantoms" not in html
+    assert html.count("No cross-validation is finished yet.") > 1 and "hantoms" not in html
     assert "to be filled in" in html
     pdf = write_report(empty_study, tmp_path / "report.pdf").read_bytes()
     assert "No cross-validation is finished yet." in words_of_pdf(pdf)
@@ -80,7 +80,7 @@ def test_runs_are_shown_with_protocol_interval_and_leaks(html: str, study: Works
     assert html.count("This number leaks.") == 1 and html.count("Nothing leaks that this program knows of.") == 1
     assert "Let through: weights are carried from fold to fold; near-duplicates fall on both sides" in html
     assert "groups on both sides of a fold: 3" in html
-    assert "The study has 3 finished cross-validations, of which the report tells 2 in full" in html
+    assert "The study has 3 finished cross-validations, 2 reported in full below (marked •)." in html
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", html), "the file must need no other"
     for picture in ("confusion matrix", "receiver operating characteristics", "reliability", "accuracy and loss"):
         assert html.count(f"{picture} of system1") == 2
@@ -105,7 +105,7 @@ def test_html_and_pdf_say_the_same(study: Workspace, tmp_path: Path) -> None:
     pdf = words_of_pdf((tmp_path / "r.pdf").read_bytes())
     html = words_of_html((tmp_path / "r.html").read_bytes())
     assert len(set(html.split())) > 700
-    # A line that ends within a long word makes two of it.
+    # A line break within a long word splits it.
     for words, others in ((html, pdf), (pdf, html)):
         together = others.replace(" ", "")
         assert [word for word in words.split() if word not in together and word not in ("page", "•")] == []
@@ -129,14 +129,14 @@ def test_any_text_can_be_written() -> None:
     odd = "<b>&amp; Киста κύστη 囊肿 한글 ≥ – × \x00\x1b \udcff 😀 " + "x" * 300
     grey = io.BytesIO()
     Image.new("L", (40, 3000), 128).save(grey, "PNG")
-    tall = Picture(grey.getvalue(), odd, 1.0)
+    tall = Illustration(grey.getvalue(), odd, 1.0)
     blocks = [
         Heading(odd),
         Paragraph(odd, lead=odd, tone="warning"),
         Bullets([odd]),
         Table((odd, "n"), [("word " * 3000, "1")] + [(odd, "2\n3")] * 60, frozenset({1}), odd),
         tall,
-        Pictures([tall] * 9, synthetic=True),
+        Illustrations([tall] * 9, synthetic=True),
     ]
     report = Report(odd, odd, blocks)
     html, pdf = to_html(report).decode(), words_of_pdf(to_pdf(report))
@@ -161,7 +161,7 @@ def test_generators_and_synthetic_images_are_marked(phantom_study: Workspace, tm
     html = html_of(phantom_study)
     assert "synthetic normal, example 1" in html and "KID" in html and "0.200" in html and "0.010" in html
     assert "FID" not in html, "an older result has no more"
-    assert "Copies of training images were not looked for." in html
+    assert "Copies of training images were not searched for." in html
 
 
 def test_the_generators_of_each_class_have_their_scores_pictures_and_curves(phantom_study: Workspace) -> None:
@@ -347,12 +347,12 @@ def test_the_checklists_say_of_a_hold_out_and_of_carried_weights_what_was_done(p
     recipe = {**RECIPES["paper"].model_dump(), "weight_averaging": 0.9, "learning_rate": 0.02}
     write_json(path, {**(published.result() or {}), "training": recipe, "frozen_stages": 7})
     known = facts(Subject(phantom_study, [Measured.of(published)]))
-    assert "which had trained on it in a fold before" in known["predictions"]
-    assert "of a hold-out a fifth is tested" in known["used_twice"]
+    assert "which had trained on it in an earlier fold" in known["predictions"]
+    assert "in a hold-out, a fifth is tested" in known["used_twice"]
     assert "learning rate 0.02" in known["training"] and "7 of 19 stages frozen" in known["training"]
     assert "a moving average of them" in known["final_model"]
     strict = facts(Subject(phantom_study, [Measured.of(add_validation(phantom_study))]))
-    assert "trained on it in a fold before" not in strict["predictions"]
+    assert "trained on it in an earlier fold" not in strict["predictions"]
 
 
 def test_few_runs_are_all_compared_and_many_where_one_thing_differs(phantom_study: Workspace) -> None:

@@ -13,7 +13,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_json
 from busapp.errors import BadInput
-from busapp.summaries import comparison_lines
+from busapp.summaries import summary
 
 
 def logits(right: bool) -> dict[str, float]:
@@ -166,9 +166,9 @@ def _finished_run(study: Workspace, rights: Iterable[bool] = (True, False)) -> R
 
 def test_runs_on_different_datasets_are_told_apart(phantom_study: Workspace) -> None:
     first, second = _finished_run(phantom_study), _finished_run(phantom_study)
-    assert not any("dataset" in line for line in comparison_lines(compare_runs([first, second])))
+    assert not any("dataset" in line for line in summary("compare", compare_runs([first, second])))
     phantom_study.catalog.exclude([phantom_study.catalog.images()[0].id], "poor image")
-    lines = comparison_lines(compare_runs([first, _finished_run(phantom_study)]))
+    lines = summary("compare", compare_runs([first, _finished_run(phantom_study)]))
     assert lines[-1].startswith("The dataset was changed between these runs")
 
 
@@ -181,7 +181,7 @@ def test_what_early_results_lack_is_computed_and_said_in_columns(phantom_study: 
     assert (before["accuracy"], after["accuracy"]) == (0.6, 0.9)
     assert before["accuracy_ci95"][0] < 0.6 < before["accuracy_ci95"][1]
     assert after["specificity"]["benign"] is None and after["auc"]["benign"] is None
-    lines = comparison_lines(compared)
+    lines = summary("compare", compared)
     assert lines[0].startswith(f"run 1: {first.id}  existing, strict, paper: 10 images in 10 groups")
     (accuracy,) = [line for line in lines if line.startswith("  accuracy")]
     assert "60.0 % (" in accuracy and accuracy.index("90.0 %") == lines[2].index("run 2"), "columns stand in line"

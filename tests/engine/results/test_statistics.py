@@ -19,7 +19,7 @@ from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_json
 from busapp.errors import BadInput
-from busapp.summaries import validation_lines
+from busapp.summaries import summary
 
 CLASSES = ("benign", "malignant", "normal")
 OLD = frozenset(
@@ -172,7 +172,7 @@ def test_the_window_needs_neither_scikit_learn_nor_scipy_for_it(phantom_study: W
 def test_the_account_in_words_says_what_was_measured_and_what_leaks(phantom_study: Workspace) -> None:
     *_, last = jobs.start(phantom_study, tiny(protocol="published", folds=4))
     assert isinstance(last, Finished)
-    lines = validation_lines(last.result)
+    lines = summary("validate", last.result)
     assert lines[0].startswith("system1, protocol published, recipe paper: accuracy ")
     assert "over 4 folds" in lines[1]
     ends = {line[: lines[1].index("over 4 folds")].rstrip()[-1] for line in lines[2:15]}
@@ -180,6 +180,6 @@ def test_the_account_in_words_says_what_was_measured_and_what_leaks(phantom_stud
     assert sum(line.startswith("  sensitivity ") for line in lines) == 3
     assert any(line.startswith("With malignant called from about") for line in lines)
     assert any("(ECE)" in line for line in lines)
-    assert any(line.startswith("Picking the best epoch") for line in lines)
+    assert any(line.startswith("With the best epoch of each fold picked") for line in lines)
     assert lines[-1].startswith("This number leaks: weights are carried from fold to fold; near-duplicates fall")
     assert "weights of the one before: 3" in lines[-1] and "generators" not in lines[-1]

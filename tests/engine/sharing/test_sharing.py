@@ -1,4 +1,4 @@
-"""What a colleague gets: every image and mask to the pixel, and nothing that names a patient."""
+"""An export has every image and mask to the pixel, and nothing that names a patient."""
 
 import csv
 import errno
@@ -53,14 +53,14 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def opened(path: Path) -> Image.Image:
-    """A PNG as it is stored."""
+    """A stored PNG, decoded."""
     with Image.open(path) as picture:
         picture.load()
         return picture
 
 
 def added(workspace: Workspace, file: str, class_name: str, content: bytes, **fields: Any) -> int:
-    """Put an image into the catalog as an import does; its id."""
+    """Add an image to the catalog as an import does, and return its id."""
     suffix = Path(file).suffix
     picture = decode(content, file=file)
     sha256 = workspace.store_image(content, suffix)
@@ -367,7 +367,7 @@ def test_what_nobody_looked_for_is_not_said_to_be_absent(phantom_study: Workspac
 
 
 def decoded(segmentation: dict[str, Any]) -> npt.NDArray[np.bool_]:
-    """Written after the format's description, one run after the other."""
+    """A decoder that follows the format's description, one run after the other."""
     height, width = segmentation["size"]
     values: list[bool] = []
     for number, count in enumerate(segmentation["counts"]):
@@ -415,7 +415,7 @@ def test_coco_names_every_image_and_holds_every_mask(some_of_busi: Workspace, tm
         assert picture.size == (image["width"], image["height"])
         assert categories[image["category_id"]] == image["class"] == image["file_name"].split("/")[0]
     of_image = {image["id"]: image for image in described["images"]}
-    for one in (1, 7, 17):  # the decoder above is slow, being simple
+    for one in (1, 7, 17):  # the decoder above is simple and slow
         mask = np.asarray(opened(tmp_path / "out" / of_image[one]["mask"])) > 0
         found = [annotation for annotation in described["annotations"] if annotation["image_id"] == one]
         assert {annotation["category_id"] for annotation in found} <= {of_image[one]["category_id"]}

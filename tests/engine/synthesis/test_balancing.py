@@ -20,7 +20,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis import balancing
 from busapp.engine.synthesis.balancing import newest_generator, plan
 from busapp.errors import BadModel, MissingWeights, NoSpace, NotEnoughImages
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 2, "sample_every": 1, "checkpoint_every": 1}
 SETTINGS = BalanceSettings(epochs=2)
@@ -127,8 +127,8 @@ def test_each_class_gets_what_it_lacks_from_the_generator_that_is_there(
     assert [(row.file, row.sha256) for row in drawn[-2:]] == [(image.file, image.sha256) for image in added]
     real = {image.sha256 for image in catalog.images(class_name="malignant", kind="real")}
     assert GeneratorRecord.load(run.folder).trained_on == real, "whom an image comes from can be followed"
-    assert SUMMARIES["balance"](result)[1].startswith(f"malignant: 2 of 2 from the generator of {run.id} (quick, 2 ep")
-    assert SUMMARIES["balance"](result)[2].startswith("normal: none of 6. normal gets none")
+    assert summary("balance", result)[1].startswith(f"malignant: 2 of 2 from the generator of {run.id} (quick, 2 ep")
+    assert summary("balance", result)[2].startswith("normal: none of 6. normal gets none")
 
     catalog.undo()
     assert catalog.fingerprint() == before
@@ -153,7 +153,7 @@ def test_where_nothing_lacks_it_is_said(phantom_study: Workspace) -> None:
     result = result_of(events)
     assert (result["images"], result["classes"]) == (0, [])
     assert texts(events) == ["No class lacks images."]
-    assert SUMMARIES["balance"](result) == ["No class lacks images: benign 8, malignant 8, normal 8."]
+    assert summary("balance", result) == ["No class lacks images: benign 8, malignant 8, normal 8."]
     assert not phantom_study.catalog.history()[0].what.startswith("0")
 
 

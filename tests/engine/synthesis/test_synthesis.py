@@ -18,7 +18,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis import job
 from busapp.engine.utils.files import sha256_of
 from busapp.errors import BadInput, MissingWeights, NoSpace, NotEnoughImages
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 SMALL = {"image_size": 16, "noise": 8, "batch_size": 4, "epochs": 1, "sample_every": 1, "checkpoint_every": 1}
 OF = ("", "_floor")
@@ -219,7 +219,7 @@ def test_too_few_kept_together_are_not_scored(phantom_study: Workspace) -> None:
 
 def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(phantom_study: Workspace) -> None:
     result = result_of(list(jobs.start(phantom_study, settings_of(count=1))))
-    lines = SUMMARIES["synthesize"](result)
+    lines = summary("synthesize", result)
     assert lines[0].startswith("1 synthetic image of malignant drawn after 1 epoch")
     assert [line.split()[0] for line in lines[1:5]] == ["KID", "FID", "Precision", "Recall"]
     for line, name, decimals in zip(lines[1:5], SCORES, (3, 1, 2, 2), strict=True):
@@ -233,7 +233,7 @@ def test_the_summary_names_every_score_with_its_floor_and_takes_older_results(ph
         "kid_floor": 0.01,
         "copies": 1,
     }
-    assert SUMMARIES["synthesize"](older)[1:] == [
+    assert summary("synthesize", older)[1:] == [
         "KID 0.200 ± 0.020; real against real 0.010 (smaller is nearer to real, around 0 if the two cannot be told "
         "apart).",
         "1 near-copy of training images left out.",

@@ -23,7 +23,7 @@ from busapp.engine.utils.files import write_json
 from busapp.engine.validation.gain import difference
 from busapp.engine.validation.reuse import find_runs
 from busapp.errors import BadInput, CannotResume
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 TINY: dict[str, Any] = {
     "folds": 2,
@@ -139,7 +139,7 @@ def test_the_trainings_are_runs_of_the_study_compared_on_the_same_images(measure
             if entry["ci95"]:
                 assert entry["ci95"][0] <= entry["difference"] <= entry["ci95"][1]
     assert result["verdict"] == gain_words.gain_verdict(result["differences"]["synthetic"]["accuracy"]["ci95"])
-    lines = SUMMARIES["gain"](result)
+    lines = summary("gain", result)
     assert lines[0] == gain_words.sentences(result).replace("−", "-") and "\N{MINUS SIGN}" not in "".join(lines)
     assert "20 images in 20 groups" in lines[1] and "quick, 1 epoch, 64 px" in lines[1]
     assert sum("-validate" in line for line in lines) == 3 and any("One seed" in line for line in lines)

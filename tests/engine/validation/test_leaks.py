@@ -20,7 +20,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.reuse import find_runs
 from busapp.engine.validation.study import Study
 from busapp.errors import CannotResume, NotEnoughImages
-from busapp.summaries import SUMMARIES
+from busapp.summaries import summary
 
 TINY: dict[str, Any] = {
     "folds": 2,
@@ -129,7 +129,7 @@ def test_the_steps_add_up_and_every_run_is_one_of_the_study(study: Workspace) ->
 
 def test_the_summary_says_all_of_it_in_points(study: Workspace) -> None:
     result = result_of(pull(jobs.start(study, tiny())))
-    lines = SUMMARIES["leaks"](result)
+    lines = summary("leaks", result)
     points = 100 * (result["steps"][0]["accuracy"] - result["steps"][-1]["accuracy"])
     assert lines[0].startswith("system1: published") and f"are worth {points:.1f} points" in lines[0]
     table = [line for line in lines if "-validate" in line]
