@@ -11,7 +11,7 @@ def import_lines(result: dict[str, Any]) -> list[str]:
     return [
         f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
         f"{len(result['skipped']):,} skipped"
-        + (f", {many(masks, 'mask')} added" if masks else "")
+        + (f", {many(masks, 'mask')} joined" if masks else "")
         + (f"; {many(patients, 'patient')} identified" if patients else "")
         + ".",
         f"The study has {counts_in_words(result['counts'])}.",

@@ -264,7 +264,7 @@ def test_the_sample_study_is_made_by_a_job_and_opened(
         asked.append(out)
         yield Progress(0, 1, "copying")
         shutil.copytree(phantom_study.root, tmp_path / "sample")
-        yield Finished({"workspace": str(tmp_path / "sample")})
+        yield Finished({"workspace": str(tmp_path / "sample"), "report": str(tmp_path / "report.html")})
 
     monkeypatch.setattr(demo, "run_demo", small_demo)
     with qtbot.waitSignal(window.queue.ended):

@@ -76,6 +76,7 @@ def test_another_study_has_its_own_class_and_times(
         other.catalog.exclude([image.id for image in other.catalog.images(class_name=name)], None)
     tab.refresh()
     assert tab.presets.button(0).text() != before
+    other.close()
 
 
 def test_presets_fill_the_form_and_say_how_long(qtbot: QtBot, tab: SynthesisTab, phantom_study: Workspace) -> None:
