@@ -55,7 +55,7 @@ def _operating_point(result: Mapping[str, Any]) -> list[str]:
     if point is None:
         return []
     return [
-        f"With malignant called from about {per_cent(point['threshold'])} on, a threshold set on the other folds for a "
+        f"If an image counts as malignant from about {per_cent(point['threshold'])}, a threshold set on the other folds for a "
         f"sensitivity of {100 * point['target_sensitivity']:.0f} %: sensitivity "
         f"{per_cent(point['sensitivity'], point['sensitivity_ci95'])}, specificity "
         f"{per_cent(point['specificity'], point['specificity_ci95'])}."

@@ -288,8 +288,10 @@ class DatasetTab(StudyTab):
         patients = len({image.patient for image in real if image.patient is not None})
         if patients:
             known.append(many(patients, "patient"))
-        if any(image.checked for image in real) or groups:
+        if groups:
             known.append(f"{sum(groups):,} images belong together, in {many(len(groups), 'group')}")
+        elif any(image.checked for image in real):
+            known.append("no images belong together")
         if real and not any(image.checked for image in real):
             known.append("not yet checked for near-duplicates")
         if self.workspace is not None and self.workspace.phantoms:

@@ -202,7 +202,7 @@ def remarks(statistics: contract.ValidationResult) -> list[str]:
 def operating_point(name: str, point: contract.OperatingPoint) -> str:
     """Describe the operating point of a class; `point` as in a validation's `operating_points`."""
     return (
-        f"Where {name} is called from a probability of {point['threshold']:.2f} on: "
+        f"If an image counts as {name} from a probability of {point['threshold']:.2f}: "
         f"sensitivity {_measured(point['sensitivity'], point['sensitivity_ci95'])}, "
         f"specificity {_measured(point['specificity'], point['specificity_ci95'])}."
     )

@@ -178,7 +178,7 @@ def test_the_account_in_words_says_what_was_measured_and_what_leaks(phantom_stud
     ends = {line[: lines[1].index("over 4 folds")].rstrip()[-1] for line in lines[2:15]}
     assert ends <= {")", "%", "–"}, "the ranges stand in a column of their own"
     assert sum(line.startswith("  sensitivity ") for line in lines) == 3
-    assert any(line.startswith("With malignant called from about") for line in lines)
+    assert any(line.startswith("If an image counts as malignant from about") for line in lines)
     assert any("(ECE)" in line for line in lines)
     assert any(line.startswith("With the best epoch of each fold picked") for line in lines)
     assert lines[-1].startswith("This number leaks: weights are carried from fold to fold; near-duplicates fall")

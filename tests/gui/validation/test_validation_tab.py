@@ -126,7 +126,7 @@ def test_measures_have_intervals_and_words(qtbot: QtBot, tab: ValidationTab, pha
     assert overall[1] == "Accuracy (%)\t90.0\t81.0–96.0\t91.7–91.7"
     assert overall[4].startswith("Train accuracy (%)\t99.0\t–\t99.0–99.0")
     words = tab.result.remarks.text()
-    assert "Where malignant is called from a probability of" in words and "chosen on the other folds" in words
+    assert "If an image counts as malignant from a probability of" in words and "chosen on the other folds" in words
     assert "confidence and accuracy differ by" in words
     assert tab.result.remarks.isVisible()
 
