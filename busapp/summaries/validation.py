@@ -55,8 +55,8 @@ def _operating_point(result: Mapping[str, Any]) -> list[str]:
     if point is None:
         return []
     return [
-        f"If an image counts as malignant from about {per_cent(point['threshold'])}, a threshold set on the other folds for a "
-        f"sensitivity of {100 * point['target_sensitivity']:.0f} %: sensitivity "
+        f"If an image counts as malignant from about {per_cent(point['threshold'])}, a threshold set on the other "
+        f"folds for a sensitivity of {100 * point['target_sensitivity']:.0f} %: sensitivity "
         f"{per_cent(point['sensitivity'], point['sensitivity_ci95'])}, specificity "
         f"{per_cent(point['specificity'], point['specificity_ci95'])}."
     ]
