@@ -9,19 +9,17 @@ from gates import Gate
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
-from recorded_runs import validation_events
+from recorded_runs import SMALL, validation_events
 
 from busapp import paths
 from busapp.engine import demo
 from busapp.engine.events import Finished, Job, Progress
-from busapp.engine.settings import ImportSettings, ValidateSettings
+from busapp.engine.settings import ImportSettings
 from busapp.engine.study.runs import record
 from busapp.engine.study.workspace import Workspace
 from busapp.gui import app as gui_app
 from busapp.gui.jobs.job_queue import QueuedJob
 from busapp.gui.main_window import MainWindow
-
-SMALL = ValidateSettings(folds=2, epochs=3)
 
 
 def test_studies_are_made_opened_and_copied_from_the_menu(
