@@ -97,7 +97,7 @@ def test_the_plots_read_and_export_what_was_measured(
     tab.open_study(phantom_study)
     numbers_are_there(qtbot, tab)
     tab.pages.setCurrentIndex(1)
-    assert "Where benign is called from" in tab.pages.about_roc.text() and tab.pages.about_roc.isVisible()
+    assert "If an image counts as benign from" in tab.pages.about_roc.text() and tab.pages.about_roc.isVisible()
     tab.pages.roc.export(tmp_path / "roc.csv")
     assert {row.split(",")[0] for row in (tmp_path / "roc.csv").read_text().splitlines()[1:]} == {
         "benign",
