@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,13 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QSettings, QThread, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from shiboken6 import getAllValidWrappers
+
+from busapp.engine.study.workspace import Workspace
+
+if TYPE_CHECKING:
+    from busapp.gui.main_window import MainWindow
 
 # Qt reports these about the machine, not about the program.
 _EXPECTED_OF_QT = ("This plugin does not support", "propagateSizeHints", "QFontDatabase: Cannot find font directory")
@@ -81,3 +88,17 @@ def no_style_left() -> Iterator[None]:
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.styleSheet():
         app.setStyleSheet("")
+
+
+@pytest.fixture
+def window(qtbot: QtBot, empty_study: Workspace) -> Iterator["MainWindow"]:
+    """The main window with an empty study. Its jobs are stopped at the end."""
+    from busapp.gui.main_window import MainWindow
+
+    window = MainWindow(empty_study)
+    window.show()
+    yield window
+    window.queue.shut_down()
+    qtbot.waitUntil(lambda: window.queue.current is None)
+    window.close()
+    window.deleteLater()

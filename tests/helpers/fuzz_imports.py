@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from fuzz_mutations import KINDS, kind_of, make_case
+from fuzz_cases import kind_of, make_case
+from fuzz_seeds import KINDS
 from fuzz_worker import MOST_SECONDS, Importer, Outcome, import_case, work
 
 MOST_WALL_SECONDS: Final = 90.0

@@ -1,6 +1,6 @@
 """Valid files of every kind that an import reads, as seeds that the fuzzing damages.
 
-`seeds(kind)` returns those of a kind. `BOMBS` are small files that cost far more than their size.
+`seeds(kind)` returns those of a kind.
 """
 
 import io
@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cache
+from typing import Final
 
 import numpy as np
 import pydicom
@@ -283,16 +284,21 @@ def _csv_seeds() -> list[bytes]:
     ]
 
 
+_MAKERS: Final[dict[str, Callable[[], list[bytes]]]] = {
+    "png": _png_seeds,
+    "jpeg": _jpeg_seeds,
+    "bmp": _bmp_seeds,
+    "tiff": _tiff_seeds,
+    "dicom": _dicom_seeds,
+    "zip": _zip_seeds,
+    "csv": _csv_seeds,
+}
+KINDS: Final = tuple(sorted(_MAKERS))
+SUFFIXES: Final = {"png": ".png", "jpeg": ".jpg", "bmp": ".bmp", "tiff": ".tif", "dicom": ".dcm"}
+"""Usual suffix of each kind of image."""
+
+
 @cache
 def seeds(kind: str) -> list[bytes]:
-    """Valid files of a kind: png, jpeg, bmp, tiff, dicom, zip or csv."""
-    makers: dict[str, Callable[[], list[bytes]]] = {
-        "png": _png_seeds,
-        "jpeg": _jpeg_seeds,
-        "bmp": _bmp_seeds,
-        "tiff": _tiff_seeds,
-        "dicom": _dicom_seeds,
-        "zip": _zip_seeds,
-        "csv": _csv_seeds,
-    }
-    return makers[kind]()
+    """Valid files of one of `KINDS`."""
+    return _MAKERS[kind]()

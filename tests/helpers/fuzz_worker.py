@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dicom_samples import PATIENT
-from fuzz_mutations import Case, make_case
+from fuzz_cases import Case, make_case
 from fuzz_seeds import COLOUR, picture
 
 MOST_SECONDS: Final = 5.0

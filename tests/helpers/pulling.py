@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, Finished
+from busapp.engine.events import Event, Finished, Note
 from busapp.engine.settings import JobSettings
 from busapp.engine.study.workspace import Workspace
 
@@ -32,6 +32,11 @@ def result_of(events: list[Event]) -> dict[str, Any]:
     """The result of a finished job."""
     assert isinstance(events[-1], Finished)
     return events[-1].result
+
+
+def texts(events: list[Event]) -> list[str]:
+    """The sentences of the notes."""
+    return [event.text for event in events if isinstance(event, Note)]
 
 
 def gather(steps: Generator[Step, None, T]) -> tuple[list[Step], T]:

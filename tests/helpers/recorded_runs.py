@@ -23,6 +23,9 @@ from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
 
+SMALL = ValidateSettings(folds=2, epochs=3)
+"""A cross-validation that is quickly replayed."""
+
 
 def recorded(run: Run, job: Job) -> list[Event]:
     """Record all events of a job."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pytestqt.qtbot import QtBot
 
 from busapp.gui.runs.study_tab import StudyTab
+from busapp.gui.validation.tab import ValidationTab
 
 Tab = TypeVar("Tab", bound=StudyTab)
 
@@ -21,3 +22,8 @@ def shown(tab: Tab, qtbot: QtBot) -> Iterator[Tab]:
     qtbot.waitExposed(tab)
     yield tab
     tab.shut_down()
+
+
+def numbers_are_there(qtbot: QtBot, tab: ValidationTab) -> None:
+    """Wait until the numbers of the shown run are computed."""
+    qtbot.waitUntil(lambda: tab.numbers is not None)

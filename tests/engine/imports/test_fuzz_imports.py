@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from fuzz_bombs import bombs
+from fuzz_cases import Case, kind_of, make_case
 from fuzz_imports import KINDS, Fuzzing, summary
-from fuzz_mutations import Case, kind_of, make_case
 
 
 def test_damaged_and_hostile_files_do_no_harm(tmp_path: Path) -> None:

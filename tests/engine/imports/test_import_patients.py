@@ -5,39 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_samples import PATIENT, dicom_bytes
+from image_folders import events_of, imported, looked_at, picture
 from PIL import Image
 
-from busapp.engine import jobs
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.events import Event, Finished, Note
+from busapp.engine.events import Note
 from busapp.engine.imports import tables
-from busapp.engine.imports.preview import Preview, preview
-from busapp.engine.settings import ImportSettings
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
-
-
-def picture(path: Path, seed: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 20), np.uint8)).save(path)
-    return path
-
-
-def events_of(workspace: Workspace, *sources: Path, **settings: object) -> list[Event]:
-    return list(jobs.start(workspace, ImportSettings.model_validate({"sources": sources, **settings})))
-
-
-def imported(workspace: Workspace, *sources: Path, **settings: object) -> dict:
-    last = events_of(workspace, *sources, **settings)[-1]
-    assert isinstance(last, Finished)
-    return last.result
-
-
-def looked_at(workspace: Workspace, *sources: Path, **settings: object) -> Preview:
-    seen = preview(ImportSettings.model_validate({"sources": sources, **settings}), workspace.catalog.known())
-    assert seen is not None
-    return seen
 
 
 def reasons(result: dict) -> dict[str, str]:

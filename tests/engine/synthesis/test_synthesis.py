@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pulling import result_of
+from pulling import result_of, texts
 
 from busapp.engine import jobs
-from busapp.engine.events import Event, Job, Note, Progress
+from busapp.engine.events import Job, Progress
 from busapp.engine.gan import drawing
 from busapp.engine.gan.drawing import known_of, read_drawn
 from busapp.engine.images.preprocessing import Preprocessing, read_image
@@ -50,10 +50,6 @@ def channel_means(pixels: Any, weights_file: object = None) -> Any:
 @pytest.fixture(autouse=True)
 def _embed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("busapp.engine.classifiers.features.embed", channel_means)
-
-
-def texts(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Note)]
 
 
 def exclude_some(study: Workspace, class_name: str, count: int) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from grids import CLASSES
 from pytestqt.qtbot import QtBot
 from tabs import shown
 
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.dataset.image_grid import ImageGrid
 from busapp.gui.dataset.tab import DatasetTab
 
 
@@ -14,3 +17,23 @@ def tab(qtbot: QtBot) -> Iterator[DatasetTab]:
     """The tab, visible and without a study."""
     with shown(DatasetTab(), qtbot) as tab:
         yield tab
+
+
+@pytest.fixture
+def grid(qtbot: QtBot, phantom_study: Workspace) -> ImageGrid:
+    """The grid on the screen, with an open study and without images."""
+    grid = ImageGrid()
+    qtbot.addWidget(grid, before_close_func=lambda widget: widget.thumbnails.stop())
+    grid.resize(600, 500)
+    grid.open_study(phantom_study)
+    grid.show()
+    return grid
+
+
+@pytest.fixture
+def filled(grid: ImageGrid, phantom_study: Workspace) -> ImageGrid:
+    """24 images, 8 of each class, in two lines of four."""
+    grid.show_images(phantom_study.catalog.images(), CLASSES, {}, frozenset())
+    assert grid.visualRect(grid.images.index(3)).top() == grid.visualRect(grid.images.index(0)).top()
+    assert grid.visualRect(grid.images.index(4)).top() > grid.visualRect(grid.images.index(0)).top()
+    return grid
