@@ -283,6 +283,7 @@ def test_a_right_click_keeps_the_selection_and_offers_what_can_be_done(qtbot: Qt
     qtbot.mousePress(filled.viewport(), Qt.MouseButton.RightButton, pos=place)
     asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, filled.viewport().mapToGlobal(place))
     QApplication.sendEvent(filled.viewport(), asked)
+    qtbot.mouseRelease(filled.viewport(), Qt.MouseButton.RightButton, pos=place)  # else it stays down in later tests
     assert offered == ["Set aside…", "Lesion masks"]
     assert filled.masks_action.isChecked()
     assert len(filled.selected()) == 24
