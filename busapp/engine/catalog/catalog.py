@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from busapp.engine.catalog import history
 from busapp.engine.catalog.addition import CONTENT, Addition
+from busapp.engine.catalog.circumstances import unusable_now
 from busapp.engine.catalog.covers import fitting_covers
 from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
 from busapp.engine.catalog.history import Columns, CurationFound, UndoStep
@@ -33,7 +34,7 @@ from busapp.engine.catalog.tables import (
     prepare_connection,
 )
 from busapp.engine.utils.words import many
-from busapp.errors import BadInput, DamagedStudy, NoSpace, UserError
+from busapp.errors import DamagedStudy
 
 _RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]
 _FIRST, _SECOND = aliased(ImageRow), aliased(ImageRow)
@@ -82,8 +83,8 @@ class Catalog:
             raise
         except DatabaseError as error:
             self._engine.dispose()
-            if circumstances := _circumstances(error, path):
-                raise circumstances from error
+            if reason := unusable_now(error, path):
+                raise reason from error
             raise DamagedStudy(
                 "The catalog of the study is damaged and was left unchanged",
                 file=path,
@@ -100,8 +101,8 @@ class Catalog:
             with Session(self._engine) as session, session.begin():
                 yield session
         except OperationalError as error:
-            if circumstances := _circumstances(error, self._path):
-                raise circumstances from error
+            if reason := unusable_now(error, self._path):
+                raise reason from error
             raise
 
     @contextmanager
@@ -383,20 +384,6 @@ class Catalog:
         """Descriptions of everything that changed after a revision, oldest first, including undone changes."""
         with self._session() as session:
             return history.since(session, revision)
-
-
-def _circumstances(error: DatabaseError, path: Path) -> UserError | None:
-    """The error for a sound catalog that cannot be used right now, None if SQLite complains about something else."""
-    said, name = str(error.orig), getattr(error.orig, "sqlite_errorname", "")
-    if "disk is full" in said or name == "SQLITE_IOERR_SHMSIZE":  # no space for the file that connections share
-        return NoSpace("The disk is full", file=path, remedy="Free some space. Nothing stored was changed.")
-    if "readonly" in said or "unable to open" in said:
-        remedy = "Check that you may write to its folder and that its drive is not read-only, or open a copy."
-        return BadInput("The study cannot be written to", file=path, remedy=remedy)
-    if "is locked" in said:
-        remedy = "Wait until it is done, then try again. Nothing stored was changed."
-        return BadInput("Another program is writing to the study", file=path, remedy=remedy)
-    return None
 
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
