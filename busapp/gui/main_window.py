@@ -24,7 +24,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UserError
 from busapp.gui import user_settings
-from busapp.gui.dataset.history import DatasetHistory
+from busapp.gui.dataset.history_actions import DatasetHistory
 from busapp.gui.dataset.tab import DatasetTab
 from busapp.gui.diagnosis.tab import DiagnosisTab
 from busapp.gui.help import About, Guide, self_test

@@ -19,7 +19,7 @@ ONLY_JOBS_LOAD = (  # they draw, or need the frameworks' packages
     "diagnosis.page_figure",
     "diagnosis.figure",
     "utils.figures",
-    "images.secondary_capture",
+    "images.dicom_page",
 )
 
 

@@ -11,7 +11,7 @@ from busapp.engine.catalog import history
 from busapp.engine.catalog.groups import are_paired, group_new, regroup
 from busapp.engine.catalog.history import Columns, chunks
 from busapp.engine.catalog.records import NewImage
-from busapp.engine.catalog.tables import ImageRow
+from busapp.engine.catalog.schema import ImageRow
 from busapp.engine.utils.words import many
 
 CONTENT = func.coalesce(ImageRow.original, ImageRow.sha256)

@@ -22,7 +22,7 @@ from busapp.engine.catalog.covers import fitting_covers
 from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
 from busapp.engine.catalog.history import Columns, CurationFound, UndoStep
 from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
-from busapp.engine.catalog.tables import (
+from busapp.engine.catalog.schema import (
     FORMAT,
     SAME_FILE,
     ChangeRow,

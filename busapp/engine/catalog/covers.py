@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from busapp.engine.catalog.history import chunks
 from busapp.engine.catalog.records import Cover
-from busapp.engine.catalog.tables import ImageRow
+from busapp.engine.catalog.schema import ImageRow
 
 
 def fitting_covers(session: Session, covers: Sequence[Cover]) -> list[Cover]:

@@ -6,7 +6,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from busapp.engine.catalog.history import chunks
-from busapp.engine.catalog.tables import BY_HAND, SAME_FILE, ImageRow, PairRow
+from busapp.engine.catalog.schema import BY_HAND, SAME_FILE, ImageRow, PairRow
 
 IS_PAIR = or_(PairRow.how != BY_HAND, PairRow.verdict == "same")
 IS_SAME = and_(IS_PAIR, or_(PairRow.verdict.is_distinct_from("different"), PairRow.how == SAME_FILE))

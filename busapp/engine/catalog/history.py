@@ -18,7 +18,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from busapp.engine.catalog.tables import BY_HAND, ChangeRow, FlagRow, ImageRow, PairRow
+from busapp.engine.catalog.schema import BY_HAND, ChangeRow, FlagRow, ImageRow, PairRow
 
 T = TypeVar("T")
 Columns = Mapping[str, str | int | float | bool | None]

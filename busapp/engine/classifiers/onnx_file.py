@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from busapp.engine.classifiers.activation_maps import look
 from busapp.engine.classifiers.feature_store import normalised
-from busapp.engine.classifiers.looking import look
 from busapp.engine.classifiers.novelty import Familiar, Features
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.utils.files import write_atomically

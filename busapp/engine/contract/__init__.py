@@ -1,1 +1,1 @@
-"""The JSON contract: what each job's result holds, as types. `docs/architecture.md` says who reads it."""
+"""The types of the results of jobs: the JSON that `--json` writes and `result.json` keeps."""

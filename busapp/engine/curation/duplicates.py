@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.catalog.tables import SAME_FILE
+from busapp.engine.catalog.schema import SAME_FILE
 from busapp.engine.curation import alignment
 from busapp.engine.curation.alignment import SIDE, Floats, Windows
 from busapp.engine.events import Event, Progress

@@ -14,9 +14,9 @@ from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
 from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
 from busapp.engine.progress import in_progress
-from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import as_trained
 from busapp.engine.results.predictions import read_predictions
+from busapp.engine.results.stored_results import finished_validation
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
@@ -27,7 +27,7 @@ from busapp.errors import BadInput
 if TYPE_CHECKING:
     from torch import nn
 
-    from busapp.engine.classifiers.looking import Seen
+    from busapp.engine.classifiers.activation_maps import Seen
     from busapp.engine.classifiers.onnx_file import Known
 
 _BATCH: Final = 32
@@ -80,7 +80,7 @@ def describe_known(
     Raises:
         UnreadableImage: the file of an image is damaged.
     """
-    from busapp.engine.classifiers.looking import seen_in
+    from busapp.engine.classifiers.activation_maps import seen_in
     from busapp.engine.classifiers.onnx_file import Known
 
     seen: list[Seen] = []

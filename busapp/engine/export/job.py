@@ -18,8 +18,8 @@ from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Converted
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.model import Model, ModelDescription
-from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import as_trained
+from busapp.engine.results.stored_results import finished_validation
 from busapp.engine.settings import ExportSettings
 from busapp.engine.sharing.choice import TEXT
 from busapp.engine.sharing.targets import new_target

@@ -1,4 +1,4 @@
-"""Generators of a study: finding them, deciding which may be used for a fold, drawing from them.
+"""Generators of a study: finding them, checking what they were trained on, drawing from them.
 
 A generator is a folder with `generator.keras` and `generator.json`. Only training and drawing load Keras.
 """

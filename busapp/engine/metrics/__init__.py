@@ -22,7 +22,7 @@ from busapp.engine.metrics.measures import (
 )
 from busapp.engine.metrics.of_predictions import summary
 from busapp.engine.metrics.operating_points import TARGET_SENSITIVITY
-from busapp.engine.metrics.shares import exact95
+from busapp.engine.metrics.proportions import exact95
 
 __all__ = [
     "RESAMPLES",

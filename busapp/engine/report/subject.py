@@ -6,8 +6,8 @@ from functools import cached_property
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.contract.validation import PairedTest
-from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.measured import Measured, finished_runs, variant_of
+from busapp.engine.results.stored_results import finished_validation
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 

@@ -10,8 +10,8 @@ from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, P
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import p_value, per_cent_cell, points_cell
 from busapp.engine.results import gain_words
-from busapp.engine.results.finished import finished_validation, gain_result, leaks_result
 from busapp.engine.results.measured import variant_of
+from busapp.engine.results.stored_results import finished_validation, gain_result, leaks_result
 from busapp.engine.settings.systems import LEAK_NAMES, Leaks, open_leaks
 from busapp.engine.study.runs import Run
 from busapp.engine.utils.figures import to_png

@@ -18,8 +18,8 @@ from busapp.engine.contract.validation import (
     PairedTest,
 )
 from busapp.engine.results import statistics
-from busapp.engine.results.finished import finished_validation
 from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.results.stored_results import finished_validation
 from busapp.engine.study.runs import Run
 from busapp.errors import BadInput
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
-from busapp.engine.results.finished import finished_validation, validation_result
+from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, other_weight_of_images
 from busapp.engine.settings.systems import (

@@ -8,8 +8,8 @@ import numpy as np
 from busapp.engine import metrics
 from busapp.engine.contract.validation import FoldResult, MeasuredFold, RecordedFold, ValidationResult
 from busapp.engine.events import EpochEnded, Event, FoldEnded
-from busapp.engine.results.finished import validation_result
 from busapp.engine.results.predictions import FILE, read_predictions
+from busapp.engine.results.stored_results import validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.runs import Run
 from busapp.errors import BadInput

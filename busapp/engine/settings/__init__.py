@@ -4,9 +4,9 @@ generated from these models, and the settings are saved with the run. Defaults a
 from busapp.engine.settings.balancing import BalanceSettings
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, ImportSettings, ShareSettings
+from busapp.engine.settings.diagnosis import DiagnoseSettings, ExportSettings
 from busapp.engine.settings.gain import GainSettings
 from busapp.engine.settings.leaks import LeaksSettings
-from busapp.engine.settings.models import DiagnoseSettings, ExportSettings
 from busapp.engine.settings.series import SeriesSettings
 from busapp.engine.settings.synthesis import BackendName, Framework, PresetName, SynthesizeSettings
 from busapp.engine.settings.validation import ValidateSettings

@@ -25,7 +25,7 @@ from busapp.engine.utils.arrays import Indices
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.looking import Seen
+    from busapp.engine.classifiers.activation_maps import Seen
     from busapp.engine.classifiers.training import Learner
 
 FILE = "evidence.safetensors"
@@ -90,7 +90,7 @@ def keep_evidence(
     If the run was stopped before the fold was saved, the fold is repeated and replaces its former evidence. `pixels`
     are those of the selection; `before`, `total` and `what` as in `in_progress`.
     """
-    from busapp.engine.classifiers.looking import seen_in
+    from busapp.engine.classifiers.activation_maps import seen_in
 
     def look(images: Indices, before: int) -> Generator[Event, None, Seen]:
         looking = seen_in(learner.tested, pixels[images], mirrored=learner.recipe.mirrored_test)

@@ -25,9 +25,9 @@ from busapp.engine.study.splits import Fold, make_folds, select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.arrays import Indices
 from busapp.engine.validation.evidence import keep_evidence
+from busapp.engine.validation.fixed_parts import Study
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
-from busapp.engine.validation.study import Study
 from busapp.engine.validation.training_data import Synthetic, balance, load_selection
 
 if TYPE_CHECKING:

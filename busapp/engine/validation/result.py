@@ -9,8 +9,8 @@ from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.results.predictions import Prediction
 from busapp.engine.results.statistics import picked_epoch, with_recorded
 from busapp.engine.study.splits import groups_split
+from busapp.engine.validation.fixed_parts import Study
 from busapp.engine.validation.state import State
-from busapp.engine.validation.study import Study
 
 
 def tested_predictions(study: Study, state: State) -> list[Prediction]:

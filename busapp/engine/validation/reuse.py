@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 import busapp
 from busapp.engine.contract.validation import ValidationResult
-from busapp.engine.results.finished import validation_result
+from busapp.engine.results.stored_results import validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import Recipe
 from busapp.engine.settings.systems import Leaks, open_leaks

@@ -16,7 +16,7 @@ from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.utils.words import many
-from busapp.engine.validation.study import Study
+from busapp.engine.validation.fixed_parts import Study
 from busapp.errors import CannotResume
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def test_a_disk_too_full_to_open_a_study_is_told_as_such(path: Path, monkeypatch
 def test_a_study_that_another_program_writes_to_for_too_long_is_told_as_such(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("busapp.engine.catalog.tables.PATIENCE", 0.01)
+    monkeypatch.setattr("busapp.engine.catalog.schema.PATIENCE", 0.01)
     catalog, other = Catalog(path), sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(BadInput, match="Another program is writing"):

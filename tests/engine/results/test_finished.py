@@ -3,7 +3,7 @@
 import pytest
 from measured_runs import add_synthesis, add_validation
 
-from busapp.engine.results.finished import finished_validation, gain_result, leaks_result, validation_result
+from busapp.engine.results.stored_results import finished_validation, gain_result, leaks_result, validation_result
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 

@@ -17,8 +17,8 @@ from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.settings.systems import possible_leaks
 from busapp.engine.study.splits import groups_split, make_folds, select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.fixed_parts import Study
 from busapp.engine.validation.reuse import find_runs
-from busapp.engine.validation.study import Study
 from busapp.errors import CannotResume, NotEnoughImages
 from busapp.summaries import summary
 

@@ -27,7 +27,7 @@ from busapp.engine.study.splits import make_folds, select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.steps import run_to_end
 from busapp.engine.validation.evidence import read_evidence
-from busapp.engine.validation.study import Study
+from busapp.engine.validation.fixed_parts import Study
 from busapp.errors import BadInput, CannotResume, MissingWeights, NotEnoughImages
 
 CLASSES = ["benign", "malignant", "normal"]

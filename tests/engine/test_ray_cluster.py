@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from busapp import cli
-from busapp.engine import cluster, jobs
+from busapp.engine import jobs
 from busapp.engine.events import EpochEnded, Event, Finished, RunStarted
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.workspace import Workspace
@@ -41,7 +41,7 @@ def is_connected() -> bool:
 
 
 def test_a_cluster_gives_the_same_numbers_and_records_the_run(phantom_study: Workspace, local: str) -> None:
-    there = list(cluster.start(phantom_study, tiny(), local))
+    there = list(ray_cluster.start(phantom_study, tiny(), local))
     assert not is_connected()
     (run,) = phantom_study.runs("validate")
     assert run.info.state == "finished"
@@ -53,7 +53,7 @@ def test_a_cluster_gives_the_same_numbers_and_records_the_run(phantom_study: Wor
 
 
 def test_a_cancelled_job_ends_in_order_and_goes_on_anywhere(phantom_study: Workspace, local: str) -> None:
-    job = cluster.start(phantom_study, tiny(epochs=3), local)
+    job = ray_cluster.start(phantom_study, tiny(epochs=3), local)
     for event in job:
         if isinstance(event, EpochEnded):
             break
@@ -67,7 +67,7 @@ def test_a_cancelled_job_ends_in_order_and_goes_on_anywhere(phantom_study: Works
 
 def test_an_error_comes_back_as_what_it_was(phantom_study: Workspace, local: str) -> None:
     with pytest.raises(NotEnoughImages) as raised:
-        list(cluster.start(phantom_study, tiny(folds=50), local))
+        list(ray_cluster.start(phantom_study, tiny(folds=50), local))
     assert type(raised.value) is NotEnoughImages
     assert raised.value.remedy == "Choose fewer folds, or import more images."
     (run,) = phantom_study.runs("validate")
@@ -85,7 +85,7 @@ def test_a_cluster_must_see_the_same_study(phantom_study: Workspace, empty_study
     fingerprint = phantom_study.catalog.fingerprint()
     for root in (tmp_path / "none", empty_study.root):
         with pytest.raises(BadInput, match="does not see this study"):
-            list(cluster._job(root, fingerprint, {"kind": "validate", "settings": tiny().model_dump_json()}))
+            list(ray_cluster._job(root, fingerprint, {"kind": "validate", "settings": tiny().model_dump_json()}))
     assert phantom_study.runs("validate") == empty_study.runs("validate") == []
 
 
@@ -94,7 +94,7 @@ def test_without_ray_the_command_that_installs_it_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadInput, match=r'pip install "busapp\[cluster\]"'):
-        list(cluster.start(phantom_study, tiny(), "local"))
+        list(ray_cluster.start(phantom_study, tiny(), "local"))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "host:port"])
