@@ -137,13 +137,13 @@ _add_job("share", arguments=("out",))
 
 def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: str | None) -> int:
     from busapp.engine import jobs
-    from busapp.engine import ray_cluster as clusters
+    from busapp.engine import ray_cluster
     from busapp.engine.study.workspace import Workspace
 
     # A diagnosis needs no study of the user's own: it creates the default one if there is none, as the window does.
     creates = settings.kind == "import" or (settings.kind == "diagnose" and root == paths.default_workspace())
     with Workspace.create(root) if creates else Workspace.open(root) as study:
-        job = clusters.start(study, settings, cluster) if cluster else jobs.start(study, settings)
+        job = ray_cluster.start(study, settings, cluster) if cluster else jobs.start(study, settings)
         return _report(settings.kind, follow(job), study, json_file)
 
 
@@ -151,7 +151,7 @@ def _resume(
     kind: str, run_id: str, root: Path, json_file: Path | None, cluster: str | None, given: Mapping[str, Any]
 ) -> int:
     from busapp.engine import jobs
-    from busapp.engine import ray_cluster as clusters
+    from busapp.engine import ray_cluster
     from busapp.engine.study.workspace import Workspace
 
     also = [options.option_name(name) for name, value in given.items() if value is not None]
@@ -165,7 +165,7 @@ def _resume(
             raise BadInput(
                 f"The run is not one of `busapp {kind}`", file=run_id, remedy="Resume it with its own command."
             )
-        job = clusters.resume(study, run_id, cluster) if cluster else jobs.resume(study, run_id)
+        job = ray_cluster.resume(study, run_id, cluster) if cluster else jobs.resume(study, run_id)
         return _report(kind, follow(job), study, json_file)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from busapp import cli
-from busapp.engine import jobs
+from busapp.engine import jobs, ray_cluster
 from busapp.engine.events import EpochEnded, Event, Finished, RunStarted
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.workspace import Workspace

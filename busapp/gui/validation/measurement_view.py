@@ -1,4 +1,4 @@
-"""A view for a measurement by several cross-validations (`engine/validation/series.py`): results, and how to start a new one."""
+"""A view for a measurement by several cross-validations: results, and a form that starts a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
