@@ -136,8 +136,7 @@ _add_job("share", arguments=("out",))
 
 
 def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: str | None) -> int:
-    from busapp.engine import jobs
-    from busapp.engine import ray_cluster
+    from busapp.engine import jobs, ray_cluster
     from busapp.engine.study.workspace import Workspace
 
     # A diagnosis needs no study of the user's own: it creates the default one if there is none, as the window does.
@@ -150,8 +149,7 @@ def _start(settings: JobSettings, root: Path, json_file: Path | None, cluster: s
 def _resume(
     kind: str, run_id: str, root: Path, json_file: Path | None, cluster: str | None, given: Mapping[str, Any]
 ) -> int:
-    from busapp.engine import jobs
-    from busapp.engine import ray_cluster
+    from busapp.engine import jobs, ray_cluster
     from busapp.engine.study.workspace import Workspace
 
     also = [options.option_name(name) for name, value in given.items() if value is not None]
