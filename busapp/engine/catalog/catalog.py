@@ -70,17 +70,12 @@ class Catalog:
                 if path.stat().st_size and connection.execute(text("PRAGMA quick_check")).scalar_one() != "ok":
                     raise DatabaseError("quick_check", None, ValueError("damaged"))
             if version > FORMAT:
-                raise DamagedStudy(
-                    "The study was made by a newer version of busapp",
-                    file=path,
-                    remedy="Open it with that version.",
-                )
+                self._engine.dispose()
+                what = "The study was made by a newer version of busapp"
+                raise DamagedStudy(what, file=path, remedy="Open it with that version.")
             if version < FORMAT:
                 with self._engine.begin() as connection:
                     make_tables(connection, version)
-        except DamagedStudy:
-            self._engine.dispose()
-            raise
         except DatabaseError as error:
             self._engine.dispose()
             if reason := unusable_now(error, path):

@@ -150,7 +150,8 @@ def test_the_papers_column_stands_beside_real_images_alone(
     tab.open_study(phantom_study)
     _compare(qtbot, tab, *runs)
     assert not tab.compare_view.paper_box.isVisible()
-    tab.open_study(replace(phantom_study, phantoms=False))
+    real = replace(phantom_study, phantoms=False)
+    tab.open_study(real)
     _compare(qtbot, tab, *runs)
     assert len(_headings(tab)) == 3
     qtbot.mouseClick(tab.compare_view.paper_box, Qt.MouseButton.LeftButton)
@@ -158,6 +159,7 @@ def test_the_papers_column_stands_beside_real_images_alone(
     assert _row(tab, "Accuracy (%)")[2] == "⚠ 93.4"
     assert _row(tab, "Sensitivity, malignant")[2] == "⚠ 0.90"
     assert _row(tab, "AUC, malignant")[2] == "–"
+    real.close()
 
 
 def test_esc_the_button_and_another_run_lead_back(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
