@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 @dataclass
 class JobEnding:
-    """How a job ended that raised no error. `run` is the run's id, empty if the job is not recorded."""
+    """The end of a job that raised no error. `run` is the run's id, empty if the job is not recorded."""
 
     cancelled: bool = False
     run: str = ""

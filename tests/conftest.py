@@ -1,4 +1,4 @@
-"""What all tests share: where the real images are, and a small study of phantoms."""
+"""Fixtures for all tests: the folders of real images, and a small study of phantoms."""
 
 import os
 import shutil

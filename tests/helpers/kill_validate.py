@@ -134,7 +134,7 @@ def numbers(result: dict[str, Any] | None) -> str:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run that nobody kills leaves; the seconds from its first event to its training, and those of that."""
+    """A run that nobody killed: its numbers, and the seconds before and of its training."""
 
     numbers: str
     predictions: bytes
@@ -194,7 +194,7 @@ def _killed(
 
 
 def _look(workspace: Workspace, before: Run | None, outcome: Outcome) -> Run:
-    """What a kill left behind."""
+    """The files that a kill left."""
     run = workspace.runs("validate")[0]
     if run.info.state != "interrupted":
         outcome.findings.append(f"the run says that it is {run.info.state}")

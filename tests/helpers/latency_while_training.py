@@ -1,4 +1,4 @@
-"""How long the window's own events wait while a generator is trained in it.
+"""Measures the waiting time of the window's own events while it trains a generator.
 
     python tests/helpers/latency_while_training.py [--data DIR] [--epochs N] [--size PIXELS]
 
@@ -37,7 +37,7 @@ ALLOWED_MS = 50.0
 
 
 class Waits:
-    """How late timers come, in ms: before the first epoch ended, and after it."""
+    """Delays of timers in ms: before the first epoch ended, and after it."""
 
     def __init__(self) -> None:
         self.before: list[float] = []

@@ -26,7 +26,7 @@ OPSET = 18
 
 @dataclass(frozen=True)
 class Known:
-    """What a model file keeps of the m images that its network was trained on: their `features` (m, d) of unit length,
+    """The data that a model file keeps of the m training images of its network: their `features` (m, d) of unit length,
     the `usual` distance between them (`novelty.usual_distance`), and their `familiar` texture."""
 
     features: Features

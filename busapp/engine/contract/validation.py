@@ -19,7 +19,7 @@ IntervalByClass = dict[str, Interval | None]
 
 
 class RecordedFold(TypedDict):
-    """What the job knows of a fold when its last epoch has ended."""
+    """A fold as the job records it when its last epoch has ended."""
 
     fold: int
     """Counted from 1."""
@@ -77,7 +77,7 @@ class ReliabilityBin(TypedDict):
 
 
 class Calibration(TypedDict):
-    """How well confidence and accuracy agree."""
+    """The agreement of confidence and accuracy."""
 
     ece: float
     """Expected calibration error."""
@@ -105,7 +105,7 @@ class OperatingPoint(TypedDict):
 
 
 class Measures(TypedDict):
-    """What `metrics.summary` computes over all tested images, without the single folds."""
+    """The part of `metrics.summary` over all tested images, without the single folds."""
 
     confusion: list[list[int]]
     accuracy: float
@@ -132,7 +132,7 @@ class Measures(TypedDict):
 
 
 class Summary(Measures):
-    """What `metrics.summary` computes."""
+    """The result of `metrics.summary`."""
 
     folds: list[MeasuredFold]
 
@@ -158,7 +158,7 @@ were skipped as `copies` of training images, and that were `left_out` because th
 
 
 class Validated(Measures):
-    """What a validation's result and its column in a comparison have in common."""
+    """The keys that a validation's result shares with its column in a comparison."""
 
     system: SystemName
     protocol: ProtocolName
@@ -344,7 +344,7 @@ class GainTrainings(TypedDict):
 
 
 class GainDifference(TypedDict):
-    """What the second training adds to the first, by one measure."""
+    """The gain of the second training over the first, by one measure."""
 
     difference: float
     ci95: Interval | None
@@ -377,7 +377,7 @@ class GainResult(TypedDict):
     """[fewest, most] synthetic images by class in the training part of a fold."""
     generators: list[UsedGenerator]
     more_steps: float
-    """How much longer an epoch is with synthetic images, as a share."""
+    """The extra length of an epoch with synthetic images, as a share."""
     devices: list[str]
     """Devices that the runs were trained on."""
     trainings: GainTrainings

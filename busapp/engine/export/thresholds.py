@@ -1,5 +1,5 @@
-"""What the out-of-fold predictions of a run give its model: the temperature, the thresholds to abstain, and the
-agreement of its heat maps with the masks."""
+"""The part of a model that comes from the out-of-fold predictions of its run: the temperature, the thresholds to
+abstain, and the agreement of its heat maps with the masks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

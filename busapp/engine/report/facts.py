@@ -16,7 +16,7 @@ NO_RUN = "No cross-validation is finished yet."
 
 
 def facts(subject: Subject) -> dict[str, str]:
-    """Every fact by its name. Facts about runs are left out if no run is finished."""
+    """Every fact by its name. Facts about runs are missing if no run is finished."""
     return {**_of_data(subject), **_of_program(), **(_of_runs(subject) if subject.measured else {})}
 
 

@@ -74,8 +74,8 @@ def sentences(result: GainResult) -> str:
 
 
 def addition_in_words(result: GainResult) -> str:
-    """What the third training adds to the first: `plain augmentation and class weights`; empty if there is no third
-    training."""
+    """The additions of the third training to the first: `plain augmentation and class weights`; empty if there is
+    no third training."""
     plain, augmented = result["trainings"]["plain"], result["trainings"]["augmented"]
     if augmented is None:
         return ""

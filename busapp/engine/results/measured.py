@@ -55,7 +55,7 @@ class Measured:
 
     @cached_property
     def variant(self) -> tuple[str, ...]:
-        """What distinguishes runs of one system: the protocol, and differences from the paper's training."""
+        """The differences between runs of one system: the protocol, and differences from the paper's training."""
         return variant_of(self.run, self.result)
 
     @property

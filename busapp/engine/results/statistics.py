@@ -105,7 +105,7 @@ def picked_epoch(events: Iterable[Event], folds: Iterable[MeasuredFold]) -> floa
 
 
 def _ended_folds(events: Iterable[Event]) -> list[RecordedFold]:
-    """What the events of a run tell about its finished folds."""
+    """The finished folds of a run, from its events."""
     last = {event.fold: event for event in events if isinstance(event, FoldEnded)}
     return [
         {"fold": number, "train_accuracy": event.train_accuracy, "test_accuracy": event.test_accuracy}

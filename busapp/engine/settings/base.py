@@ -34,7 +34,7 @@ class JobSettings(BaseModel):
 
     @property
     def subject(self) -> str:
-        """What distinguishes this run from others of its kind. The run's name unless the user gives another."""
+        """The words that distinguish this run from others of its kind. The run's name unless the user gives another."""
         return self.label
 
     @property

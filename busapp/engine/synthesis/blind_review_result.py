@@ -73,7 +73,7 @@ class ReviewResult(BaseModel):
 
     @property
     def caution(self) -> str:
-        """How far the headline can be trusted, as sentences."""
+        """Limits of the headline, as sentences."""
         guessing = f"Guessing reaches {100 * self.chance:.0f} %."
         if self.sensitivity.of != self.specificity.of:
             more = "real" if self.specificity.of > self.sensitivity.of else "synthetic"

@@ -83,7 +83,8 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
 
 
 def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> GainDifferences:
-    """What the second training adds to the first, by measure; see `measure_gain`. `names` are the ids of the two runs.
+    """The gain of the second training over the first, by measure; see `measure_gain`. `names` are the ids of the two
+    runs.
 
     Raises:
         BadInput: the two were not tested on the same images in the same folds.

@@ -89,7 +89,7 @@ class MetricsTable(_WholeTable):
     ) -> None:
         """`result[measure]` holds a value in [0, 1] or None for each class. `result[measure_ci95]` and
         `result["fold_range"][measure]` hold [low, high] or None for each class. Measures that the result does not have
-        are left out."""
+        are skipped."""
         measures = [(key, title) for key, title in _BY_CLASS if key in result]
         ranges = result.get("fold_range") or {}
         rows = [
