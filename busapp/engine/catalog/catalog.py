@@ -30,6 +30,7 @@ from busapp.engine.catalog.schema import (
     ImageRow,
     MeasureRow,
     PairRow,
+    close_connections,
     make_tables,
     prepare_connection,
 )
@@ -88,7 +89,7 @@ class Catalog:
 
     def close(self) -> None:
         """Close the file."""
-        self._engine.dispose()
+        close_connections(self._engine)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

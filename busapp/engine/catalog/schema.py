@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from sqlalchemy import Connection, ForeignKey, Index, text
+from sqlalchemy import Connection, Engine, ForeignKey, Index, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 FORMAT: Final = 2
@@ -98,6 +98,14 @@ def prepare_connection(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
     cursor.close()
+
+
+def close_connections(engine: Engine) -> None:
+    """Close all connections to a catalog. One that another thread is using closes when that thread returns it."""
+    pool = engine.pool
+    engine.dispose()  # gives the engine a new pool, so that only the old one closes what comes back
+    event.listen(pool, "checkin", lambda _connection, record: record.invalidate())
+    pool.dispose()  # again, for connections that came back meanwhile
 
 
 _FROM_1_TO_2: Final = (

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,4 +75,16 @@ def test_a_study_that_another_program_writes_to_for_too_long_is_told_as_such(
     other.close()
     catalog.exclude([1], "blurred")
     assert catalog.images()[0].excluded == "blurred"
+    catalog.close()
+
+
+def test_a_connection_in_use_closes_when_its_thread_returns_it(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    with catalog.writing() as session:
+        used: Any = session.connection().connection.driver_connection
+        catalog.close()
+        used.execute("SELECT 1")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        used.execute("SELECT 1")
+    assert catalog.classes() == []  # it opens again
     catalog.close()

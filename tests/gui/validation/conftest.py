@@ -6,11 +6,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 from tabs import shown
 
+from busapp.engine.study.workspace import Workspace
 from busapp.gui.validation.tab import ValidationTab
 
 
 @pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[ValidationTab]:
-    """The tab on the screen, without a study."""
+def tab(qtbot: QtBot, phantom_study: Workspace) -> Iterator[ValidationTab]:
+    """The tab on the screen, without a study. It shuts down before the study closes: its threads may read it."""
     with shown(ValidationTab(), qtbot) as tab:
         yield tab

@@ -159,6 +159,7 @@ def test_the_papers_column_stands_beside_real_images_alone(
     assert _row(tab, "Accuracy (%)")[2] == "⚠ 93.4"
     assert _row(tab, "Sensitivity, malignant")[2] == "⚠ 0.90"
     assert _row(tab, "AUC, malignant")[2] == "–"
+    tab.shut_down()  # its threads may read the study
     real.close()
 
 
