@@ -13,8 +13,8 @@ from busapp.gui.dataset.tab import DatasetTab
 
 
 @pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[DatasetTab]:
-    """The tab, visible and without a study."""
+def tab(qtbot: QtBot, phantom_study: Workspace) -> Iterator[DatasetTab]:
+    """The tab on the screen, without a study. It shuts down before the study closes: its threads may read it."""
     with shown(DatasetTab(), qtbot) as tab:
         yield tab
 

@@ -14,8 +14,8 @@ from busapp.gui.diagnosis.tab import DiagnosisTab
 
 
 @pytest.fixture
-def tab(qtbot: QtBot) -> Iterator[DiagnosisTab]:
-    """The tab on the screen, without a study."""
+def tab(qtbot: QtBot, phantom_study: Workspace) -> Iterator[DiagnosisTab]:
+    """The tab on the screen, without a study. It shuts down before the study closes: its threads may read it."""
     with shown(DiagnosisTab(), qtbot) as tab:
         yield tab
 

@@ -24,6 +24,7 @@ def test_the_papers_numbers_stand_beside_real_images_alone(tab: ValidationTab, p
     tab.open_study(real)
     assert tab.result.paper_heading.isVisible()
     assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
+    tab.shut_down()  # its threads may read the study
     real.close()
 
 
