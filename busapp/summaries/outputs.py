@@ -45,10 +45,10 @@ def figures_lines(result: dict[str, Any]) -> list[str]:
 
 
 def demo_lines(result: dict[str, Any]) -> list[str]:
-    """The paths of the report and the study, and the command that opens it."""
+    """A caution, the paths of the report and the study, and the command that opens it."""
     return [
-        f"Report written to {result['report']}.",
+        "All images are simulated phantoms; the numbers say nothing about patients.",
+        f"Report: {result['report']}",
         f"Study: {result['workspace']}",
         f"Open the window on it: busapp --workspace '{result['workspace']}'",
-        "All images are simulated phantoms; the numbers say nothing about patients.",
     ]

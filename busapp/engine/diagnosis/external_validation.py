@@ -53,7 +53,7 @@ def read_labels(source: Path, images: Sequence[Path]) -> Labels:
     found = _from_folders(source, images) if source.is_dir() else _from_table(source, images)
     if not found.classes:
         raise BadInput(
-            "It has no label for any of the images",
+            "The labels name none of the images",
             file=source,
             remedy="Name a CSV table with the columns file and class, or a folder with one folder for each class.",
         )
@@ -118,7 +118,7 @@ class ExternalValidation:
         true = self._labels.of(path)
         if true is None:
             self._left_out["without a label"] += 1
-            return {"true": "", "not_counted": "It has no label."}
+            return {"true": "", "not_counted": "The image has no label."}
         reason = self._reason_against(true, sha256, entry)
         self._seen.add(sha256)
         if reason:

@@ -81,7 +81,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     place = place_for(settings.out, workspace.root / "exports" / f"{validated.id}-{settings.format}")
     trained = as_trained(validated)
     mirrored = trained.training.mirrored_test
-    yield Note("The model is trained anew on all images of the run, by its recipe.")
+    yield Note("The model is now trained on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")
 
     from busapp.engine.classifiers.onnx_file import logits_of

@@ -60,7 +60,7 @@ def tensorflow() -> Any:
     # TensorFlow makes its symbols global (tensorflow#124205). Loaded afterwards, torch would call TensorFlow's stub of
     # the CUDA runtime and find no GPU, and triton, which comes with torch's CUDA builds, would crash on its LLVM.
     for name in ("torch", "triton"):
-        with suppress(ImportError):
+        with suppress(ImportError, OSError):  # OSError: its libraries are damaged or missing
             importlib.import_module(name)
     with native_messages_logged():
         import tensorflow

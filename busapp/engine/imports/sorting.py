@@ -199,7 +199,7 @@ class _Sorting:
             if named:
                 self._patients.update(named)
                 count = many(len(named), "image")
-                notes.append(f"{self._listing.called(table)} says which patients {count} are of. It decides no class.")
+                notes.append(f"{self._listing.called(table)} names the patients of {count}. It decides no class.")
             else:
                 self._skip(table, "It is a table; to import the images that it lists, import the table itself")
 

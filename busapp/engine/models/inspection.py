@@ -234,7 +234,7 @@ def list_lines(entries: Sequence[ListedModel]) -> list[str]:
             accuracy += ", which leaks"
         size = f"{entry['n_images']:,} images in {entry['n_groups']:,} groups"
         lines.append(f"{entry['name']} ({where}): {accuracy}, {size}, made {entry['created']}")
-    return lines or ["There is no model yet. Make one with `busapp export RUN` or `busapp models import FILE`."]
+    return lines or ["There is no model yet. `busapp export RUN` makes one, `busapp models import FILE` takes one."]
 
 
 def inspection_lines(found: Inspection) -> list[str]:

@@ -138,7 +138,7 @@ def _operating_points(points: Mapping[str, OperatingPoint]) -> Table:
         ("class", "target sensitivity", "threshold", "sensitivity measured", "specificity measured"),
         rows,
         frozenset({1, 2, 3, 4}),
-        "Operating points: an image counts as the class from a threshold of its probability on. The measures of a fold "
+        "Operating points: an image counts as the class if its probability reaches a threshold. The measures of a fold "
         "use a threshold from the predictions of the other folds; the threshold shown is from all, for new images.",
     )
 

@@ -129,7 +129,10 @@ def cautions(result: GainResult) -> list[str]:
     accuracy = result["differences"]["synthetic"]["accuracy"]
     if result["verdict"] == "no difference shown" and accuracy["ci95"] is not None:
         room = " to ".join(signed(100 * bound) for bound in accuracy["ci95"])
-        found.append(f"“No difference shown” does not mean no difference: anything from {room} points is possible.")
+        found.append(
+            "“No difference shown” does not mean no difference: by these images, anything from "
+            f"{room} points is possible."
+        )
     p_value = accuracy["p_value"]
     if p_value is not None and (result["verdict"] == "no difference shown") == (p_value < SIGNIFICANT):
         found.append(

@@ -97,8 +97,8 @@ class CoverSettings(JobSettings):
         Fill,
         setting(
             "Fill",
-            "black: covered areas are black, so that everyone sees them. surroundings: areas are filled with pixels "
-            "computed from those around them.",
+            "black: covered areas are black, so that everyone sees them. surroundings: areas are filled with "
+            "invented pixels, computed from those around them.",
         ),
     ] = "black"
 

@@ -192,7 +192,7 @@ class SynthesizeSettings(JobSettings):
     sample_every: Annotated[
         int,
         Field(ge=1),
-        setting("Samples every", "Interval for drawing samples from the fixed noise.", unit="epochs", more=True),
+        setting("Samples every", "Epochs between two grids of samples from the fixed noise.", unit="epochs", more=True),
     ]
     checkpoint_every: Annotated[
         int,

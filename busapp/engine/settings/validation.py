@@ -167,11 +167,20 @@ class TrainingSettings(JobSettings):
     weight_decay: Annotated[
         float | None,
         Field(ge=0, le=1),
-        setting("Weight decay", "Of AdamW; 0 means Adam. Left empty: as in the recipe.", paper="none.", more=True),
+        setting(
+            "Weight decay",
+            "Weight decay of AdamW; 0 means Adam. Left empty: as in the recipe.",
+            paper="none.",
+            more=True,
+        ),
     ] = None
     cosine: Annotated[
         Switch,
-        setting("Falling learning rate", "Lower it to zero along a cosine. Left empty: as in the recipe.", more=True),
+        setting(
+            "Falling learning rate",
+            "Lower the learning rate to zero along a cosine. Left empty: as in the recipe.",
+            more=True,
+        ),
     ] = None
     variants: Annotated[
         int | None,

@@ -45,9 +45,7 @@ def balance_classes(workspace: Workspace, settings: BalanceSettings, run: Run) -
     if state.to_add is None or not state.is_added():
         plans = plan(workspace, settings)
         if state.to_add is not None and not state.is_for(plans):
-            yield Note(
-                "The classes lack other images now, or their generators have changed: the images are drawn anew."
-            )
+            yield Note("The classes lack another number of images now, or have other generators: new images are drawn.")
             state.to_add, state.adding = None, False
         if state.to_add is None:
             yield from _announce(plans)

@@ -60,7 +60,7 @@ class ReviewResult(BaseModel):
         if low > self.chance:
             return "told apart better than by chance"
         if high < 1 - self.chance:
-            return "told apart, but real and synthetic swapped"
+            return "told apart, but with real and synthetic swapped"
         return "not told apart from real images by this reader"
 
     @property

@@ -21,6 +21,7 @@ from busapp.engine.progress import in_progress
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
 from busapp.errors import BadInput, NotEnoughImages
 
 FEWEST_IMAGES: Final = 8
@@ -102,7 +103,8 @@ def _explain(settings: SynthesizeSettings, n_images: int) -> Generator[Event, No
     """Report how long the training will take, and how images that do not fill a batch are used."""
     units = settings.epochs * n_images
     expected = speeds.expect(speeds.gan_key(settings), units)
-    yield Note(f"Training on {n_images} images for {settings.epochs} epochs takes {expected.in_words()}.")
+    images, epochs = many(n_images, "image"), many(settings.epochs, "epoch")
+    yield Note(f"Training on {images} for {epochs} takes {expected.in_words()}.")
     size, rest = settings.batch_size, n_images % settings.batch_size
     if n_images < size:
         yield Note(f"The class is smaller than a batch of {size}. Each epoch is one step with all {n_images} images.")

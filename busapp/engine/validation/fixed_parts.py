@@ -11,6 +11,7 @@ from busapp.engine.speeds import Estimate, classifier_key, classifier_units, exp
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.words import many
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,15 @@ class Study:
             classifier_units(len(fold.train) + n_synthetic, len(fold.test), settings.epochs) for fold in self.folds
         )
         training = expect(classifier_key(settings), units)
-        folds = "1 fold" if len(self.folds) == 1 else f"{len(self.folds)} folds"
-        said = [f"{folds} of {settings.epochs} epochs on {len(self.selection.records)} images: {training.in_words()}."]
+        folds, epochs = many(len(self.folds), "fold"), many(settings.epochs, "epoch")
+        images = many(len(self.selection.records), "image")
+        said = [f"{folds} of {epochs} on {images}: {training.in_words()}."]
         if self.selection.set_aside:
-            said.append(f"{self.selection.set_aside} images are set aside: near-duplicates of them have another class.")
+            aside = self.selection.set_aside
+            said.append(
+                f"{many(aside, 'image')} {'is' if aside == 1 else 'are'} set aside because of near-duplicates with "
+                "another class."
+            )
         return said + self._generator_notes(training)
 
     def _generator_notes(self, training: Estimate) -> list[str]:

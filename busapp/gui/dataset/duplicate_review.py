@@ -320,7 +320,7 @@ class DuplicateReview(QWidget):
             self._answer = self._reclassify
             self._ask("Change which image, and to which class?", values, ("left", "right"), "left", editable=False)
         else:
-            self.told.setText("All images of the study have the same class. Add another class in the grid.")
+            self.told.setText("All images of the study have the same class. Give an image another class in the grid.")
 
     def _reclassify(self, images: list[ImageRecord], name: str) -> None:
         assert self.pair is not None

@@ -182,7 +182,8 @@ class DatasetTab(StudyTab):
         if newest is None or newest.info.kind != "import" or newest.info.state != "interrupted":
             return
         self.banner.add(
-            "The last import was interrupted. Its images so far are complete. Import the same files again for more.",
+            "The last import was interrupted. Its images so far are complete. Import the same files again to get the "
+            "rest.",
             level="warning",
             action="Import again…",
             on_action=self.sidebar.open_import_menu,

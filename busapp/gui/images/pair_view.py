@@ -83,12 +83,12 @@ class PairView(QWidget):
             self.third.show_picture(pictures.difference, "")
             self.third.heading.setText("Difference")
             self.third.about.setText(
-                f"On average {pictures.mean:.1f} of 255 grey levels, with the right image laid over the left one."
+                f"On average {pictures.mean:.1f} of 255 grey levels, the right one laid over the left."
             )
         else:
             self.third.show_picture(pictures.brought if self._shows_second else pictures.first, "")
             self.third.heading.setText("Blinking: right" if self._shows_second else "Blinking: left")
-            self.third.about.setText("Shows both in turn, with the right image laid over the left one.")
+            self.third.about.setText("Shows both in turn, the right one laid over the left.")
 
     def _blink(self) -> None:
         self._shows_second = not self._shows_second

@@ -106,7 +106,7 @@ class BlindEnd(QWidget):
         if any(question.kind == "real" for question, _ in self._shown):
             also += ". Real ones are shown as in the study, not as small as in the review"
         self.told.setText(
-            f"{many(len(misjudged), 'image')} taken for what {'it is' if len(misjudged) == 1 else 'they are'} not{also}"
+            f"{many(len(misjudged), 'image')} judged wrongly: synthetic taken for real, or real for synthetic{also}"
             if self._shown
             else "Every answered image was recognised, and called fit."
         )

@@ -81,14 +81,22 @@ class _Worker(QObject):
 
     def _run(self) -> None:
         """Do all work that waits. Called in the pool's thread."""
-        while True:
+        try:
+            while (piece := self._next()) is not None:
+                number, key, work = piece
+                self._mail.done.emit(number, key, self._result(number, work))
+        except BaseException:  # the thread ends with it, and a later request needs a new one
             with self._lock:
-                if not self._waiting:
-                    self._is_running = False
-                    return
-                key, work = self._waiting.popitem()
-                number = self._round
-            self._mail.done.emit(number, key, self._result(number, work))
+                self._is_running = False
+            raise
+
+    def _next(self) -> tuple[int, Hashable, LongWork] | None:
+        with self._lock:
+            if not self._waiting:
+                self._is_running = False
+                return None
+            key, work = self._waiting.popitem()
+            return self._round, key, work
 
     def _result(self, number: int, work: LongWork) -> object:
         handle = Handle(

@@ -114,7 +114,7 @@ def test_too_few_are_not_measured_and_labels_of_nothing_are_bad_input(
     assert external(empty_study, one)["external"]["measured"] is None
     (tmp_path / "labels.csv").write_text("file,class\nnone.png,benign\n", encoding="utf-8")
     (tmp_path / "bare.csv").write_text("file\n0.png\n", encoding="utf-8")
-    for source, words in (("labels.csv", "no label for any of the images"), ("bare.csv", "no column of classes")):
+    for source, words in (("labels.csv", "labels name none of the images"), ("bare.csv", "no column of classes")):
         with pytest.raises(BadInput, match=words):
             list(jobs.start(empty_study, DiagnoseSettings(images=(hospital,), model=model, labels=tmp_path / source)))
 
@@ -125,7 +125,7 @@ def test_a_row_of_another_folder_is_another_image(tmp_path: Path) -> None:
     table.write_text("file,class\nb/001.png,benign\na/001.png,malignant\n", encoding="utf-8")
     assert read_labels(table, [image]).of(image) == "benign"
     table.write_text("file,class\na/001.png,malignant\n", encoding="utf-8")
-    with pytest.raises(BadInput, match="no label for any of the images"):
+    with pytest.raises(BadInput, match="labels name none of the images"):
         read_labels(table, [image])
     table.write_text("file,class\n001.png,normal\n", encoding="utf-8")
     assert read_labels(table, [image]).of(image) == "normal"

@@ -165,7 +165,7 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
         "t.csv, row 5": "benign/2.png is of another patient in another row",
     }
     assert looked_at(empty_study, tmp_path / "data").notes == [
-        "data/t.csv says which patients 2 images are of. It decides no class."
+        "data/t.csv names the patients of 2 images. It decides no class."
     ]
 
 

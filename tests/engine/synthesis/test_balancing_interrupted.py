@@ -100,7 +100,7 @@ def test_old_balance_adds_nothing_where_a_newer_one_did(unbalanced: Workspace, w
     assert len(more_rows) == len(rows) + 2
     events = list(jobs.resume(unbalanced, old.id))
     assert (result_of(events)["images"], result_of(events)["classes"]) == (0, [])
-    assert any("are drawn anew" in text for text in texts(events))
+    assert any("new images are drawn" in text for text in texts(events))
     assert (unbalanced.catalog.fingerprint(), read_drawn(with_generator.folder)) == (after, more_rows)
 
 

@@ -226,7 +226,7 @@ def test_who_sees_through_all_images_is_better_than_chance_and_who_mixes_them_up
         return ("real" if question.kind == "synthetic" else "synthetic"), True, ""
 
     wrong = finish(phantom_study, run, answer(run, begin(phantom_study, run, "Dr B"), contrary)).result
-    assert wrong is not None and wrong.verdict == "told apart, but real and synthetic swapped"
+    assert wrong is not None and wrong.verdict == "told apart, but with real and synthetic swapped"
 
 
 def test_unfit_synthetic_images_are_set_aside_in_one_change(phantom_study: Workspace) -> None:

@@ -90,7 +90,7 @@ def test_class_is_grown_to_the_largest(phantom_study: Workspace) -> None:
     assert any("not all images of the class were checked" in text.lower() for text in texts(events))
     assert run.info.state == "finished"
     assert run.result() == result
-    assert texts(events)[0].startswith("Training on 8 images for 1 epochs takes ")
+    assert texts(events)[0].startswith("Training on 8 images for 1 epoch takes ")
 
     assert phantom_study.catalog.undo() is not None
     assert phantom_study.catalog.counts("synthetic")["malignant"] == 0

@@ -117,7 +117,7 @@ def test_a_whole_review_by_keys(qtbot: QtBot, tab: SynthesisTab, phantom_study: 
     assert reasons == {None, "unfit in a blind review by Dr A: artefact or checkerboard"}
     wrong = {"Synthetic, called real", "Real, called synthetic"}
     assert sum(tile.lines[0] in wrong for tile in end.tiles.tiles) == 4
-    assert end.told.text().startswith("4 images taken for what they are not")
+    assert end.told.text().startswith("4 images judged wrongly: synthetic taken for real, or real for synthetic")
     _press(qtbot, tab, Qt.Key.Key_Escape)
     assert tab.result.isVisible()
     assert tab.result.reviewed.text().startswith("Reviewed by Dr A on ")
@@ -311,7 +311,10 @@ def test_misjudged_images_are_shown_with_their_truth(
     tiles = tab.review_view.end_page.tiles
     assert [tile.lines[0] for tile in tiles.tiles] == ["Synthetic, called real"] * 4
     assert {tile.pictures[0].image.kind for tile in tiles.tiles if tile.pictures[0].image} == {"synthetic"}
-    assert tab.review_view.end_page.told.text() == "4 images taken for what they are not"
+    assert (
+        tab.review_view.end_page.told.text()
+        == "4 images judged wrongly: synthetic taken for real, or real for synthetic"
+    )
     tiles.setFocus()
     qtbot.keyClick(tiles, Qt.Key.Key_Return)
     viewer = tab.review_view.end_page.findChild(ImageViewer)
