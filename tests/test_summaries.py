@@ -1,14 +1,18 @@
 """The words for the results of jobs."""
 
+from importlib import import_module
+
 import pytest
 
 from busapp.engine.settings import SETTINGS
-from busapp.summaries import _LINES, headline, summary
+from busapp.summaries import FAMILIES, headline, summary
 from busapp.summaries.dataset import alike
 
 
 def test_every_job_has_words_for_its_result() -> None:
-    assert {*SETTINGS, "compare", "report", "figures", "demo"} == _LINES.keys()
+    assert {*SETTINGS, "compare", "report", "figures", "demo"} == FAMILIES.keys()
+    for kind, family in FAMILIES.items():
+        assert callable(getattr(import_module(f"busapp.summaries.{family}"), f"{kind}_lines"))
     with pytest.raises(KeyError):
         summary("no such job", {})
 

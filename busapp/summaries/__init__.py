@@ -1,40 +1,39 @@
 """A job's result in a few lines, for people: the terminal shows all of them, the window the first.
 
-The JSON of the contract is the full result. Each module has the words for one family of jobs.
+The JSON of the contract is the full result. Each module has the words for one family of jobs, in a function
+`<kind>_lines`. It is imported when its words are needed, because the window starts without them.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final
 
-from busapp.summaries.comparison import compare_lines, gain_lines, leaks_lines
-from busapp.summaries.dataset import cover_lines, curate_lines, import_lines, share_lines
-from busapp.summaries.diagnosis import diagnose_lines
-from busapp.summaries.outputs import demo_lines, export_lines, figures_lines, report_lines
-from busapp.summaries.synthesis import balance_lines, synthesize_lines
-from busapp.summaries.validation import validate_lines
-
-_LINES: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
-    "import": import_lines,
-    "curate": curate_lines,
-    "cover": cover_lines,
-    "share": share_lines,
-    "synthesize": synthesize_lines,
-    "balance": balance_lines,
-    "validate": validate_lines,
-    "compare": compare_lines,
-    "leaks": leaks_lines,
-    "gain": gain_lines,
-    "diagnose": diagnose_lines,
-    "export": export_lines,
-    "report": report_lines,
-    "figures": figures_lines,
-    "demo": demo_lines,
+FAMILIES: Final[dict[str, str]] = {
+    "import": "dataset",
+    "curate": "dataset",
+    "cover": "dataset",
+    "share": "dataset",
+    "synthesize": "synthesis",
+    "balance": "synthesis",
+    "validate": "validation",
+    "compare": "comparison",
+    "leaks": "comparison",
+    "gain": "comparison",
+    "diagnose": "diagnosis",
+    "export": "outputs",
+    "report": "outputs",
+    "figures": "outputs",
+    "demo": "outputs",
 }
+"""The module for each kind of job."""
 
 
 def summary(kind: str, result: dict[str, Any]) -> list[str]:
     """Return the lines for the result of a job, which is named as its command is: `validate`, `compare`, `report`."""
-    return _LINES[kind](result)
+    lines: Callable[[dict[str, Any]], list[str]] = getattr(
+        import_module(f"busapp.summaries.{FAMILIES[kind]}"), f"{kind}_lines"
+    )
+    return lines(result)
 
 
 def headline(kind: str, result: dict[str, Any]) -> str:
@@ -42,4 +41,4 @@ def headline(kind: str, result: dict[str, Any]) -> str:
 
     It is "finished." for the window's own tasks, such as copying a study, which have no command and no words.
     """
-    return summary(kind, result)[0] if result and kind in _LINES else "finished."
+    return summary(kind, result)[0] if result and kind in FAMILIES else "finished."
