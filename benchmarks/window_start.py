@@ -30,7 +30,8 @@ print(time.time())
 """
 _REFERENCE = _SHOW.format(imports="import pyqtgraph\nfrom PySide6.QtWidgets import QMainWindow", window="QMainWindow()")
 _BUSAPP = _SHOW.format(
-    imports="from pathlib import Path\n"
+    imports="from busapp.engine.utils.garbage import collect_rarely\ncollect_rarely()\n"  # as the program starts
+    "from pathlib import Path\n"
     "from busapp.engine.study.workspace import Workspace\n"
     "from busapp.gui.main_window import MainWindow",
     window="MainWindow(Workspace.create(Path(sys.argv[1])))",

@@ -86,6 +86,9 @@ def window(
 
 def open_window(workspace: Path | None) -> int:
     """Show the window on a study, wait until it is closed, and return the exit code."""
+    from busapp.engine.utils.garbage import collect_rarely
+
+    collect_rarely()
     from busapp.gui import app as gui_app
 
     return gui_app.run(workspace)

@@ -1,6 +1,5 @@
 """Start the window."""
 
-import gc
 import signal
 import sys
 import traceback
@@ -29,9 +28,6 @@ def run(workspace: Path | None) -> int:
     Raises:
         UserError: the given folder cannot be opened as a study.
     """
-    # A study of 100,000 images is half a million objects, none of them garbage. Repeated collections while they are
-    # read would take as long as the reading itself.
-    gc.set_threshold(200_000, 20, 50)
     study = Workspace.create(workspace) if workspace is not None else None
     application = QApplication.instance()
     app = application if isinstance(application, QApplication) else QApplication(sys.argv[:1])
