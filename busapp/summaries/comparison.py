@@ -1,16 +1,16 @@
 """Words for several validations beside each other: compare, leaks, gain."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from busapp.engine.contract.validation import GainResult
+from busapp.engine.contract.validation import Comparison, GainResult, LeaksResult
 from busapp.engine.results import gain_words
 from busapp.engine.utils.words import many, per_cent
 from busapp.summaries.tables import aligned, area_gained, points, rows_of, with_interval
 from busapp.summaries.validation import equalisation_in_words, has_leaks
 
 
-def compare_lines(result: dict[str, Any]) -> list[str]:
+def compare_lines(result: Comparison) -> list[str]:
     """A line for each run, their measures in columns, and the differences of every pair with their intervals."""
     columns = result["runs"]
     short = {column["run"]: f"run {number}" for number, column in enumerate(columns, start=1)}
@@ -51,7 +51,7 @@ def _test_lines(test: Mapping[str, Any], classes: Sequence[str], first: str, sec
     ]
 
 
-def leaks_lines(result: dict[str, Any]) -> list[str]:
+def leaks_lines(result: LeaksResult) -> list[str]:
     """The worth of all leaks together, then a table of the steps from published to strict and of each leak alone."""
     first, last = result["steps"][0], result["steps"][-1]
     picked = {run: gain for run, gain in result["picked_epoch"].items() if gain is not None}
@@ -88,9 +88,8 @@ def _leak_row(entry: Mapping[str, Any], state: str) -> list[str]:
     return [f"{entry['label']}: {state}", *measured, points(entry["difference"]), common, entry["run"]]
 
 
-def gain_lines(result_of_job: dict[str, Any]) -> list[str]:
+def gain_lines(result: GainResult) -> list[str]:
     """The verdict, the trainings in columns, their differences with intervals, and how to read them."""
-    result = cast(GainResult, result_of_job)
     rows = [["", "accuracy", "balanced accuracy", *(f"sensitivity {name}" for name in result["classes"]), "run"]]
     for name, entry in gain_words.trainings(result).items():
         shares = [with_interval(entry, measure) for measure in ("accuracy", "balanced_accuracy")]

@@ -1,11 +1,10 @@
 """Words for the jobs on the images of a study: import, curate, cover, share."""
 
-from typing import Any
-
+from busapp.engine.contract.dataset import CoverResult, CurateResult, ImportResult, ShareResult
 from busapp.engine.utils.words import counts_in_words, many, megabytes
 
 
-def import_lines(result: dict[str, Any]) -> list[str]:
+def import_lines(result: ImportResult) -> list[str]:
     """Images by what became of them, then the study's images by class."""
     patients, masks = result.get("patients", 0), result.get("masks", 0)  # older results have neither
     return [
@@ -18,7 +17,7 @@ def import_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def curate_lines(result: dict[str, Any]) -> list[str]:
+def curate_lines(result: CurateResult) -> list[str]:
     """Groups and pairs of near-duplicates, then the images with quality flags."""
     return [
         f"{many(result['n_images'], 'image')} in {many(result['n_groups'], 'group')}; "
@@ -36,7 +35,7 @@ def alike(pairs: int, contested: int) -> str:
     return f"{pairs:,} pairs look alike, {f'{contested:,}' if contested else 'none'} of them with different classes"
 
 
-def cover_lines(result: dict[str, Any]) -> list[str]:
+def cover_lines(result: CoverResult) -> list[str]:
     """Images in which text was covered, and those that stay as they are."""
     lines = [f"Text covered in {many(result['covered'], 'image')} ({many(result['areas'], 'area')})."]
     if result["without_text"]:
@@ -46,7 +45,7 @@ def cover_lines(result: dict[str, Any]) -> list[str]:
     return [*lines, "Check the images. The study keeps the pictures as imported, and the change can be undone."]
 
 
-def share_lines(result: dict[str, Any]) -> list[str]:
+def share_lines(result: ShareResult) -> list[str]:
     """The export and its size, its images by class, what was skipped, and a warning about text in the pictures."""
     lines = [f"{many(result['images'], 'image')} exported to {result['out']} ({megabytes(result['bytes'])})."]
     if result["counts"]:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from busapp.engine.contract.diagnosis import DiagnoseResult
 from busapp.engine.utils.words import RESEARCH_USE, counts_in_words, many
 from busapp.summaries.tables import aligned, with_interval
 
 
-def diagnose_lines(result: dict[str, Any]) -> list[str]:
+def diagnose_lines(result: DiagnoseResult) -> list[str]:
     """The answers counted, a line for each image, and the external validation if there is one."""
     images = result["images"]
     answers = Counter(image["predicted"] for image in images if image["predicted"])

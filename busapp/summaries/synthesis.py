@@ -1,12 +1,14 @@
 """Words for the jobs that draw images: synthesize and balance."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from busapp.engine.contract.synthesis import BalanceResult, SynthesizeResult
 from busapp.engine.gan.scores import SCORES_IN_WORDS
 from busapp.engine.utils.words import counts_in_words, many, with_spread
 
 
-def synthesize_lines(result: dict[str, Any]) -> list[str]:
+def synthesize_lines(result: SynthesizeResult) -> list[str]:
     """The synthetic images and their training, their scores, and the drawn images that were left out."""
     lines = [
         f"{many(result['images'], 'synthetic image')} of {result['class']} drawn after "
@@ -22,7 +24,7 @@ def synthesize_lines(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def scores_in_words(result: dict[str, Any]) -> list[str]:
+def scores_in_words(result: Mapping[str, Any]) -> list[str]:
     """A sentence for each score of the drawn images, with its spread and its floor; none if nothing was scored.
 
     Older results have only the first score, and no spread of its floor.
@@ -38,7 +40,7 @@ def scores_in_words(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def balance_lines(result: dict[str, Any]) -> list[str]:
+def balance_lines(result: BalanceResult) -> list[str]:
     """The images of each class now in use, then a line for each class that lacked images."""
     if not result["classes"]:
         return [f"No class lacks images: {counts_in_words(result['counts'])}."]
@@ -47,14 +49,16 @@ def balance_lines(result: dict[str, Any]) -> list[str]:
         f"{counts_in_words(result['counts'])}."
     ]
     for one in result["classes"]:
-        if one["problem"]:
+        epochs, n_trained_on = one["epochs"], one["n_trained_on"]
+        if one["problem"] or epochs is None or n_trained_on is None:
             lines.append(f"{one['class']}: none of {one['lacked']:,}. {one['problem']}")
             continue
         left = {"copies of training images": one["copies"], "set aside before": one["left_out"]}
         without = counts_in_words({name: count for name, count in left.items() if count})
         lines.append(
             f"{one['class']}: {one['images']:,} of {one['lacked']:,} from the generator of {one['generator']} "
-            f"({one['preset']}, {many(one['epochs'], 'epoch')}, trained on {many(one['n_trained_on'], 'image')})"
+            f"({one['preset']}, {many(epochs, 'epoch')}, "
+            f"trained on {many(n_trained_on, 'image')})"
             f"{f'; left out: {without}' if without else ''}."
         )
     return lines

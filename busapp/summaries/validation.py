@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
 from busapp.summaries.tables import aligned, rows_of, with_interval
 
 
-def validate_lines(result: dict[str, Any]) -> list[str]:
+def validate_lines(result: ValidationResult) -> list[str]:
     """Accuracy with its interval and protocol, every measure with its interval and range over folds, and the leaks."""
     n_folds = len(result["folds"])
     lines = [
