@@ -356,7 +356,7 @@ def test_help_harm_and_neither_are_told_each_in_its_words() -> None:
         in gain_words.sentences(neither)
     )
     assert gain_words.cautions(neither)[0].startswith(
-        "“No difference shown” does not mean no difference: anything from"
+        "“No difference shown” does not mean no difference: by these images, anything from"
     )
     for caution in ("another seed (here 7)", "quick, 150 epochs, 64 px", "40 % more images", "one in twenty"):
         assert any(caution in said for said in gain_words.cautions(neither)), caution
