@@ -240,7 +240,7 @@ def _numbers(images: Iterable[ImageRecord]) -> set[int]:
 def _notes(drawn: Drawn, count: int, what: str) -> Generator[Event, None, None]:
     n_kept, n_copies = len(drawn.kept), len(drawn.copies)
     if drawn.left_out:
-        yield Note(f"{what}: {many(drawn.left_out, 'drawn image')} skipped, because the study has set them aside.")
+        yield Note(f"{what}: skipped {many(drawn.left_out, 'drawn image')} that the study has set aside.")
     if n_kept < count:
         yield Note(
             f"{what}: only {n_kept:,} of {count:,} were kept; {many(n_copies, 'drawn image')} nearly equalled training "

@@ -152,7 +152,7 @@ def test_what_is_set_aside_is_known_by_its_content_and_by_its_place(
     draws(monkeypatch, FRESH)
     said, drawn = drawn_by(draw_new(workspace, record, 2, "drawing"))
     assert ([one.number for one in drawn.kept], drawn.left_out) == ([1, 3], 1)
-    assert said == ["drawing: 1 drawn image skipped that the study has set aside."]
+    assert said == ["drawing: skipped 1 drawn image that the study has set aside."]
 
     write_drawn(record.folder, [DrawnImage(2, "d.png", sha256, "", "", 0.0, False, False)])
     elsewhere = FRESH.copy()

@@ -234,7 +234,7 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
     np.testing.assert_array_equal(after.drawn.pixels[:3], before.drawn.pixels[2:])
     said = [event.text for event in events if isinstance(event, Note)]
     assert said == [
-        "images for fold 1, malignant: 1 drawn image skipped that the study has set aside.",
+        "images for fold 1, malignant: skipped 1 drawn image that the study has set aside.",
         "images for fold 1, malignant: 1 copy of training images skipped.",
     ]
 
