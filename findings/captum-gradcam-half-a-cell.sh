@@ -10,7 +10,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check captum==0.8.0 torch==2.13.0 numpy==2.3.5
+"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check captum==0.8.0 torch==2.13.0 numpy==1.26.4
 cd "$work"
 "$work/venv/bin/python" - <<'PY'
 import torch
