@@ -7,19 +7,17 @@ import re
 import unicodedata
 from typing import Final
 
-_WORDS: Final = frozenset(
-    # what programs write for a missing value
-    "na nan nat nil none null void empty blank missing undefined unset"
-    # what people and anonymisers write
-    " unknown unk unspecified unnamed noname noid nopatient notapplicable notavailable notknown notgiven notspecified"
-    " nodata tbd ka keineangabe anon anonym anonymous anonymus anonymised anonymized anonymisedpatient anonymizedpatient"
-    " anonymouspatient anonpatient patientanonymous deidentified deid removed deleted redacted masked hidden withheld"
-    " nobody noone patient patientid patientname name id test dummy johndoe janedoe"
-    # the same in the languages of other hospitals
-    " unbekannt anonymisiert ohne keine keiner leer entfernt inconnu inconnue anonyme desconocido desconocida anonimo"
-    " anonima ninguno sconosciuto sconosciuta ignoto nessuno desconhecido nenhum onbekend anoniem geen nieznany brak"
-    " неизвестно неизвестный нет 未知 匿名 不明".split()
-)
+_WRITTEN_BY_PROGRAMS: Final = "na nan nat nil none null void empty blank missing undefined unset"
+_WRITTEN_BY_PEOPLE: Final = """
+    unknown unk unspecified unnamed noname noid nopatient notapplicable notavailable notknown notgiven notspecified
+    nodata tbd anon anonym anonymous anonymus anonymised anonymized anonymisedpatient anonymizedpatient anonymouspatient
+    anonpatient patientanonymous deidentified deid removed deleted redacted masked hidden withheld nobody noone patient
+    patientid patientname name id test dummy johndoe janedoe
+    unbekannt anonymisiert ka keineangabe ohne keine keiner leer entfernt inconnu inconnue anonyme desconocido
+    desconocida anonimo anonima ninguno sconosciuto sconosciuta ignoto nessuno desconhecido nenhum onbekend anoniem geen
+    nieznany brak неизвестно неизвестный нет 未知 匿名 不明
+"""
+_WORDS: Final = frozenset(f"{_WRITTEN_BY_PROGRAMS} {_WRITTEN_BY_PEOPLE}".split())
 
 
 def is_nobody(text: str) -> bool:

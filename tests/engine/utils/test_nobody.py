@@ -5,12 +5,29 @@ import pytest
 from busapp.engine.utils.nobody import is_nobody
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "-", "?", "0", "000", "0.0", "nan", "NaN", "N/A", "n.a.", "None", "NULL", "unknown", "Unknown ", "UNK"]
-    + ["anonymous", "ANONYMIZED^PATIENT", "Anonymous^^^", "REMOVED", "xxxx", "XXX^XXX", "not available", "no_name"]
-    + ["unbekannt", "k.A.", "keine Angabe", "inconnu", "desconocido", "匿名", "ｕｎｋｎｏｗｎ"],
-)
+NOBODY = [
+    "",
+    " ",
+    "-",
+    "?",
+    "0",
+    "000",
+    "0.0",
+    "nan",
+    "NaN",
+    "N/A",
+    "n.a.",
+    "None",
+    "NULL",
+    "unknown",
+    "Unknown ",
+    "UNK",
+]
+NOBODY += ["anonymous", "ANONYMIZED^PATIENT", "Anonymous^^^", "REMOVED", "xxxx", "XXX^XXX", "not available", "no_name"]
+NOBODY += ["unbekannt", "k.A.", "keine Angabe", "inconnu", "desconocido", "匿名", "ｕｎｋｎｏｗｎ"]
+
+
+@pytest.mark.parametrize("text", NOBODY)
 def test_a_placeholder_is_nobody(text: str) -> None:
     assert is_nobody(text)
 
