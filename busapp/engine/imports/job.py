@@ -43,9 +43,9 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
     """
     _tidy(workspace, run)
     with ExitStack() as stack:
-        found = yield from _as_progress(search_sources(settings.sources, settings.class_name, stack))
-        for text in found.notes:
-            yield Note(text)
+        found = yield from _as_progress(search_sources(settings, stack))
+        for finding in found.findings:
+            yield Note(finding.text)
         yield from found.skipped
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported")
         importing = _Import(workspace, settings, addition)
@@ -63,6 +63,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         "counts": workspace.catalog.counts("real", with_excluded=True),
         "masks": importing.masks,
         "patients": len(importing.patients),
+        "findings": [{"kind": kind, "text": text} for kind, text in found.findings],
     }
     yield Finished(dict(result))
 

@@ -139,6 +139,8 @@ class ImageStore:
                 source="DICOM" if found.is_dicom else found.source,
                 patient=patient,
                 spacing_mm=spacing_mm,
+                site=found.site,
+                device=found.device,
             )
         )
 

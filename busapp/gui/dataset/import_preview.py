@@ -173,7 +173,7 @@ class ImportPreview(QDialog):
         self.form.setRowVisible(self.frames, seen.loops > 0)
         self.form.setRowVisible(self.crop, seen.dicom_files > 0)
         self.summary.setText(_in_words(seen, new))
-        self._show_notes(seen.notes, _warning(seen))
+        self._show_notes([finding.text for finding in seen.findings], _warning(seen))
         self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")

@@ -164,7 +164,7 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
         "data/other.csv": "It is a table; to import the images that it lists, import the table itself",
         "t.csv, row 5": "benign/2.png is of another patient in another row",
     }
-    assert looked_at(empty_study, tmp_path / "data").notes == [
+    assert [finding.text for finding in looked_at(empty_study, tmp_path / "data").findings] == [
         "data/t.csv names the patients of 2 images. It decides no class."
     ]
 

@@ -4,7 +4,6 @@ import pytest
 
 from busapp.engine.utils.nobody import is_nobody
 
-
 NOBODY = [
     "",
     " ",
