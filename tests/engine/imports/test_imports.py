@@ -21,6 +21,7 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
         "counts": {"benign": 3, "malignant": 2},
         "masks": 0,
         "patients": 0,
+        "findings": [],
     }
     images = empty_study.catalog.images()
     assert [image.file for image in images if image.class_name == "benign"] == [
