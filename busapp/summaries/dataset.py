@@ -1,11 +1,13 @@
 """Words for the jobs on the images of a study: import, curate, cover, share."""
 
+from typing import Final
+
 from busapp.engine.contract.dataset import CoverResult, CurateResult, ImportResult, ShareResult
 from busapp.engine.utils.words import counts_in_words, many, megabytes
 
 
 def import_lines(result: ImportResult) -> list[str]:
-    """Images by what became of them, then the study's images by class."""
+    """Images by what became of them, then the study's images by class, then what the import found."""
     patients, masks = result.get("patients", 0), result.get("masks", 0)  # older results have neither
     return [
         f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
@@ -14,7 +16,17 @@ def import_lines(result: ImportResult) -> list[str]:
         + (f"; {many(patients, 'patient')} identified" if patients else "")
         + ".",
         f"The study has {counts_in_words(result['counts'])}.",
+        *findings_lines(result),
     ]
+
+
+_ORDER: Final = ("recognised", "assumed", "joined", "left out", "odd")
+
+
+def findings_lines(result: ImportResult) -> list[str]:
+    """`Recognised: This looks like BUS-BRA.` Sentences of one kind follow each other. Older results have none."""
+    findings = sorted(result.get("findings", []), key=lambda finding: _ORDER.index(finding["kind"]))
+    return [f"{finding['kind'].capitalize()}: {finding['text']}" for finding in findings]
 
 
 def curate_lines(result: CurateResult) -> list[str]:
