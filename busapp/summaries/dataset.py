@@ -16,17 +16,18 @@ def import_lines(result: ImportResult) -> list[str]:
         + (f"; {many(patients, 'patient')} identified" if patients else "")
         + ".",
         f"The study has {counts_in_words(result['counts'])}.",
-        *findings_lines(result),
+        *(f"{kind.capitalize()}: {text}" for kind, texts in findings_by_kind(result).items() for text in texts),
     ]
 
 
 _ORDER: Final = ("recognised", "assumed", "joined", "left out", "odd")
 
 
-def findings_lines(result: ImportResult) -> list[str]:
-    """`Recognised: This looks like BUS-BRA.` Sentences of one kind follow each other. Older results have none."""
-    findings = sorted(result.get("findings", []), key=lambda finding: _ORDER.index(finding["kind"]))
-    return [f"{finding['kind'].capitalize()}: {finding['text']}" for finding in findings]
+def findings_by_kind(result: ImportResult) -> dict[str, list[str]]:
+    """The sentences about an import, by kind in the order of `_ORDER`. Older results have none."""
+    findings = result.get("findings", [])
+    sentences = {kind: [found["text"] for found in findings if found["kind"] == kind] for kind in _ORDER}
+    return {kind: said for kind, said in sentences.items() if said}
 
 
 def curate_lines(result: CurateResult) -> list[str]:
