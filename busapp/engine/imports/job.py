@@ -1,6 +1,7 @@
 """The job `import`: bring images into the study."""
 
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from threading import Event as Flag
@@ -9,6 +10,7 @@ from typing import Final, TypeVar
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
+from busapp.engine.images.remarks import Remark
 from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
@@ -96,6 +98,8 @@ class _Import:
         self.patients: set[str] = set()
         self._burned_in = 0
         self._restored = 0
+        self.remarks: Counter[Remark] = Counter()
+        """What was done to images and masks when they were read."""
 
     def all(self, images: Sequence[FoundImage]) -> Job:
         """Store the images and add them to the catalog, in order."""
@@ -127,6 +131,7 @@ class _Import:
         self.masks += stored.masks
         self._burned_in += stored.burned_in
         self._restored += stored.restored
+        self.remarks.update(stored.remarks)
         self.skipped += stored.skipped
         yield from stored.skipped
         if len(self._batch) >= _BATCH:
@@ -138,6 +143,9 @@ class _Import:
 
     def notes(self, images: Sequence[FoundImage]) -> Iterator[Note]:
         """Notes for the user after the import."""
+        for remark in Remark:
+            if count := self.remarks[remark]:
+                yield Note(f"{many(count, 'image')}: {remark}.")
         if self._restored:
             n = self._restored
             lost = "1 image of the study had lost its" if n == 1 else f"{n:,} images of the study had lost their"
