@@ -23,6 +23,11 @@ class Remark(StrEnum):
     HIGH_BIT_IGNORED = "its values were taken from the lower bits, although the file says otherwise"
     TRANSPARENT = "shown although the file says that all of it is transparent"
 
+    @property
+    def sentence(self) -> str:
+        """The remark about one picture."""
+        return f"Picture: {self.value}."
+
 
 @dataclass(frozen=True)
 class Decoded:
