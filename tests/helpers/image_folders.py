@@ -39,6 +39,11 @@ def imported(workspace: Workspace, *sources: Path, **settings: object) -> dict[s
     return result_of(events_of(workspace, *sources, **settings))
 
 
+def odd(events: list[Event]) -> list[str]:
+    """What the import of these events found odd."""
+    return [finding["text"] for finding in result_of(events)["findings"] if finding["kind"] == "odd"]
+
+
 def looked_at(workspace: Workspace, *sources: Path, **settings: object) -> Preview:
     """The preview, not stopped by anything."""
     seen = preview(ImportSettings.model_validate({"sources": sources, **settings}), workspace.catalog.known())

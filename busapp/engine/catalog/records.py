@@ -11,7 +11,7 @@ Verdict = Literal["same", "different"]
 class NewImage:
     """An image to be added. Its bytes are already stored under `sha256` (see `Workspace.store_image`). `patient` is a
     keyed hash (see `patients.py`), `spacing_mm` the width of a pixel in millimetres, `source` the name of the folder
-    or archive that the image came from."""
+    or archive that the image came from. `site` is the hospital, `device` the maker and model of the machine."""
 
     file: str
     sha256: str
@@ -25,6 +25,8 @@ class NewImage:
     run: str | None = None
     patient: str | None = None
     spacing_mm: float | None = None
+    site: str | None = None
+    device: str | None = None
 
 
 class ImageRecord(NamedTuple):
@@ -33,7 +35,8 @@ class ImageRecord(NamedTuple):
     `excluded` is the reason why it is set aside, `run` the run that drew it, `mask` the hash of its lesion mask.
     `group` is the same for images that must never be split. An image that curation has not checked is a group of its
     own, unless its patient has other images. `original` is the hash of the imported content if the picture was covered
-    since. `checked` is true if curation has checked the image.
+    since. `checked` is true if curation has checked the image. `site` (hospital) and `device` (maker and model)
+    are part of no group.
     """
 
     id: int
@@ -53,6 +56,8 @@ class ImageRecord(NamedTuple):
     patient: str | None = None
     spacing_mm: float | None = None
     checked: bool = False
+    site: str | None = None
+    device: str | None = None
 
     @property
     def group(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, ForeignKey, Index, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 PATIENCE: Final = 10.0
 """Seconds that a writer waits for another writer."""
 SAME_FILE: Final = "same file"
@@ -42,6 +42,8 @@ class ImageRow(Base):
     patient: Mapped[str | None]
     spacing_mm: Mapped[float | None]
     checked: Mapped[bool] = mapped_column(default=False)
+    site: Mapped[str | None]
+    device: Mapped[str | None]
     change: Mapped[int | None] = mapped_column(index=True)
     # Removed images are exempt: undoing a cover restores content that an undone import may have brought as well.
     __table_args__ = (
@@ -127,8 +129,14 @@ _FROM_1_TO_2: Final = (
 )
 
 
+_FROM_2_TO_3: Final = (
+    "ALTER TABLE image ADD COLUMN site VARCHAR",
+    "ALTER TABLE image ADD COLUMN device VARCHAR",
+)
+
+
 def make_tables(connection: Connection, version: int) -> None:
-    """Create the tables, or upgrade those of version 1. A crash leaves the catalog as it was."""
+    """Create the tables, or upgrade those of earlier versions. A crash leaves the catalog as it was."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     if version == 1:
         for statement in _FROM_1_TO_2:
@@ -138,5 +146,8 @@ def make_tables(connection: Connection, version: int) -> None:
             connection.execute(
                 text("UPDATE change SET undo = :undo WHERE id = :id"), {"id": change_id, "undo": json.dumps(steps)}
             )
+    if version in (1, 2):
+        for statement in _FROM_2_TO_3:
+            connection.exec_driver_sql(statement)
     Base.metadata.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")

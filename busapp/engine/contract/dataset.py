@@ -10,12 +10,20 @@ class SkippedFile(TypedDict):
     reason: str
 
 
+class ImportFinding(TypedDict):
+    """One sentence about an import. `kind` is recognised, assumed, joined, left out or odd."""
+
+    kind: str
+    text: str
+
+
 class ImportResult(TypedDict):
     """Result of `import`.
 
     `imported` and `already_present` count images; `counts` holds the real images of the study by class, with those that
     are set aside. `masks` is the number of mask files that were joined to images, `patients` the number of patients
-    whose images came in. The run keeps no names of skipped files.
+    whose images came in. `findings` says what was assumed and what looks odd; earlier results have none. The run
+    keeps no names of skipped files.
     """
 
     imported: int
@@ -24,6 +32,7 @@ class ImportResult(TypedDict):
     counts: dict[str, int]
     masks: int
     patients: int
+    findings: list[ImportFinding]
 
 
 class SimilarImages(TypedDict):

@@ -1,7 +1,6 @@
 """The job `import`: bring images into the study."""
 
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from threading import Event as Flag
@@ -9,12 +8,12 @@ from typing import Final, TypeVar
 
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.contract.dataset import ImportResult
-from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
-from busapp.engine.images.remarks import Remark
-from busapp.engine.imports.names import idc, stands_in
+from busapp.engine.events import Event, Finished, Job, Progress, Skipped
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import ImageStore, Stored
+from busapp.engine.imports.summary import Tally
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import made_with_another_key
 from busapp.engine.study.runs import Run
@@ -45,9 +44,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
     """
     _tidy(workspace, run)
     with ExitStack() as stack:
-        found = yield from _as_progress(search_sources(settings.sources, settings.class_name, stack))
-        for text in found.notes:
-            yield Note(text)
+        found = yield from _as_progress(search_sources(settings, stack))
         yield from found.skipped
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported")
         importing = _Import(workspace, settings, addition)
@@ -57,14 +54,15 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         except GeneratorExit:
             addition.take_back()
             raise
-    yield from importing.notes(found.images)
+    findings = [*found.findings, *importing.findings(found.images)]
     result: ImportResult = {
         "imported": addition.count,
         "already_present": importing.already_present,
         "skipped": [{"file": left.file, "reason": left.reason} for left in importing.skipped],
         "counts": workspace.catalog.counts("real", with_excluded=True),
-        "masks": importing.masks,
-        "patients": len(importing.patients),
+        "masks": importing.tally.masks,
+        "patients": len(importing.tally.patients),
+        "findings": [{"kind": kind, "text": text} for kind, text in findings],
     }
     yield Finished(dict(result))
 
@@ -94,12 +92,7 @@ class _Import:
         self._batch: list[NewImage] = []
         self.skipped: list[Skipped] = []
         self.already_present = 0
-        self.masks = 0
-        self.patients: set[str] = set()
-        self._burned_in = 0
-        self._restored = 0
-        self.remarks: Counter[Remark] = Counter()
-        """What was done to images and masks when they were read."""
+        self.tally = Tally()
 
     def all(self, images: Sequence[FoundImage]) -> Job:
         """Store the images and add them to the catalog, in order."""
@@ -125,13 +118,8 @@ class _Import:
             if not self._known.get(key):
                 self._known[key] = new.mask is not None
                 self._batch.append(new)
-            if new.patient is not None:
-                self.patients.add(new.patient)
         self.already_present += stored.already_present
-        self.masks += stored.masks
-        self._burned_in += stored.burned_in
-        self._restored += stored.restored
-        self.remarks.update(stored.remarks)
+        self.tally.add(stored)
         self.skipped += stored.skipped
         yield from stored.skipped
         if len(self._batch) >= _BATCH:
@@ -141,41 +129,14 @@ class _Import:
         self._addition.add(self._batch)
         self._batch = []
 
-    def notes(self, images: Sequence[FoundImage]) -> Iterator[Note]:
-        """Notes for the user after the import."""
-        for remark in Remark:
-            if count := self.remarks[remark]:
-                yield Note(f"{many(count, 'image')}: {remark}.")
-        if self._restored:
-            n = self._restored
-            lost = "1 image of the study had lost its" if n == 1 else f"{n:,} images of the study had lost their"
-            yield Note(f"{lost} stored file or a part of it. This import restored {'it' if n == 1 else 'them'}.")
-        if self._burned_in:
-            yield Note(
-                f"{self._burned_in:,} DICOM files declare that text about the patient is burned into their pictures. "
-                "Look at these images, and cover everything that identifies a person.",
-                "warning",
-            )
-        named = sum(_names_its_patient(image) for image in images)
-        if named:
-            yield Note(
-                f"{named:,} files have their patient's number or name in the file name, which the study keeps. If it "
-                "can be traced to a person, undo the import, rename the files, and import them again.",
-                "warning",
-            )
-        if self.patients:
+    def findings(self, images: Sequence[FoundImage]) -> Iterator[Finding]:
+        """What the whole import found."""
+        yield from self.tally.findings(images, self.skipped)
+        if self.tally.patients:
             known = {image.patient for image in self._workspace.catalog.images() if image.patient is not None}
             if made_with_another_key(known):
-                yield Note(
+                yield Finding(
+                    "odd",
                     "Some patients of this study were imported on another computer or by another user. If images of "
                     "the same patients came in now, they count as other patients' images.",
-                    "warning",
                 )
-
-
-def _names_its_patient(image: FoundImage) -> bool:
-    """True if the kept file name names the patient. IDC numbers belong to a public set, and names of DICOM files are
-    not kept."""
-    if image.patient is None or image.is_dicom or idc(image.entry.name) is not None:
-        return False
-    return stands_in(image.entry.name, image.patient)

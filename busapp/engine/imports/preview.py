@@ -9,6 +9,7 @@ from typing import TypeVar
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import as_kept, dicom_file, dicom_stem, refuse_patient_as_class
@@ -31,7 +32,7 @@ class Preview:
     """
 
     kinds: list[str]
-    notes: list[str]
+    findings: list[Finding]
     skipped: list[Skipped]
     counts: dict[str, int] = field(default_factory=dict)
     already_present: int = 0
@@ -58,10 +59,10 @@ def preview(
         BadInput: as `search_sources`.
     """
     with ExitStack() as stack:
-        found = run_unless_stopped(search_sources(settings.sources, settings.class_name, stack), should_stop)
+        found = run_unless_stopped(search_sources(settings, stack), should_stop)
         if found is None:
             return None
-        seen = Preview(found.kinds, found.notes, found.skipped)
+        seen = Preview(found.kinds, found.findings, found.skipped)
         counting = _Counting(settings, known, seen)
         for image in found.images:
             if should_stop():

@@ -23,8 +23,10 @@ from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
 from busapp.engine.imports.file_kinds import file_kind
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
 from busapp.engine.imports.tables import list_table, read_table
+from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
@@ -38,7 +40,8 @@ class ClassUnknown(BadInput):
 @dataclass(frozen=True, slots=True)
 class FoundImage:
     """An image among the sources. `source` is the name of its source, `name` a short name for people. `patient` is the
-    patient as given by the file's name or by a table; it is hashed before anything is stored."""
+    patient as given by the file's name or by a table; it is hashed before anything is stored. `site` (hospital) and
+    `device` (maker and model) are those that a table or the user gives."""
 
     entry: Entry
     class_name: str
@@ -47,6 +50,8 @@ class FoundImage:
     is_dicom: bool = False
     masks: tuple[Entry, ...] = ()
     patient: str | None = field(default=None, repr=False)
+    site: str | None = None
+    device: str | None = None
 
     @property
     def file(self) -> str:
@@ -56,32 +61,32 @@ class FoundImage:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """All images of the sources in natural order (2 before 10), the skipped files, and notes for the user."""
+    """All images of the sources in natural order (2 before 10), the skipped files, and sentences for the user."""
 
     images: list[FoundImage]
     skipped: list[Skipped]
-    notes: list[str]
+    findings: list[Finding]
     kinds: list[str]
     """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
 
 
-def search_sources(sources: Sequence[Path], class_name: str | None, stack: ExitStack) -> Steps[SearchResult]:
+def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchResult]:
     """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed.
 
     Raises:
         ClassUnknown: single images, or images at the root of an archive, have no class.
         BadInput: a source is missing, of an unknown kind, suspicious, or holds no image.
     """
-    given_class = None if class_name is None else names.class_called(class_name)
+    given_class = None if settings.class_name is None else names.class_called(settings.class_name)
     found = SearchResult([], [], [], [])
     seen: set[str] = set()
-    for listing in (yield from _listings(sources, given_class, stack)):
+    for listing in (yield from _listings(settings.sources, given_class, stack)):
         found.kinds.append(f"{listing.kind} {listing.name}")
         fresh = [entry for entry in listing.entries if entry.where not in seen]
         is_known = bool(listing.entries) and not fresh
         listing.entries = fresh
         seen.update(entry.where for entry in fresh)
-        images = yield from _Sorting(listing, given_class).images(found.notes)
+        images = yield from _Sorting(listing, given_class).images(found.findings)
         if not images and not is_known:
             raise _nothing_in(listing)
         found.images.extend(images)
@@ -122,13 +127,14 @@ class _Sorting:
         self._tables: list[Entry] = []
         self._patients: dict[str, str] = {}
 
-    def images(self, notes: list[str]) -> Steps[list[FoundImage]]:
-        """Return all images of the source. Adds skipped files to the listing, and sentences for the user to `notes`."""
+    def images(self, findings: list[Finding]) -> Steps[list[FoundImage]]:
+        """Return all images of the source. Adds skipped files to the listing, and sentences for the user to
+        `findings`."""
         for number, entry in enumerate(self._listing.entries):
             if number % STEP == 0:
                 yield number
             self._sort(entry)
-        self._read_labels(notes)
+        self._read_labels(findings)
         found: list[FoundImage] = []
         for folder, pictures in self._pictures.items():
             yield len(found)
@@ -186,7 +192,7 @@ class _Sorting:
 
     # -- patients and classes --------------------------------------------------------------------------------
 
-    def _read_labels(self, notes: list[str]) -> None:
+    def _read_labels(self, findings: list[Finding]) -> None:
         if self._listing.labels is not None:
             labels = self._listing.labels.items()
             self._patients = {where: label.patient for where, label in labels if label.patient}
@@ -199,7 +205,8 @@ class _Sorting:
             if named:
                 self._patients.update(named)
                 count = many(len(named), "image")
-                notes.append(f"{self._listing.called(table)} names the patients of {count}. It decides no class.")
+                text = f"{self._listing.called(table)} names the patients of {count}. It decides no class."
+                findings.append(Finding("joined", text))
             else:
                 self._skip(table, "It is a table; to import the images that it lists, import the table itself")
 

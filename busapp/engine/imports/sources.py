@@ -97,11 +97,12 @@ def from_head(entry: Entry, look: Callable[[bytes], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Class and patient that a table gives for a file. `patient` is as written there; it is hashed before anything is
-    stored."""
+    """What a table gives for a file. `patient` is as written there; it is hashed before anything is stored."""
 
     class_name: str | None
     patient: str | None = field(repr=False)
+    site: str | None = None
+    device: str | None = None
 
 
 @dataclass(slots=True)

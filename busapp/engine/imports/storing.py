@@ -40,6 +40,10 @@ _WHICH_WAY_UP: Final = (
     "The file of its image says that it is to be turned or mirrored, and it cannot be known if the mask is already. "
     "Save the image upright, and import both again"
 )
+_LEAST_RANGE: Final = 8
+"""Grey values of 256 that a picture spans if it shows anything."""
+_COARSE: Final = 32
+"""Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class Stored:
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
+    flat: int = 0
+    """Number of pictures that are black, or of one grey everywhere."""
     restored: int = 0
     """Number of images already present whose stored file was missing or truncated, and has been restored."""
     remarks: list[Remark] = field(default_factory=list)
@@ -155,6 +161,7 @@ class ImageStore:
     ) -> None:
         sha256 = self._workspace.store_image(content, suffix)
         _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
+        stored.flat += _is_flat(picture)
         stored.images.append(
             NewImage(
                 file=file,
@@ -167,6 +174,8 @@ class ImageStore:
                 source="DICOM" if found.is_dicom else found.source,
                 patient=patient,
                 spacing_mm=spacing_mm,
+                site=found.site,
+                device=found.device,
             )
         )
 
@@ -249,6 +258,12 @@ def dicom_stem(instance: str) -> str:
 def dicom_file(class_name: str, stem: str, number: int, frames: int) -> str:
     """Name in the catalog of frame `number`, counted from 1, of a DICOM file with `frames` frames."""
     return f"{class_name}/{stem}{f' frame {number}' if frames > 1 else ''}.png"
+
+
+def _is_flat(picture: Image.Image) -> bool:
+    """True if a picture has one grey or is black everywhere, apart from noise."""
+    grey = np.asarray(picture.convert("L").reduce(max(1, min(picture.size) // _COARSE)))
+    return int(grey.max()) - int(grey.min()) < _LEAST_RANGE
 
 
 def _keep_thumbnail(path: Path, make: Callable[[], bytes]) -> None:

@@ -24,6 +24,49 @@ class ImportSettings(JobSettings):
     class_name: Annotated[
         str | None, setting("Class", "Class of all images. Left empty: the name of each folder is the class.")
     ] = None
+    class_values: Annotated[
+        str | None,
+        setting(
+            "Class values",
+            "What the values in the class column mean, for instance: 0=benign, 1=malignant. Values that are not listed "
+            "stay as they are; a value of - leaves its images out.",
+            more=True,
+        ),
+    ] = None
+    file_column: Annotated[
+        str | None, setting("File column", "Column of the table that names the files. Left empty: guessed.", more=True)
+    ] = None
+    class_column: Annotated[
+        str | None, setting("Class column", "Column of the table with the class. Left empty: guessed.", more=True)
+    ] = None
+    patient_column: Annotated[
+        str | None, setting("Patient column", "Column of the table with the patient. Left empty: guessed.", more=True)
+    ] = None
+    site_column: Annotated[
+        str | None, setting("Site column", "Column of the table with the hospital. Left empty: guessed.", more=True)
+    ] = None
+    device_column: Annotated[
+        str | None, setting("Device column", "Column of the table with the machine. Left empty: guessed.", more=True)
+    ] = None
+    patient_pattern: Annotated[
+        str | None,
+        setting(
+            "Patient pattern",
+            "Where the patient stands in the file names: {patient} marks it, * stands for anything. For instance "
+            "{patient}_*.png. A regular expression with one group is allowed too.",
+            more=True,
+        ),
+    ] = None
+    site: Annotated[
+        str | None, setting("Site", "Hospital of all images that no table or DICOM file gives one for.", more=True)
+    ] = None
+    device: Annotated[
+        str | None, setting("Device", "Machine of all images that no table or DICOM file gives one for.", more=True)
+    ] = None
+    only: Annotated[
+        str | None,
+        setting("Only folders called", "Import only what lies in folders of this name, for instance 40X.", more=True),
+    ] = None
     frames: Annotated[
         int,
         Field(ge=1, le=1000),

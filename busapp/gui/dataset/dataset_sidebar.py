@@ -22,12 +22,14 @@ class DatasetSidebar(SidePanel):
         check_requested: find duplicates and doubtful images.
         review_requested: review the pairs that look alike.
         export_requested: export the images.
+        summaries_requested: show what past imports assumed and left out.
     """
 
     sources_chosen = Signal(object)
     check_requested = Signal()
     review_requested = Signal()
     export_requested = Signal()
+    summaries_requested = Signal()
 
     def __init__(self, actions: ImageActions, parent: QWidget | None = None) -> None:
         super().__init__("Import, filters, and actions on selected images", QMargins(0, 0, SPACE, 0), parent)
@@ -83,6 +85,8 @@ class DatasetSidebar(SidePanel):
                 "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt)"
             ),
         )
+        menu.addSeparator()
+        menu.addAction("Import summaries…", self.summaries_requested.emit)
         return menu
 
     def open_import_menu(self) -> None:

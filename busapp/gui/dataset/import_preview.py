@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
     QLabel,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -30,10 +28,10 @@ from busapp.errors import UserError
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.editors import Editor, editor_for
+from busapp.gui.widgets.pair_table import PairTable
 
 LOOKING: Final = "Looking at the files …"
 _BY_SOURCE: Final = "from folder or file names"
-_Index = QModelIndex | QPersistentModelIndex
 
 
 class ImportPreview(QDialog):
@@ -62,8 +60,8 @@ class ImportPreview(QDialog):
         for label in (self.summary, self.notes, self.warning, self.reasons):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-        self.found = _Table("New images of each class", ("Class", "New images"))
-        self.skipped = _Table("Skipped files", ("File", "Why it is skipped"))
+        self.found = PairTable("New images of each class", ("Class", "New images"))
+        self.skipped = PairTable("Skipped files", ("File", "Why it is skipped"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.buttons.accepted.connect(self.accept)
@@ -173,7 +171,7 @@ class ImportPreview(QDialog):
         self.form.setRowVisible(self.frames, seen.loops > 0)
         self.form.setRowVisible(self.crop, seen.dicom_files > 0)
         self.summary.setText(_in_words(seen, new))
-        self._show_notes(seen.notes, _warning(seen))
+        self._show_notes([finding.text for finding in seen.findings], _warning(seen))
         self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
@@ -247,59 +245,3 @@ def _warning(seen: Preview) -> str:
         f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Check "
         "the images after the import, and cover any text that names a patient."
     )
-
-
-class _Rows(QAbstractTableModel):
-    """Rows of two texts. Only visible rows are drawn, so that ten thousand rows appear at once."""
-
-    def __init__(self, columns: tuple[str, str]) -> None:
-        super().__init__()
-        self._columns = columns
-        self._rows: list[tuple[str, str]] = []
-
-    def set_rows(self, rows: list[tuple[str, str]]) -> None:
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
-        return len(self._columns)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        text = self._rows[index.row()][index.column()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return text
-        if role == Qt.ItemDataRole.TextAlignmentRole and text.replace(",", "").isdigit() and index.column():
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> str | None:
-        is_title = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return self._columns[section] if is_title else None
-
-
-class _Table(QTableView):
-    def __init__(self, name: str, columns: tuple[str, str]) -> None:
-        super().__init__()
-        self.rows = _Rows(columns)
-        self.setModel(self.rows)
-        self.setAccessibleName(name)
-        self.setShowGrid(False)
-        self.setAlternatingRowColors(True)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
-        self.horizontalHeader().setStretchLastSection(True)
-        self.horizontalHeader().setHighlightSections(False)
-        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.setColumnWidth(0, 300)
-
-    def show_rows(self, rows: list[tuple[str, str]]) -> None:
-        """Replace the rows."""
-        self.rows.set_rows(rows)

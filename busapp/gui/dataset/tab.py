@@ -25,12 +25,14 @@ from busapp.engine.events import Event, RunStarted
 from busapp.engine.settings import CurateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
+from busapp.gui.dataset.dataset_banner import DatasetBanner
 from busapp.gui.dataset.dataset_overview import DatasetOverview
 from busapp.gui.dataset.dataset_sidebar import DatasetSidebar
 from busapp.gui.dataset.duplicate_review import DuplicateReview
 from busapp.gui.dataset.image_actions import ImageActions
 from busapp.gui.dataset.image_grid import LARGEST, SMALLEST, ImageGrid
 from busapp.gui.dataset.import_preview import ImportPreview
+from busapp.gui.dataset.import_summaries import ImportSummaries
 from busapp.gui.images.image_model import facts
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.jobs.job_thread import JobOutcome
@@ -39,8 +41,6 @@ from busapp.gui.share_dialog import ShareDialog
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import remember_folder
 from busapp.gui.widgets.empty_state import EmptyState
-from busapp.gui.widgets.message_strip import Level, Message, MessageStrip
-from busapp.summaries.dataset import alike
 
 
 class DatasetTab(StudyTab):
@@ -63,7 +63,6 @@ class DatasetTab(StudyTab):
         self._alike: set[int] = set()
         self._state: object = None
         self._before_addition: tuple[str, set[int]] = ("", set())
-        self._told: list[Message] = []
         self.setAcceptDrops(True)
         self.grid = ImageGrid()
         self.actions_on_images = ImageActions(self.grid.selected, self)
@@ -101,7 +100,7 @@ class DatasetTab(StudyTab):
         self._pages.addWidget(self._review_page)
 
     def _middle(self) -> QWidget:
-        self.banner = MessageStrip()
+        self.banner = DatasetBanner()
         self.grid.insertActions(self.grid.masks_action, [self.open_action, *self.actions_on_images.all])
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.empty = EmptyState(
@@ -139,7 +138,12 @@ class DatasetTab(StudyTab):
         return row
 
     def _connect(self) -> None:
+        self.banner.check_requested.connect(self._check)
+        self.banner.review_requested.connect(self.open_review)
+        self.banner.import_requested.connect(self.sidebar.open_import_menu)
+        self.banner.summary_requested.connect(self._show_summaries)
         self.sidebar.sources_chosen.connect(self.import_from)
+        self.sidebar.summaries_requested.connect(self._show_summaries)
         self.sidebar.check_requested.connect(self._check)
         self.sidebar.review_requested.connect(self.open_review)
         self.sidebar.export_requested.connect(self._export)
@@ -167,27 +171,12 @@ class DatasetTab(StudyTab):
         self.grid.open_study(workspace)
         self.actions_on_images.open_catalog(workspace.catalog)
         self._pages.setCurrentIndex(0)
-        self.banner.clear()
-        self._told, self._state = [], None
+        self._state = None
         self.workspace = None  # so that clearing the filters does not list the former study again
         self.filters.clear()
+        self.banner.forget()
         super().open_study(workspace)
-        self._offer_to_complete(workspace)
-
-    def _offer_to_complete(self, workspace: Workspace) -> None:
-        """If the newest run is an interrupted import, offer to import the rest.
-
-        The user has to choose the sources again, because runs do not store paths, which may name patients."""
-        newest = next(iter(workspace.runs()), None)
-        if newest is None or newest.info.kind != "import" or newest.info.state != "interrupted":
-            return
-        self.banner.add(
-            "The last import was interrupted. Its images so far are complete. Import the same files again to get the "
-            "rest.",
-            level="warning",
-            action="Import again…",
-            on_action=self.sidebar.open_import_menu,
-        )
+        self.banner.offer_to_complete(workspace)
 
     def open_run(self, run_id: str) -> None:
         """Show the result of a run, ready for the next step."""
@@ -210,7 +199,10 @@ class DatasetTab(StudyTab):
 
     def job_ended(self, kind: str, outcome: JobOutcome) -> None:
         if kind == "curate" and outcome.state != "finished":
-            self._tell_again()
+            self.banner.tell_again()
+        if kind == "import" and outcome.state == "finished":
+            self.banner.tell_import(outcome.result)
+            self._state = None  # also an import that added nothing has something to tell
 
     def _show_added(self, run_id: str) -> None:
         """Show all images, and select those that a run has added. That is known only for the newest import or
@@ -241,7 +233,7 @@ class DatasetTab(StudyTab):
 
     def _leave_review(self) -> None:
         self._pages.setCurrentIndex(0)
-        self._tell_again()
+        self.banner.tell_again()
         self.grid.setFocus()
 
     def shut_down(self) -> None:
@@ -267,7 +259,7 @@ class DatasetTab(StudyTab):
         self._alike = {
             image_id for pair in pairs if pair.verdict != "different" for image_id in (pair.first, pair.second)
         }
-        self._tell_what_waits(PairReview(pairs, self._images, self._flags))
+        self.banner.tell_what_waits(self._images, PairReview(pairs, self._images, self._flags))
         self._apply_filters()
         if self._pages.currentWidget() is self._review_page:
             self.review.refresh()
@@ -299,31 +291,6 @@ class DatasetTab(StudyTab):
             known.append("all of them simulated phantoms, not patients")
         return known
 
-    def _tell_what_waits(self, review: PairReview) -> None:
-        """Show in the banner what is not checked or reviewed yet. A message that the user has closed stays closed until
-        its text changes."""
-        unchecked = sum(image.kind == "real" and not image.checked for image in self._images)
-        waiting = review.waiting
-        contested = sum(map(review.contradicts, waiting))
-        have = "has" if unchecked == 1 else "have"
-        told = []
-        if unchecked:
-            sentence = f"{many(unchecked, 'image')} {have} not been checked for duplicates and quality yet."
-            told.append(Message(sentence, level="info", action="Check images", on_action=self._check))
-        if waiting:
-            level: Level = "warning" if contested else "info"
-            sentence = f"{alike(len(waiting), contested)}."
-            told.append(Message(sentence, level=level, action="Review", on_action=self.open_review))
-        if told != self._told:
-            self._told = told
-            self.banner.clear()
-            self._tell_again()
-
-    def _tell_again(self) -> None:
-        """Show the messages again, because pressing a button closed its message but did not finish the work."""
-        for message in self._told:
-            self.banner.add(message.sentence, level=message.level, action=message.action, on_action=message.on_action)
-
     def _apply_filters(self) -> None:
         if self.workspace is None:
             return
@@ -351,6 +318,12 @@ class DatasetTab(StudyTab):
         dialog.accepted.connect(lambda: self.start_requested.emit(dialog.settings()))
         dialog.text_requested.connect(lambda: self.filters.show_flag("text"))
         dialog.open()
+
+    def _show_summaries(self) -> None:
+        if self.workspace is not None:
+            dialog = ImportSummaries(self.workspace, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
 
     def _view(self, row: int) -> None:
         assert self.workspace is not None

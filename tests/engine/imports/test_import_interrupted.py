@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from image_folders import imported
+from pulling import result_of
 
 from busapp.engine import jobs
-from busapp.engine.events import Note, Progress
+from busapp.engine.events import Progress
 from busapp.engine.imports import job as importing
 from busapp.engine.imports.preview import preview
 from busapp.engine.settings import ImportSettings
@@ -87,8 +88,8 @@ def test_importing_again_makes_a_lost_stored_file_whole(
         stored.unlink()
     else:
         stored.write_bytes(b"")
-    events = list(jobs.start(empty_study, settings))
+    found = result_of(list(jobs.start(empty_study, settings)))["findings"]
     assert stored.read_bytes() == content
     told = "1 image of the study had lost its stored file or a part of it. This import restored it."
-    assert Note(told) in events
+    assert {"kind": "joined", "text": told} in found
     assert len(empty_study.catalog.history()) == 1

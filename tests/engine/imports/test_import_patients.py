@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_samples import PATIENT, dicom_bytes
-from image_folders import events_of, imported, looked_at, picture
+from image_folders import events_of, imported, looked_at, odd, picture
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.events import Note
 from busapp.engine.imports import tables
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
@@ -164,7 +163,7 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
         "data/other.csv": "It is a table; to import the images that it lists, import the table itself",
         "t.csv, row 5": "benign/2.png is of another patient in another row",
     }
-    assert looked_at(empty_study, tmp_path / "data").notes == [
+    assert [finding.text for finding in looked_at(empty_study, tmp_path / "data").findings] == [
         "data/t.csv names the patients of 2 images. It decides no class."
     ]
 
@@ -184,7 +183,7 @@ def test_a_name_that_holds_the_patient_is_warned_of_and_a_class_that_does_is_ref
     picture(tmp_path / "data" / "P-17" / "right.png", 2)
     (tmp_path / "data" / "t.csv").write_text("file,patient\nbenign/P-17_left.png,P-17\nP-17/right.png,P-17\n")
     events = events_of(empty_study, tmp_path / "data")
-    assert any(isinstance(e, Note) and e.level == "warning" and "1 files have their patient" in e.text for e in events)
+    assert any("1 file name contains a patient" in text for text in odd(events))
     assert "would have the patient's name" in reasons(events[-1].result)["P-17/right.png"]  # type: ignore[attr-defined]
     assert set(by_file(empty_study)) == {"benign/P-17_left.png"}
 
@@ -247,7 +246,7 @@ def test_dicom_files_become_frames_and_their_patient_a_group(empty_study: Worksp
     events = events_of(empty_study, scans)
     result = events[-1].result  # type: ignore[attr-defined]
     assert (result["imported"], result["skipped"], result["patients"]) == (12, [], 2)
-    assert any(isinstance(event, Note) and "burned into" in event.text for event in events)
+    assert any("burned into" in text for text in odd(events))
     images = empty_study.catalog.images()
     benign = [image for image in images if image.class_name == "benign"]
     still, other = (image for image in images if image.class_name == "malignant")
@@ -339,11 +338,11 @@ def test_a_table_may_say_class_and_patient_of_dicom_files(empty_study: Workspace
 def test_patients_of_another_computer_are_warned_of(
     empty_study: Workspace, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not any("another computer" in e.text for e in events_of(empty_study, scans) if isinstance(e, Note))
+    assert not any("another computer" in text for text in odd(events_of(empty_study, scans)))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setattr("busapp.paths.user_data_dir", lambda: tmp_path / "elsewhere")
     events = events_of(empty_study, scans, class_name="new")
-    assert any("another computer" in event.text for event in events if isinstance(event, Note))
+    assert any("another computer" in text for text in odd(events))
 
 
 def test_the_shared_dicom_files_come_in(empty_study: Workspace, us_dicom: Path) -> None:

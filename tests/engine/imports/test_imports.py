@@ -11,6 +11,11 @@ from busapp.engine.study.thumbnails import mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 
+NO_PATIENTS = (
+    "Nothing names the patients. Images of one patient can stand in training and test, except those that a check finds "
+    "to be near-duplicates."
+)
+
 
 def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: Path) -> None:
     result = imported(empty_study, folder)
@@ -21,6 +26,7 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
         "counts": {"benign": 3, "malignant": 2},
         "masks": 0,
         "patients": 0,
+        "findings": [{"kind": "assumed", "text": NO_PATIENTS}],
     }
     images = empty_study.catalog.images()
     assert [image.file for image in images if image.class_name == "benign"] == [

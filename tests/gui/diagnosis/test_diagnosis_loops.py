@@ -37,7 +37,7 @@ def test_dragging_the_slider_queues_nothing_up(
     for number in range(1, 41):
         tab.view.frames.slider.setValue(number)
     qtbot.waitUntil(lambda: bool(answered) and answered[-1] == 40)
-    assert len(answered) == 2  # the one that was running, and the newest
+    assert len(answered) <= 2  # one that was already running, if any, and the newest
     assert tab.view.frames.words.text() == "frame 40 of 40"
 
 
