@@ -29,7 +29,7 @@ def main_range(values: npt.NDArray[Any], counts: npt.NDArray[np.intp] | None = N
         total = int(ends[-1])
     least, largest = float(flat.min()), float(flat.max())
     few = max(1, total // _FEW)
-    if total <= 2 * few + 1:
+    if total <= 2 * few + 1 or least == largest:
         return least, largest
     ranks = [few, total - 1 - few]
     within = np.partition(flat, ranks)[ranks] if counts is None else flat[np.searchsorted(ends, ranks, side="right")]

@@ -28,7 +28,7 @@ def as_stored(image: Image.Image) -> Image.Image:
     """
     if _is_deep_grey(image):
         values = _numbers(image)
-        image = _greys(values, values.max(initial=0.0))
+        image = _greys(values, float(values.max(initial=0)))
     if _has_alpha(image):
         image = _on_black(image.convert("RGBA"))
     return image.convert("RGB")
@@ -46,8 +46,7 @@ def as_seen(image: Image.Image, rawmode: str, orientation: int, load_as: Callabl
     remarks: list[Remark] = []
     if _is_deep_grey(image):
         values = _numbers(image)
-        largest = values.max(initial=0.0)
-        shown = main_range(values)[1]
+        largest, shown = float(values.max(initial=0)), main_range(values)[1]
         remarks += [Remark.OUTLIERS] if 0 < shown < largest else []
         picture = _greys(values, shown if shown > 0 else largest).convert("RGB")
     else:
@@ -74,14 +73,25 @@ def _is_deep_grey(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _numbers(image: Image.Image) -> npt.NDArray[np.float64]:
-    return np.nan_to_num(np.array(image, dtype=np.float64), copy=False, posinf=0)
+def _numbers(image: Image.Image) -> npt.NDArray[Any]:
+    """The values of deep grey: 16 unsigned bits, 32 signed ones, or floating-point numbers, which are all finite."""
+    values = np.asarray(image)
+    if values.dtype.kind == "f":
+        return np.nan_to_num(np.array(values, np.float64), copy=False, posinf=0)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _greys(values: npt.NDArray[np.float64], white: float) -> Image.Image:
+def _greys(values: npt.NDArray[Any], white: float) -> Image.Image:
+    """8-bit greys: 0 and less is black, `white` and more is white. Floating-point `values` are overwritten."""
+    if values.dtype == np.uint16:  # computed once for every value, which takes an eighth of the time
+        return Image.fromarray(_levels(np.arange(2**16, dtype=np.float64), white)[values])
+    return Image.fromarray(_levels(values.astype(np.float64, copy=False), white))
+
+
+def _levels(values: npt.NDArray[np.float64], white: float) -> npt.NDArray[np.uint8]:
     values /= white or 1.0
     values *= 255  # in place, because one copy of the largest picture takes half a GiB
-    return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))
+    return values.clip(0, 255, out=values).astype(np.uint8)
 
 
 def _has_alpha(image: Image.Image) -> bool:

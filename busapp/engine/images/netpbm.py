@@ -5,13 +5,22 @@ for a large picture.
 """
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-_COMMENT = re.compile(rb"#[^\r\n]*")
+from busapp.errors import UnreadableImage
+
+MOST_IN_TEXT: Final = 30_000_000
+"""Values in a picture that is written out in digits; reading them takes half a second. Large pictures are stored in
+bytes."""
+_MOST_BYTES: Final = 16
+"""Bytes that a number takes with the blanks and comments after it, on average."""
+_COMMENT: Final = re.compile(rb"#[^\r\n]*")
+
+_BLANK: Final = b" \t\r\n\v\f"
 
 
 def loaded(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
@@ -19,6 +28,7 @@ def loaded(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
 
     Raises:
         ValueError: values are missing, or out of range.
+        UnreadableImage: it is too large to be written out in digits.
     """
     codec, _, offset, arguments = image.tile[0]
     if codec == "raw":
@@ -26,8 +36,10 @@ def loaded(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
         return image
     bands = len(image.getbands())
     count = image.width * image.height * bands
+    if codec == "ppm_plain" and count > MOST_IN_TEXT:
+        raise UnreadableImage("The picture is written out in digits, and too large for that", remedy="Save it as PNG.")
     if image.mode == "1":
-        digits = np.frombuffer(b"".join(_COMMENT.sub(b"", content[offset:]).split()), np.uint8, count)
+        digits = np.frombuffer(_COMMENT.sub(b"", content[offset:]).translate(None, _BLANK), np.uint8, count)
         values, largest = ord("1") - digits.astype(np.int16), 1  # in these files 1 is black
     else:
         largest = int(arguments[-1])  # type: ignore[index]
@@ -47,7 +59,8 @@ def _numbers(content: bytes, offset: int, count: int, largest: int) -> npt.NDArr
 
 def _written_out(content: bytes, offset: int, count: int) -> npt.NDArray[Any]:
     """The first `count` numbers of a text."""
-    values = np.fromstring(_COMMENT.sub(b" ", content[offset:]), np.int32, count, sep=" ")
+    text = _COMMENT.sub(b" ", content[offset : offset + _MOST_BYTES * (count + 1000)])
+    values = np.fromstring(text, np.int64, sep=" ")  # asked for a count, it would fill missing values with zeros
     if len(values) < count:
         raise ValueError("values are missing")
-    return values
+    return values[:count]
