@@ -77,7 +77,8 @@ def _numbers(image: Image.Image) -> npt.NDArray[Any]:
     """The values of deep grey: 16 unsigned bits, 32 signed ones, or floating-point numbers, which are all finite."""
     values = np.asarray(image)
     if values.dtype.kind == "f":
-        return np.nan_to_num(np.array(values, np.float64), copy=False, posinf=0)
+        numbers = values.astype(np.float64)
+        return numbers if np.isfinite(values).all() else np.nan_to_num(numbers, copy=False, posinf=0)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
