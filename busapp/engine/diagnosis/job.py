@@ -70,9 +70,9 @@ def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answe
     """Diagnose a file; for a loop, its middle frame. Raises `UnreadableImage` and `BadModel`."""
     content = read_content(path)
     opened = open_picture(content, file=str(path))
-    picture = opened.frame(opened.middle)
-    diagnosis = diagnoser.diagnose(picture, str(path))
-    kept = picture if keep_picture else None
+    seen = opened.seen(opened.middle)
+    diagnosis = diagnoser.diagnose(seen, str(path))
+    kept = seen.picture if keep_picture else None
     return _Answered(sha256_of(content), diagnosis, opened.middle, opened.frames, kept)
 
 

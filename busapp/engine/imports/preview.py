@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
-from busapp.engine.images.preprocessing import size_of
+from busapp.engine.images.preprocessing import decoded, size_of
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
-from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
+from busapp.engine.imports.storing import as_kept, dicom_file, dicom_stem, refuse_patient_as_class
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.steps import run_unless_stopped
@@ -94,7 +94,11 @@ class _Counting:
         from_head(image.entry, lambda head: size_of(head, file=image.name))
         has_mask: bool | None = None
         if image.file in self._names:
-            has_mask = self._known.get((image.file, sha256_of(read_whole(image.entry))))
+            content = read_whole(image.entry)
+            has_mask = self._known.get((image.file, sha256_of(content)))
+            if has_mask is None:
+                kept, _ = as_kept(content, decoded(content, file=image.name), "")
+                has_mask = self._known.get((image.file, sha256_of(kept)))
         self._count(image, int(has_mask is None), int(has_mask is not None), image.patient)
         self._seen.masks += 0 if has_mask else len(image.masks)
 

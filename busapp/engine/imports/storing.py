@@ -1,7 +1,8 @@
 """Store one image in a study: read it, check it, and keep it under its hash with its mask and its thumbnail.
 
-An image file is stored unchanged, a frame of a DICOM file as PNG. Nothing of a DICOM file is kept but pixels and their
-spacing. Its name, which is often the patient's, is replaced by a keyed hash.
+An image file is stored unchanged if its bytes alone show what people see. Others, such as one that must be turned
+first, are stored as a PNG of what they show, and so is a frame of a DICOM file. Nothing of a DICOM file is kept but
+pixels and their spacing. Its name, which is often the patient's, is replaced by a keyed hash.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,10 +18,12 @@ from PIL import Image
 from busapp.engine.catalog import NewImage
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
-from busapp.engine.images.preprocessing import decode
+from busapp.engine.images.orientation import LYING, turned
+from busapp.engine.images.preprocessing import decoded
+from busapp.engine.images.remarks import Decoded, Remark
 from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
-from busapp.engine.imports.sources import read_whole
+from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
@@ -29,6 +32,14 @@ from busapp.engine.utils.files import sha256_of, write_atomically
 from busapp.engine.utils.png import bare_png
 from busapp.errors import UnreadableImage
 
+_SEEN_OTHERWISE: Final = (
+    "An earlier version took this picture in as its file stores it, turned or in another contrast. To replace it, undo "
+    "that import, and import again"
+)
+_WHICH_WAY_UP: Final = (
+    "The file of its image says that it is to be turned or mirrored, and it cannot be known if the mask is already. "
+    "Save the image upright, and import both again"
+)
 _LEAST_RANGE: Final = 8
 """Grey values of 256 that a picture spans if it shows anything."""
 _COARSE: Final = 32
@@ -52,6 +63,8 @@ class Stored:
     """Number of pictures that are black, or of one grey everywhere."""
     restored: int = 0
     """Number of images already present whose stored file was missing or truncated, and has been restored."""
+    remarks: list[Remark] = field(default_factory=list)
+    """What was done to the new images and masks when they were read, once for each."""
 
 
 class ImageStore:
@@ -67,6 +80,7 @@ class ImageStore:
         self._workspace = workspace
         self._settings = settings
         self._known = known
+        self._names = frozenset(file for file, _ in known)
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
@@ -88,13 +102,22 @@ class ImageStore:
     def _put_image(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
         has_mask = self._known.get((found.file, sha256_of(content)))
-        if has_mask or (has_mask is not None and not found.masks):
-            self._is_there(found.file, content, stored)
+        if _needs_nothing(found, has_mask):
+            self._is_there(content, suffix_of(found.file), stored)
             return
-        picture = decode(content, file=found.name)
-        mask = self._merged_mask(found, picture.size, stored)
+        seen = decoded(content, file=found.name)
+        if has_mask is not None and not seen.plain:
+            stored.skipped += [Skipped(_name_of_mask(found, entry), _SEEN_OTHERWISE) for entry in found.masks]
+            self._is_there(content, suffix_of(found.file), stored)
+            return
+        kept, suffix = as_kept(content, seen, suffix_of(found.file))
+        if not seen.plain and _needs_nothing(found, self._known.get((found.file, sha256_of(kept)))):
+            self._is_there(kept, suffix, stored)
+            return
+        mask = self._merged_mask(found, seen, stored)
         patient = None if found.patient is None else pseudonym(found.patient)
-        self._put(stored, found, found.file, content, picture, patient, mask=mask)
+        stored.remarks += seen.remarks
+        self._put(stored, found, found.file, kept, seen.picture, patient, suffix=suffix, mask=mask)
 
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
@@ -112,13 +135,16 @@ class ImageStore:
             file = dicom_file(found.class_name, stem, frame.number, header.frames)
             png = bare_png(frame.picture)
             if (file, sha256_of(png)) in self._known:
-                self._is_there(file, png, stored)
+                self._is_there(png, ".png", stored)
+            elif frame.remarks and file in self._names:
+                stored.skipped.append(Skipped(found.name, _SEEN_OTHERWISE))
             else:
+                stored.remarks += frame.remarks
                 self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
 
-    def _is_there(self, file: str, content: bytes, stored: Stored) -> None:
+    def _is_there(self, content: bytes, suffix: str, stored: Stored) -> None:
         stored.already_present += 1
-        stored.restored += self._workspace.restore_image(content, suffix_of(file))
+        stored.restored += self._workspace.restore_image(content, suffix)
 
     def _put(
         self,
@@ -129,10 +155,10 @@ class ImageStore:
         picture: Image.Image,
         patient: str | None,
         *,
+        suffix: str = ".png",
         mask: str | None = None,
         spacing_mm: float | None = None,
     ) -> None:
-        suffix = suffix_of(file)
         sha256 = self._workspace.store_image(content, suffix)
         _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
         stored.flat += _is_flat(picture)
@@ -153,20 +179,19 @@ class ImageStore:
             )
         )
 
-    def _merged_mask(self, found: FoundImage, size: tuple[int, int], stored: Stored) -> str | None:
+    def _merged_mask(self, found: FoundImage, seen: Decoded, stored: Stored) -> str | None:
         """Store the union of all masks as a PNG with 255 inside the lesion. Returns its hash, None without a mask."""
         union: npt.NDArray[np.bool_] | None = None
         for entry in found.masks:
-            name = f"{found.name.rpartition('/')[0]}/{entry.name}"
+            name = _name_of_mask(found, entry)
             try:
-                mask = decode(read_whole(entry), file=name)
+                read = decoded(read_whole(entry), file=name)
+                mask = laid_over(read, seen)
             except UnreadableImage as error:
                 stored.skipped.append(Skipped(name, error.what))
                 continue
-            if mask.size != size:
-                sizes = f"The mask is {mask.width}×{mask.height} pixels, its image {size[0]}×{size[1]}"
-                stored.skipped.append(Skipped(name, sizes))
-                continue
+            if mask is not read.picture:
+                stored.remarks.append(Remark.MASK_TURNED)
             values = np.asarray(mask.convert("L"))
             # The threshold is half of the largest value: masks come as 0 and 1, as 0 and 255, or blurred by JPEG.
             inside = values >= max(values.max() / 2, 1)
@@ -178,6 +203,40 @@ class ImageStore:
         sha256 = self._workspace.store_mask(bare_png(merged))
         _keep_thumbnail(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
         return sha256
+
+
+def as_kept(content: bytes, seen: Decoded, suffix: str) -> tuple[bytes, str]:
+    """The content that a study keeps of a picture, and its ending: the file itself, or a PNG of what is seen."""
+    return (content, suffix) if seen.plain else (bare_png(seen.picture), ".png")
+
+
+def _needs_nothing(found: FoundImage, has_mask: bool | None) -> bool:
+    """True if the study has the image, and its mask if there is one. `has_mask` is None if it does not."""
+    return has_mask is not None and (has_mask or not found.masks)
+
+
+def _name_of_mask(found: FoundImage, entry: Entry) -> str:
+    return f"{found.name.rpartition('/')[0]}/{entry.name}"
+
+
+def laid_over(mask: Decoded, seen: Decoded) -> Image.Image:
+    """The mask in the orientation of its upright picture. A mask that does not say its own orientation may have been
+    drawn on the picture as it is stored; then it has that size.
+
+    Raises:
+        UnreadableImage: it has another size, or both sizes are the same, so that this cannot be known.
+    """
+    width, height = seen.picture.size
+    stored_size = (height, width) if seen.orientation in LYING else (width, height)
+    is_unsure = seen.orientation != 1 and mask.orientation == 1
+    if is_unsure and mask.picture.size == stored_size:
+        if stored_size == seen.picture.size:
+            raise UnreadableImage(_WHICH_WAY_UP)
+        return turned(mask.picture, seen.orientation)
+    if mask.picture.size != seen.picture.size:
+        sizes = f"The mask is {mask.picture.width}×{mask.picture.height} pixels, its image {width}×{height}"
+        raise UnreadableImage(sizes)
+    return mask.picture
 
 
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:

@@ -172,7 +172,7 @@ class BatchTable(QWidget):
             self._model.setHeaderData(2, Qt.Orientation.Horizontal, "True class")
         if self._has_labels:
             cells.insert(2, _item(entry.get("true", ""), entry.get("true", "")))
-        remarks = " ".join([*entry["reasons"], entry.get("not_counted", "")]).strip()
+        remarks = " ".join([*entry["reasons"], entry.get("not_counted", ""), *entry.get("remarks", [])]).strip()
         cells.append(_item(remarks, remarks))
         self._model.appendRow(cells)
         self._show_count()
