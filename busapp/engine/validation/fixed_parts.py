@@ -1,5 +1,6 @@
 """The parts of a cross-validation that are fixed before its training begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,10 @@ class Study:
     settings: ValidateSettings
     run: Run
     selection: Selection
-    folds: list[Fold]
     everything: tuple[ImageRecord, ...]
     """All real images when the run began or was resumed, including those that are set aside."""
+    folds: Sequence[Fold] = ()
+    """Empty until they are made, or read and checked (`folds.folds_of`)."""
 
     @property
     def fingerprint(self) -> str:
