@@ -4,17 +4,17 @@ An image file is stored unchanged, a frame of a DICOM file as PNG. Nothing of a 
 spacing. Its name, which is often the patient's, is replaced by a keyed hash.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.catalog import NewImage
+from busapp.engine.catalog import KnownImages, NewImage, Statement
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
 from busapp.engine.images.preprocessing import decode
@@ -26,6 +26,7 @@ from busapp.engine.study.patients import pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.places import place_name
 from busapp.engine.utils.png import bare_png
 from busapp.errors import UnreadableImage
 
@@ -39,12 +40,12 @@ _COARSE: Final = 32
 class Stored:
     """Outcome of storing one file.
 
-    `images` are to be added to the catalog; `already_present` counts those that the study has already. `masks` counts
-    the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
+    `images` are to be added to the catalog; `there` holds one statement about each image that the study has already.
+    `masks` counts the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
     """
 
     images: list[NewImage] = field(default_factory=list)
-    already_present: int = 0
+    there: list[Statement] = field(default_factory=list)
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
@@ -61,9 +62,7 @@ class ImageStore:
     loop ends early.
     """
 
-    def __init__(
-        self, workspace: Workspace, settings: ImportSettings, known: Mapping[tuple[str, str], bool], stop: Flag
-    ) -> None:
+    def __init__(self, workspace: Workspace, settings: ImportSettings, known: KnownImages, stop: Flag) -> None:
         self._workspace = workspace
         self._settings = settings
         self._known = known
@@ -87,14 +86,17 @@ class ImageStore:
 
     def _put_image(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
-        has_mask = self._known.get((found.file, sha256_of(content)))
-        if has_mask or (has_mask is not None and not found.masks):
-            self._is_there(found.file, content, stored)
+        origin = origin_of(found, self._settings)
+        there = self._known.find(found.file, sha256_of(content))
+        if there is not None and (there.has_mask or not found.masks):
+            self._is_there(found, there.file, content, origin, stored)
             return
         picture = decode(content, file=found.name)
         mask = self._merged_mask(found, picture.size, stored)
-        patient = None if found.patient is None else pseudonym(found.patient)
-        self._put(stored, found, found.file, content, picture, patient, mask=mask)
+        if there is not None:
+            self._is_there(found, there.file, content, origin, stored, mask=mask)
+        else:
+            self._put(stored, found, found.file, content, picture, origin, mask=mask)
 
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
@@ -102,7 +104,7 @@ class ImageStore:
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
-        patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        origin = origin_of(found, self._settings, header, stem)
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
@@ -111,13 +113,23 @@ class ImageStore:
                 return
             file = dicom_file(found.class_name, stem, frame.number, header.frames)
             png = bare_png(frame.picture)
-            if (file, sha256_of(png)) in self._known:
-                self._is_there(file, png, stored)
+            there = self._known.find(file, sha256_of(png))
+            if there is not None:
+                self._is_there(found, there.file, png, origin, stored)
             else:
-                self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
+                self._put(stored, found, file, png, frame.picture, origin, spacing_mm=frame.spacing_mm)
 
-    def _is_there(self, file: str, content: bytes, stored: Stored) -> None:
-        stored.already_present += 1
+    def _is_there(
+        self,
+        found: FoundImage,
+        file: str,
+        content: bytes,
+        origin: "Origin",
+        stored: Stored,
+        *,
+        mask: str | None = None,
+    ) -> None:
+        stored.there.append(Statement(file, sha256_of(content), found.class_name, mask, *origin))
         stored.restored += self._workspace.restore_image(content, suffix_of(file))
 
     def _put(
@@ -127,7 +139,7 @@ class ImageStore:
         file: str,
         content: bytes,
         picture: Image.Image,
-        patient: str | None,
+        origin: "Origin",
         *,
         mask: str | None = None,
         spacing_mm: float | None = None,
@@ -146,10 +158,10 @@ class ImageStore:
                 height=picture.height,
                 mask=mask,
                 source="DICOM" if found.is_dicom else found.source,
-                patient=patient,
+                patient=origin.patient or origin.stand_in,
                 spacing_mm=spacing_mm,
-                site=found.site,
-                device=found.device,
+                site=origin.site,
+                device=origin.device,
             )
         )
 
@@ -178,6 +190,42 @@ class ImageStore:
         sha256 = self._workspace.store_mask(bare_png(merged))
         _keep_thumbnail(mask_thumbnail_path(self._workspace, sha256), lambda: make_mask_thumbnail(merged))
         return sha256
+
+
+class Origin(NamedTuple):
+    """Where a picture is from. `patient` and `stand_in` are pseudonyms. `stand_in` keeps the frames of a DICOM file
+    together if its patient is not known."""
+
+    patient: str | None
+    site: str | None
+    device: str | None
+    stand_in: str | None
+
+
+def origin_of(found: FoundImage, settings: ImportSettings, header: DicomHeader | None = None, stem: str = "") -> Origin:
+    """Patient, site and device of a file: as the table says, else as the DICOM file says, else as the user does. A
+    site or device whose name contains an identifier of the patient does not count."""
+    patient, identifiers = found.patient, [found.patient] if found.patient else []
+    stand_in = site = device = None
+    if header is not None:
+        identifiers += header.identifiers
+        site, device = header.site, header.device
+        if header.names_patient:
+            patient = patient or header.patient
+        else:
+            stand_in = header.patient or f"picture {stem}"
+    return Origin(
+        patient=None if patient is None else pseudonym(patient),
+        site=_place((found.site, site, settings.site), identifiers),
+        device=_place((found.device, device, settings.device), identifiers),
+        stand_in=None if stand_in is None else pseudonym(stand_in),
+    )
+
+
+def _place(given: Iterable[str | None], identifiers: Sequence[str]) -> str | None:
+    """The first name that is given and contains no identifier of the patient, None if there is none."""
+    names = (name for name in map(place_name, given) if name is not None)
+    return next((name for name in names if not any(stands_in(name, one) for one in identifiers)), None)
 
 
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:

@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -18,6 +19,8 @@ from busapp.engine.utils.files import space_is_needed
 from busapp.errors import UserError
 
 KEY_BYTES: Final = 32
+_MUCH: Final = 0.1
+"""The share of all images above which one patient is told."""
 
 
 class DamagedPatientKey(UserError):
@@ -47,6 +50,35 @@ def made_with_another_key(pseudonyms: Iterable[str]) -> bool:
     """
     names = {pseudonym.partition(":")[0] for pseudonym in pseudonyms}
     return bool(names) and names != {_name_of(_key())}
+
+
+def odd_patients(counts: Mapping[tuple[str | None, str], int]) -> list[str]:
+    """What looks odd about the patients of some images: one with several images and more than a tenth of all, and
+    patients with images of several classes. Sentences that name nobody.
+
+    Args:
+        counts: number of images by patient and class. The patient is None for images without one.
+    """
+    images, classes = Counter[str](), Counter[str]()
+    for (patient, _), count in counts.items():
+        if patient is not None and count:
+            images[patient] += count
+            classes[patient] += 1
+    total = sum(counts.values())
+    said = []
+    large = [n for _, n in images.most_common() if n > max(1, _MUCH * total)]
+    if len(large) == 1:
+        said.append(f"One patient has {large[0]:,} of {total:,} images. Check that this is one person.")
+    elif large:
+        most = f"the largest {large[0]:,} of {total:,}"
+        said.append(
+            f"{len(large)} patients have more than a tenth of the images each, {most}. Check that each is one person."
+        )
+    several = sum(n > 1 for n in classes.values())
+    if several:
+        have = "patient has" if several == 1 else "patients have"
+        said.append(f"{several:,} {have} images of several classes. Check the classes and the patients.")
+    return said
 
 
 def _name_of(key: bytes) -> str:
