@@ -62,6 +62,8 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     study = Study(workspace, settings, run, selection, make_folds(selection, settings), everything)
     for text in study.notes():
         yield Note(text)
+    for text in study.warnings():
+        yield Note(text, "warning")
     state = State.of(study, learner)
     yield from state.unsaid(run)
     if state.fold == 1 and state.epoch == 0:
