@@ -90,6 +90,8 @@ class ImageFilters(QWidget):
         Does not emit `changed`."""
         for box, names in ((self.site_box, sites), (self.device_box, devices)):
             _offer(box, [*names, NOT_KNOWN] if names else [])
+            for index, name in enumerate(names, 1):
+                box.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)
             self._form.setRowVisible(box, bool(names))
 
     def clear(self) -> None:
@@ -177,6 +179,9 @@ class ImageFilters(QWidget):
 def _box(name: str, options: Sequence[str] = ()) -> QComboBox:
     box = QComboBox()
     box.setAccessibleName(name)
+    # A hospital's long name must not widen the sidebar.
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
     box.addItems(["all", *options])
     return box
 

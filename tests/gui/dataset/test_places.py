@@ -86,3 +86,13 @@ def test_sites_and_devices_are_filters(
     phantom_study.catalog.set_site(range(1, 5), None)
     tab.refresh()
     assert tab.grid.images.rowCount() == 24 and not tab.filters.site_box.isVisible()
+
+
+def test_a_long_name_widens_no_side_of_the_tab(tab: DatasetTab, phantom_study: Workspace) -> None:
+    phantom_study.catalog.set_site([1], "Universitätsklinikum " * 5)
+    phantom_study.catalog.set_device([1], "x" * 100)
+    tab.resize(1280, 740)
+    tab.open_study(phantom_study)
+    choose(tab, 1)
+    for side in (tab.sidebar, tab.overview):
+        assert side.widget().minimumSizeHint().width() <= side.viewport().width()
