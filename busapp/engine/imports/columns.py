@@ -211,7 +211,7 @@ class _Choosing:
         if self.names.patient is not None:
             return self.named(self.names.patient, "--patient-column"), ()
         ranks = {at: rank for rank, at in self.ranked(Role.PATIENT)}
-        naming = [at for at in ranks if not all(map(is_nobody, self.values(at)))]
+        naming = [at for at in ranks if not all(map(is_nobody, self.values(at)))] or list(ranks)
         best = [at for at in naming if ranks[at] == min(ranks[at] for at in naming)]
         chosen = best[0] if best else None
         for other in best[1:]:
@@ -308,9 +308,7 @@ def choose(
 def _no_files(table: RawTable | None, given: Path | str) -> BadInput:
     header = [name for name in table.header if name] if table else []
     columns = f" It has these columns: {', '.join(header[:30])}." if header else ""
-    remedy = (
-        "Its first line must name the columns: file, class and, if patients are known, patient. Columns with other "
-    )
+    remedy = "Its first line must name the columns: file, class and, if patients are known, patient. "
     return BadInput(
         "The table has no column that names the files",
         file=given,

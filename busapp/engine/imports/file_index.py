@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from busapp.engine.imports.names import is_text
@@ -89,6 +90,7 @@ class FileIndex:
         return Match(key, reason=outside if is_absolute else f"There is no image {called}")
 
 
+@lru_cache(2**12)
 def _folded(part: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", part.strip()).casefold())
 

@@ -9,12 +9,13 @@ from typing import Final, TypeVar
 from busapp.engine.catalog import Addition, NewImage
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
+from busapp.engine.imports.findings import Finding, odd_patients
 from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import ImageStore, Stored
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import made_with_another_key
+from busapp.engine.study.patients import KnownPatients, made_with_another_key
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import remove_leftovers
@@ -44,17 +45,22 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
     _tidy(workspace, run)
     with ExitStack() as stack:
         found = yield from _as_progress(search_sources(settings, stack))
+        if not any(image.is_dicom for image in found.images):  # DICOM files name their patients as they are read
+            found.findings.extend(odd_patients((image.patient, image.class_name) for image in found.images))
         for finding in found.findings:
             yield Note(finding.text)
         yield from found.skipped
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported")
-        importing = _Import(workspace, settings, addition)
+        importing = _Import(workspace, settings, addition, found.images)
         importing.skipped += found.skipped
         try:
             yield from importing.all(found.images)
         except GeneratorExit:
             addition.take_back()
             raise
+    later = importing.findings()
+    for finding in later:
+        yield Note(finding.text)
     yield from importing.notes(found.images)
     result: ImportResult = {
         "imported": addition.count,
@@ -63,7 +69,7 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         "counts": workspace.catalog.counts("real", with_excluded=True),
         "masks": importing.masks,
         "patients": len(importing.patients),
-        "findings": [{"kind": kind, "text": text} for kind, text in found.findings],
+        "findings": [{"kind": kind, "text": text} for kind, text in [*found.findings, *later]],
     }
     yield Finished(dict(result))
 
@@ -84,10 +90,14 @@ def _as_progress(steps: Steps[T]) -> Generator[Event, None, T]:
 class _Import:
     """One import while it runs: stores the images, adds them to the catalog, and counts the outcomes."""
 
-    def __init__(self, workspace: Workspace, settings: ImportSettings, addition: Addition) -> None:
+    def __init__(
+        self, workspace: Workspace, settings: ImportSettings, addition: Addition, images: Sequence[FoundImage]
+    ) -> None:
         self._known = workspace.catalog.known()
         self._stop = Flag()
-        self._store = ImageStore(workspace, settings, self._known, self._stop)
+        known = {image.patient for image in workspace.catalog.images() if image.patient is not None}
+        self._patients = KnownPatients(known, {image.patient for image in images if image.patient is not None})
+        self._store = ImageStore(workspace, settings, self._known, self._patients, self._stop)
         self._workspace = workspace
         self._addition = addition
         self._batch: list[NewImage] = []
@@ -95,6 +105,9 @@ class _Import:
         self.already_present = 0
         self.masks = 0
         self.patients: set[str] = set()
+        self._has_dicom = any(image.is_dicom for image in images)
+        self._of_dicom: list[tuple[str | None, str]] = []
+        """Patient and class of each image, if some are DICOM files."""
         self._burned_in = 0
         self._restored = 0
 
@@ -124,6 +137,8 @@ class _Import:
                 self._batch.append(new)
             if new.patient is not None:
                 self.patients.add(new.patient)
+            if self._has_dicom:
+                self._of_dicom.append((new.patient, new.class_name))
         self.already_present += stored.already_present
         self.masks += stored.masks
         self._burned_in += stored.burned_in
@@ -136,6 +151,17 @@ class _Import:
     def _add(self) -> None:
         self._addition.add(self._batch)
         self._batch = []
+
+    def findings(self) -> list[Finding]:
+        """Findings that are known only once the images are stored."""
+        found = odd_patients(self._of_dicom)
+        if self._patients.joined:
+            how = "the number equals a known one but for zeros in front. Each is taken for the known patient"
+            found.append(Finding("joined", f"{many(self._patients.joined, 'patient')}: {how}."))
+        if self._patients.unclear:
+            how = "the number fits several known ones that differ by zeros in front. They stay apart"
+            found.append(Finding("odd", f"{many(self._patients.unclear, 'patient')}: {how}."))
+        return found
 
     def notes(self, images: Sequence[FoundImage]) -> Iterator[Note]:
         """Notes for the user after the import."""

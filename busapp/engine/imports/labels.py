@@ -221,6 +221,10 @@ class _Joining:
 
     def _agree(self, where: str, said: Sequence[_Said]) -> None:
         """Keep what the rows of one image say, unless they contradict each other."""
+        if len(said) == 1:
+            one = said[0]
+            self._labelled.labels[where] = Label(one.class_name, one.patient, one.site, one.device)
+            return
         closest = min(one.match.fit for one in said)
         keys = {one.match.key for one in said if one.match.fit == closest}
         for one in said:  # 7.png and 07.png may both be named, and only one of them be there

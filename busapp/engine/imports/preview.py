@@ -9,7 +9,7 @@ from typing import TypeVar
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import size_of
-from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.findings import Finding, odd_patients
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
@@ -84,6 +84,8 @@ class _Counting:
         self._names = {file for file, _ in known}
         self._counts: Counter[str] = Counter()
         self._patients: set[str] = set()
+        self._images: list[tuple[str | None, str]] = []
+        """Patient and class of each image."""
         self._seen = seen
 
     def add(self, image: FoundImage) -> None:
@@ -114,6 +116,7 @@ class _Counting:
     def _count(self, image: FoundImage, new: int, present: int, patient: str | None) -> None:
         self._counts[image.class_name] += new
         self._seen.already_present += present
+        self._images += [(patient, image.class_name)] * (new + present)
         if patient is not None:
             self._patients.add(" ".join(patient.casefold().split()))
 
@@ -121,3 +124,4 @@ class _Counting:
         """Write the counts into the preview."""
         self._seen.counts = {name: count for name, count in sorted(self._counts.items()) if count}
         self._seen.patients = len(self._patients)
+        self._seen.findings.extend(odd_patients(self._images))

@@ -21,7 +21,7 @@ from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import read_whole
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import pseudonym
+from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
@@ -54,11 +54,17 @@ class ImageStore:
     """
 
     def __init__(
-        self, workspace: Workspace, settings: ImportSettings, known: Mapping[tuple[str, str], bool], stop: Flag
+        self,
+        workspace: Workspace,
+        settings: ImportSettings,
+        known: Mapping[tuple[str, str], bool],
+        patients: KnownPatients,
+        stop: Flag,
     ) -> None:
         self._workspace = workspace
         self._settings = settings
         self._known = known
+        self._patients = patients
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
@@ -85,7 +91,7 @@ class ImageStore:
             return
         picture = decode(content, file=found.name)
         mask = self._merged_mask(found, picture.size, stored)
-        patient = None if found.patient is None else pseudonym(found.patient)
+        patient = None if found.patient is None else self._patients.pseudonym(found.patient)
         self._put(stored, found, found.file, content, picture, patient, mask=mask)
 
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
@@ -94,7 +100,7 @@ class ImageStore:
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
-        patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        patient = self._patients.pseudonym(found.patient or header.patient or f"picture {stem}")
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
