@@ -7,6 +7,7 @@ from typing import Any
 
 from openpyxl import Workbook as ExcelWorkbook
 
+from busapp.engine.imports.columns import ColumnNames
 from busapp.engine.imports.labels import Labelled, label
 from busapp.engine.imports.sources import FileEntry
 from busapp.engine.settings import ImportSettings
@@ -24,17 +25,21 @@ def said(
     files: Iterable[str],
     *,
     name: str = "t.csv",
+    columns: ColumnNames | None = None,
+    meanings: Mapping[str, str] | None = None,
     needs_classes: bool = True,
-    **more: Any,
+    **settings: Any,
 ) -> Labelled:
-    """Write a table, and return what it says about these files. `more` are settings, or `columns` and
-    `class_values` of a known set."""
-    known = {key: more.pop(key) for key in ("columns", "class_values") if key in more}
+    """Write a table, and return what it says about these files. `columns` and `meanings` are those of a known set."""
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_bytes(table.encode() if isinstance(table, str) else table)
-    settings = ImportSettings(sources=(root,), **more)
     return label(
-        entry(root, name), [entry(root, file) for file in files], settings, needs_classes=needs_classes, **known
+        entry(root, name),
+        [entry(root, file) for file in files],
+        ImportSettings(sources=(root,), **settings),
+        columns=columns,
+        class_values=meanings,
+        needs_classes=needs_classes,
     )
 
 
