@@ -1,6 +1,7 @@
 """Images that a study has already, and what a later import says about them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 from busapp.engine.utils.places import is_same_place
@@ -41,7 +42,7 @@ class Statement(NamedTuple):
 
     file: str
     sha256: str
-    class_name: str
+    class_name: str | None
     mask: str | None = None
     patient: str | None = None
     site: str | None = None
@@ -97,6 +98,11 @@ class KnownImages(Mapping[tuple[str, str], Known]):
         if found is not None and found.file != file:
             found = self._others.get((file, sha256), found if found.is_real else None)
         return found
+
+    def patients(self) -> set[str]:
+        """Pseudonyms of all patients."""
+        images = chain(self._by_content.values(), self._others.values())
+        return {known.patient for known in images if known.patient is not None}
 
     def named(self, file: str) -> Known | None:
         """An image with this file name, whatever its class and content."""

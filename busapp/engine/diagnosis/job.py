@@ -127,7 +127,7 @@ class _Batch:
             self._pages = self.outputs.enter_context(Pages(settings, model))
         self.external: ExternalValidation | None = None
         by_folder = None if settings.labels else labels_of_folders(images, model.classes)
-        labels = read_labels(settings.labels, images) if settings.labels else by_folder
+        labels = read_labels(settings.labels, images, model.classes) if settings.labels else by_folder
         if labels:
             known = frozenset(image.sha256 for image in model.description.known)
             self.external = ExternalValidation(labels, model.classes, known)

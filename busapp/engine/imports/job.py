@@ -12,14 +12,14 @@ from busapp.engine.catalog import Addition, Known, KnownImages, NewImage, Statem
 from busapp.engine.catalog.addition import COMPLETED, statement_of
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
-from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.findings import Finding, odd_patients
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import ImageStore, Stored
 from busapp.engine.imports.summary import Tally
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import made_with_another_key, odd_patients
+from busapp.engine.study.patients import KnownPatients, made_with_another_key
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import remove_leftovers
@@ -52,11 +52,12 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         NoSpace: the disk is full. Complete images that came in before stay.
     """
     _tidy(workspace, run)
+    known = workspace.catalog.known()
     with ExitStack() as stack:
-        found = yield from _as_progress(search_sources(settings, stack))
+        found = yield from _as_progress(search_sources(settings, stack, known))
         yield from found.skipped
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported", update=settings.update)
-        importing = _Import(workspace, settings, addition)
+        importing = _Import(workspace, settings, addition, known, found.images)
         importing.skipped += found.skipped
         try:
             yield from importing.all(found.images)
@@ -93,12 +94,22 @@ def _as_progress(steps: Steps[T]) -> Generator[Event, None, T]:
 class _Import:
     """One import while it runs: stores the images, adds them to the catalog, and counts the outcomes."""
 
-    def __init__(self, workspace: Workspace, settings: ImportSettings, addition: Addition) -> None:
-        known = workspace.catalog.known()
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: ImportSettings,
+        addition: Addition,
+        known: KnownImages,
+        images: Sequence[FoundImage],
+    ) -> None:
+        self._known = known
         self._new = KnownImages()
         self._stop = Flag()
+        self._patients = KnownPatients(
+            known.patients(), {image.patient for image in images if image.patient is not None}
+        )
         # The threads compare with the study as it was: what they find must not depend on how fast they are.
-        self._store = ImageStore(workspace, settings, known, self._stop)
+        self._store = ImageStore(workspace, settings, known, self._patients, self._stop)
         self._sites, self._devices = (Spellings(workspace.catalog.places(name)) for name in ("site", "device"))
         self._workspace = workspace
         self._addition = addition
@@ -133,7 +144,7 @@ class _Import:
             self._take_new(replace(new, site=self._sites.of(new.site), device=self._devices.of(new.device)))
         for said in stored.there:
             self._state(said._replace(site=self._sites.of(said.site), device=self._devices.of(said.device)))
-            self._of_patients[said.patient, said.class_name] += 1
+            self._of_patients[said.patient, self._class_said(said)] += 1
         self.tally.add(stored)
         self.skipped += stored.skipped
         yield from stored.skipped
@@ -153,6 +164,11 @@ class _Import:
         self._batch.append(new)
         self._of_patients[new.patient, new.class_name] += 1
         self._names_patients = self._names_patients or new.patient is not None
+
+    def _class_said(self, said: Statement) -> str:
+        """The class that the import gives an image of the study, or else that which it has."""
+        there = self._known.find(said.file, said.sha256)
+        return said.class_name or (there.class_name if there else "")
 
     def _state(self, said: Statement) -> None:
         self.already_present += 1
@@ -180,7 +196,13 @@ class _Import:
             n = self._in_two_classes
             are = "1 picture is" if n == 1 else f"{n:,} pictures are"
             yield Finding("odd", f"{are} in two classes, under the same name. Decide which class is right.")
-        yield from (Finding("odd", text) for text in odd_patients(self._of_patients))
+        yield from odd_patients(self._of_patients.elements())
+        if joined := self._patients.joined:
+            how = "the number equals a known one but for zeros in front. Each is taken for the known patient"
+            yield Finding("joined", f"{many(joined, 'patient')}: {how}.")
+        if unclear := self._patients.unclear:
+            how = "the number fits several known ones that differ by zeros in front. They stay apart"
+            yield Finding("odd", f"{many(unclear, 'patient')}: {how}.")
         if self._names_patients:
             known = {image.patient for image in self._workspace.catalog.images() if image.patient is not None}
             if made_with_another_key(known):

@@ -22,7 +22,7 @@ from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import read_whole
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import pseudonym
+from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
@@ -34,6 +34,8 @@ _LEAST_RANGE: Final = 8
 """Grey values of 256 that a picture spans if it shows anything."""
 _COARSE: Final = 32
 """Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
+
+NO_CLASS: Final = "It is not in the study, and nothing gives its class"
 
 
 @dataclass(slots=True)
@@ -62,10 +64,18 @@ class ImageStore:
     loop ends early.
     """
 
-    def __init__(self, workspace: Workspace, settings: ImportSettings, known: KnownImages, stop: Flag) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: ImportSettings,
+        known: KnownImages,
+        patients: KnownPatients,
+        stop: Flag,
+    ) -> None:
         self._workspace = workspace
         self._settings = settings
         self._known = known
+        self._patients = patients
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
@@ -86,11 +96,13 @@ class ImageStore:
 
     def _put_image(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
-        origin = origin_of(found, self._settings)
+        origin = origin_of(found, self._settings, self._patients)
         there = self._known.find(found.file, sha256_of(content))
         if there is not None and (there.has_mask or not found.masks):
             self._is_there(found, there.file, content, origin, stored)
             return
+        if there is None and found.class_name is None:
+            raise UnreadableImage(NO_CLASS, file=found.name)
         picture = decode(content, file=found.name)
         mask = self._merged_mask(found, picture.size, stored)
         if there is not None:
@@ -104,18 +116,20 @@ class ImageStore:
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
-        origin = origin_of(found, self._settings, header, stem)
+        origin = origin_of(found, self._settings, self._patients, header, stem)
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
         for frame in frames:
             if self._stop.is_set():
                 return
-            file = dicom_file(found.class_name, stem, frame.number, header.frames)
+            file = dicom_file(found.class_name or "", stem, frame.number, header.frames)
             png = bare_png(frame.picture)
             there = self._known.find(file, sha256_of(png))
             if there is not None:
                 self._is_there(found, there.file, png, origin, stored)
+            elif found.class_name is None:
+                raise UnreadableImage(NO_CLASS, file=found.name)
             else:
                 self._put(stored, found, file, png, frame.picture, origin, spacing_mm=frame.spacing_mm)
 
@@ -153,7 +167,7 @@ class ImageStore:
                 file=file,
                 sha256=sha256,
                 suffix=suffix,
-                class_name=found.class_name,
+                class_name=found.class_name or "",
                 width=picture.width,
                 height=picture.height,
                 mask=mask,
@@ -202,7 +216,13 @@ class Origin(NamedTuple):
     stand_in: str | None
 
 
-def origin_of(found: FoundImage, settings: ImportSettings, header: DicomHeader | None = None, stem: str = "") -> Origin:
+def origin_of(
+    found: FoundImage,
+    settings: ImportSettings,
+    patients: KnownPatients,
+    header: DicomHeader | None = None,
+    stem: str = "",
+) -> Origin:
     """Patient, site and device of a file: as the table says, else as the DICOM file says, else as the user does. A
     site or device whose name contains an identifier of the patient does not count."""
     patient, identifiers = found.patient, [found.patient] if found.patient else []
@@ -215,10 +235,10 @@ def origin_of(found: FoundImage, settings: ImportSettings, header: DicomHeader |
         else:
             stand_in = header.patient or f"picture {stem}"
     return Origin(
-        patient=None if patient is None else pseudonym(patient),
+        patient=None if patient is None else patients.pseudonym(patient),
         site=_place((found.site, site, settings.site), identifiers),
         device=_place((found.device, device, settings.device), identifiers),
-        stand_in=None if stand_in is None else pseudonym(stand_in),
+        stand_in=None if stand_in is None else patients.pseudonym(stand_in),
     )
 
 
@@ -235,7 +255,7 @@ def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     Raises:
         UnreadableImage: the class contains the patient's number or a part of the name.
     """
-    if any(stands_in(found.class_name, identifier) for identifier in header.identifiers):
+    if any(stands_in(found.class_name or "", identifier) for identifier in header.identifiers):
         raise UnreadableImage(CLASS_NAMES_PATIENT, file=found.name)
 
 

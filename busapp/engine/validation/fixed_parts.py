@@ -1,6 +1,5 @@
 """The parts of a cross-validation that are fixed before its training begins."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
-from busapp.engine.study.patients import odd_patients
+from busapp.engine.study.patients import remarkable
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
 from busapp.engine.study.workspace import Workspace
@@ -53,7 +52,7 @@ class Study:
 
     def warnings(self) -> list[str]:
         """Sentences for the user about images that may make the results look better than they are."""
-        return odd_patients(Counter((record.patient, record.class_name) for record in self.selection.records))
+        return remarkable((record.patient, record.class_name) for record in self.selection.records)
 
     def notes(self) -> list[str]:
         """Sentences for the user before the training begins: duration, images set aside, missing generators."""

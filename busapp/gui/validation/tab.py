@@ -15,7 +15,7 @@ from busapp.engine.estimates import estimate
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note, RunStarted
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.settings.systems import leaks_in_words
-from busapp.engine.study.patients import odd_patients
+from busapp.engine.study.patients import remarkable
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.jobs.job_thread import JobOutcome
@@ -172,8 +172,8 @@ class ValidationTab(RunTab):
 
     def refresh(self) -> None:
         super().refresh()
-        counts = self.workspace.catalog.patient_counts() if self.workspace else {}
-        self.odd_patients.show_list("The images in use:", odd_patients(counts))
+        patients = remarkable(self.workspace.catalog.patient_counts().elements()) if self.workspace else []
+        self.odd_patients.show_list("The images in use:", patients)
         self._look_at_settings()
         self._look_for_model()
 

@@ -11,12 +11,15 @@ from image_folders import imported, looked_at, mask, picture
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.study.patients import pseudonym
 from busapp.engine.study.workspace import Workspace
+from busapp.errors import BadInput
 from busapp.summaries import summary
 
 PATIENTS = "file,class,patient\n" + "".join(
     f"{name},{name.split('/')[0]},P-{number // 2}\n"
     for number, name in enumerate(f"{class_name}/{n}.png" for class_name in ("benign", "malignant") for n in range(4))
 )
+
+ROWS = list(enumerate(PATIENTS.splitlines()[1:]))
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ def test_a_table_names_the_patient_of_frames_that_had_none(empty_study: Workspac
     before = [image.patient for image in empty_study.catalog.images()]
     assert len(set(before)) == 1 and before[0] is not None
     later = table(tmp_path, "file,class,patient\nbenign/a.dcm,benign,P-1\n")
-    assert looked_at(empty_study, later).findings[0].text == "3 images that are already there get a patient."
+    assert "3 images that are already there get a patient." in [f.text for f in looked_at(empty_study, later).findings]
     assert imported(empty_study, later)["completed"] == {"patient": 3}
     assert {image.patient for image in empty_study.catalog.images()} == {pseudonym("P-1")}
     assert told(imported(empty_study, tmp_path / "benign")) == [], "no patient is no contradiction"
@@ -195,14 +198,38 @@ def test_a_table_names_the_patient_of_frames_that_had_none(empty_study: Workspac
     assert [image.patient for image in empty_study.catalog.images()] == before
 
 
-def test_odd_patients_are_told_before_and_after_the_import(empty_study: Workspace, pictures: Path) -> None:
-    later = table(pictures, PATIENTS.replace("P-1", "P-3").replace("P-2", "P-4"))
-    odd = [
-        "3 patients have more than a tenth of the images each, the largest 4 of 8. Check that each is one person.",
-        "1 patient has images of several classes. Check the classes and the patients.",
+def test_a_table_without_classes_completes_images_that_are_there_and_brings_no_others(
+    empty_study: Workspace, pictures: Path
+) -> None:
+    text = "Image;Case\n" + "".join(f"{line.split(',')[0]};C{n // 2}\n" for n, line in ROWS)
+    with pytest.raises(BadInput, match="no column for the class"):
+        imported(empty_study, table(pictures, text))
+    (pictures / "later.csv").unlink()  # or the folder's import would read it
+    imported(empty_study, pictures)
+    later = table(pictures, text)
+    empty_study.catalog.reclassify([1], "malignant")
+    picture(pictures / "benign" / "3.png", 99)
+    seen = looked_at(empty_study, later)
+    assert (seen.counts, seen.already_present, len(seen.skipped)) == ({}, 7, 1)
+    result = imported(empty_study, later)
+    assert (result["imported"], result["already_present"], result["completed"]) == (0, 7, {"patient": 7})
+    assert [left["reason"] for left in result["skipped"]] == ["It is not in the study, and nothing gives its class"]
+    assert told(result) == ["7 images that are already there get a patient."]
+    assert "later.csv names no classes. Images of the study keep theirs, and no new image comes in." in [
+        finding["text"] for finding in result["findings"]
     ]
-    assert [finding.text for finding in looked_at(empty_study, later).findings] == odd
-    assert [finding["text"] for finding in imported(empty_study, later)["findings"]] == odd
+    assert images(empty_study)["benign/0.png"].class_name == "malignant"
+    assert images(empty_study)["malignant/3.png"].patient == pseudonym("C3")
+
+
+def test_odd_patients_of_images_that_are_there_are_told_before_and_after(
+    empty_study: Workspace, pictures: Path
+) -> None:
+    imported(empty_study, pictures)
+    later = table(pictures, PATIENTS.replace("P-1", "P-3"))
+    odd = "1 patient has images in several classes."
+    assert odd in [finding.text for finding in looked_at(empty_study, later).findings]
+    assert odd in [finding["text"] for finding in imported(empty_study, later)["findings"]]
 
 
 # -- sites and devices ---------------------------------------------------------------------------------------

@@ -16,12 +16,15 @@ TINY = {"folds": 2, "epochs": 1, "image_size": 32, "width": 0.25, "pretrained": 
 
 @pytest.fixture
 def study(phantom_study: Workspace) -> Workspace:
-    """24 phantoms: one patient has five benign images, another one benign and one malignant image."""
+    """24 phantoms: one patient has ten images of two classes, another has two."""
     pull(jobs.start(phantom_study, CurateSettings()))
     images = phantom_study.catalog.images()
-    benign, malignant = ([image for image in images if image.class_name == name] for name in ("benign", "malignant"))
-    patients = dict.fromkeys(benign[:5], "k:1") | {benign[5]: "k:2", malignant[0]: "k:2"}
-    said = [Statement(image.file, image.sha256, image.class_name, patient=who) for image, who in patients.items()]
+    patients = {"k:1": [*images[:5], *images[8:13]], "k:2": images[5:7]}
+    said = [
+        Statement(image.file, image.sha256, image.class_name, patient=patient)
+        for patient, some in patients.items()
+        for image in some
+    ]
     phantom_study.catalog.addition(lambda n: f"{n} images imported").add([], said)
     return phantom_study
 
@@ -33,15 +36,15 @@ def test_odd_patients_are_told_before_the_training(study: Workspace) -> None:
             break
         before_training.append(event)
     assert [event.text for event in before_training if isinstance(event, Note) and event.level == "warning"] == [
-        "One patient has 5 of 24 images. Check that this is one person.",
-        "1 patient has images of several classes. Check the classes and the patients.",
+        "One patient has 10 of 24 images (41.7 %). Check that the number in their place names a single person.",
+        "1 patient has images in several classes.",
     ]
 
 
 def test_the_command_line_tells_them_too(study: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--folds", "2", "--epochs", "1", "--image-size", "32", "--width", "0.25", "--no-pretrained"]
     assert main(["validate", *options, "--workspace", str(study.root)]) == 0
-    assert "One patient has 5 of 24 images." in capsys.readouterr().err
+    assert "One patient has 10 of 24 images" in capsys.readouterr().err
 
 
 def test_the_predictions_name_site_and_device_if_any_are_known(study: Workspace) -> None:
