@@ -9,7 +9,12 @@ from dicom_samples import dicom_bytes
 from image_folders import imported, looked_at, mask, picture
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.study.patients import pseudonym
+from busapp.engine.images.dicom import DicomHeader
+from busapp.engine.imports.sorting import FoundImage
+from busapp.engine.imports.sources import FileEntry
+from busapp.engine.imports.storing import origin_of
+from busapp.engine.settings import ImportSettings
+from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 from busapp.summaries import summary
@@ -84,7 +89,6 @@ def test_new_images_patients_and_masks_of_one_import_are_one_change(empty_study:
 def test_a_cancelled_import_gives_no_patients(empty_study: Workspace, pictures: Path) -> None:
     from busapp.engine import jobs
     from busapp.engine.events import Progress
-    from busapp.engine.settings import ImportSettings
 
     imported(empty_study, pictures / "benign")
     before = empty_study.catalog.fingerprint()
@@ -249,3 +253,23 @@ def test_a_site_never_names_the_patient(empty_study: Workspace, pictures: Path) 
     later = table(pictures, "file,class,patient\nbenign/0.png,benign,Doe-4711\nbenign/1.png,benign,Roe-12\n")
     imported(empty_study, later, site="Ward of Doe-4711")
     assert [image.site for image in empty_study.catalog.images()] == [None, "Ward of Doe-4711"]
+
+
+@pytest.mark.parametrize(
+    ("in_table", "in_header", "chosen"),
+    [
+        ("UKE", "Charité", "UKE"),
+        (None, "Charité", "Charité"),
+        ("unknown", " Charité\n", "Charité"),
+        ("n/a", None, "Mayo"),
+        (None, "Praxis Dr. Doe", "Mayo"),
+    ],
+)
+def test_a_table_counts_before_the_dicom_file_and_the_settings_come_last(
+    tmp_path: Path, in_table: str | None, in_header: str | None, chosen: str
+) -> None:
+    header = DicomHeader("4711", "1.2", ("4711", "Doe"), "US", 1, 64, 48, False, site=in_header, device=in_header)
+    found = FoundImage(FileEntry("", "a", tmp_path), "benign", "", "a", True, site=in_table, device=in_table)
+    settings = ImportSettings(sources=(tmp_path,), site="Mayo", device="Mayo")
+    origin = origin_of(found, settings, KnownPatients([], []), header, "a")
+    assert (origin.patient, origin.site, origin.device) == (pseudonym("4711"), chosen, chosen)

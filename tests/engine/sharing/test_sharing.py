@@ -122,3 +122,13 @@ def test_the_command_says_what_it_did(
     assert zipfile.is_zipfile(out)
     assert main(arguments) == 2
     assert "there already" in capsys.readouterr().err
+
+
+def test_the_table_of_an_export_brings_sites_and_devices_back(phantom_study: Workspace, tmp_path: Path) -> None:
+    phantom_study.catalog.set_site([1, 2, 3], "Charité, Campus Mitte")
+    phantom_study.catalog.set_device([1], "GE LOGIQ E9")
+    shared(phantom_study, tmp_path / "out")
+    again = imported(tmp_path / "out/images.csv", tmp_path / "again")
+    places = {image.file: (image.site, image.device) for image in phantom_study.catalog.images()}
+    assert {image.file: (image.site, image.device) for image in again.catalog.images()} == places
+    again.close()
