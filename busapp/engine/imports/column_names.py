@@ -49,7 +49,7 @@ _KNOWN: Final[tuple[tuple[Role, int, str], ...]] = (
     (Role.CLASS, 0, "pathology|malignancy|malignant|benignmalignant|malignitat|pathologie|patologia|dignitat|clase"),
     (Role.CLASS, 1, "(?:tumou?r|lesion|cancer|image)?(?:type|typ|tipo)|kategorie|categorie|categoria"),
     (Role.CLASS, 1, "(?:final)?(?:diagnosis|diagnose|diagnostic|diagnostico|diagnosi)|befund|findings?|dx"),
-    (Role.CLASS, 2, "y|outcome|status|result|histolog(?:y|ie|icaltype)|histotype|subtype|histopathology|abnormality(?:type)?"),
+    (Role.CLASS, 2, "y|outcome|status|result|histolog(?:y|ie|icaltype)|subtype|histopathology|abnormality(?:type)?"),
     (Role.CLASS, 3, "birads|biradscategory|biradsclass|biradsscore|acr|assessment|grade|score"),
     (Role.PATIENT, 0, f"{_FIRST}(?:{_NUMBER}|di?|du|de|della?)*{_PERSON}{_LAST}"),
     (Role.PATIENT, 1, f"{_FIRST}{_NUMBER}?{_SUBJECT}{_LAST}|(?:pat|patient)?{_RECORD}{_LAST}"),
