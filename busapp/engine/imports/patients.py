@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _EXPRESSION: Final = re.compile(
-    r"(?P<atom>\\[^\dk]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\()\[\]{}*+?|])|(?P<open>\((?:\?:|\?P<\w+>|(?!\?)))|(?P<end>\))"
+    r"(?P<flag>\(\?i\))|(?P<atom>\\[^\dk]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\()\[\]{}*+?|])|(?P<open>\((?:\?:|\?P<\w+>|(?!\?)))|(?P<end>\))"
     r"|(?P<or>\|)|(?P<times>[*+?]|\{\d+(?:,\d*)?\})[?+]?"
 )
 _LONGEST_PATTERN: Final = 200

@@ -115,7 +115,7 @@ def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]
         source = resolved(given)
         if source.is_dir():
             listings.append((yield from list_folder(source, given)))
-        elif names.is_table(source.name):
+        elif names.may_be_table(source.name):
             listings.append((yield from list_table(source, given)))
         elif names.suffix_of(source.name) == ".zip":
             archive = Archive(source, given)

@@ -19,7 +19,7 @@ class ImportSettings(JobSettings):
     sources: tuple[Path, ...] = Field(
         min_length=1,
         title="Sources",
-        description="Folders of classes, ZIP archives, CSV tables (file, class, patient), DICOM files, or images.",
+        description="Folders of classes, ZIP archives, tables (CSV or Excel), DICOM files, or images.",
     )
     class_name: Annotated[
         str | None, setting("Class", "Class of all images. Left empty: the name of each folder is the class.")

@@ -87,7 +87,7 @@ class DatasetSidebar(SidePanel):
         menu.addAction(
             "Table of files…",
             lambda: self._choose_files(
-                "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt)"
+                "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt *.xlsx *.xlsm)"
             ),
         )
         menu.addSeparator()

@@ -224,3 +224,11 @@ def test_class_values_reach_preview_and_import(empty_study: Workspace, tmp_path:
     result = imported(empty_study, tmp_path / "data" / "label.csv", **values)
     assert result["counts"] == {"benign": 2, "malignant": 2}
     assert {image.site for image in empty_study.catalog.images()} == {"Charité"}
+
+
+def test_files_that_were_found_by_a_guess_are_told(tmp_path: Path) -> None:
+    found = said(tmp_path, "file,class\n7,benign\n/home/x/images/8.png,benign\n", ["images/007.png", "images/8.png"])
+    assert [finding.text for finding in found.findings[1:]] == [
+        "t.csv: 1 file found by their numbers, without zeros in front.",
+        "t.csv: 1 file found by the last parts of their paths, which are of another computer.",
+    ]

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from image_folders import looked_at, picture
 from labelled_tables import classes_of, said
 
 from busapp.engine.imports.sources import FileEntry
 from busapp.engine.imports.tables import RawTable, read_tables
+from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 
 BOTH = {"a.png": "benign", "b.png": "malignant"}
@@ -83,3 +85,24 @@ def test_columns_of_a_table_without_header_are_given_by_number(tmp_path: Path) -
 def test_a_text_that_is_called_as_a_workbook_is_read(tmp_path: Path) -> None:
     found = said(tmp_path, "file\tclass\na.png\tbenign\nb.png\tmalignant\n", BOTH, name="export.xls")
     assert classes_of(found, tmp_path) == BOTH
+
+
+def test_a_text_is_a_table_if_it_is_given_as_one(empty_study: Workspace, tmp_path: Path) -> None:
+    picture(tmp_path / "set" / "benign" / "a.png")
+    (tmp_path / "set" / "labels.txt").write_text("file\tclass\nbenign/a.png\tmalignant\n")
+    assert looked_at(empty_study, tmp_path / "set" / "labels.txt").counts == {"malignant": 1}
+    seen = looked_at(empty_study, tmp_path / "set")
+    assert (seen.counts, seen.skipped[0].reason) == ({"benign": 1}, "It is not an image")
+
+
+def test_a_table_about_something_else_stops_no_import(empty_study: Workspace, tmp_path: Path) -> None:
+    picture(tmp_path / "set" / "benign" / "a.png")
+    (tmp_path / "set" / "sizes.csv").write_text("file,image,label,mrn,subject,patient\nx,y,1,1,2,2,02401E+16\n")
+    seen = looked_at(empty_study, tmp_path / "set")
+    assert (seen.counts, [left.file for left in seen.skipped]) == ({"benign": 1}, ["set/sizes.csv"])
+
+
+def test_a_first_line_that_may_be_about_a_patient_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        said(tmp_path, "Doe Jane,4711\nRoe Ann,4712\n", BOTH)
+    assert "Doe" not in str(caught.value)
