@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from busapp.engine.catalog import Addition, Known, KnownImages, NewImage, Statement
 from busapp.engine.catalog.addition import COMPLETED, statement_of
 from busapp.engine.contract.dataset import ImportResult
-from busapp.engine.events import Event, Finished, Job, Progress, Skipped
+from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.imports.findings import Finding, odd_patients
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting import FoundImage, search_sources
@@ -56,6 +56,9 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
     with ExitStack() as stack:
         found = yield from _as_progress(search_sources(settings, stack, known))
         yield from found.skipped
+        if not any(image.is_dicom for image in found.images):  # DICOM files name their patients as they are read
+            for finding in odd_patients((image.patient, image.class_name or "") for image in found.images):
+                yield Note(finding.text, "warning")
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported", update=settings.update)
         importing = _Import(workspace, settings, addition, known, found.images)
         importing.skipped += found.skipped
