@@ -9,11 +9,14 @@ from busapp.engine.utils.words import counts_in_words, many, megabytes
 
 def import_lines(result: ImportResult) -> list[str]:
     """Images by what became of them, then the study's images by class, then what the import found."""
-    patients, masks = result.get("patients", 0), result.get("masks", 0)  # older results have neither
+    # Older results have none of these.
+    patients, masks, completed = result.get("patients", 0), result.get("masks", 0), result.get("completed", {})
+    got = ", ".join(f"{count:,} got a {name}" for name, count in completed.items())
     by_kind = findings_by_kind(result.get("findings", []))
     return [
-        f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
-        f"{len(result['skipped']):,} skipped"
+        f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there"
+        + (f" ({got})" if got else "")
+        + f", {len(result['skipped']):,} skipped"
         + (f", {many(masks, 'mask')} joined" if masks else "")
         + (f"; {many(patients, 'patient')} identified" if patients else "")
         + ".",

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from dicom_samples import dicom_bytes, encoded
 from fuzz_seeds import COLOUR, GREY, SMALL, chunk, picture, png, zipped
+from fuzz_workbooks import WORKBOOK_BOMBS
 from PIL import Image
 from pydicom import uid
 
@@ -386,6 +387,7 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
                 lambda: b"file,class\n" + b"".join(b"benign/1.png,%d\n" % k for k in range(20_000)),
             ),
             ("too large", lambda: b"file,class\n" + bytes(65 * 2**20)),
+            *WORKBOOK_BOMBS,
         ),
     }
     return kinds[kind]

@@ -9,6 +9,7 @@ from typing import Final
 
 from fuzz_mutations import BLIND, Mutator, bits_flipped, extreme_number, number_made_extreme, replaced
 from fuzz_seeds import HOSTILE_NAMES, SMALL, SUFFIXES, chunk, seeds, zipped
+from fuzz_workbooks import workbook_xml_changed
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -251,6 +252,10 @@ def _table_marks_changed(content: bytes, rng: random.Random) -> bytes:
     return content.replace(rng.choice(marks), rng.choice(marks), rng.choice((1, 3, -1)))
 
 
+def _workbook_changed(content: bytes, rng: random.Random) -> bytes:
+    return workbook_xml_changed(content, rng, rng.choice(BLIND))
+
+
 KNOWING: Final[dict[str, tuple[Mutator, ...]]] = {
     "png": (_png_header_changed, _png_chunk_changed, _png_chunks_shuffled, _png_length_changed),
     "jpeg": (_jpeg_segment_changed, _jpeg_segment_repeated),
@@ -259,5 +264,5 @@ KNOWING: Final[dict[str, tuple[Mutator, ...]]] = {
     "netpbm": (_netpbm_header_changed,),
     "dicom": (_dicom_element_changed, _dicom_element_changed, _dicom_text_changed),
     "zip": (_zip_record_changed, _zip_record_changed, _zip_member_damaged, _zip_names_changed, _zip_member_repeated),
-    "csv": (_table_cell_changed, _table_marks_changed),
+    "csv": (_table_cell_changed, _table_marks_changed, _workbook_changed),
 }

@@ -15,6 +15,7 @@ import numpy as np
 import pydicom
 import tifffile
 from dicom_samples import dicom_bytes, encoded, lossless_jpeg
+from fuzz_workbooks import workbook_seeds
 from PIL import Image, PngImagePlugin
 from pydicom import uid
 from pydicom.dataset import Dataset
@@ -325,6 +326,9 @@ def _csv_seeds() -> list[bytes]:
         f"file,class\nbenign/1.png,{'x' * 200_000}\n".encode(),
         b"file,class\nbenign/1.png,be\0nign\nbenign/1.png,malignant\n",
         b"file,class\n" + b'benign/1.png,"never closed\n' * 3,
+        b"Export|of 2024\n\nName|Type|Patient No.\n1|B|4711.0\n2.png|malignant|2,02401E+16\n",
+        b"ID\tBIRADS\tCase\tHospital\n1\t4a\t0\tA\nmalignant/2\t2\t1\tB\n",
+        *workbook_seeds(),
     ]
 
 

@@ -50,6 +50,15 @@ class DicomHeader:
     height: int
     burned_in: bool
     """True if the file itself says that its picture may contain text that identifies the patient."""
+    site: str | None = None
+    """The hospital, None if it is unknown or its name contains the patient's."""
+    device: str | None = None
+    """The maker and the model of the machine, None if unknown."""
+
+    @property
+    def names_patient(self) -> bool:
+        """True if `patient` is a number or name, not that of the study or picture in its place."""
+        return self.patient in self.identifiers or self.patient.startswith("name ")
 
 
 @dataclass(frozen=True)

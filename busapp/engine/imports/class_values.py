@@ -8,6 +8,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -68,12 +69,14 @@ def parse_class_values(text: str | None) -> dict[str, str]:
     return meanings
 
 
+@lru_cache(2**10)
 def plain_value(value: str) -> str:
     """A value without case and needless blanks. Numbers are written without `.0`, as spreadsheets add it."""
     plain = " ".join(value.casefold().split())
     return re.sub(r"(?<=\d)[.,]0+", "", plain) if re.fullmatch(r"\d+[.,]0+", plain) else plain
 
 
+@lru_cache(2**10)
 def is_unclear(value: str) -> bool:
     """True if a value means nothing by itself: a number, a letter, a BI-RADS category, yes or no."""
     return bool(_UNCLEAR.fullmatch(plain_value(value)[:40]))

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from busapp.engine.imports.column_names import Role, folded, is_maker, is_model, may_be_patient, rank_of
-from busapp.engine.imports.file_index import FileIndex, Fit
+from busapp.engine.imports.file_index import FileIndex, Fit, Match
 from busapp.engine.imports.tables import RawTable, Row
 from busapp.engine.utils.nobody import is_nobody
 from busapp.errors import BadInput
 
 NO_COLUMN: Final = "-"
 """Given in place of a column: the table has none."""
+_SHOWN: Final = 500
+"""Letters of the names of columns that a message lists."""
 _SAMPLE: Final = 200
 """Rows whose files are looked up to find the column of files."""
 _MOST_CLASSES: Final = 20
@@ -54,22 +56,25 @@ class ColumnNames:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A table with the places of its columns, counted from 0. `device` has several if maker and model are apart.
-    `unused` names columns that may hold patients too."""
+    """A table with the places of its columns, counted from 0, and the image that each row names.
+
+    `device` has several columns if maker and model are apart. `unused` names columns that may hold patients too. Of a
+    table that names no image only the columns of files and classes are chosen, and nothing is undecided.
+    """
 
     table: RawTable
+    matches: list[Match]
     file: int
     class_name: int | None = None
     patient: int | None = None
     site: int | None = None
     device: tuple[int, ...] = ()
     unused: tuple[str, ...] = ()
-    is_guess: bool = True
 
     def name(self, column: int) -> str:
         """The name of a column for people."""
-        has_header = self.table.header_line > 0
-        return self.table.header[column] if has_header else f"column {column + 1}"
+        called = self.table.header[column] if self.table.header_line > 0 else ""
+        return called or f"column {column + 1}"
 
 
 @dataclass(slots=True)
@@ -92,7 +97,7 @@ class _Choosing:
         if not found and name.strip().isdecimal() and 0 < int(name) <= len(header):
             found = [int(name) - 1]
         if len(found) != 1:
-            columns = ", ".join(called for called in header if called)
+            columns = ", ".join(called for called in header if called)[:_SHOWN]
             what = "The table has no column" if not found else "The table has several columns called"
             raise BadInput(f"{what} {name}", file=self.given, remedy=f"Give one of these with {option}: {columns}.")
         self.taken.add(found[0])
@@ -211,7 +216,7 @@ class _Choosing:
         if self.names.patient is not None:
             return self.named(self.names.patient, "--patient-column"), ()
         ranks = {at: rank for rank, at in self.ranked(Role.PATIENT)}
-        naming = [at for at in ranks if not all(map(is_nobody, self.values(at)))]
+        naming = [at for at in ranks if not all(map(is_nobody, self.values(at)))] or list(ranks)
         best = [at for at in naming if ranks[at] == min(ranks[at] for at in naming)]
         chosen = best[0] if best else None
         for other in best[1:]:
@@ -290,27 +295,24 @@ def choose(
             f"Several sheets name images: {sheets}", file=given, remedy="Save the one that counts as a file of its own."
         )
     _, choosing, file = fitting[0]
+    table = choosing.table
+    matches = [index.find(row.cells[file] if file < len(row.cells) else "") for row in table.rows]
+    if not any(match.entry for match in matches):
+        ranked = [at for _, at in choosing.ranked(Role.CLASS)]
+        named = choosing.named(names.class_name, "--class-column")
+        return Chosen(table, matches, file, next(iter(ranked), None) if named is None else named)
     patient, unused = choosing.patient() if wants_patients else (None, ())
     site, device = choosing.site(), choosing.device()
     choosing.taken.update(device)
-    return Chosen(
-        choosing.table,
-        file,
-        choosing.class_name(needs_classes),
-        patient,
-        site,
-        device,
-        unused,
-        is_guess=None in (names.file, names.class_name),
-    )
+    return Chosen(table, matches, file, choosing.class_name(needs_classes), patient, site, device, unused)
 
 
 def _no_files(table: RawTable | None, given: Path | str) -> BadInput:
     header = [name for name in table.header if name] if table else []
-    columns = f" It has these columns: {', '.join(header[:30])}." if header else ""
-    remedy = (
-        "Its first line must name the columns: file, class and, if patients are known, patient. Columns with other "
-    )
+    # Without a header the first line may be about a patient, and is not repeated.
+    is_header = any(rank_of(name, role) is not None for name in header for role in Role)
+    columns = f" It has these columns: {', '.join(header)[:_SHOWN]}." if is_header else ""
+    remedy = "Its first line must name the columns: file, class and, if patients are known, patient. "
     return BadInput(
         "The table has no column that names the files",
         file=given,

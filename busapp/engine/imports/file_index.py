@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from busapp.engine.imports.names import is_text
@@ -30,12 +31,14 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The file that a name means, or `reason` why there is none. `key` is the same for two spellings of one name."""
+    """The file that a name means, or `reason` why there is none. `key` is the same for two spellings of one name.
+    `is_elsewhere` is true if the name is a full path, of which only the last parts were compared."""
 
     key: str
     entry: Entry | None = None
     fit: Fit = Fit.NAME
     reason: str | None = None
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,15 @@ class FileIndex:
         for fit, files, last in zip(Fit, self._files, names, strict=True):
             found = [file for file in files.get(last, ()) if _agree(folders, file.folders, is_absolute)]
             if found:
-                return _choose(key, found, folders, written, fit, called)
+                chosen = _only(found, tuple(folders), written.rpartition("/")[2])
+                if chosen is None:
+                    return Match(key, reason=f"{called} fits {len(found):,} images. Give its folder and its ending")
+                return Match(key, chosen.entry, fit, is_elsewhere=is_absolute)
         outside = f"{called} lies outside the folder of the table"
         return Match(key, reason=outside if is_absolute else f"There is no image {called}")
 
 
+@lru_cache(2**12)
 def _folded(part: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", part.strip()).casefold())
 
@@ -123,15 +130,9 @@ def _agree(named: Sequence[str], folders: Sequence[str], is_absolute: bool) -> b
     return common == len(named) or (common == len(folders) and common > 0)
 
 
-def _choose(key: str, found: list[_File], folders: list[str], written: str, fit: Fit, called: str) -> Match:
-    """The only file, or the one that lies and is spelt exactly so."""
-    place, name = tuple(folders), written.rpartition("/")[2]
-    for narrower in (
-        found,
-        [file for file in found if file.is_below],
-        [file for file in found if file.is_below and file.folders == place],
-        [file for file in found if file.is_below and file.folders == place and file.entry.name == name],
-    ):
-        if len(narrower) == 1:
-            return Match(key, narrower[0].entry, fit)
-    return Match(key, reason=f"{called} fits {len(found):,} images. Give its folder and its ending")
+def _only(found: list[_File], folders: tuple[str, ...], name: str) -> _File | None:
+    """The only file, or the one that lies below the table, in these folders, or is spelt exactly so."""
+    below = [file for file in found if file.is_below]
+    there = [file for file in below if file.folders == folders]
+    exact = [file for file in there if file.entry.name == name]
+    return next((some[0] for some in (found, below, there, exact) if len(some) == 1), None)

@@ -43,7 +43,7 @@ def patients_of(cells: Iterable[str], called: str, given: Path | str) -> tuple[d
     if cut:
         rows = many(sum(counts[value] for value in cut), "row")
         raise PatientsCutOff(
-            f"A spreadsheet has cut off the patients' numbers in {rows}, as in 2.02401E+16 or 202401150930420000",
+            f"A spreadsheet has cut off the patients' numbers in {rows}, as in 1.23457E+16 or 123456789012345000",
             file=given,
             remedy="Export the table again with this column as text. Or choose another column with --patient-column "
             "or a --patient-pattern. --patient-column - goes without patients.",

@@ -8,7 +8,7 @@ from typing import Final
 from busapp.engine.events import Skipped
 from busapp.engine.imports.class_values import LEFT_OUT, ValuesUnknown, is_unclear, parse_class_values, plain_value
 from busapp.engine.imports.columns import Chosen, ColumnNames, choose
-from busapp.engine.imports.file_index import FileIndex, Match
+from busapp.engine.imports.file_index import FileIndex, Fit, Match
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.identifiers import patients_of
 from busapp.engine.imports.names import class_called, idc
@@ -16,6 +16,7 @@ from busapp.engine.imports.sources import Entry, Label
 from busapp.engine.imports.tables import Row, read_tables
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.nobody import is_nobody
+from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
 _NOT_TO_TRAIN_ON: Final = {
@@ -24,6 +25,10 @@ _NOT_TO_TRAIN_ON: Final = {
 }
 """Columns of an export's `images.csv` that mark images not to be imported as real ones: the value that is skipped
 (None: any), and the reason."""
+
+
+class NoClasses(BadInput):
+    """The table has no column for the class."""
 
 
 @dataclass(slots=True)
@@ -74,7 +79,8 @@ def label(
     Raises:
         Undecided: columns or sheets fit equally well, class values mean nothing by themselves (`ValuesUnknown`), or
             patients' numbers are cut off (`PatientsCutOff`). The user has to decide.
-        BadInput: it is no table that names files, or lacks a column.
+        NoClasses: classes are needed, and the table has no column for them.
+        BadInput: it is no table that names files, or lacks another column.
     """
     labelled = Labelled()
     index = FileIndex(entries, table.folder)
@@ -95,7 +101,7 @@ def label(
         given=table.name,
     )
     if needs_classes and chosen.class_name is None:
-        raise BadInput(
+        raise NoClasses(
             "The table has no column for the class",
             file=table.name,
             remedy="Its first line must name the columns: file, class and, if patients are known, patient. A column "
@@ -103,12 +109,14 @@ def label(
         )
     meanings = {plain_value(value): meaning for value, meaning in (class_values or {}).items()}
     meanings |= parse_class_values(settings.class_values)
-    _Joining(table.name, chosen, meanings, needs_classes, labelled).join(index)
-    labelled.findings.insert(0, _columns_in_words(table.name, chosen))
+    _Joining(table.name, chosen, meanings, needs_classes, labelled).join()
+    if labelled.labels or labelled.left_out:
+        labelled.findings = [*_in_words(table.name, chosen), *labelled.findings]
     return labelled
 
 
-def _columns_in_words(called: str, chosen: Chosen) -> Finding:
+def _in_words(called: str, chosen: Chosen) -> list[Finding]:
+    """How the columns were chosen, and the files found."""
     parts = [f"files from {chosen.name(chosen.file)}"]
     for what, column in (("classes", chosen.class_name), ("patients", chosen.patient), ("sites", chosen.site)):
         parts += [] if column is None else [f"{what} from {chosen.name(column)}"]
@@ -117,7 +125,15 @@ def _columns_in_words(called: str, chosen: Chosen) -> Finding:
         f" These columns may hold patients too and are not used: {', '.join(chosen.unused)}." if chosen.unused else ""
     )
     sheet = f", sheet {chosen.table.sheet}" if chosen.table.sheet else ""
-    return Finding("assumed", f"{called}{sheet}: {', '.join(parts)}.{unused}")
+    findings = [Finding("assumed", f"{called}{sheet}: {', '.join(parts)}.{unused}")]
+    found = [match for match in chosen.matches if match.entry is not None]
+    for count, how in (
+        (sum(match.fit is Fit.WITHOUT_ZEROS for match in found), "by their numbers, without zeros in front"),
+        (sum(match.is_elsewhere for match in found), "by the last parts of their paths, which are of another computer"),
+    ):
+        if count:
+            findings.append(Finding("assumed", f"{called}: {many(count, 'file')} found {how}."))
+    return findings
 
 
 class _Joining:
@@ -134,17 +150,17 @@ class _Joining:
         self._unclear: Counter[str] = Counter()
         self._patients: dict[str, str | None] = {}
 
-    def join(self, index: FileIndex) -> None:
+    def join(self) -> None:
         """Fill in what the table says. Raises `Undecided`."""
-        rows = self._chosen.table.rows
+        rows = list(zip(self._chosen.table.rows, self._chosen.matches, strict=True))
         if self._chosen.patient is not None:
-            cells = [self._cell(row, self._chosen.patient) for row in rows]
+            cells = [self._cell(row, self._chosen.patient) for row, match in rows if match.entry is not None]
             self._patients, findings = patients_of(cells, self._name, self._name)
             self._labelled.findings += findings
         by_file: dict[str, list[_Said]] = {}
-        for row in rows:
+        for row, match in rows:
             try:
-                said = self._said(row, index)
+                said = self._said(row, match)
             except BadInput as error:
                 self._skip(row, error.what)
                 continue
@@ -163,10 +179,9 @@ class _Joining:
     def _skip(self, row: Row, reason: str) -> None:
         self._labelled.skipped.append(Skipped(f"{self._name}, row {row.number}", reason))
 
-    def _said(self, row: Row, index: FileIndex) -> _Said | None:
+    def _said(self, row: Row, match: Match) -> _Said | None:
         """What a row says about an image. None if it is skipped, or marks the image as unfit. Raises `BadInput`."""
         chosen = self._chosen
-        match = index.find(self._cell(row, chosen.file))
         reason = match.reason
         if reason is None and any(row.cells[len(chosen.table.header) :]):
             reason = "It has more cells than the table has columns, so its cells may have moved"
@@ -221,6 +236,10 @@ class _Joining:
 
     def _agree(self, where: str, said: Sequence[_Said]) -> None:
         """Keep what the rows of one image say, unless they contradict each other."""
+        if len(said) == 1:
+            one = said[0]
+            self._labelled.labels[where] = Label(one.class_name, one.patient, one.site, one.device)
+            return
         closest = min(one.match.fit for one in said)
         keys = {one.match.key for one in said if one.match.fit == closest}
         for one in said:  # 7.png and 07.png may both be named, and only one of them be there

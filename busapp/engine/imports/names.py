@@ -80,6 +80,11 @@ def is_table(name: str) -> bool:
     return suffix_of(name) in _TABLES
 
 
+def may_be_table(name: str) -> bool:
+    """True for tables, and for texts, which are tables if the user says so."""
+    return is_table(name) or suffix_of(name) == ".txt"
+
+
 def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
 

@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _EXPRESSION: Final = re.compile(
-    r"(?P<atom>\\[^\dk]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\()\[\]{}*+?|])|(?P<open>\((?:\?:|\?P<\w+>|(?!\?)))|(?P<end>\))"
+    r"(?P<flag>\(\?i\))|(?P<atom>\\[^\dk]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^\\()\[\]{}*+?|])|(?P<open>\((?:\?:|\?P<\w+>|(?!\?)))|(?P<end>\))"
     r"|(?P<or>\|)|(?P<times>[*+?]|\{\d+(?:,\d*)?\})[?+]?"
 )
 _LONGEST_PATTERN: Final = 200
@@ -40,6 +40,7 @@ _MOST_CHOICES: Final = 6
 """Places of a regular expression that may be absent or otherwise. The time for one name doubles with each."""
 _MOST_SECONDS: Final = 5.0
 """Time that the names of one import may take."""
+_MOST_SECONDS_OF_PREVIEW: Final = 0.3
 _SAMPLE: Final = 10_000
 """Names of which a preview is made."""
 _REMEDY: Final = "Write {patient} in place of the patient, and * for anything else: {patient}_*.png, or {patient}/*."
@@ -150,13 +151,14 @@ def patients_in_names(entries: Iterable[Entry], pattern: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PatternPreview:
-    """What a pattern would find: names that it fits, of how many, patients, and names of the largest one."""
+    """What a pattern finds in `names` names, which are a sample if there are more in `all_names`: the number of names
+    that it fits, of patients, and of names of the largest one."""
 
     fitting: int
     names: int
+    all_names: int
     patients: int
     largest: int
-    is_sample: bool
 
     @property
     def text(self) -> str:
@@ -166,7 +168,8 @@ class PatternPreview:
         found = f"{many(self.patients, 'patient')} found, largest {many(self.largest, 'image')}"
         rest = self.names - self.fitting
         missing = f"; {many(rest, 'image')} of no patient" if rest else ""
-        return f"{found}{missing}{f' (of {self.names:,} names)' if self.is_sample else ''}."
+        sample = f" in a sample of {self.names:,} of {self.all_names:,} names" if self.names < self.all_names else ""
+        return f"{found}{missing}{sample}."
 
 
 def pattern_preview(paths: Sequence[str], pattern: str) -> PatternPreview:
@@ -176,7 +179,7 @@ def pattern_preview(paths: Sequence[str], pattern: str) -> PatternPreview:
     Raises:
         BadInput: the pattern cannot be understood, or takes too long.
     """
-    finder, until = Pattern(pattern), time.monotonic() + _MOST_SECONDS
+    finder, until = Pattern(pattern), time.monotonic() + _MOST_SECONDS_OF_PREVIEW
     step = -(-len(paths) // _SAMPLE) or 1
     looked_at = paths[::step]
     counts: Counter[str] = Counter()
@@ -186,4 +189,37 @@ def pattern_preview(paths: Sequence[str], pattern: str) -> PatternPreview:
             counts[" ".join(patient.casefold().split())] += 1
         if time.monotonic() > until:
             raise _bad(pattern, "takes too long")
-    return PatternPreview(counts.total(), len(looked_at), len(counts), max(counts.values(), default=0), step > 1)
+    largest = max(counts.values(), default=0)
+    return PatternPreview(counts.total(), len(looked_at), len(paths), len(counts), largest)
+
+
+_KNOWN_PATTERNS: Final = (
+    r"[-_](\d\d-\d+)[A-Z]*[-_]",  # BreakHis: the letters behind the number tell the slides of one woman apart
+    "bus_{patient}-*",  # BUS-BRA
+    "{patient}_idx*",  # IDC
+    "mdb{pair}",  # MIAS
+    "*_{patient}_MG_*",  # INbreast
+    r"^([A-Z]{4})_\d+$",  # BUS-UCLM
+    "{patient}_*",
+    "{patient}-*",
+    "{patient} *",
+    "{patient}/*",
+    "{patient}/*/*",
+)
+_MOST_OF: Final = 0.9
+"""Share of names that a pattern has to fit to be suggested."""
+
+
+def suggest_patterns(paths: Sequence[str]) -> list[str]:
+    """Patterns under which these paths have several patients, most of them with several images, the likeliest first.
+
+    Only what contains a digit, or is four capital letters, can be a patient: other words name classes and sides.
+    """
+    suggested = []
+    for pattern in _KNOWN_PATTERNS:
+        finder, step = Pattern(pattern), -(-len(paths) // _SAMPLE) or 1
+        found = [finder.patient_in(path) for path in paths[::step]]
+        patients = [name for name in found if name and (re.search(r"\d", name) or re.fullmatch("[A-Z]{4}", name))]
+        if len(patients) >= _MOST_OF * len(found) and 1 < len(set(patients)) <= 0.8 * len(found):
+            suggested.append(pattern)
+    return suggested

@@ -13,10 +13,11 @@ masks beside each image: `benign (25).png`, `benign (25)_mask.png`, `benign (25)
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
+from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
@@ -24,7 +25,7 @@ from busapp.engine.imports.archives import Archive, list_archive
 from busapp.engine.imports.columns import Undecided
 from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.labels import Labelled, label
+from busapp.engine.imports.labels import Labelled, NoClasses, label
 from busapp.engine.imports.patients import patients_in_names
 from busapp.engine.imports.sources import (
     STEP,
@@ -50,12 +51,13 @@ class ClassUnknown(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image among the sources. `source` is the name of its source, `name` a short name for people. `patient` is the
+    """An image among the sources. `class_name` is None if only the study knows it: the image comes in no more, but may
+    get what it lacks. `source` is the name of its source, `name` a short name for people. `patient` is the
     patient as given by the file's name or by a table; it is hashed before anything is stored. `site` (hospital) and
     `device` (maker and model) are those that a table or the user gives."""
 
     entry: Entry
-    class_name: str
+    class_name: str | None
     source: str
     name: str
     is_dicom: bool = False
@@ -67,7 +69,7 @@ class FoundImage:
     @property
     def file(self) -> str:
         """The name in the catalog, `class/file name`; frames of DICOM files have another one (`dicom_file`)."""
-        return f"{self.class_name}/{self.entry.name}"
+        return f"{self.class_name or ''}/{self.entry.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class SearchResult:
     """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
 
 
-def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchResult]:
-    """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed.
+def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImages | None = None) -> Steps[SearchResult]:
+    """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed. `known`
+    are the images of the study; they have classes if a table names none.
 
     Raises:
         ClassUnknown: single images, or images at the root of an archive, have no class.
@@ -97,7 +100,7 @@ def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchRe
         is_known = bool(listing.entries) and not fresh
         listing.entries = fresh
         seen.update(entry.where for entry in fresh)
-        images = yield from _Sorting(listing, given_class, settings).images(found.findings)
+        images = yield from _Sorting(listing, given_class, settings, known or KnownImages()).images(found.findings)
         if not images and not is_known:
             raise _nothing_in(listing)
         found.images.extend(images)
@@ -112,7 +115,7 @@ def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]
         source = resolved(given)
         if source.is_dir():
             listings.append((yield from list_folder(source, given)))
-        elif names.is_table(source.name):
+        elif names.may_be_table(source.name):
             listings.append((yield from list_table(source, given)))
         elif names.suffix_of(source.name) == ".zip":
             archive = Archive(source, given)
@@ -126,10 +129,13 @@ def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]
 class _Sorting:
     """Sorts the files of one source by their kind."""
 
-    def __init__(self, listing: Listing, given_class: str | None, settings: ImportSettings) -> None:
+    def __init__(self, listing: Listing, given_class: str | None, settings: ImportSettings, known: KnownImages) -> None:
         self._listing = listing
         self._given_class = given_class
         self._settings = settings
+        self._known = known
+        self._keeps_classes = False
+        """True if the table names no classes, and its images keep those that they have in the study."""
         self._pictures: dict[str, list[Entry]] = {}
         """Pictures and DICOM files, by folder."""
         self._dicom: set[str] = set()
@@ -162,6 +168,9 @@ class _Sorting:
         return found
 
     def _of_folder(self, folder: str, pictures: list[Entry]) -> Iterator[FoundImage]:
+        if self._keeps_classes:
+            yield from (self._found(entry, None) for entry in pictures)
+            return
         own_classes: dict[str, str | None] = {}
         for entry in pictures:
             try:
@@ -213,7 +222,7 @@ class _Sorting:
         own = self._listing.table
         if own is not None:
             self._listing.skipped.clear()  # files that the table does not name
-            said = label(own, pictures, self._settings, needs_classes=self._given_class is None)
+            said = self._said_by_source(own, pictures)
             self._use(said.labels)
             self._listing.skipped += said.skipped
             findings += said.findings
@@ -243,6 +252,20 @@ class _Sorting:
             count = many(len(patients), "image")
             text = f"{self._listing.called(table)} names the patients of {count}. It decides no class."
             findings.append(Finding("joined", text))
+
+    def _said_by_source(self, table: Entry, pictures: list[Entry]) -> Labelled:
+        """The labels in a table that is itself the source."""
+        try:
+            return label(table, pictures, self._settings, needs_classes=self._given_class is None)
+        except NoClasses:
+            is_there = any(self._known.named(entry.name) or entry.where in self._dicom for entry in pictures)
+            if not (is_there and self._known):
+                raise
+        said = label(table, pictures, self._settings, needs_classes=False)
+        self._keeps_classes = True
+        text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
+        said.findings.append(Finding("assumed", text))
+        return replace(said, labels={where: replace(one, class_name=None) for where, one in said.labels.items()})
 
     def _use(self, labels: Mapping[str, Label]) -> None:
         self._labels.update(labels)
@@ -287,7 +310,7 @@ class _Sorting:
         patch = names.idc(entry.name)
         return self._patients.get(entry.where) or (patch.patient if patch else None)
 
-    def _found(self, entry: Entry, class_name: str) -> FoundImage:
+    def _found(self, entry: Entry, class_name: str | None) -> FoundImage:
         key = (entry.folder, PurePath(entry.name).stem.lower())
         masks = self._masks.get(key, []) if entry.where not in self._dicom else []
         if masks:

@@ -5,17 +5,17 @@ first, are stored as a PNG of what they show, and so is a frame of a DICOM file.
 pixels and their spacing. Its name, which is often the patient's, is replaced by a keyed hash.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.catalog import NewImage
+from busapp.engine.catalog import Known, KnownImages, NewImage, Statement
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
 from busapp.engine.images.orientation import LYING, turned
@@ -25,10 +25,11 @@ from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import pseudonym
+from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.places import place_name
 from busapp.engine.utils.png import bare_png
 from busapp.errors import UnreadableImage
 
@@ -45,17 +46,19 @@ _LEAST_RANGE: Final = 8
 _COARSE: Final = 32
 """Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
 
+NO_CLASS: Final = "It is not in the study, and nothing gives its class"
+
 
 @dataclass(slots=True)
 class Stored:
     """Outcome of storing one file.
 
-    `images` are to be added to the catalog; `already_present` counts those that the study has already. `masks` counts
-    the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
+    `images` are to be added to the catalog; `there` holds one statement about each image that the study has already.
+    `masks` counts the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
     """
 
     images: list[NewImage] = field(default_factory=list)
-    already_present: int = 0
+    there: list[Statement] = field(default_factory=list)
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
@@ -75,12 +78,17 @@ class ImageStore:
     """
 
     def __init__(
-        self, workspace: Workspace, settings: ImportSettings, known: Mapping[tuple[str, str], bool], stop: Flag
+        self,
+        workspace: Workspace,
+        settings: ImportSettings,
+        known: KnownImages,
+        patients: KnownPatients,
+        stop: Flag,
     ) -> None:
         self._workspace = workspace
         self._settings = settings
         self._known = known
-        self._names = frozenset(file for file, _ in known)
+        self._patients = patients
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
@@ -101,23 +109,31 @@ class ImageStore:
 
     def _put_image(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
-        has_mask = self._known.get((found.file, sha256_of(content)))
-        if _needs_nothing(found, has_mask):
-            self._is_there(content, suffix_of(found.file), stored)
+        origin = origin_of(found, self._settings, self._patients)
+        suffix = suffix_of(found.file)
+        there = self._known.find(found.file, sha256_of(content))
+        if there is not None and _needs_nothing(found, there):
+            self._is_there(found, there.file, content, suffix, origin, stored)
             return
         seen = decoded(content, file=found.name)
-        if has_mask is not None and not seen.plain:
+        if there is not None and not seen.plain:
             stored.skipped += [Skipped(_name_of_mask(found, entry), _SEEN_OTHERWISE) for entry in found.masks]
-            self._is_there(content, suffix_of(found.file), stored)
+            self._is_there(found, there.file, content, suffix, origin, stored)
             return
-        kept, suffix = as_kept(content, seen, suffix_of(found.file))
-        if not seen.plain and _needs_nothing(found, self._known.get((found.file, sha256_of(kept)))):
-            self._is_there(kept, suffix, stored)
-            return
+        kept, suffix = as_kept(content, seen, suffix)
+        if not seen.plain:
+            there = self._known.find(found.file, sha256_of(kept))
+            if there is not None and _needs_nothing(found, there):
+                self._is_there(found, there.file, kept, suffix, origin, stored)
+                return
+        if there is None and found.class_name is None:
+            raise UnreadableImage(NO_CLASS, file=found.name)
         mask = self._merged_mask(found, seen, stored)
-        patient = None if found.patient is None else pseudonym(found.patient)
+        if there is not None:
+            self._is_there(found, there.file, kept, suffix, origin, stored, mask=mask)
+            return
         stored.remarks += seen.remarks
-        self._put(stored, found, found.file, kept, seen.picture, patient, suffix=suffix, mask=mask)
+        self._put(stored, found, found.file, kept, seen.picture, origin, suffix=suffix, mask=mask)
 
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
@@ -125,25 +141,38 @@ class ImageStore:
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
-        patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        origin = origin_of(found, self._settings, self._patients, header, stem)
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
         for frame in frames:
             if self._stop.is_set():
                 return
-            file = dicom_file(found.class_name, stem, frame.number, header.frames)
+            file = dicom_file(found.class_name or "", stem, frame.number, header.frames)
             png = bare_png(frame.picture)
-            if (file, sha256_of(png)) in self._known:
-                self._is_there(png, ".png", stored)
-            elif frame.remarks and file in self._names:
+            there = self._known.find(file, sha256_of(png))
+            if there is not None:
+                self._is_there(found, there.file, png, ".png", origin, stored)
+            elif frame.remarks and self._known.named(file) is not None:
                 stored.skipped.append(Skipped(found.name, _SEEN_OTHERWISE))
+            elif found.class_name is None:
+                raise UnreadableImage(NO_CLASS, file=found.name)
             else:
                 stored.remarks += frame.remarks
-                self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
+                self._put(stored, found, file, png, frame.picture, origin, spacing_mm=frame.spacing_mm)
 
-    def _is_there(self, content: bytes, suffix: str, stored: Stored) -> None:
-        stored.already_present += 1
+    def _is_there(
+        self,
+        found: FoundImage,
+        file: str,
+        content: bytes,
+        suffix: str,
+        origin: "Origin",
+        stored: Stored,
+        *,
+        mask: str | None = None,
+    ) -> None:
+        stored.there.append(Statement(file, sha256_of(content), found.class_name, mask, *origin))
         stored.restored += self._workspace.restore_image(content, suffix)
 
     def _put(
@@ -153,7 +182,7 @@ class ImageStore:
         file: str,
         content: bytes,
         picture: Image.Image,
-        patient: str | None,
+        origin: "Origin",
         *,
         suffix: str = ".png",
         mask: str | None = None,
@@ -167,15 +196,15 @@ class ImageStore:
                 file=file,
                 sha256=sha256,
                 suffix=suffix,
-                class_name=found.class_name,
+                class_name=found.class_name or "",
                 width=picture.width,
                 height=picture.height,
                 mask=mask,
                 source="DICOM" if found.is_dicom else found.source,
-                patient=patient,
+                patient=origin.patient or origin.stand_in,
                 spacing_mm=spacing_mm,
-                site=found.site,
-                device=found.device,
+                site=origin.site,
+                device=origin.device,
             )
         )
 
@@ -210,9 +239,9 @@ def as_kept(content: bytes, seen: Decoded, suffix: str) -> tuple[bytes, str]:
     return (content, suffix) if seen.plain else (bare_png(seen.picture), ".png")
 
 
-def _needs_nothing(found: FoundImage, has_mask: bool | None) -> bool:
-    """True if the study has the image, and its mask if there is one. `has_mask` is None if it does not."""
-    return has_mask is not None and (has_mask or not found.masks)
+def _needs_nothing(found: FoundImage, there: Known) -> bool:
+    """True if the image in the study has a mask already, or none is found."""
+    return there.has_mask or not found.masks
 
 
 def _name_of_mask(found: FoundImage, entry: Entry) -> str:
@@ -239,6 +268,48 @@ def laid_over(mask: Decoded, seen: Decoded) -> Image.Image:
     return mask.picture
 
 
+class Origin(NamedTuple):
+    """Where a picture is from. `patient` and `stand_in` are pseudonyms. `stand_in` keeps the frames of a DICOM file
+    together if its patient is not known."""
+
+    patient: str | None
+    site: str | None
+    device: str | None
+    stand_in: str | None
+
+
+def origin_of(
+    found: FoundImage,
+    settings: ImportSettings,
+    patients: KnownPatients,
+    header: DicomHeader | None = None,
+    stem: str = "",
+) -> Origin:
+    """Patient, site and device of a file: as the table says, else as the DICOM file says, else as the user does. A
+    site or device whose name contains an identifier of the patient does not count."""
+    patient, identifiers = found.patient, [found.patient] if found.patient else []
+    stand_in = site = device = None
+    if header is not None:
+        identifiers += header.identifiers
+        site, device = header.site, header.device
+        if header.names_patient:
+            patient = patient or header.patient
+        else:
+            stand_in = header.patient or f"picture {stem}"
+    return Origin(
+        patient=None if patient is None else patients.pseudonym(patient),
+        site=_place((found.site, site, settings.site), identifiers),
+        device=_place((found.device, device, settings.device), identifiers),
+        stand_in=None if stand_in is None else patients.pseudonym(stand_in),
+    )
+
+
+def _place(given: Iterable[str | None], identifiers: Sequence[str]) -> str | None:
+    """The first name that is given and contains no identifier of the patient, None if there is none."""
+    names = (name for name in map(place_name, given) if name is not None)
+    return next((name for name in names if not any(stands_in(name, one) for one in identifiers)), None)
+
+
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     """Refuse a class that names the patient: picture archives name exported folders after patients, and a class is
     stored as plain text.
@@ -246,7 +317,7 @@ def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     Raises:
         UnreadableImage: the class contains the patient's number or a part of the name.
     """
-    if any(stands_in(found.class_name, identifier) for identifier in header.identifiers):
+    if any(stands_in(found.class_name or "", identifier) for identifier in header.identifiers):
         raise UnreadableImage(CLASS_NAMES_PATIENT, file=found.name)
 
 

@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,9 @@ from busapp.errors import BadInput, UnreadableImage
 MAX_TABLE_BYTES: Final = 64 * 2**20
 _SEPARATORS: Final = ",;\t|"
 _SAMPLE_ROWS: Final = 50
-"""Rows that decide which separator a table has."""
+_SAMPLE_LETTERS: Final = 2**16
+"""Rows, and letters, that decide which separator a table has."""
+MAX_COLUMNS: Final = 1000
 _TITLE_ROWS: Final = 20
 """Rows among which the line with the names of the columns must come."""
 _CODE_PAGES: Final = ("cp1252", "cp850")
@@ -60,18 +62,26 @@ def read_tables(entry: Entry, given: Path | str) -> list[RawTable]:
     if len(content) > MAX_TABLE_BYTES:
         raise BadInput(f"The table is larger than {MAX_TABLE_BYTES // 2**20} MiB", file=given, remedy="Split it.")
     if is_workbook(content):
-        sheets = read_workbook(content, given)
-        return [table for name, rows in sheets.items() if (table := _table(rows, name)) is not None]
+        sheets: Mapping[str, Iterable[tuple[int, Sequence[str]]]] = read_workbook(content, given)
+    else:
+        sheets = {"": _text_rows(_decoded(content))}
     try:
-        table = _table(_text_rows(_decoded(content)))
+        tables = [table for name, rows in sheets.items() if (table := _table(rows, name)) is not None]
     except csv.Error as error:
         raise BadInput("The table cannot be read", file=given, remedy="Save it again as CSV.") from error
-    return [] if table is None else [table]
+    if any(len(table.header) > MAX_COLUMNS for table in tables):
+        what = f"The table has more than {MAX_COLUMNS:,} columns"
+        raise BadInput(what, file=given, remedy="Keep only the columns that describe the images.")
+    return tables
 
 
 def _table(rows: Iterable[tuple[int, Sequence[str]]], sheet: str = "") -> RawTable | None:
     """Tell the header from the rows. A title stands in one cell above them."""
-    found = [Row(number, tuple(cells)) for number, row in rows if any(cells := [_plain(cell) for cell in row])]
+    found = [
+        Row(number, tuple(cells))
+        for number, row in rows
+        if any(cells := [_plain(cell) for cell in row[: MAX_COLUMNS + 1]])
+    ]
     if not found:
         return None
     widths = [sum(map(bool, row.cells)) for row in found[:_TITLE_ROWS]]
@@ -125,6 +135,7 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _separator(text: str) -> str:
     """The separator that cuts most rows into the same number of cells; of several, the one that cuts most."""
+    text = text[:_SAMPLE_LETTERS]
 
     def order(separator: str) -> tuple[float, int]:
         try:

@@ -21,7 +21,10 @@ Sheet = list[tuple[int, list[str]]]
 
 MAX_XML_BYTES: Final = 256 * 2**20
 """Bytes of all XML of a workbook."""
-MAX_CELLS: Final = 5_000_000
+MAX_CELLS: Final = 1_000_000
+"""Cells of a workbook, of which openpyxl reads some 200,000 in a second."""
+_MAX_TAGS: Final = 6 * MAX_CELLS
+"""Tags in all XML. They are counted before the workbook is read, which would take long."""
 _MAX_ROWS: Final = 2**20
 """Rows of a sheet in Excel."""
 _ZIP: Final = b"PK\x03\x04"
@@ -58,8 +61,9 @@ def read_workbook(content: bytes, given: Path | str) -> dict[str, Sheet]:
         if sum(member.file_size for member in archive.infolist()) > MAX_XML_BYTES:
             raise _too_large(given)
         try:
-            for member in archive.infolist():
-                _refuse_document_type(archive, member, given)
+            tags = sum(_tags_of(archive, member, given) for member in archive.infolist())
+            if tags > _MAX_TAGS:
+                raise _too_large(given)
             return _sheets(content, given)
         except BadInput:
             raise
@@ -75,21 +79,25 @@ def _too_large(given: Path | str) -> BadInput:
     )
 
 
-def _refuse_document_type(archive: zipfile.ZipFile, member: zipfile.ZipInfo, given: Path | str) -> None:
-    """Parse a file up to its first element. Raises `BadInput` if a document type comes before it."""
+def _tags_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo, given: Path | str) -> int:
+    """The number of tags in a file. Raises `BadInput` if it declares a document type."""
     declared: list[str] = []
     begun: list[str] = []
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = lambda name, *_: declared.append(name)
     parser.StartElementHandler = lambda name, _: begun.append(name)
+    is_xml, tags = True, 0
     with archive.open(member) as stream:
-        try:
-            while not (declared or begun) and (chunk := stream.read(_CHUNK)):
-                parser.Parse(chunk)
-        except expat.ExpatError:  # a picture, or damaged
-            pass
-    if declared:
-        raise BadInput("The workbook declares entities, as only malicious ones do", file=given, remedy=_SAVE_AS)
+        while chunk := stream.read(_CHUNK):
+            tags += chunk.count(b"<")
+            if is_xml and not begun:  # a document type comes before the first element
+                try:
+                    parser.Parse(chunk)
+                except expat.ExpatError:  # a picture, or damaged
+                    is_xml = False
+            if declared:
+                raise BadInput("The workbook declares entities, as only malicious ones do", file=given, remedy=_SAVE_AS)
+    return tags
 
 
 def _sheets(content: bytes, given: Path | str) -> dict[str, Sheet]:

@@ -9,6 +9,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
+from busapp.engine.study.patients import remarkable
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
 from busapp.engine.study.workspace import Workspace
@@ -50,6 +51,10 @@ class Study:
     def images_of(self, fold: Fold) -> int:
         """Images that one epoch of a fold trains and tests on."""
         return len(fold.train) + sum(self.lacks.values()) + len(fold.test)
+
+    def warnings(self) -> list[str]:
+        """Sentences for the user about images that may make the results look better than they are."""
+        return remarkable((record.patient, record.class_name) for record in self.selection.records)
 
     def notes(self) -> list[str]:
         """Sentences for the user before the training begins: duration, images set aside, missing generators."""

@@ -68,6 +68,8 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     study = replace(study, folds=(yield from folds_of(study, state)))
     for text in study.notes():
         yield Note(text)
+    for text in study.warnings():
+        yield Note(text, "warning")
     yield from state.continued_on(device_name(learner.device), checksum(pixels))
     yield from state.unsaid(run)
     if is_new:

@@ -26,6 +26,8 @@ def tested_predictions(study: Study, state: State) -> list[Prediction]:
             true=record.class_name,
             predicted=classes[int(state.logits[position].argmax())],
             logits=dict(zip(classes, state.logits[position].tolist(), strict=True)),
+            site=record.site,
+            device=record.device,
         )
         for position, record in enumerate(study.selection.records)
         if state.fold_of[position]

@@ -233,7 +233,7 @@ class BatchTable(QWidget):
 
     def _ask_for_labels(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Choose the labels of these images", str(last_folder()), "Tables (*.csv *.tsv *.txt)"
+            self, "Choose the labels of these images", str(last_folder()), "Tables (*.csv *.tsv *.txt *.xlsx *.xlsm)"
         )
         if name:
             remember_folder(Path(name).parent)
