@@ -1,5 +1,6 @@
 """Patients' numbers that a spreadsheet spelt anew are matched where that is certain, told, or refused."""
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pulling import result_of
 
 from busapp.engine.events import Note
 from busapp.engine.imports.identifiers import PatientsCutOff
+from busapp.engine.imports.patients import Pattern
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
@@ -84,6 +86,12 @@ def test_a_table_that_counts_from_zero_has_a_patient_0(tmp_path: Path) -> None:
     assert patients_said(tmp_path, ["0.0", "1.0", "2.0"])[0] == ["0", "1", "2"]
     assert patients_said(tmp_path, ["0"] * 20 + ["1", "2", "3"])[0] == [None] * 20 + ["1", "2", "3"]
     assert patients_said(tmp_path, ["0", "4711", "4712"])[0] == [None, "4711", "4712"]
+
+
+def test_a_name_is_one_patient_in_every_unicode_form(tmp_path: Path) -> None:
+    forms = [unicodedata.normalize(form, "Müller, Ä") for form in ("NFC", "NFD")]
+    assert patients_said(tmp_path, forms)[0] == [forms[0]] * 2
+    assert Pattern("{patient}_*").patient_in(unicodedata.normalize("NFD", "Müller1_0.png")) == "Müller1"
 
 
 # -- patients that the study knows -----------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def test_a_column_of_classes_goes_by_many_names(tmp_path: Path, name: str) -> No
      "Fallnummer", "case", "CaseID", "subject", "patient_id", "wsi", "pseudonym", "study subject",
      "Hospital No", "Subject ID", "PatID", "Pat.-Nr.", "Patient #", "participant_id", "Proband",
      "anonymized patient id", "Medical Record Number", "ID paciente", "Numéro de patient", "ID_paziente",
-     "Person ID", "Case No", "Fall-Nr.", "患者", "woman", "PatientUID", "patient code", "Chart No", "Subj"],
+     "Person ID", "Case No", "Fall-Nr.", "患者", "woman", "PatientUID", "patient code", "Chart No", "Subj",
+     "anon_id", "HN", "UR number", "Anonymised ID"],
 )  # fmt: skip
 def test_a_column_of_patients_goes_by_many_names(tmp_path: Path, name: str) -> None:
     rows = [f"{file},benign,P{at // 3}" for at, file in enumerate(FILES)]
