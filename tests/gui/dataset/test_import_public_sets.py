@@ -1,0 +1,81 @@
+"""The preview of an import shows what public sets are, and asks only where their authors leave something open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from public_sets import SETS, breastmnist, masks, pcam_hdf5, pictures
+from pytestqt.qtbot import QtBot
+
+from busapp.engine.study.workspace import Workspace
+from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
+
+
+class Shown:
+    """Shows previews, and waits until they have looked at the files."""
+
+    def __init__(self, qtbot: QtBot, study: Workspace) -> None:
+        self._qtbot = qtbot
+        self._study = study
+        self.dialogs: list[ImportPreview] = []
+
+    def __call__(self, source: Path) -> ImportPreview:
+        dialog = ImportPreview(self._study, [source])
+        self._qtbot.addWidget(dialog)
+        self.dialogs.append(dialog)
+        dialog.show()
+        self.wait(dialog)
+        return dialog
+
+    def wait(self, dialog: ImportPreview) -> None:
+        self._qtbot.waitUntil(lambda: dialog.summary.text() != LOOKING)
+
+
+@pytest.fixture
+def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Shown]:
+    shown = Shown(qtbot, empty_study)
+    yield shown
+    for dialog in shown.dialogs:
+        dialog.reject()
+
+
+def classes(dialog: ImportPreview) -> dict[str, str]:
+    model = dialog.found.model()
+    return {model.index(row, 0).data(): model.index(row, 1).data() for row in range(model.rowCount())}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_window_shows_what_a_public_set_is(show: Shown, tmp_path: Path, name: str) -> None:
+    expected = SETS[name]
+    expected.build(tmp_path / "download")
+    dialog = show(tmp_path / "download")
+    assert classes(dialog) == {name: str(count) for name, count in expected.counts.items()}
+    assert dialog.import_button.isEnabled()
+    if expected.name:
+        assert f"This looks like {expected.name}: " in dialog.notes.text()
+    if expected.patients:
+        assert f" of {expected.patients} patient" in dialog.summary.text()
+    if expected.masks:
+        assert f"{expected.masks} lesion mask" in dialog.summary.text()
+
+
+def test_a_set_without_classes_is_asked_about(show: Shown, tmp_path: Path) -> None:
+    pictures(tmp_path / "download" / "images", "a.png", "b.png")
+    masks(tmp_path / "download" / "masks", "a.png", "b.png")
+    dialog = show(tmp_path / "download")
+    assert dialog.summary.text().startswith("Which class do these images have?")
+    assert classes(dialog) == {} and not dialog.import_button.isEnabled()
+    dialog.class_box.setCurrentText("benign")
+    show.wait(dialog)
+    assert classes(dialog) == {"benign": "2"}
+    assert "2 lesion masks" in dialog.summary.text()
+
+
+def test_files_of_arrays_are_shown_like_folders(show: Shown, tmp_path: Path) -> None:
+    breastmnist(tmp_path / "breastmnist.npz")
+    dialog = show(tmp_path / "breastmnist.npz")
+    assert classes(dialog) == {"malignant": "4", "normal or benign": "5"}
+    assert "Label 0 is malignant" in dialog.notes.text()
+    dialog = show(pcam_hdf5(tmp_path / "pcam"))
+    assert classes(dialog) == {"no tumour": "3", "tumour": "3"}
+    assert "6 new images of 3 patients" in dialog.summary.text()
