@@ -63,6 +63,14 @@ def names_no_class(name: str) -> bool:
     return is_mask_folder(name) or bool(_MAGNIFICATION.fullmatch(name)) or _says_nothing(name)
 
 
+@lru_cache(4096)
+def is_part(name: str) -> bool:
+    """True for the name of a folder that holds a part of a set: `train`, `fold3`, `40X`."""
+    if is_mask_folder(name) or not names_no_class(name):
+        return False
+    return not all(word in _PICTURES or word.isdecimal() for word in words(name))
+
+
 def _says_nothing(name: str) -> bool:
     found = words(name)
     return bool(found) and found[0] in _NOTHING and all(word in _NOTHING or word.isdecimal() for word in found)

@@ -14,6 +14,7 @@ from busapp.engine.images.preprocessing import decoded, size_of
 from busapp.engine.imports.arrays import ArrayEntry
 from busapp.engine.imports.findings import Finding, missing_patients, odd_patients
 from busapp.engine.imports.found import FoundImage
+from busapp.engine.imports.labels import ReadTable
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting import search_sources
 from busapp.engine.imports.sources import from_head, read_whole
@@ -56,6 +57,12 @@ class Preview:
     loops: int = 0
     loop_frames: int = 0
     burned_in: int = 0
+    names: Sequence[str] = ()
+    """Folder and name of each file with images, `/` between them, for patterns (`patients.Pattern`)."""
+    tables: Sequence[ReadTable] = ()
+    """How tables were read."""
+    parts: Sequence[str] = ()
+    """What `--only` may choose from."""
 
 
 def preview(
@@ -76,7 +83,8 @@ def preview(
         found = run_unless_stopped(search_sources(settings, stack, known), should_stop)
         if found is None:
             return None
-        seen = Preview(found.kinds, found.findings, found.skipped)
+        seen = Preview(found.kinds, found.findings, found.skipped, tables=found.tables, parts=found.parts)
+        seen.names = [f"{image.entry.folder}/{image.entry.name}".lstrip("/") for image in found.images]
         counting = _Counting(settings, known, seen, found.images)
         for image in found.images:
             if should_stop():

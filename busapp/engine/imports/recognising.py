@@ -11,7 +11,8 @@ from typing import Final
 
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.known_sets import SETS, KnownSet
-from busapp.engine.imports.layouts import class_word
+from busapp.engine.imports.layouts import class_word, is_part
+from busapp.engine.imports.names import natural_key
 from busapp.engine.imports.sources import Entry
 from busapp.engine.utils.words import counts_in_words, many
 
@@ -154,8 +155,22 @@ def chosen(known: KnownSet | None, root: str, images: Sequence[Entry], only: str
     def is_wanted(entry: Entry) -> bool:
         if not wanted.isdisjoint(part.casefold() for part in entry.folder.split("/")):
             return True
-        found = known.named.search(path_in(root, entry)) if known and known.named else None
-        choice = found.groupdict().get("choice") if found else None
-        return choice is not None and f"{choice}x" in wanted
+        return _choice(known, root, entry).casefold() in wanted
 
     return [entry for entry in images if is_wanted(entry)]
+
+
+def parts_of(known: KnownSet | None, root: str, images: Iterable[Entry]) -> list[str]:
+    """The parts that images can be chosen by (`chosen`): magnifications, and folders such as `train` and `test`. Empty
+    if there are fewer than two."""
+    found = {choice for entry in images if (choice := _choice(known, root, entry))}
+    if not found:
+        found = {part for folder in {entry.folder for entry in images} for part in folder.split("/") if is_part(part)}
+    return sorted(found, key=natural_key) if len(found) > 1 else []
+
+
+def _choice(known: KnownSet | None, root: str, entry: Entry) -> str:
+    """The magnification in the name of an image, '' without one."""
+    found = known.named.search(path_in(root, entry)) if known and known.named else None
+    choice = found.groupdict().get("choice") if found else None
+    return f"{choice}X" if choice else ""

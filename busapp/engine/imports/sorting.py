@@ -30,6 +30,7 @@ from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.known_sets import KnownSet
+from busapp.engine.imports.labels import ReadTable
 from busapp.engine.imports.layouts import Layout, layout_of
 from busapp.engine.imports.listings import list_sources
 from busapp.engine.imports.mask_files import Masks, tell_apart
@@ -38,6 +39,7 @@ from busapp.engine.imports.recognising import (
     NamedBySet,
     chosen,
     fits,
+    parts_of,
     path_in,
     read_names,
     recognised,
@@ -63,6 +65,10 @@ class SearchResult:
     findings: list[Finding]
     kinds: list[str]
     """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
+    tables: list[ReadTable]
+    """How the tables were read."""
+    parts: list[str]
+    """Names of folders or magnifications that `--only` may choose from, in natural order."""
 
 
 def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImages | None = None) -> Steps[SearchResult]:
@@ -73,7 +79,7 @@ def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImage
         ClassUnknown: single images, or images at the root of an archive, have no class.
         BadInput: a source is missing, of an unknown kind, suspicious, or holds no image.
     """
-    found = SearchResult([], [], [], [])
+    found = SearchResult([], [], [], [], [], [])
     seen: set[str] = set()
     sorted_: list[Sorting] = []
     for listing in (yield from list_sources(settings, stack)):
@@ -93,6 +99,8 @@ def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImage
     kept = {image.entry.where for image in once}
     for sorting in sorted_:
         found.findings.extend(sorting.told(once))
+        found.tables.extend(sorting.tables)
+        found.parts.extend(sorting.parts)
     copies = [image for image in found.images if image.entry.where not in kept]
     if copies:
         lie = "lies" if len(copies) == 1 else "lie"
@@ -122,6 +130,8 @@ class Sorting:
         self._masks = Masks([])
         self._patients: dict[str, str] = {}
         self._findings: list[Finding] = []
+        self.parts: list[str] = []
+        """Names of folders, or magnifications, that `--only` may choose from."""
 
     def images(self) -> Steps[list[FoundImage]]:
         """Return all images of the source. Adds skipped files to the listing.
@@ -161,6 +171,11 @@ class Sorting:
             n_patients = len({image.patient for image in here if image.patient})
             known = sentences(self._known, len(here), n_patients, {} if self._settings.only else self._said.choices)
         return [*known, *self._listing.findings, *self._masks.findings, *self._findings]
+
+    @property
+    def tables(self) -> list[ReadTable]:
+        """How the tables of this source were read."""
+        return self._labels.tables
 
     # -- files -----------------------------------------------------------------------------------------------
 
@@ -219,6 +234,7 @@ class Sorting:
     def _wanted(self, images: list[Entry]) -> list[Entry]:
         """The images without those that the set leaves out, and in the folders that the user wants."""
         known, root = self._known, self._listing.name
+        self.parts = parts_of(known, root, images)
         for pattern, reason in known.left_out.items() if known else ():
             out = [entry for entry in images if fits(pattern, path_in(root, entry))]
             if 0 < len(out) < len(images):

@@ -8,8 +8,8 @@ from typing import Final
 from busapp.engine.events import Skipped
 from busapp.engine.images.remarks import Remark
 from busapp.engine.imports.findings import Finding, missing_patients
+from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.names import idc, stands_in
-from busapp.engine.imports.sorting import FoundImage
 from busapp.engine.imports.storing import Stored
 from busapp.engine.utils.words import many
 

@@ -12,7 +12,7 @@ from busapp.engine.imports.columns import Undecided
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.identifiers import PatientsCutOff
 from busapp.engine.imports.known_sets import KnownSet
-from busapp.engine.imports.labels import Labelled, NoClasses, label
+from busapp.engine.imports.labels import Labelled, NoClasses, ReadTable, label
 from busapp.engine.imports.recognising import fits, path_in, patient_of_set, read_lines
 from busapp.engine.imports.sources import Entry, Label, Listing
 from busapp.engine.imports.tables import MAX_TABLE_BYTES, read_tables
@@ -59,6 +59,8 @@ class TableLabels:
     undecided: Undecided | None = None
     keeps_classes: bool = False
     """True if the table that is the source names no classes, and its images keep those that they have in the study."""
+    tables: list[ReadTable] = field(default_factory=list)
+    """How each table was read, that of the set first."""
 
     def take(self, labels: Mapping[str, Label], *, decides: bool) -> list[str]:
         """Add labels; what is there already stays. Returns the images whose class was another one."""
@@ -244,6 +246,7 @@ class _Reading:
                 names_images = "names an image that is" if missing == 1 else "name images that are"
                 text = f"{many(missing, 'row')} of {table.name} {names_images} not here."
                 labelled.findings.append(Finding("left out", text))
+        said.tables += [labelled.table] if labelled.table else []
         has_classes = any(found.class_name for found in labelled.labels.values())
         differ = said.take(labelled.labels, decides=decides and has_classes)
         if differ and gives_classes and not decides:
