@@ -5,9 +5,10 @@ different values is one of classes, rather than one of free text. Two columns th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from busapp.engine.imports.column_names import Role, folded, is_maker, is_model, may_be_patient, rank_of
@@ -28,9 +29,11 @@ _CLASS_WORDS: Final = "benign malignant normal gutartig bosartig benigno maligno
 
 
 class TableUnclear(BadInput):
-    """A table cannot be read as it is. `columns` are those that the user can choose from, by name or number."""
+    """A table cannot be read as it is. `columns` are those that the user can choose from, by name or number. `used` has
+    the columns that are clear, by the setting that chooses them."""
 
     columns: tuple[str, ...] = ()
+    used: Mapping[str, str] = MappingProxyType({})
 
 
 class Undecided(TableUnclear):

@@ -197,6 +197,7 @@ class _Joining:
         if self._unclear and self._needs_classes:
             assert self._chosen.class_name is not None
             unknown = ValuesUnknown.of(self._unclear, self._chosen.name(self._chosen.class_name), self._name)
+            unknown.used = _used(self._chosen)
             raise asking(unknown, self._chosen.table.header)
         for where, rows_said in by_file.items():
             self._agree(where, rows_said)

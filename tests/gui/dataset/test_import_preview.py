@@ -1,7 +1,7 @@
 import shutil
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +17,6 @@ from busapp.engine.imports import preview as previews
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
-
-
-@pytest.fixture
-def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportPreview]]:
-    """Show the preview of some sources, and wait until it has looked at them."""
-    shown: list[ImportPreview] = []
-
-    def show(*sources: Path) -> ImportPreview:
-        dialog = ImportPreview(empty_study, sources)
-        qtbot.addWidget(dialog)
-        dialog.show()
-        shown.append(dialog)
-        qtbot.waitUntil(lambda: dialog.summary.text() != LOOKING)
-        return dialog
-
-    yield show
-    for dialog in shown:
-        dialog.reject()
 
 
 def texts(table: QTableView) -> list[tuple[str, str]]:
@@ -57,7 +39,9 @@ def test_what_is_skipped_is_listed_with_its_reason(show: Callable[..., ImportPre
         ("benign/notes.txt", "It is not an image"),
         ("benign/torn.png", "The file is not a readable image"),
     ]
-    assert not preview.options.editors["frames"].isVisible() and not preview.options.editors["crop_to_regions"].isVisible()
+    assert (
+        not preview.options.editors["frames"].isVisible() and not preview.options.editors["crop_to_regions"].isVisible()
+    )
 
 
 def test_cancel_does_not_wait_for_all_files(
