@@ -25,7 +25,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import remove_leftovers
 from busapp.engine.utils.places import Spellings
-from busapp.engine.utils.prefetch import in_order
+from busapp.engine.utils.prefetch import WRITERS, in_order
 from busapp.engine.utils.steps import mapped
 from busapp.engine.utils.words import many
 
@@ -134,7 +134,7 @@ class _Import:
         """Store the images and add them to the catalog, in order."""
         started = time.monotonic()
         done = 0
-        with closing(in_order(self._store.put, images, "import")) as storing:
+        with closing(in_order(self._store.put, images, "import", WRITERS)) as storing:
             try:
                 for step in storing:
                     if step is not None:

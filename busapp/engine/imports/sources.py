@@ -61,9 +61,12 @@ class FileEntry:
     def read(self, most: int) -> bytes:
         try:
             with self.path.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+                size = os.fstat(stream.fileno()).st_size
+                if size > MAX_BYTES:
                     raise too_large(self.name)
-                return stream.read(most)
+                # Python first makes room for all bytes that are asked for, so it is not asked for 512 MiB.
+                content = stream.read(min(most, size + 1))
+                return content if len(content) <= size else content + stream.read(most - len(content))  # it has grown
         except OSError as error:
             raise UnreadableImage(
                 "The file cannot be opened", file=self.name, remedy="Check that it is there and that you may read it."
