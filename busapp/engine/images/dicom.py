@@ -7,7 +7,6 @@ else. Messages for people contain only these values of the file: modality, size 
 
 import io
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 from PIL import Image
 
+from busapp.engine.images.dicom_origin import device_of, identifiers_of, patient_of, site_of
 from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.engine.images.remarks import Remark
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 _ENCAPSULATED_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
-# Anonymisers write these in place of the patient's number. Taken literally, they would make all patients one.
-_NOBODY: Final = frozenset({"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown"})
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, the last two exclusive, as Pillow's `crop` takes them."""
@@ -50,6 +49,10 @@ class DicomHeader:
     height: int
     burned_in: bool
     """True if the file itself says that its picture may contain text that identifies the patient."""
+    site: str | None = None
+    """The hospital, None if it is unknown or its name contains the patient's."""
+    device: str | None = None
+    """The maker and the model of the machine, None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -66,36 +69,6 @@ class DicomFrame:
     """What was done to get the picture from what is stored."""
 
 
-def is_dicom(head: bytes) -> bool:
-    """True if a file that begins with `head` (132 bytes or more) is meant to be a DICOM file."""
-    return head[128:132] == b"DICM" or _begins_with_elements(head)
-
-
-def _begins_with_elements(head: bytes) -> bool:
-    """True if DICOM elements stand where the preamble should be, as in files from before the year 1996.
-
-    Two elements of group 8 (or of the file's own group 2) must follow each other in order. No other format of
-    pictures, tables or archives begins like this.
-    """
-    at, last_tag, found = 0, 0, 0
-    while found < 2:
-        if len(head) < at + 8:
-            return False
-        group, element, length = struct.unpack_from("<HHL", head, at)
-        tag = group << 16 | element
-        if group not in (0x0002, 0x0008) or (found and tag <= last_tag):
-            return False
-        vr = head[at + 4 : at + 6]
-        if vr in (b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"UL", b"US", b"DT", b"PN", b"ST"):
-            length = length >> 16
-        elif vr == b"OB" and group == 0x0002 and len(head) >= at + 12:
-            length = 4 + struct.unpack_from("<L", head, at + 8)[0]
-        if length % 2 or length > 128:
-            return False
-        at, last_tag, found = at + 8 + length, tag, found + 1
-    return True
-
-
 def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomHeader:
     """Read everything before the pixels from the bytes of a file or a seekable stream; takes a few milliseconds.
 
@@ -105,14 +78,16 @@ def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomH
     with _readable(file):
         dicom, pixels = _opened(content_or_stream)
         return DicomHeader(
-            patient=_patient(dicom.values),
+            patient=patient_of(dicom.values),
             instance=dicom.values.text("SOPInstanceUID"),
-            identifiers=_identifiers(dicom.values),
+            identifiers=identifiers_of(dicom.values),
             modality=dicom.values.text("Modality"),
             frames=pixels.frames,
             width=pixels.width,
             height=pixels.height,
             burned_in=dicom.values.text("BurnedInAnnotation").upper() == "YES",
+            site=site_of(dicom.values),
+            device=device_of(dicom.values),
         )
 
 
@@ -204,7 +179,7 @@ def _opened(content_or_stream: bytes | BinaryIO) -> "tuple[DicomFile, PixelForma
     if content is not None and len(content) > MAX_BYTES:
         raise dicom_file.too_much()
     stream = content_or_stream if not isinstance(content_or_stream, bytes) else io.BytesIO(content_or_stream)
-    if not is_dicom(stream.read(132)):
+    if not is_dicom(stream.read(HEAD)):
         raise UnreadableImage("It is not a DICOM file", remedy="Check that it was copied completely.")
     stream.seek(0)
     dicom = dicom_file.read(stream, content=content)
@@ -223,27 +198,6 @@ def _must_be_ultrasound(dicom: "DicomFile") -> None:
     if modality not in ("", "US"):
         named = modality if re.fullmatch(r"[A-Z]{2,12}", modality) else "unknown"
         raise UnreadableImage(f"It is not an ultrasound image (its modality is {named})", remedy="Leave it out.")
-
-
-def _patient(values: "Values") -> str:
-    """The best identifier of the patient in the file; without number and name, that of the study or the picture.
-
-    The patient's number is used alone, as in tables. Its issuer is ignored, because not every machine names it. One
-    patient taken for two could be split between training and test; two taken for one are only kept together."""
-    number, name, born = (values.text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
-    if number.casefold() not in _NOBODY:
-        return number
-    if born and name.strip("^ ").casefold() not in _NOBODY:
-        return f"name {name} born {born}"
-    for keyword, kind in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "picture")):
-        if uid := values.text(keyword):
-            return f"{kind} {uid}"
-    return ""
-
-
-def _identifiers(values: "Values") -> tuple[str, ...]:
-    parts = [values.text("PatientID"), *re.split(r"[\^=\s]+", values.text("PatientName"))]
-    return tuple(part for part in parts if part.casefold() not in _NOBODY)
 
 
 def _regions_box(values: "Values", pixels: "PixelFormat") -> Box | None:

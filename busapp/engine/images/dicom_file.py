@@ -38,7 +38,7 @@ _WANTED: Final = frozenset(
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
         *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "BurnedInAnnotation"),
         *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "IssuerOfPatientID"),
-        *("Laterality", "ImageLaterality"),
+        *("Laterality", "ImageLaterality", "InstitutionName", "Manufacturer", "ManufacturerModelName"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
         *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
         *("PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),

@@ -19,8 +19,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 import busapp
-from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.dicom_file import DicomFile, read
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UnreadableImage
@@ -66,7 +66,7 @@ def secondary_capture(
     """
     try:
         with source.open("rb") as stream, no_warnings():  # pydicom's warnings repeat the source's values
-            origin = read(stream) if is_dicom(stream.read(132)) and not stream.seek(0) else None
+            origin = read(stream) if is_dicom(stream.read(HEAD)) and not stream.seek(0) else None
     except UnreadableImage as error:
         raise UnreadableImage(error.what, file=source, remedy=error.remedy) from None
     except OSError as error:

@@ -15,7 +15,7 @@ _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods"})
 """Endings of tables, also of kinds that are only refused with a sentence."""
-DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".dicm", ".dc3", ".ima"})
 
 
 class Idc(NamedTuple):
@@ -82,13 +82,6 @@ def is_table(name: str) -> bool:
 
 def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
-
-
-def may_be_dicom(name: str) -> bool:
-    """True for a name without an ending, or with a number as its ending. Picture archives export DICOM files under such
-    names (`IM_0001`, `1.2.840.113619.2`)."""
-    ending = suffix_of(name)[1:]
-    return not ending or ending.isdecimal()
 
 
 def is_clutter(name: str) -> bool:

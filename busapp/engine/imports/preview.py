@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
@@ -75,6 +77,13 @@ def preview(
         return seen
 
 
+def _look(image: FoundImage, head: bytes) -> DicomHeader | tuple[int, int]:
+    """The header of a DICOM file, also of one under the name of a picture; the size of a picture."""
+    if image.is_dicom or is_dicom(head[:HEAD]):
+        return read_header(head, image.name)
+    return size_of(head, file=image.name)
+
+
 class _Counting:
     """Counts images for the preview, from their names and headers."""
 
@@ -88,10 +97,10 @@ class _Counting:
 
     def add(self, image: FoundImage) -> None:
         """Count one file. Raises `UnreadableImage`."""
-        if image.is_dicom:
-            self._add_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
+        seen = from_head(image.entry, partial(_look, image))
+        if isinstance(seen, DicomHeader):
+            self._add_frames(image, seen)
             return
-        from_head(image.entry, lambda head: size_of(head, file=image.name))
         has_mask: bool | None = None
         if image.file in self._names:
             content = read_whole(image.entry)

@@ -22,6 +22,8 @@ from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
 from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.disc_files import KIND as DISC
+from busapp.engine.imports.disc_files import folders_of_classes, list_directory
 from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.labels import Labelled, label
@@ -29,6 +31,7 @@ from busapp.engine.imports.patients import patients_in_names
 from busapp.engine.imports.sources import (
     STEP,
     Entry,
+    FileEntry,
     Label,
     Listing,
     Steps,
@@ -118,6 +121,8 @@ def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]
             archive = Archive(source, given)
             stack.callback(archive.close)
             listings.append((yield from list_archive(archive, given)))
+        elif file_kind(source.name, FileEntry("", source.name, source).read) == "DICOMDIR":
+            listings.append(list_directory(source, given))
         else:
             single.append((source, given))
     return [*listings, *list_files(single)]
@@ -132,6 +137,7 @@ class _Sorting:
         self._settings = settings
         self._pictures: dict[str, list[Entry]] = {}
         """Pictures and DICOM files, by folder."""
+        self._class_folders = folders_of_classes(listing)
         self._dicom: set[str] = set()
         self._masks: dict[tuple[str, str | None], list[Entry]] = {}
         """By folder and the stem of their image's name."""
@@ -202,7 +208,9 @@ class _Sorting:
                 self._pictures.setdefault(entry.folder, []).append(entry)
             case "DICOM":
                 self._dicom.add(entry.where)
-                self._pictures.setdefault(entry.folder, []).append(entry)
+                self._pictures.setdefault(self._class_folders.get(entry.where, entry.folder), []).append(entry)
+            case "DICOMDIR":  # the list of a disc, which `folders_of_classes` has read
+                pass
             case None:
                 self._skip(entry, "It is not an image")
 
@@ -307,7 +315,7 @@ class _Sorting:
 
 
 def _nothing_in(listing: Listing) -> BadInput:
-    kind = {"ZIP archive": "archive", "Folder": "folder", "Table": "table"}.get(listing.kind)
+    kind = {"ZIP archive": "archive", "Folder": "folder", "Table": "table", DISC: "DICOMDIR"}.get(listing.kind)
     formats = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
     remedy = f"Images are files of these kinds: {formats}, and DICOM."
     if kind is None:

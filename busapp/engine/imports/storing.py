@@ -6,7 +6,7 @@ pixels and their spacing. Its name, which is often the patient's, is replaced by
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Final
@@ -21,7 +21,8 @@ from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
 from busapp.engine.images.orientation import LYING, turned
 from busapp.engine.images.preprocessing import decoded
 from busapp.engine.images.remarks import Decoded, Remark
-from busapp.engine.imports.names import stands_in, suffix_of
+from busapp.engine.images.signatures import HEAD, is_dicom, picture_suffix
+from busapp.engine.imports.names import has_picture_suffix, stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
@@ -44,6 +45,7 @@ _LEAST_RANGE: Final = 8
 """Grey values of 256 that a picture spans if it shows anything."""
 _COARSE: Final = 32
 """Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
+MASK_OF_DICOM: Final = "It is a mask of a DICOM file, whose frames come in without masks"
 
 
 @dataclass(slots=True)
@@ -91,26 +93,29 @@ class ImageStore:
         """
         stored = Stored()
         try:
+            content = read_whole(found.entry)
             if found.is_dicom:
-                self._put_frames(found, stored)
+                self._put_frames(found, content, stored)
+            elif is_dicom(content[:HEAD]):  # under the name of a picture
+                stored.skipped += [Skipped(f"{found.name} ({mask.name})", MASK_OF_DICOM) for mask in found.masks]
+                self._put_frames(replace(found, is_dicom=True, masks=()), content, stored)
             else:
-                self._put_image(found, stored)
+                self._put_image(found, content, stored)
         except UnreadableImage as error:
             stored.skipped.append(Skipped(found.name, error.what))
         return stored
 
-    def _put_image(self, found: FoundImage, stored: Stored) -> None:
-        content = read_whole(found.entry)
+    def _put_image(self, found: FoundImage, content: bytes, stored: Stored) -> None:
         has_mask = self._known.get((found.file, sha256_of(content)))
         if _needs_nothing(found, has_mask):
-            self._is_there(content, suffix_of(found.file), stored)
+            self._is_there(content, _suffix(found.file, content), stored)
             return
         seen = decoded(content, file=found.name)
         if has_mask is not None and not seen.plain:
             stored.skipped += [Skipped(_name_of_mask(found, entry), _SEEN_OTHERWISE) for entry in found.masks]
-            self._is_there(content, suffix_of(found.file), stored)
+            self._is_there(content, _suffix(found.file, content), stored)
             return
-        kept, suffix = as_kept(content, seen, suffix_of(found.file))
+        kept, suffix = as_kept(content, seen, _suffix(found.file, content))
         if not seen.plain and _needs_nothing(found, self._known.get((found.file, sha256_of(kept)))):
             self._is_there(kept, suffix, stored)
             return
@@ -119,13 +124,13 @@ class ImageStore:
         stored.remarks += seen.remarks
         self._put(stored, found, found.file, kept, seen.picture, patient, suffix=suffix, mask=mask)
 
-    def _put_frames(self, found: FoundImage, stored: Stored) -> None:
-        content = read_whole(found.entry)
+    def _put_frames(self, found: FoundImage, content: bytes, stored: Stored) -> None:
         header = read_header(content, found.name)
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
         patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        found = replace(found, site=found.site or header.site, device=found.device or header.device)
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
@@ -174,8 +179,8 @@ class ImageStore:
                 source="DICOM" if found.is_dicom else found.source,
                 patient=patient,
                 spacing_mm=spacing_mm,
-                site=found.site,
-                device=found.device,
+                site=found.site or self._settings.site,
+                device=found.device or self._settings.device,
             )
         )
 
@@ -264,6 +269,11 @@ def _is_flat(picture: Image.Image) -> bool:
     """True if a picture has one grey or is black everywhere, apart from noise."""
     grey = np.asarray(picture.convert("L").reduce(max(1, min(picture.size) // _COARSE)))
     return int(grey.max()) - int(grey.min()) < _LEAST_RANGE
+
+
+def _suffix(file: str, content: bytes) -> str:
+    """The ending of a stored image: that of its name, or of its kind if the name has another one or none."""
+    return suffix_of(file) if has_picture_suffix(file) else picture_suffix(content[:HEAD]) or suffix_of(file)
 
 
 def _keep_thumbnail(path: Path, make: Callable[[], bytes]) -> None:
