@@ -15,6 +15,8 @@ from busapp.errors import UnreadableImage
 
 MAX_DIRECTORY: Final = 64 * 2**20
 """Bytes of the largest DICOMDIR that is read. One of 10,000 images has 5 MiB."""
+MAX_LISTED: Final = 100_000
+"""Files that a DICOMDIR may list."""
 _GROUP_SWAPPED: Final = 0x0400
 _ITEM_GROUP: Final = 0xFFFE
 _ITEM: Final = 0xFFFEE000
@@ -37,7 +39,7 @@ def listed_files(content: bytes, *, file: Path | str) -> list[FileId]:
     Each part of a path is a plain name: paths that lead out of the folder are left out.
 
     Raises:
-        UnreadableImage: it is damaged, is no DICOMDIR, or is larger than 64 MiB.
+        UnreadableImage: it is damaged, is no DICOMDIR, is larger than 64 MiB, or lists more than 100,000 files.
     """
     listed: dict[FileId, None] = {}
     is_used = True
@@ -51,6 +53,8 @@ def listed_files(content: bytes, *, file: Path | str) -> list[FileId]:
                 is_used = value != b"\0\0"
             elif tag == _FILE and is_used and (parts := _parts(value)):
                 listed[parts] = None
+                if len(listed) > MAX_LISTED:
+                    raise ValueError
     except (ValueError, struct.error):
         raise UnreadableImage(
             "The list of files (DICOMDIR) is damaged", file=file, remedy="Import the folder that contains it."

@@ -12,13 +12,15 @@ from typing import Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom_directory import MAX_DIRECTORY, FileId, as_compared, listed_files
-from busapp.engine.imports.names import is_text
+from busapp.engine.imports.names import is_dicomdir, is_text
 from busapp.engine.imports.sources import Entry, FileEntry, Listing
+from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
 
 KIND: Final = "DICOMDIR in"
 MISSING: Final = "The DICOMDIR lists it, but it is missing"
-_DIRECTORY: Final = re.compile(r"dicomdir( ?\(\d+\))?(\.dcm)?", re.IGNORECASE)
+_MOST_MISSING: Final = 100
+"""Missing files that are named one by one."""
 _NO_CLASS: Final = re.compile(
     r"dicom|images?|data|([a-z]{0,3}|pati?e?n?t?|stud(y|ies)|series|exam)[ _-]?\d*|[0-9a-f]{8}", re.IGNORECASE
 )
@@ -77,19 +79,24 @@ def folders_of_classes(listing: Listing) -> dict[str, str]:
 
     Adds listed files that are missing, and damaged DICOMDIRs, to the skipped files.
     """
-    directories = [entry for entry in listing.entries if _DIRECTORY.fullmatch(entry.name)]
+    directories = [entry for entry in listing.entries if is_dicomdir(entry.name)]
     if not directories or listing.labels is not None:
         return {}
     by_path = {as_compared((*_parts(entry.folder), entry.name)): entry for entry in listing.entries}
     folders: dict[str, str] = {}
     for directory in directories:
         home = _parts(directory.folder)
+        missing = []
         for file_id in _listed_in(directory, listing):
             entry = by_path.get(as_compared((*home, *file_id)))
             if entry is None:
-                listing.skipped.append(Skipped(f"{(*(home or [listing.name]), *file_id)[-2]}/{file_id[-1]}", MISSING))
+                missing.append(f"{(*(home or [listing.name]), *file_id)[-2]}/{file_id[-1]}")
             else:
                 folders[entry.where] = "/".join(_named_by_people(_parts(entry.folder), len(home)))
+        listing.skipped += [Skipped(name, MISSING) for name in missing[:_MOST_MISSING]]
+        if len(missing) > _MOST_MISSING:
+            others = many(len(missing) - _MOST_MISSING, "other file")
+            listing.skipped.append(Skipped(listing.called(directory), f"It lists {others} that are missing"))
     return folders
 
 

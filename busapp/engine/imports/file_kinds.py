@@ -27,8 +27,7 @@ def file_kind(name: str, read: Callable[[int], bytes]) -> FileKind | None:
         head = read(HEAD)
     except (OSError, UnreadableImage):
         head = b""
-    # The standard prescribes the name (PS3.10, 8.6), and browsers change it.
-    if name.casefold() == "dicomdir" or is_dicom_directory(head):
+    if names.is_dicomdir(name) or is_dicom_directory(head):
         return "DICOMDIR"
     if is_dicom(head):
         return "DICOM"

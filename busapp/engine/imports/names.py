@@ -15,6 +15,7 @@ _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods"})
 """Endings of tables, also of kinds that are only refused with a sentence."""
+_DICOMDIR: Final = re.compile(r"dicomdir( ?\(\d+\))?(\.dcm)?", re.IGNORECASE)
 DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".dicm", ".dc3", ".ima"})
 
 
@@ -82,6 +83,11 @@ def is_table(name: str) -> bool:
 
 def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
+
+
+def is_dicomdir(name: str) -> bool:
+    """True for the list of the files on a disc. The standard prescribes its name (PS3.10, 8.6); browsers change it."""
+    return bool(_DICOMDIR.fullmatch(name))
 
 
 def is_clutter(name: str) -> bool:

@@ -1,24 +1,28 @@
 """Preview of an import, before anything is stored."""
 
+import io
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
-from busapp.engine.images.signatures import HEAD, is_dicom
+from busapp.engine.images.remarks import Remark
+from busapp.engine.images.signatures import HEAD as SIGNATURE
+from busapp.engine.images.signatures import is_dicom
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting import FoundImage, search_sources
-from busapp.engine.imports.sources import from_head, read_whole
-from busapp.engine.imports.storing import as_kept, dicom_file, dicom_stem, refuse_patient_as_class
+from busapp.engine.imports.sources import HEAD, from_head, read_whole
+from busapp.engine.imports.storing import as_kept, dicom_file, dicom_stem, reason_to_skip, refuse_patient_as_class
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.steps import run_unless_stopped
-from busapp.errors import UnreadableImage
+from busapp.engine.utils.words import many
+from busapp.errors import Contradicted, UnreadableImage
 
 T = TypeVar("T")
 
@@ -30,7 +34,7 @@ class Preview:
     `kinds` lists the sources, `counts` the number of new images per class, `patients` the number of patients named in
     the sources, `masks` the number of mask files that would be joined to images without a mask. `loops` counts DICOM
     files of several frames, `loop_frames` the frames in all of them. `burned_in` counts DICOM files that declare
-    burned-in text.
+    burned-in text, `contradicted` skipped files that come in with the setting `take_anyway`.
     """
 
     kinds: list[str]
@@ -44,6 +48,7 @@ class Preview:
     loops: int = 0
     loop_frames: int = 0
     burned_in: int = 0
+    contradicted: int = 0
 
 
 def preview(
@@ -72,16 +77,10 @@ def preview(
             try:
                 counting.add(image)
             except UnreadableImage as error:
-                seen.skipped.append(Skipped(image.name, error.what))
+                seen.contradicted += isinstance(error, Contradicted)
+                seen.skipped.append(Skipped(image.name, reason_to_skip(error)))
         counting.finish()
         return seen
-
-
-def _look(image: FoundImage, head: bytes) -> DicomHeader | tuple[int, int]:
-    """The header of a DICOM file, also of one under the name of a picture; the size of a picture."""
-    if image.is_dicom or is_dicom(head[:HEAD]):
-        return read_header(head, image.name)
-    return size_of(head, file=image.name)
 
 
 class _Counting:
@@ -93,12 +92,15 @@ class _Counting:
         self._names = {file for file, _ in known}
         self._counts: Counter[str] = Counter()
         self._patients: set[str] = set()
+        self._remarks: Counter[Remark] = Counter()
         self._seen = seen
 
     def add(self, image: FoundImage) -> None:
         """Count one file. Raises `UnreadableImage`."""
-        seen = from_head(image.entry, partial(_look, image))
+        seen = from_head(image.entry, partial(self._look, image))
         if isinstance(seen, DicomHeader):
+            if not seen.is_counted:
+                seen = self._header(image, read_whole(image.entry))
             self._add_frames(image, seen)
             return
         has_mask: bool | None = None
@@ -110,6 +112,16 @@ class _Counting:
                 has_mask = self._known.get((image.file, sha256_of(kept)))
         self._count(image, int(has_mask is None), int(has_mask is not None), image.patient)
         self._seen.masks += 0 if has_mask else len(image.masks)
+
+    def _look(self, image: FoundImage, head: bytes) -> DicomHeader | tuple[int, int]:
+        """The header of a DICOM file, also of one under the name of a picture; the size of a picture."""
+        if image.is_dicom or is_dicom(head[:SIGNATURE]):
+            # A stream may be the beginning of a file, while bytes that lack something are a file that was cut short.
+            return self._header(image, io.BytesIO(head) if len(head) == HEAD else head)
+        return size_of(head, file=image.name)
+
+    def _header(self, image: FoundImage, content: bytes | BinaryIO) -> DicomHeader:
+        return read_header(content, image.name, take_anyway=self._settings.take_anyway)
 
     def _add_frames(self, image: FoundImage, header: DicomHeader) -> None:
         refuse_patient_as_class(image, header)
@@ -123,6 +135,7 @@ class _Counting:
             self._seen.loops += 1
             self._seen.loop_frames += header.frames
         self._seen.burned_in += header.burned_in
+        self._remarks.update(header.remarks)
 
     def _count(self, image: FoundImage, new: int, present: int, patient: str | None) -> None:
         self._counts[image.class_name] += new
@@ -134,3 +147,7 @@ class _Counting:
         """Write the counts into the preview."""
         self._seen.counts = {name: count for name, count in sorted(self._counts.items()) if count}
         self._seen.patients = len(self._patients)
+        self._seen.findings += [
+            Finding("odd" if remark.is_odd else "assumed", f"{many(count, 'DICOM file')}: {remark}.")
+            for remark, count in self._remarks.items()
+        ]

@@ -31,7 +31,7 @@ from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, 
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
 from busapp.engine.utils.png import bare_png
-from busapp.errors import UnreadableImage
+from busapp.errors import Contradicted, UnreadableImage
 
 _SEEN_OTHERWISE: Final = (
     "An earlier version took this picture in as its file stores it, turned or in another contrast. To replace it, undo "
@@ -102,7 +102,7 @@ class ImageStore:
             else:
                 self._put_image(found, content, stored)
         except UnreadableImage as error:
-            stored.skipped.append(Skipped(found.name, error.what))
+            stored.skipped.append(Skipped(found.name, reason_to_skip(error)))
         return stored
 
     def _put_image(self, found: FoundImage, content: bytes, stored: Stored) -> None:
@@ -125,14 +125,18 @@ class ImageStore:
         self._put(stored, found, found.file, kept, seen.picture, patient, suffix=suffix, mask=mask)
 
     def _put_frames(self, found: FoundImage, content: bytes, stored: Stored) -> None:
-        header = read_header(content, found.name)
+        header = read_header(content, found.name, take_anyway=self._settings.take_anyway)
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
         patient = pseudonym(found.patient or header.patient or f"picture {stem}")
         found = replace(found, site=found.site or header.site, device=found.device or header.device)
         frames = read_frames(
-            content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
+            content,
+            file=found.name,
+            most=self._settings.frames,
+            crop_to_regions=self._settings.crop_to_regions,
+            take_anyway=self._settings.take_anyway,
         )
         for frame in frames:
             if self._stop.is_set():
@@ -242,6 +246,11 @@ def laid_over(mask: Decoded, seen: Decoded) -> Image.Image:
         sizes = f"The mask is {mask.picture.width}×{mask.picture.height} pixels, its image {width}×{height}"
         raise UnreadableImage(sizes)
     return mask.picture
+
+
+def reason_to_skip(error: UnreadableImage) -> str:
+    """Why an image is skipped, and the setting that takes it, if there is one."""
+    return f"{error.what}; with --take-anyway it comes in" if isinstance(error, Contradicted) else error.what
 
 
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
