@@ -51,7 +51,7 @@ def _files(count: int) -> bytes:
 
 DISC_BOMBS: Final[tuple[tuple[str, Callable[[], bytes]], ...]] = (
     ("a million files", lambda: _with(_files(1_000_000))),
-    ("ninety thousand files", lambda: _with(_files(90_000))),
+    ("forty thousand files", lambda: _with(_files(40_000))),
     ("seven million records", lambda: _with(_ITEM * 7_000_000)),
     ("nested without end", lambda: _with(_NESTED * 3_000_000)),
     ("128 MiB", lambda: _with(bytes(2**27))),

@@ -15,8 +15,10 @@ from busapp.errors import UnreadableImage
 
 MAX_DIRECTORY: Final = 64 * 2**20
 """Bytes of the largest DICOMDIR that is read. One of 10,000 images has 5 MiB."""
-MAX_LISTED: Final = 100_000
+MAX_LISTED: Final = 50_000
 """Files that a DICOMDIR may list."""
+_MAX_ELEMENTS: Final = 30 * MAX_LISTED
+"""Elements that are walked through, in about two seconds."""
 _GROUP_SWAPPED: Final = 0x0400
 _ITEM_GROUP: Final = 0xFFFE
 _ITEM: Final = 0xFFFEE000
@@ -39,14 +41,16 @@ def listed_files(content: bytes, *, file: Path | str) -> list[FileId]:
     Each part of a path is a plain name: paths that lead out of the folder are left out.
 
     Raises:
-        UnreadableImage: it is damaged, is no DICOMDIR, is larger than 64 MiB, or lists more than 100,000 files.
+        UnreadableImage: it is damaged, is no DICOMDIR, is larger than 64 MiB, or lists more than 50,000 files.
     """
     listed: dict[FileId, None] = {}
     is_used = True
     try:
         if len(content) > MAX_DIRECTORY or not is_dicom_directory(content[:HEAD]):
             raise ValueError
-        for tag, value in _elements(content):
+        for number, (tag, value) in enumerate(_elements(content)):
+            if number > _MAX_ELEMENTS:
+                raise ValueError
             if tag == _ITEM:
                 is_used = True
             elif tag == _IS_USED:
