@@ -199,7 +199,7 @@ def _palette(stored: Levels, used: npt.NDArray[np.bool_], dicom: DicomFile) -> n
     """The colour of every value, (256, 3) or (65536, 3). `used` are the values that the frame contains.
 
     Raises:
-        UnreadableImage: the palette is missing or damaged, or gives all of the frame one colour.
+        UnreadableImage: the palette is missing or damaged, or has entries for none of the frame's values.
     """
     columns = []
     for colour in ("Red", "Green", "Blue"):
@@ -209,10 +209,10 @@ def _palette(stored: Levels, used: npt.NDArray[np.bool_], dicom: DicomFile) -> n
             entries, first, bits = _table(dicom.values, f"{name}Descriptor", data, dicom)
         except (TypeError, ValueError, OverflowError):
             raise no_table() from None
+        if not (used & (stored >= first) & (stored < first + len(entries))).any():
+            raise no_table()
         columns.append(_looked_up(stored, entries, first))
     table = np.stack(columns, axis=1).astype(np.uint16)
-    if _is_flat(table[used], used):
-        raise no_table()
     # Some files declare 16 bits but store values from 0 to 255.
     return (table >> 8 if bits > 8 and table.max() > 255 else table.clip(max=255)).astype(np.uint8)
 
@@ -231,7 +231,8 @@ def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> _Tab
         first -= 2**16
     raw = values.any(data)
     if data.startswith("Segmented"):
-        entries = _expanded(_octets(raw, order) if bits == 8 else _words(raw, order), n_entries, wide=bits > 8)
+        segments = _octets(raw, order) if bits == 8 else _words(raw, order)
+        entries = _expanded(segments, n_entries, wide=bits > 8)[:n_entries]  # the last segment may lead beyond
     elif isinstance(raw, bytes) and len(raw) < 2 * n_entries:  # one byte an entry, two to a word
         entries = _octets(raw, order)
     else:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dicom_reading import GREY, frames_of, grey_of
-from dicom_samples import dicom_bytes, palette
+from dicom_samples import dicom_bytes, palette, segmented
 from pydicom.dataset import Dataset
 
 from busapp.engine.images.remarks import Remark
@@ -91,3 +91,16 @@ def test_a_palette_that_is_lacking_or_wrong_is_refused_with_a_sentence(wrong: di
 def test_a_palette_beside_grey_values_does_not_matter() -> None:
     elements = palette(16) | {"PhotometricInterpretation": "MONOCHROME2", "RedPaletteColorLookupTableData": b""}
     assert (grey_of(dicom_bytes(GREY, **elements)) == GREY[0]).all()
+
+
+def test_a_palette_may_give_all_values_of_a_frame_one_colour() -> None:
+    ramps = palette(16)
+    black = {f"{colour}PaletteColorLookupTableData": bytes(512) for colour in ("Red", "Green", "Blue")}
+    assert (np.asarray(frames_of(dicom_bytes(GREY, **ramps | black))[0].picture) == 0).all()
+
+
+def test_a_segment_that_leads_beyond_the_palette_is_cut_off() -> None:
+    # One value, then a line of 9000 values.
+    (frame, *_) = frames_of(dicom_bytes(GREY, **segmented(0, 1, 0, 1, 9000, 65535)))
+    expected = np.rint(np.linspace(0, 65535, 9001))[GREY[0]].astype(int) >> 8
+    assert (np.asarray(frame.picture)[..., 0] == expected).all()
