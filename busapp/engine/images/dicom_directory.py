@@ -84,9 +84,7 @@ def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
     at, order = 132 if content[128:132] == b"DICM" else 0, "<"
     while at + 8 <= len(content):
         group, element = struct.unpack_from(f"{order}HH", content, at)
-        if (
-            group == _GROUP_SWAPPED and order == "<"
-        ):  # a big-endian list behind the header, which is always little-endian
+        if group == _GROUP_SWAPPED and order == "<":  # big-endian, behind a header that is always little-endian
             order = ">"
             continue
         tag, vr = group << 16 | element, content[at + 4 : at + 6]

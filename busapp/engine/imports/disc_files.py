@@ -80,7 +80,7 @@ def folders_of_classes(listing: Listing) -> dict[str, str]:
     Adds listed files that are missing, and damaged DICOMDIRs, to the skipped files.
     """
     directories = [entry for entry in listing.entries if is_dicomdir(entry.name)]
-    if not directories or listing.labels is not None:
+    if not directories or listing.table is not None:
         return {}
     by_path = {as_compared((*_parts(entry.folder), entry.name)): entry for entry in listing.entries}
     folders: dict[str, str] = {}
