@@ -1,3 +1,10 @@
 """busapp: a desktop workbench for breast-ultrasound research. Research use only, not a medical device."""
 
+import os
+
 __version__ = "0.1.0"
+
+# This program calls no server that its user did not name. Libraries read these variables when they are imported, later
+# is too late. Every window, command, worker process and script imports this package before any of them.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime would write a device id and look up a host at a first session
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
