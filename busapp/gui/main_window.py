@@ -37,6 +37,7 @@ from busapp.gui.runs.run_tab import RunTab
 from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.study_outputs import StudyOutputs
 from busapp.gui.synthesis.tab import SynthesisTab
+from busapp.gui.table_menu import TableMenu
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
@@ -128,6 +129,7 @@ class MainWindow(QMainWindow):
         study.addSeparator()
         self.outputs = StudyOutputs(self, self.queue)
         self.outputs.fill(study)
+        study.addMenu(TableMenu(self))
         study.addSeparator()
         self._add(study, "&Quit", self.close, QKeySequence("Ctrl+Q"))
         edit = self.menuBar().addMenu("&Edit")
