@@ -42,6 +42,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.widgets.panels import resize_within_screen
 
 
 class _Page(QWidget):
@@ -85,7 +86,7 @@ class MainWindow(QMainWindow):
         self._make_status_line()
         self._connect()
         if not user_settings.restore_layout(self):
-            self.resize(1280, 800)
+            resize_within_screen(self, 1280, 800)
         if workspace is not None:
             self.open_study(workspace)
         else:

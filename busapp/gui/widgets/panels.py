@@ -1,14 +1,16 @@
-"""Panels side by side, and a column of settings that scrolls."""
+"""Panels side by side, a column of settings that scrolls, and windows that fit on the screen."""
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from busapp.gui.theme import SPACE
 
 SIDE_WIDTH = 300
 """Pixels of the left and the right panel."""
+_FRAME_WIDTH, _FRAME_HEIGHT = 16, 40
+"""Pixels that the frame and the title of a window may take."""
 
 
 def settings_column(*parts: QWidget | QLayout) -> QWidget:
@@ -49,9 +51,15 @@ def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, righ
         splitter.setStretchFactor(index, stretch)
         splitter.setCollapsible(index, index != 1)
     splitter.setSizes([SIDE_WIDTH, 10_000, right_width])
-    left.setMinimumWidth(SIDE_WIDTH - 40)
+    left.setMinimumWidth(SIDE_WIDTH - 60)
     right.setMinimumWidth(right_width)  # in a narrower panel, the intervals in its tables would be cut off
     return splitter
+
+
+def resize_within_screen(window: QWidget, width: int, height: int) -> None:
+    """Give a window or dialog this size, or what the screen has room for with the window's frame."""
+    room = window.screen().availableSize() - QSize(_FRAME_WIDTH, _FRAME_HEIGHT)
+    window.resize(QSize(width, height).boundedTo(room))
 
 
 def scrolling(panel: QWidget) -> QScrollArea:
