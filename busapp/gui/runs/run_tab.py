@@ -134,6 +134,8 @@ class RunTab(StudyTab):
             self._middle.setCurrentWidget(view)
         if before is not None and before is not view:
             before.close_view()
+            before.hide()
+            self._middle.removeWidget(before)  # or the tab would stay as wide as the view needs
 
     def leave_view(self) -> None:
         """Show the run again."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QBoxLayout, QLabel, QSizePolicy, QTabWidget, QWidget
+from PySide6.QtWidgets import QBoxLayout, QLabel, QTabWidget, QWidget
 
 from busapp.engine.contract.validation import ValidationResult
 from busapp.gui.theme import SPACE
@@ -12,6 +12,7 @@ from busapp.gui.validation.roc_plot import RocCurve, RocPlot
 from busapp.gui.validation.validation_panel import CHOSEN_ELSEWHERE, operating_point
 from busapp.gui.widgets.confusion_matrix import ConfusionTabs
 from busapp.gui.widgets.metrics_table import FoldTable
+from busapp.gui.widgets.panels import scrolling
 from busapp.gui.widgets.warning_frame import words_label
 
 _WORDS_WIDTH = 200
@@ -72,10 +73,13 @@ def _page(picture: QWidget, words: QLabel, *, beside: bool = False) -> QWidget:
     row = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom, page)
     row.setContentsMargins(0, 4, 0, 0)
     row.setSpacing(SPACE if beside else 4)
-    row.addWidget(picture, 1)
-    row.addWidget(words)
-    if beside:
-        words.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        words.setFixedWidth(_WORDS_WIDTH)
-        words.setAlignment(Qt.AlignmentFlag.AlignTop)
+    row.addWidget(picture, 2)
+    if not beside:
+        row.addWidget(words)
+        return page
+    words.setAlignment(Qt.AlignmentFlag.AlignTop)
+    area = scrolling(words)
+    area.setMinimumWidth(_WORDS_WIDTH // 2)
+    area.setMaximumWidth(_WORDS_WIDTH)
+    row.addWidget(area, 1)
     return page

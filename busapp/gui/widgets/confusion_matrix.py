@@ -158,6 +158,7 @@ class ConfusionTabs(QWidget):
         self.tabs.setAccessibleName("Fold of the confusion matrix")
         self.matrix = ConfusionMatrix()
         self._corner = QLabel()
+        self._corner.setWordWrap(True)
         self._corner.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
