@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from busapp.engine.events import Job
 from busapp.engine.settings import SETTINGS, JobSettings
+from busapp.engine.study.resumption import software_changed
 from busapp.engine.study.runs import Run, record
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import CannotResume
@@ -45,7 +46,8 @@ def start(workspace: Workspace, settings: JobSettings, name: str = "") -> Job:
 
 
 def resume(workspace: Workspace, run_id: str) -> Job:
-    """Resume a run from its checkpoint, with the settings that it was started with.
+    """Resume a run from its checkpoint, with the settings that it was started with. A note says which versions of
+    libraries have changed since.
 
     Raises:
         BadInput: there is no such run.
@@ -58,4 +60,9 @@ def resume(workspace: Workspace, run_id: str) -> Job:
         )
         raise CannotResume(why, file=run_id, remedy="Start a new run with the same settings.")
     settings = SETTINGS[run.info.kind].model_validate(run.info.settings)
-    yield from record(run, _function(run.info.kind)(workspace, settings, run))
+    yield from record(run, _resumed(run, _function(run.info.kind)(workspace, settings, run)))
+
+
+def _resumed(run: Run, job: Job) -> Job:
+    yield from software_changed(run.info)
+    yield from job

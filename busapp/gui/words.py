@@ -1,14 +1,35 @@
-"""Descriptions of runs in words, as lists show them."""
+"""Descriptions of runs in words, as lists show them, and of where images are from."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import SETTINGS
 from busapp.engine.settings.recipes import Recipe
 from busapp.engine.study.runs import RunInfo
 from busapp.engine.utils.words import many, per_cent
 from busapp.summaries.validation import has_leaks
+
+NOT_KNOWN: Final = "not known"
+"""Stands for the site or device of an image that has none."""
+_MOST_PLACES: Final = 8
+
+
+def places_in_words(images: Iterable[ImageRecord]) -> list[str]:
+    """Count images by site and by device: `Site: UKE 12, not known 3`. Empty if none are known."""
+    listed = list(images)
+    lines = []
+    for title, names in (("Site", [image.site for image in listed]), ("Device", [image.device for image in listed])):
+        counts = Counter(names)
+        if len(counts) > (None in counts):
+            ordered = counts.most_common()
+            parts = [f"{name or NOT_KNOWN} {n:,}" for name, n in ordered[:_MOST_PLACES]]
+            if rest := sum(n for _, n in ordered[_MOST_PLACES:]):
+                parts.append(f"others {rest:,}")
+            lines.append(f"{title}: {', '.join(parts)}")
+    return lines
 
 
 def settings_in_words(info: RunInfo) -> str:

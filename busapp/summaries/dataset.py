@@ -1,31 +1,35 @@
 """Words for the jobs on the images of a study: import, curate, cover, share."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from busapp.engine.contract.dataset import CoverResult, CurateResult, ImportResult, ShareResult
+from busapp.engine.contract.dataset import CoverResult, CurateResult, ImportFinding, ImportResult, ShareResult
 from busapp.engine.utils.words import counts_in_words, many, megabytes
 
 
 def import_lines(result: ImportResult) -> list[str]:
     """Images by what became of them, then the study's images by class, then what the import found."""
-    patients, masks = result.get("patients", 0), result.get("masks", 0)  # older results have neither
+    # Older results have none of these.
+    patients, masks, completed = result.get("patients", 0), result.get("masks", 0), result.get("completed", {})
+    got = ", ".join(f"{count:,} got a {name}" for name, count in completed.items())
+    by_kind = findings_by_kind(result.get("findings", []))
     return [
-        f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there, "
-        f"{len(result['skipped']):,} skipped"
+        f"{many(result['imported'], 'image')} imported, {result['already_present']:,} already there"
+        + (f" ({got})" if got else "")
+        + f", {len(result['skipped']):,} skipped"
         + (f", {many(masks, 'mask')} joined" if masks else "")
         + (f"; {many(patients, 'patient')} identified" if patients else "")
         + ".",
         f"The study has {counts_in_words(result['counts'])}.",
-        *(f"{kind.capitalize()}: {text}" for kind, texts in findings_by_kind(result).items() for text in texts),
+        *(f"{kind.capitalize()}: {text}" for kind, texts in by_kind.items() for text in texts),
     ]
 
 
 _ORDER: Final = ("recognised", "assumed", "joined", "left out", "odd")
 
 
-def findings_by_kind(result: ImportResult) -> dict[str, list[str]]:
-    """The sentences about an import, by kind in the order of `_ORDER`. Older results have none."""
-    findings = result.get("findings", [])
+def findings_by_kind(findings: Sequence[ImportFinding]) -> dict[str, list[str]]:
+    """The sentences about an import, by kind: what was recognised first, what looks odd last."""
     sentences = {kind: [found["text"] for found in findings if found["kind"] == kind] for kind in _ORDER}
     return {kind: said for kind, said in sentences.items() if said}
 

@@ -23,6 +23,7 @@ def diagnose_lines(result: DiagnoseResult) -> list[str]:
         else:
             probabilities = ", ".join(f"{name} {100 * p:.1f} %" for name, p in image["probabilities"].items())
             lines.append(f"{image['file']}: {image['predicted']} ({probabilities})")
+        lines += [f"  {remark}" for remark in image.get("remarks", [])]
     return [*lines, *(_external(result["external"]) if "external" in result else []), RESEARCH_USE]
 
 

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from dicom_samples import dicom_bytes, encoded
 from fuzz_seeds import COLOUR, GREY, SMALL, chunk, picture, png, zipped
+from fuzz_workbooks import WORKBOOK_BOMBS
 from PIL import Image
 from pydicom import uid
 
@@ -96,6 +97,31 @@ def _large_tiff(mode: str, compression: str) -> bytes:
     stream = io.BytesIO()
     Image.new(mode, (_SIDE, _SIDE)).save(stream, "TIFF", compression=compression)
     return stream.getvalue()
+
+
+@cache
+def _large_webp() -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (_SIDE, _SIDE)).save(stream, "WEBP", quality=0, method=0)
+    return stream.getvalue()
+
+
+def _animated_webp(side: int, how_many: int) -> bytes:
+    """An animation whose small frames lie on a canvas of `side` pixels squared."""
+    stream = io.BytesIO()
+    frames = [Image.fromarray(np.roll(COLOUR, shift, 0)) for shift in range(2)]
+    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:])
+    content = stream.getvalue()
+    at = content.rindex(b"ANMF")
+    canvas = (side - 1).to_bytes(3, "little") * 2
+    body = content[12:24] + canvas + content[30:at] + content[at:] * how_many
+    return b"RIFF" + struct.pack("<L", len(body) + 4) + b"WEBP" + body
+
+
+def _webp_of_huge_exif() -> bytes:
+    entries = b"".join(struct.pack("<HHLL", tag, 7, 2**24, 8) for tag in range(65_535))
+    exif = b"II*\0\x08\0\0\0" + struct.pack("<H", 65_535) + entries + bytes(2**24)
+    return picture("WEBP", exif=exif)
 
 
 @cache
@@ -311,6 +337,19 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("pages in a ring", _tiff_whose_pages_form_a_ring),
             ("tags of 2 GiB", _tiff_of_huge_tags),
         ),
+        "webp": (
+            ("62 million pixels", _large_webp),
+            ("a canvas of 4,000 million pixels", lambda: _animated_webp(65_000, 3)),
+            ("ten thousand frames of 62 million pixels", lambda: _animated_webp(_SIDE, 10_000)),
+            ("Exif of 65,535 entries of 16 MiB", _webp_of_huge_exif),
+        ),
+        "netpbm": (
+            ("62 million pixels of other numbers", lambda: b"P5 %d %d 100\n" % (_SIDE, _SIDE) + bytes(_SIDE * _SIDE)),
+            ("62 million pixels of 16 bits", lambda: b"P5 %d %d 999\n" % (_SIDE, _SIDE) + bytes(2 * _SIDE * _SIDE)),
+            ("30 million written numbers", lambda: b"P2 5000 6000 255\n" + b"0 " * 30_000_000),
+            ("62 million written bits", lambda: b"P1 %d %d\n" % (_SIDE, _SIDE) + b"0" * _SIDE * _SIDE),
+            ("a comment of ten million letters", lambda: b"P5 #" + b"x" * 10_000_000 + b"\n16 16 255\n" + bytes(256)),
+        ),
         "dicom": (
             ("deflated to 1 GiB", _deflated_dicom),
             ("62 million pixels of JPEG", lambda: _large_dicom(uid.JPEGBaseline8Bit, "JPEG")),
@@ -348,6 +387,7 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
                 lambda: b"file,class\n" + b"".join(b"benign/1.png,%d\n" % k for k in range(20_000)),
             ),
             ("too large", lambda: b"file,class\n" + bytes(65 * 2**20)),
+            *WORKBOOK_BOMBS,
         ),
     }
     return kinds[kind]

@@ -12,10 +12,10 @@ from fuzz_seeds import SMALL, SUFFIXES, seeds
 WHEEL: Final = tuple(
     kind
     for row in (
-        "png jpeg tiff dicom zip",
-        "png tiff dicom csv jpeg",
-        "png tiff dicom bmp zip",
-        "png jpeg tiff dicom csv",
+        "png jpeg tiff dicom zip webp",
+        "png tiff dicom csv jpeg netpbm",
+        "png tiff dicom bmp zip webp",
+        "png jpeg tiff dicom csv netpbm",
     )
     for kind in row.split()
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from fuzz_mutations import BLIND, Mutator, bits_flipped, extreme_number, number_made_extreme, replaced
 from fuzz_seeds import HOSTILE_NAMES, SMALL, SUFFIXES, chunk, seeds, zipped
+from fuzz_workbooks import workbook_xml_changed
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -71,7 +72,8 @@ def _png_chunks_shuffled(content: bytes, rng: random.Random) -> bytes:
 
 def _png_length_changed(content: bytes, rng: random.Random) -> bytes:
     names = [
-        match.start() for match in re.finditer(rb"IHDR|IDAT|PLTE|tRNS|tEXt|zTXt|iTXt|iCCP|acTL|fcTL|fdAT|IEND", content)
+        match.start()
+        for match in re.finditer(rb"IHDR|IDAT|PLTE|tRNS|[tiz][TE][X]t|iCCP|eXIf|acTL|fcTL|fdAT|IEND", content)
     ]
     at = rng.choice(names or [4])
     return replaced(content, slice(at - 4, at), extreme_number(rng, 4, ">"))
@@ -124,6 +126,28 @@ def _tiff_entry_changed(content: bytes, rng: random.Random) -> bytes:
     )
 
 
+def _webp_chunk_changed(content: bytes, rng: random.Random) -> bytes:
+    """Change the length of a chunk, or one of its first bytes: sizes, flags, orientation."""
+    names = [match.start() for match in re.finditer(rb"RIFF|VP8[ LX]|ANIM|ANMF|ALPH|EXIF|ICCP", content)]
+    at = rng.choice(names or [0])
+    if rng.random() < 0.3:
+        return replaced(content, slice(at + 4, at + 8), extreme_number(rng, 4, "<"))
+    at += 8 + rng.randrange(24)
+    length = rng.choice((1, 2, 3))
+    return replaced(content, slice(at, at + length), extreme_number(rng, length, "<"))
+
+
+def _netpbm_header_changed(content: bytes, rng: random.Random) -> bytes:
+    """Change the kind, the width, the height or the largest value, or write a comment between them."""
+    words = list(re.finditer(rb"[^\s]+", content[:100]))[:6]
+    if not words:
+        return content
+    match = rng.choice(words)
+    others = (b"P%d" % rng.randrange(8), b"Pf", b"0", b"1", b"-1", b"255", b"256", b"65535", b"65536", b"99999999")
+    others += (b"8000", b"48", b"# note", b"#" * 200, b"1e3", b"nan")
+    return replaced(content, slice(*match.span()), rng.choice(others))
+
+
 _DICOM_NUMBERS: Final = (0x00020010, 0x00280002, 0x00280006, 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280101)
 _DICOM_ELEMENTS: Final = (
     *_DICOM_NUMBERS,
@@ -132,6 +156,11 @@ _DICOM_ELEMENTS: Final = (
     0x00281201,
     0x00186011,
     0x00280004,
+    0x00280034,
+    0x00280102,
+    0x00280120,
+    0x00281050,
+    0x00281051,
     0x7FE00010,
     0xFFFEE000,
 )
@@ -223,11 +252,17 @@ def _table_marks_changed(content: bytes, rng: random.Random) -> bytes:
     return content.replace(rng.choice(marks), rng.choice(marks), rng.choice((1, 3, -1)))
 
 
+def _workbook_changed(content: bytes, rng: random.Random) -> bytes:
+    return workbook_xml_changed(content, rng, rng.choice(BLIND))
+
+
 KNOWING: Final[dict[str, tuple[Mutator, ...]]] = {
     "png": (_png_header_changed, _png_chunk_changed, _png_chunks_shuffled, _png_length_changed),
     "jpeg": (_jpeg_segment_changed, _jpeg_segment_repeated),
     "tiff": (_tiff_entry_changed,),
+    "webp": (_webp_chunk_changed,),
+    "netpbm": (_netpbm_header_changed,),
     "dicom": (_dicom_element_changed, _dicom_element_changed, _dicom_text_changed),
     "zip": (_zip_record_changed, _zip_record_changed, _zip_member_damaged, _zip_names_changed, _zip_member_repeated),
-    "csv": (_table_cell_changed, _table_marks_changed),
+    "csv": (_table_cell_changed, _table_marks_changed, _workbook_changed),
 }

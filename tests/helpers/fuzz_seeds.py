@@ -15,6 +15,7 @@ import numpy as np
 import pydicom
 import tifffile
 from dicom_samples import dicom_bytes, encoded, lossless_jpeg
+from fuzz_workbooks import workbook_seeds
 from PIL import Image, PngImagePlugin
 from pydicom import uid
 from pydicom.dataset import Dataset
@@ -24,6 +25,8 @@ COLOUR = np.clip(
     np.add.outer(np.arange(40) * 3, np.arange(48) * 2)[..., None] + _random.integers(0, 60, (40, 48, 3)), 0, 255
 ).astype(np.uint8)
 GREY = COLOUR[..., 0]
+DEEP = COLOUR.astype(np.uint16) * 16
+"""12 bits in channels of 16."""
 WIDE = GREY.astype(np.uint16) * 257
 
 
@@ -56,6 +59,13 @@ def interlaced_png() -> bytes:
     return png(48, 40, b"".join(b"\0" + row.tobytes() for row in rows), interlaced=True)
 
 
+def turned(orientation: int) -> bytes:
+    """Exif that says how a picture is to be turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
 def _png_seeds() -> list[bytes]:
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "callipers")
@@ -71,6 +81,9 @@ def _png_seeds() -> list[bytes]:
         picture("PNG", pnginfo=text, dpi=(300, 300), icc_profile=b"\0" * 200),
         interlaced_png(),
         animated.getvalue(),
+        picture("PNG", exif=turned(6)),
+        picture("PNG", mode="RGBA", exif=turned(3)),
+        png(48, 40, b"".join(b"\0" + row.tobytes() for row in DEEP.astype(">u2")), depth=16),
     ]
 
 
@@ -115,6 +128,35 @@ def _tiff_seeds() -> list[bytes]:
         tiled_tiff(tile=(32, 16), compression="zlib", predictor=True, byteorder=">", **rgb),
         tiled_tiff(bigtiff=True, rowsperstrip=7, **rgb),
         tiled_tiff(COLOUR.transpose(2, 0, 1), planarconfig="separate", **rgb),
+        tiled_tiff(DEEP, compression="zlib", predictor=True, **rgb),
+        picture("TIFF", tiffinfo={274: 8}),
+    ]
+
+
+def _webp_seeds() -> list[bytes]:
+    animated = io.BytesIO()
+    frames = [Image.fromarray(np.roll(COLOUR, shift, 0)) for shift in range(3)]
+    frames[0].save(animated, "WEBP", save_all=True, append_images=frames[1:], duration=40)
+    return [
+        picture("WEBP"),
+        picture("WEBP", lossless=True),
+        picture("WEBP", mode="RGBA"),
+        picture("WEBP", exif=turned(6), icc_profile=b"\0" * 200),
+        animated.getvalue(),
+    ]
+
+
+def _netpbm_seeds() -> list[bytes]:
+    text = b" ".join(b"%d" % value for value in GREY.ravel().tolist())
+    return [
+        *(picture("PPM", mode=mode) for mode in ("1", "L", "RGB")),
+        picture("PPM", WIDE),
+        picture("PPM", GREY.astype(np.float32)),
+        b"P5\n# 12 bits\n48 40\n4095\n" + (GREY.astype(np.uint16) * 16).astype(">u2").tobytes(),
+        b"P6 48 40 1000\n" + (COLOUR.astype(np.uint16) * 3).astype(">u2").tobytes(),
+        b"P2\n48 40 255\n" + text,
+        b"P3 16 40 255\n" + text,
+        b"P1\n# a mask\n48 40\n" + b"".join(b"%d" % (value > 99) for value in GREY.ravel().tolist()),
     ]
 
 
@@ -163,6 +205,9 @@ def _dicom_seeds() -> list[bytes]:
         dicom_bytes(colours, PixelData=COLOUR[:, ::2].tobytes() + COLOUR[:, ::2].tobytes()[: 40 * 48 // 2], **plain),
         dicom_bytes(loop[:1], **_palette()),
         dicom_bytes(WIDE[None], BitsStored=12, WindowCenter="2048", WindowWidth="4096"),
+        dicom_bytes(WIDE[None], PixelPaddingValue=0, WindowCenter=[1, 40], WindowWidth=[1, 400]),
+        dicom_bytes(WIDE[None], BitsStored=12, HighBit=15, PixelAspectRatio=[2, 1]),
+        dicom_bytes(DEEP[None], PixelSpacing=[0.1, 0.3]),
         dicom_bytes(loop, syntax=uid.ExplicitVRBigEndian),
         dicom_bytes(WIDE[None], syntax=uid.ExplicitVRBigEndian),
         dicom_bytes(loop, syntax=uid.ImplicitVRLittleEndian),
@@ -281,6 +326,9 @@ def _csv_seeds() -> list[bytes]:
         f"file,class\nbenign/1.png,{'x' * 200_000}\n".encode(),
         b"file,class\nbenign/1.png,be\0nign\nbenign/1.png,malignant\n",
         b"file,class\n" + b'benign/1.png,"never closed\n' * 3,
+        b"Export|of 2024\n\nName|Type|Patient No.\n1|B|4711.0\n2.png|malignant|2,02401E+16\n",
+        b"ID\tBIRADS\tCase\tHospital\n1\t4a\t0\tA\nmalignant/2\t2\t1\tB\n",
+        *workbook_seeds(),
     ]
 
 
@@ -289,12 +337,17 @@ _MAKERS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "jpeg": _jpeg_seeds,
     "bmp": _bmp_seeds,
     "tiff": _tiff_seeds,
+    "webp": _webp_seeds,
+    "netpbm": _netpbm_seeds,
     "dicom": _dicom_seeds,
     "zip": _zip_seeds,
     "csv": _csv_seeds,
 }
 KINDS: Final = tuple(sorted(_MAKERS))
-SUFFIXES: Final = {"png": ".png", "jpeg": ".jpg", "bmp": ".bmp", "tiff": ".tif", "dicom": ".dcm"}
+SUFFIXES: Final = {
+    **{"png": ".png", "jpeg": ".jpg", "bmp": ".bmp", "tiff": ".tif", "webp": ".webp", "netpbm": ".pgm"},
+    "dicom": ".dcm",
+}
 """Usual suffix of each kind of image."""
 
 

@@ -4,102 +4,28 @@ The name as imported (`benign/benign (1).png`) and the content hash together ide
 folder twice therefore adds nothing, and two names for the same bytes stay two images.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from sqlalchemy import Select, create_engine, delete, event, func, insert, select, text, union
-from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
 
 from busapp.engine.catalog import history
-from busapp.engine.catalog.addition import CONTENT, Addition
-from busapp.engine.catalog.circumstances import unusable_now
+from busapp.engine.catalog.addition import Addition
 from busapp.engine.catalog.covers import fitting_covers
-from busapp.engine.catalog.groups import IS_PAIR, IS_SAME, regroup
+from busapp.engine.catalog.groups import regroup
 from busapp.engine.catalog.history import Columns, CurationFound, UndoStep
-from busapp.engine.catalog.records import Change, Cover, FoundPair, ImageRecord, Kind, Measures, NewImage, Pair, Verdict
-from busapp.engine.catalog.schema import (
-    FORMAT,
-    SAME_FILE,
-    ChangeRow,
-    FlagRow,
-    ImageRow,
-    MeasureRow,
-    PairRow,
-    close_connections,
-    make_tables,
-    prepare_connection,
-)
+from busapp.engine.catalog.reader import CatalogReader
+from busapp.engine.catalog.records import Cover, FoundPair, Measures, NewImage, Verdict
+from busapp.engine.catalog.schema import SAME_FILE, ImageRow, MeasureRow, PairRow
+from busapp.engine.utils.places import Spellings, place_name
 from busapp.engine.utils.words import many
-from busapp.errors import DamagedStudy
-
-_RECORD_COLUMNS = [getattr(ImageRow, name) for name in ImageRecord._fields]
-_FIRST, _SECOND = aliased(ImageRow), aliased(ImageRow)
 
 
-def _pairs_of_present() -> Select[Any]:
-    return (
-        select(*PairRow.__table__.columns)
-        .join(_FIRST, _FIRST.id == PairRow.first)
-        .join(_SECOND, _SECOND.id == PairRow.second)
-        .where(IS_PAIR, _FIRST.removed.is_(False), _SECOND.removed.is_(False))
-        .order_by(PairRow.first, PairRow.second)
-    )
-
-
-class Catalog:
-    """The images of one study. Safe to use from several threads: each call has its own connection."""
-
-    def __init__(self, path: Path) -> None:
-        """Open the catalog, or create it.
-
-        Raises:
-            DamagedStudy: the file is not a catalog of this program. It is left as it is.
-            BadInput: the file cannot be written to, or another program keeps it locked for too long.
-            NoSpace: the disk is full.
-        """
-        self._path = path
-        self._engine: Engine = create_engine(URL.create("sqlite", database=str(path)))
-        event.listen(self._engine, "connect", prepare_connection)
-        try:
-            with self._engine.connect() as connection:
-                version = connection.execute(text("PRAGMA user_version")).scalar_one()
-                if path.stat().st_size and connection.execute(text("PRAGMA quick_check")).scalar_one() != "ok":
-                    raise DatabaseError("quick_check", None, ValueError("damaged"))
-            if version > FORMAT:
-                self._engine.dispose()
-                what = "The study was made by a newer version of busapp"
-                raise DamagedStudy(what, file=path, remedy="Open it with that version.")
-            if version < FORMAT:
-                with self._engine.begin() as connection:
-                    make_tables(connection, version)
-        except DatabaseError as error:
-            self._engine.dispose()
-            if reason := unusable_now(error, path):
-                raise reason from error
-            raise DamagedStudy(
-                "The catalog of the study is damaged and was left unchanged",
-                file=path,
-                remedy="Restore it from a copy, or start a new study and import the images again.",
-            ) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        close_connections(self._engine)
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        try:
-            with Session(self._engine) as session, session.begin():
-                yield session
-        except OperationalError as error:
-            if reason := unusable_now(error, self._path):
-                raise reason from error
-            raise
+class Catalog(CatalogReader):
+    """The images of one study, and every way to change them. Safe to use from several threads: each call has its own
+    connection."""
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -109,122 +35,12 @@ class Catalog:
             session.connection().exec_driver_sql("BEGIN IMMEDIATE")
             yield session
 
-    # -- reading -------------------------------------------------------------------------------------------
-
-    def images(
-        self,
-        *,
-        class_name: str | None = None,
-        kind: Kind | None = None,
-        run: str | None = None,
-        with_excluded: bool = True,
-        in_pairs: bool = False,
-    ) -> list[ImageRecord]:
-        """Images in the order in which they came in; with `in_pairs` only those that belong to any pair."""
-        query = select(*_RECORD_COLUMNS).where(ImageRow.removed.is_(False)).order_by(ImageRow.id)
-        if class_name is not None:
-            query = query.where(ImageRow.class_name == class_name)
-        if kind is not None:
-            query = query.where(ImageRow.kind == kind)
-        if run is not None:
-            query = query.where(ImageRow.run == run)
-        if not with_excluded:
-            query = query.where(ImageRow.excluded.is_(None))
-        if in_pairs:
-            query = query.where(ImageRow.id.in_(union(select(PairRow.first), select(PairRow.second))))
-        with self._session() as session:
-            # A hundred thousand rows take half the time without the session's own handling of rows.
-            return list(map(ImageRecord._make, session.connection().execute(query).fetchall()))
-
-    def image(self, image_id: int) -> ImageRecord | None:
-        """One image, None if it is not in the study or no longer in it."""
-        query = select(*_RECORD_COLUMNS).where(ImageRow.id == image_id, ImageRow.removed.is_(False))
-        with self._session() as session:
-            row = session.execute(query).one_or_none()
-            return None if row is None else ImageRecord(*row)
-
-    def classes(self) -> list[str]:
-        """The class names in alphabetical order, which is their fixed order everywhere."""
-        query = select(ImageRow.class_name).where(ImageRow.removed.is_(False)).distinct().order_by(ImageRow.class_name)
-        with self._session() as session:
-            return list(session.scalars(query))
-
-    def counts(self, kind: Kind | None = "real", *, with_excluded: bool = False) -> dict[str, int]:
-        """Number of images per class. Every class of the study is listed, also with 0 images of this kind."""
-        counted = [] if kind is None else [ImageRow.kind == kind]
-        if not with_excluded:
-            counted.append(ImageRow.excluded.is_(None))
-        query = (
-            select(ImageRow.class_name, func.count().filter(*counted) if counted else func.count())
-            .where(ImageRow.removed.is_(False))
-            .group_by(ImageRow.class_name)
-            .order_by(ImageRow.class_name)
-        )
-        with self._session() as session:
-            rows = session.execute(query).all()
-        return {name: count for name, count in rows}  # noqa: C416  (a row is no pair to a type checker)
-
-    def flags(self) -> dict[int, list[str]]:
-        """Quality flags by image id. Images without flags are absent."""
-        found: dict[int, list[str]] = {}
-        with self._session() as session:
-            for image_id, flag in session.execute(select(FlagRow.image_id, FlagRow.flag).order_by(FlagRow.flag)):
-                found.setdefault(image_id, []).append(flag)
-        return found
-
-    def measures(self) -> dict[int, Measures]:
-        """Measurements of curation by image id."""
-        query = select(MeasureRow.image_id, *(getattr(MeasureRow, name) for name in Measures._fields))
-        with self._session() as session:
-            rows = session.connection().execute(query).fetchall()
-        return {row[0]: Measures._make(row[1:]) for row in rows}
-
-    def pairs(self) -> list[Pair]:
-        """Pairs of images that look alike or were joined by hand, including those judged different."""
-        with self._session() as session:
-            return [Pair(*row) for row in session.execute(_pairs_of_present())]
-
-    def conflicts(self) -> list[tuple[int, int]]:
-        """Ids of the pairs of near-duplicates whose classes differ now, except those judged different."""
-        query = _pairs_of_present().where(IS_SAME, _FIRST.class_name != _SECOND.class_name)
-        with self._session() as session:
-            return [(row.first, row.second) for row in session.execute(query)]
-
-    def fingerprint(self) -> str:
-        """A hash of everything that a run depends on: contents, classes, kinds, groups and images set aside."""
-        digest = hashlib.sha256()
-        for row in sorted(
-            (r.file, r.sha256, r.class_name, r.kind, str(r.group), str(r.excluded)) for r in self.images()
-        ):
-            digest.update("\x1f".join(row).encode() + b"\x1e")
-        return digest.hexdigest()
-
-    def state(self) -> tuple[object, ...]:
-        """A value that differs after any change of images, flags or measures, and is cheap to compare."""
-        newest = select(ChangeRow.what).order_by(ChangeRow.id.desc()).limit(1)
-        with self._session() as session:
-            # A change grows while an import is running; only its description shows that.
-            measured = session.scalar(select(func.count()).select_from(MeasureRow))
-            return history.revision(session), session.scalar(newest), measured
-
     # -- adding ---------------------------------------------------------------------------------------------
 
-    def known(self) -> dict[tuple[str, str], bool]:
-        """(file, content hash) of every image of the study; the value is true if it has a mask. A covered image is
-        listed with the hash of its imported content and with that of its covered content."""
-        columns = ImageRow.file, CONTENT, ImageRow.sha256, ImageRow.mask.is_not(None)
-        known: dict[tuple[str, str], bool] = {}
-        with self._session() as session:
-            for file, imported, present, has_mask in session.execute(
-                select(*columns).where(ImageRow.removed.is_(False))
-            ):
-                known[file, imported] = known[file, present] = has_mask
-        return known
-
-    def addition(self, in_words: Callable[[int], str]) -> Addition:
+    def addition(self, in_words: Callable[[int], str], *, update: bool = False) -> Addition:
         """Add images step by step, as one change that can be undone. `in_words` describes *n* images in the history
-        (`lambda n: f"{n} images imported"`)."""
-        return Addition(self.writing, in_words)
+        (`lambda n: f"{n} images imported"`). `update`: see `Addition`."""
+        return Addition(self.writing, in_words, update=update)
 
     def add(self, images: Sequence[NewImage], what: str) -> int:
         """Add images in one change that can be undone, and return how many were new; see `Addition.add`."""
@@ -250,6 +66,28 @@ class Catalog:
             {image_id: {"class_name": class_name} for image_id in ids},
             lambda n: f"{many(n, 'image')} {'is' if n == 1 else 'are'} now {class_name}",
         )
+
+    def set_site(self, ids: Iterable[int], site: str | None) -> None:
+        """Set the hospital of images; None if it is not known. Can be undone."""
+        self._set_place("site", ids, site)
+
+    def set_device(self, ids: Iterable[int], device: str | None) -> None:
+        """Set the machine of images, maker and model; None if it is not known. Can be undone."""
+        self._set_place("device", ids, device)
+
+    def _set_place(self, column: Literal["site", "device"], ids: Iterable[int], given: str | None) -> None:
+        chosen = set(ids)
+        of_image = getattr(ImageRow, column)
+        with self.writing() as session:
+            rows = session.execute(
+                select(ImageRow.id, of_image).where(of_image.is_not(None), ImageRow.removed.is_(False))
+            )
+            # The other images decide how a name is spelt; without others, the user just did.
+            name = Spellings(known for image_id, known in rows if image_id not in chosen).of(place_name(given))
+            back = history.set_columns(session, {image_id: {column: name} for image_id in chosen})
+            if back:
+                what = f"{many(len(back), 'image')}: {column} {name or 'not known'}"
+                history.record_change(session, what, back)
 
     def _change(self, values_by_id: Mapping[int, Columns], in_words: Callable[[int], str]) -> None:
         with self.writing() as session:
@@ -351,12 +189,6 @@ class Catalog:
 
     # -- history -------------------------------------------------------------------------------------------
 
-    def history(self) -> list[Change]:
-        """Every change, newest first."""
-        query = select(ChangeRow.id, ChangeRow.at, ChangeRow.what, ChangeRow.undone_in.is_not(None))
-        with self._session() as session:
-            return [Change(*row) for row in session.execute(query.order_by(ChangeRow.id.desc()))]
-
     def undo(self) -> str | None:
         """Undo the newest change that is not undone. Returns its description, None if there is none."""
         with self.writing() as session:
@@ -370,16 +202,6 @@ class Catalog:
             redone = history.redo(session)
             regroup(session)
             return redone
-
-    def revision(self) -> int:
-        """The number of the newest change or undo. A run keeps it to list later what has changed since."""
-        with self._session() as session:
-            return history.revision(session)
-
-    def changes_since(self, revision: int) -> list[str]:
-        """Descriptions of everything that changed after a revision, oldest first, including undone changes."""
-        with self._session() as session:
-            return history.since(session, revision)
 
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:

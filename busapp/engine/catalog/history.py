@@ -230,8 +230,16 @@ def _set_added(session: Session, steps: Iterable[AddedStep]) -> list[AddedStep]:
     return back
 
 
+def _oldest(steps: Sequence[ImageStep]) -> dict[int, Columns]:
+    """The columns to set by image. If steps set a column of an image repeatedly, the first leads back furthest."""
+    values: dict[int, Columns] = {}
+    for _, image_id, columns in reversed(steps):
+        values[image_id] = {**values.get(image_id, {}), **columns}
+    return values
+
+
 _APPLY: dict[str, Callable[[Session, list[Any]], Iterable[UndoStep]]] = {
-    "image": lambda session, steps: set_columns(session, {image_id: values for _, image_id, values in steps}),
+    "image": lambda session, steps: set_columns(session, _oldest(steps)),
     "verdict": lambda session, steps: set_verdicts(session, {(first, second): v for _, first, second, v in steps}),
     "flags": lambda session, steps: set_flags(session, {image_id: names for _, image_id, names in steps}),
     "added": _set_added,

@@ -135,9 +135,13 @@ _FROM_2_TO_3: Final = (
 )
 
 
-def make_tables(connection: Connection, version: int) -> None:
+def make_tables(connection: Connection) -> None:
     """Create the tables, or upgrade those of earlier versions. A crash leaves the catalog as it was."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Another program may have upgraded the catalog while this one waited.
+    version = connection.execute(text("PRAGMA user_version")).scalar_one()
+    if version >= FORMAT:
+        return
     if version == 1:
         for statement in _FROM_1_TO_2:
             connection.exec_driver_sql(statement)

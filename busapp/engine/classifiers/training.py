@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,7 +64,10 @@ class Learner:
         self.mixed = mixed_precision(self.device)
         self.network = build(n_classes, settings, settings.seed).to(self.device)
         self.freeze(frozen_stages(settings, self.device))
-        self._first = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self._first = self._weights()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def freeze(self, stages: int) -> None:
         """Freeze the first `stages` stages, and make a new optimiser for the rest."""
@@ -81,7 +85,9 @@ class Learner:
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type != "mps")
+        # torch's defaults, written down so that a later version cannot change them in the middle of a run
+        constants: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type != "mps", **constants)
 
     def begin_fold(self, *, carry_weights: bool) -> None:
         """Restore the initial weights, or keep those of the fold before. The optimiser starts anew in both cases:
@@ -224,9 +230,10 @@ class Learner:
     # -- checkpoint ----------------------------------------------------------------------------------------
 
     def arrays(self) -> Arrays:
-        """Arrays by name: the weights of `network`, those of `tested` if it is another network, and the optimiser's
-        state."""
+        """Arrays by name: the weights of `network`, those of `tested` if it is another network, the optimiser's state,
+        and the initial weights of every fold: another version of torch may draw others from the same seed."""
         found = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        found.update({f"first/{name}": value for name, value in self._first.items()})
         if self.tested is not self.network:
             found.update({f"tested/{name}": value for name, value in self.tested.state_dict().items()})
         for position, state in self.optimizer.state_dict()["state"].items():
@@ -235,6 +242,9 @@ class Learner:
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore the state that `arrays` gave."""
+        if any(name.startswith("first/") for name in arrays):  # checkpoints of earlier versions have none
+            load_network(self.network, arrays, "first")
+            self._first = self._weights()
         load_network(self.network, arrays)
         if self.tested is not self.network:
             load_network(self.tested, arrays, "tested")
@@ -252,7 +262,8 @@ class Learner:
 
 
 def load_network(network: nn.Module, arrays: Mapping[str, np.ndarray], which: str = "network") -> None:
-    """Load weights from `Learner.arrays` into a network: those of the trained `network`, or of the `tested` one."""
+    """Load weights from `Learner.arrays` into a network: those of the trained `network`, of the `tested` one, or the
+    `first` ones."""
     prefix = f"{which}/"
     network.load_state_dict(
         {name.removeprefix(prefix): torch.from_numpy(a) for name, a in arrays.items() if name.startswith(prefix)}

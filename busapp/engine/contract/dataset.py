@@ -20,14 +20,16 @@ class ImportFinding(TypedDict):
 class ImportResult(TypedDict):
     """Result of `import`.
 
-    `imported` and `already_present` count images; `counts` holds the real images of the study by class, with those that
-    are set aside. `masks` is the number of mask files that were joined to images, `patients` the number of patients
-    whose images came in. `findings` says what was assumed and what looks odd; earlier results have none. The run
-    keeps no names of skipped files.
+    `imported` and `already_present` count images. `completed` counts those that were there and got a patient, a site, a
+    device or (with `update`) a class, by these names; earlier results do not have it. `counts` holds the real images of
+    the study by class, with those that are set aside. `masks` is the number of mask files that were joined to images,
+    `patients` the number of patients whose images came in. `findings` says what was assumed and what looks odd; earlier
+    results have none. The run keeps no names of skipped files.
     """
 
     imported: int
     already_present: int
+    completed: dict[str, int]
     skipped: list[SkippedFile]
     counts: dict[str, int]
     masks: int

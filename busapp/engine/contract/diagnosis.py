@@ -25,7 +25,8 @@ class DiagnosedImage(TypedDict):
     """One image of `diagnose`.
 
     `predicted` is None where the model abstains; `reasons` are sentences. `probabilities` by class are in [0, 1], empty
-    for an image that cannot be read, which has an `error`. A loop has the `frame` that was diagnosed, counted from 1,
+    for an image that cannot be read, which has an `error`. `remarks` are sentences about what was done to the picture
+    when it was read. A loop has the `frame` that was diagnosed, counted from 1,
     and the number of its `frames`. With labels, `true` is the class of the label, empty without one, and `not_counted`
     the reason why the external validation does not count the image.
     """
@@ -39,6 +40,7 @@ class DiagnosedImage(TypedDict):
     possible: NotRequired[list[str]]
     novelty: NotRequired[float | None]
     similar: NotRequired[list[SimilarEntry]]
+    remarks: NotRequired[list[str]]
     frame: NotRequired[int]
     frames: NotRequired[int]
     true: NotRequired[str]

@@ -17,7 +17,7 @@ from busapp.engine.contract.dataset import CoverResult
 from busapp.engine.curation.quality import assess_quality
 from busapp.engine.events import Event, Finished, Job, Progress, Skipped
 from busapp.engine.images.marks import Box, Mark, find_marks
-from busapp.engine.images.preprocessing import decode, read_image
+from busapp.engine.images.preprocessing import decode_stored, read_image
 from busapp.engine.settings import CoverSettings, Fill
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -124,7 +124,7 @@ _CHANGED: Final = "It was changed meanwhile, or another image with its name has 
 def _store(workspace: Workspace, image: ImageRecord, picture: Image.Image, boxes: Iterable[Box], fill: Fill) -> Cover:
     """Store the covered picture, and assess its quality."""
     content = png(covered(picture, boxes, fill))
-    flags = assess_quality(content, decode(content, file=image.file)).flags
+    flags = assess_quality(content, decode_stored(content, file=image.file)).flags
     return Cover(image, workspace.store_image(content, ".png"), ".png", flags)
 
 

@@ -14,7 +14,7 @@ from busapp.engine.contract.dataset import CatalogFindings, CurateResult, Curate
 from busapp.engine.curation.duplicates import PARTS, DuplicatePair, Signatures, find_pairs
 from busapp.engine.curation.quality import Quality, assess_quality
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
-from busapp.engine.images.preprocessing import decode, read_content, read_image
+from busapp.engine.images.preprocessing import decode_stored, read_content, read_image
 from busapp.engine.settings import CurateSettings
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -100,7 +100,7 @@ def _look(
         image = images[number]
         path = workspace.image_path(image)
         content = read_content(path)
-        picture = decode(content, file=path)
+        picture = decode_stored(content, file=path)
         # A covered image still shows the same frame, so it stays in the group of its imported picture.
         signatures.put(number, picture if image.original is None else read_image(workspace.imported_path(image)))
         return assess_quality(content, picture)

@@ -17,6 +17,7 @@ from busapp.engine.contract.diagnosis import DiagnosedImage
 from busapp.engine.images.heat_map import HeatMap, to_heat_map
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import Preprocessing, equalise
+from busapp.engine.images.remarks import Decoded
 from busapp.engine.metrics import softmax
 from busapp.engine.models.abstention import is_blank, reasons_to_abstain
 from busapp.engine.models.model import Model
@@ -43,6 +44,7 @@ class Diagnosis:
     `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class.
     `possible` are the classes that cannot be ruled out, most probable first. `novelty` measures how unlike the training
     images this one is (about 1 is usual); None if the model cannot tell. `similar` are the nearest training images.
+    `remarks` are sentences about what was done to the picture when it was read.
     """
 
     file: str
@@ -55,6 +57,7 @@ class Diagnosis:
     possible: tuple[str, ...] = ()
     novelty: float | None = None
     similar: tuple[SimilarImage, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_undecided(self) -> bool:
@@ -81,6 +84,7 @@ class Diagnosis:
                 {"sha256": image.sha256, "class_name": image.class_name, "distance": image.distance}
                 for image in self.similar
             ],
+            "remarks": list(self.remarks),
         }
 
 
@@ -90,7 +94,7 @@ class Diagnoser:
     def __init__(self, model: Model) -> None:
         self.model = model
 
-    def diagnose(self, image: Image.Image | Path, file: str = "") -> Diagnosis:
+    def diagnose(self, image: Image.Image | Decoded | Path, file: str = "") -> Diagnosis:
         """Classify one image; for a loop, its middle frame. `file` is the name in the report; if empty, that of a path.
 
         Raises:
@@ -100,7 +104,9 @@ class Diagnoser:
         if isinstance(image, Path):
             file = file or str(image)
             loop = open_picture(image)
-            image = loop.frame(loop.middle)
+            image = loop.seen(loop.middle)
+        remarks = tuple(remark.sentence for remark in image.remarks) if isinstance(image, Decoded) else ()
+        image = image.picture if isinstance(image, Decoded) else image
         started = time.perf_counter()
         about, classes = self.model.description, self.model.classes
         plain = Image.fromarray(Preprocessing(about.image_size).pixels(image.convert("RGB")))
@@ -125,6 +131,7 @@ class Diagnoser:
             possible=possible,
             novelty=novelty,
             similar=self._similar(answers.distances[0]),
+            remarks=remarks,
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
         )
 

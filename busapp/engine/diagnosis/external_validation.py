@@ -15,8 +15,10 @@ from busapp.engine import metrics
 from busapp.engine.contract.diagnosis import Counted, DiagnosedImage, ExternalResult
 from busapp.engine.contract.validation import Summary
 from busapp.engine.imports import names
-from busapp.engine.imports.sources import FileEntry
-from busapp.engine.imports.tables import read_table
+from busapp.engine.imports.class_values import ValuesUnknown
+from busapp.engine.imports.labels import label
+from busapp.engine.imports.sources import Entry, FileEntry
+from busapp.engine.settings import ImportSettings
 from busapp.errors import BadInput
 
 NEAR_COPY: Final = 0.5
@@ -41,16 +43,16 @@ class Labels:
         return self.patients.get(path.resolve()) or str(path)
 
 
-def read_labels(source: Path, images: Sequence[Path]) -> Labels:
-    """Read the labels of images from a CSV table or a folder.
+def read_labels(source: Path, images: Sequence[Path], classes: Sequence[str] = ()) -> Labels:
+    """Read the labels of images from a table or a folder.
 
-    A table has the columns file and class, and patient if known. Files are paths relative to the table, or plain file
-    names if these are unambiguous. In a folder, each image's own folder has the name of its class.
+    A table has columns of files and classes, and of patients if known. It is read as for an import; a value that is one
+    of the model's `classes` is clear, also a number. In a folder, each image's own folder has the name of its class.
 
     Raises:
         BadInput: the table cannot be read, or `source` has no label for any of the images.
     """
-    found = _from_folders(source, images) if source.is_dir() else _from_table(source, images)
+    found = _from_folders(source, images) if source.is_dir() else _from_table(source, images, classes)
     if not found.classes:
         raise BadInput(
             "The labels name none of the images",
@@ -73,25 +75,24 @@ def _from_folders(source: Path, images: Sequence[Path]) -> Labels:
     return Labels({path.resolve(): names.class_called(path.parent.name) for path in inside}, {})
 
 
-def _from_table(source: Path, images: Sequence[Path]) -> Labels:
-    table = read_table(FileEntry("", source.name, source), source)
-    if not table.has_classes:
-        raise BadInput(
-            "The table has no column of classes",
-            file=source,
-            remedy="Its first line must name the columns file and class.",
-        )
-    given = {path.resolve() for path in images}
-    called = Counter(path.name for path in given)
-    by_name = {path.name: path for path in given if called[path.name] == 1}
-    rows = [(Path(row.file.replace("\\", "/")), row) for row in table.rows if row.class_name and not row.reason_to_skip]
-    exact = {path: row for name, row in rows if (path := (source.parent / name).resolve()) in given}
-    # A plain name stands for an image that no row names in full; a path into another folder is another image.
-    named = {by_name[name.name]: row for name, row in rows if len(name.parts) == 1 and name.name in by_name}
-    found = {**named, **exact}
-    classes = {path: names.class_called(row.class_name) for path, row in found.items()}
-    patients = {path: row.patient for path, row in found.items()}
-    return Labels(classes, patients)
+def _from_table(source: Path, images: Sequence[Path], classes: Sequence[str]) -> Labels:
+    table = FileEntry("", source.name, source)
+    folder = source.parent.resolve()
+    entries: list[Entry] = []
+    for path in {path.resolve(): None for path in images}:
+        inside = path.parent.relative_to(folder) if path.is_relative_to(folder) else path.parent
+        entries.append(FileEntry("/".join(inside.parts), path.name, path))
+    try:
+        kept = {name: name for name in classes}
+        found = label(table, entries, ImportSettings(sources=(source,)), class_values=kept, needs_classes=True).labels
+    except ValuesUnknown as error:
+        remedy = f"Write the model's classes instead: {', '.join(classes)}."
+        raise BadInput(error.what, file=source, remedy=remedy) from error
+    labels = {Path(where): given for where, given in found.items()}
+    return Labels(
+        {path: given.class_name for path, given in labels.items() if given.class_name},
+        {path: given.patient for path, given in labels.items() if given.patient},
+    )
 
 
 @dataclass(frozen=True)

@@ -70,9 +70,9 @@ def _diagnose(path: Path, diagnoser: Diagnoser, *, keep_picture: bool) -> _Answe
     """Diagnose a file; for a loop, its middle frame. Raises `UnreadableImage` and `BadModel`."""
     content = read_content(path)
     opened = open_picture(content, file=str(path))
-    picture = opened.frame(opened.middle)
-    diagnosis = diagnoser.diagnose(picture, str(path))
-    kept = picture if keep_picture else None
+    seen = opened.seen(opened.middle)
+    diagnosis = diagnoser.diagnose(seen, str(path))
+    kept = seen.picture if keep_picture else None
     return _Answered(sha256_of(content), diagnosis, opened.middle, opened.frames, kept)
 
 
@@ -127,7 +127,7 @@ class _Batch:
             self._pages = self.outputs.enter_context(Pages(settings, model))
         self.external: ExternalValidation | None = None
         by_folder = None if settings.labels else labels_of_folders(images, model.classes)
-        labels = read_labels(settings.labels, images) if settings.labels else by_folder
+        labels = read_labels(settings.labels, images, model.classes) if settings.labels else by_folder
         if labels:
             known = frozenset(image.sha256 for image in model.description.known)
             self.external = ExternalValidation(labels, model.classes, known)

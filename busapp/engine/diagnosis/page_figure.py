@@ -65,7 +65,7 @@ def page_figure(
     if has_spelt_out((file, reader, patient, model.path.name, *model.card(), *model.classes)):
         top = sheet.put(MARGIN, top + 2, _text(SPELT_OUT, 7.5, colour=_MUTED))
     top = _answer(sheet, top, diagnosis, model)
-    notes = _notes(model)
+    notes = _notes(model, diagnosis)
     foot = HEIGHT - MARGIN + 10 - sum(note.height for note in notes)
     rows = max(_ROW * len(diagnosis.probabilities), 12 * (len(diagnosis.similar) + 2))
     evidence = _pictures(sheet, top + 10, foot - rows - 40, image, diagnosis) + 14
@@ -299,8 +299,8 @@ def _similar(sheet: _Sheet, y: float, diagnosis: Diagnosis, model: Model) -> Non
     sheet.put(_RIGHT, y, _text(said, 7.5, colour=_MUTED, most=2, width=_COLUMN))
 
 
-def _notes(model: Model) -> list[_Text]:
-    """Return notes on the model: its card, its calibration, and its cautions."""
+def _notes(model: Model, diagnosis: Diagnosis) -> list[_Text]:
+    """Return notes on the picture, and on the model: its card, its calibration, and its cautions."""
     about = model.description
     said = (
         f"Probabilities are calibrated, with a temperature of {about.temperature:.2f}, on images that were held out "
@@ -314,7 +314,8 @@ def _notes(model: Model) -> list[_Text]:
         )
     title = _text(f"Model {model.path.name}", 9.5, weight="bold", most=2)
     cautions = [_text(caution, 8.5, colour=_WARNING, weight="bold", most=3, above=2) for caution in model.cautions]
-    return [title, *(_text(line, 8, most=4) for line in model.card()), _text(said, 8, most=4), *cautions]
+    remarks = [_text(remark, 8, most=2) for remark in diagnosis.remarks]
+    return [*remarks, title, *(_text(line, 8, most=4) for line in model.card()), _text(said, 8, most=4), *cautions]
 
 
 def _percent(share: float) -> str:

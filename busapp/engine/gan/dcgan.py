@@ -145,7 +145,8 @@ def _initialisers(keras: Any, seed: int, network: int) -> Iterator[Any]:
 
 def _normalised(keras: Any, settings: SynthesizeSettings, in_training: bool, dtype: str) -> tuple[Any, Any]:
     normalisation = layers.normalisation(keras) if in_training else keras.layers.BatchNormalization
-    return normalisation(dtype=dtype), keras.layers.LeakyReLU(negative_slope=settings.leak, dtype=dtype)
+    own = {"momentum": 0.99, "epsilon": 1e-3, "dtype": dtype}
+    return normalisation(**own), keras.layers.LeakyReLU(negative_slope=settings.leak, dtype=dtype)
 
 
 def load_generator(keras: Any, path: Path, settings: SynthesizeSettings) -> Any:

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from busapp.engine.settings import BackendName, Framework
-from busapp.engine.utils.devices import find_device, mixed_precision
+from busapp.engine.utils.devices import device_name, find_device, mixed_precision
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,15 @@ def keras_on(framework: Framework) -> Any:
 
 def _modules_of_keras() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name == "keras" or name.startswith("keras.")}
+
+
+def device_of(framework: Framework) -> str:
+    """Name for people of the device that the framework computes on: `NVIDIA H200`, `CPU`."""
+    if framework == "torch":
+        return device_name(find_device())
+    gpus = tensorflow().config.list_physical_devices("GPU")
+    details = tensorflow().config.experimental.get_device_details(gpus[0]) if gpus else {"device_name": "CPU"}
+    return str(details.get("device_name", "GPU"))
 
 
 def choose_dtype_policy(framework: Framework) -> str:

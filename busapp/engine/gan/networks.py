@@ -30,7 +30,8 @@ class Networks:
         self.d_adam = self._adam(self.discriminator, settings.d_learning_rate or settings.learning_rate)
 
     def _adam(self, network: Any, learning_rate: float) -> Any:
-        optimizer = self.keras.optimizers.Adam(learning_rate, beta_1=self.settings.beta_1)
+        # beta_2 and epsilon are Keras' defaults, written down so that no later version changes them in a resumed run.
+        optimizer = self.keras.optimizers.Adam(learning_rate, beta_1=self.settings.beta_1, beta_2=0.999, epsilon=1e-7)
         optimizer.build(network.trainable_variables)
         if self.framework == "tensorflow":
             # Keras sums gradients over replicas through a custom gradient. TensorFlow never frees those, nor their

@@ -23,12 +23,14 @@ from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Pr
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
 from busapp.engine.gan.generators import GeneratorRecord, same_training
-from busapp.engine.gan.keras_setup import choose_framework
+from busapp.engine.gan.keras_setup import choose_framework, device_of
 from busapp.engine.gan.networks import Networks
 from busapp.engine.gan.trainer import Trainer
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.settings import Framework, SynthesizeSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.resumption import surroundings_changed
+from busapp.engine.utils.arrays import checksum
 from busapp.engine.utils.files import check_space, space_is_needed, write_atomically
 from busapp.engine.utils.png import bare_png
 from busapp.errors import CannotResume, TrainingDiverged
@@ -116,7 +118,7 @@ def train_generator(
         CannotResume: the checkpoint was made with other settings or other images.
     """
     training = _Training(pixels, settings, folder, trained_on)
-    training.begin()
+    yield from training.begin()
     try:
         yield from training.epochs()
     except GeneratorExit:
@@ -131,6 +133,7 @@ class _Training:
         self.pixels = pixels
         self.settings = settings
         self.folder = folder
+        self.checksum = checksum(pixels)
         self.trained_on = list(trained_on)
         self.at = _Position()
         self.saved_at: tuple[int, bool] | None = None
@@ -142,9 +145,9 @@ class _Training:
 
     # -- starting and resuming -----------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self) -> Iterator[Event]:
         """Build the networks, or restore them from the checkpoint if there is one. A resumed training stays on its
-        framework, because the other one rounds differently."""
+        framework, because the other one rounds differently; it reports another device and other pixels."""
         path = self.folder / CHECKPOINT
         if not path.exists():
             self._use(Networks(self.settings, choose_framework(self.settings.backend)))
@@ -172,8 +175,14 @@ class _Training:
             )
         self._use(Networks(self.settings, cast(Framework, header.get("framework", "tensorflow"))))
         self.networks.restore(arrays)
+        yield from surroundings_changed(
+            device=(header.get("device", ""), self._device()), pixels=(header.get("pixels", ""), self.checksum)
+        )
         self.at = position
         self.saved_at = position.steps, position.is_told
+
+    def _device(self) -> str:
+        return device_of(self.networks.framework)
 
     def _use(self, networks: Networks) -> None:
         self.networks, self.trainer = networks, Trainer(networks)
@@ -189,6 +198,8 @@ class _Training:
             "settings": self.settings.model_dump(mode="json"),
             "trained_on": self.trained_on,
             "framework": self.networks.framework,
+            "device": self._device(),
+            "pixels": self.checksum,
             "position": asdict(self.at),
         }
         save_checkpoint(self.folder / CHECKPOINT, self.networks.arrays(), header)

@@ -18,17 +18,17 @@ import numpy as np
 from PIL import Image
 
 from busapp.engine.images.preprocessing import MAX_BYTES
+from busapp.engine.images.remarks import Remark
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
 if TYPE_CHECKING:
     from busapp.engine.images.dicom_file import DicomFile, Values
     from busapp.engine.images.dicom_pixels import PixelFormat
+    from busapp.engine.images.dicom_shape import PixelShape
 
 _STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 _ENCAPSULATED_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
-_CENTIMETRES: Final = 3
-_TWO_DIMENSIONAL: Final = 1
 # Anonymisers write these in place of the patient's number. Taken literally, they would make all patients one.
 _NOBODY: Final = frozenset({"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown"})
 
@@ -50,17 +50,29 @@ class DicomHeader:
     height: int
     burned_in: bool
     """True if the file itself says that its picture may contain text that identifies the patient."""
+    site: str | None = None
+    """The hospital, None if it is unknown or its name contains the patient's."""
+    device: str | None = None
+    """The maker and the model of the machine, None if unknown."""
+
+    @property
+    def names_patient(self) -> bool:
+        """True if `patient` is a number or name, not that of the study or picture in its place."""
+        return self.patient in self.identifiers or self.patient.startswith("name ")
 
 
 @dataclass(frozen=True)
 class DicomFrame:
-    """One frame: 8-bit RGB, its number in the loop from 1, and the width of a pixel in millimetres, None if unknown."""
+    """One frame: 8-bit RGB with square pixels, its number in the loop from 1, and the side of a pixel in millimetres,
+    None if unknown."""
 
     picture: Image.Image
     number: int
     spacing_mm: float | None
     cropped: bool
     """True if everything around the ultrasound regions was cut away."""
+    remarks: tuple[Remark, ...] = ()
+    """What was done to get the picture from what is stored."""
 
 
 def is_dicom(head: bytes) -> bool:
@@ -121,7 +133,7 @@ class DicomLoop:
     _dicom: "DicomFile" = field(repr=False)
     _pixels: "PixelFormat" = field(repr=False)
     _box: Box | None
-    _spacing: float | None
+    _shape: "PixelShape"
 
     @property
     def n_frames(self) -> int:
@@ -131,11 +143,14 @@ class DicomLoop:
     def frame(self, index: int) -> DicomFrame:
         """Decode only frame `index`, counted from 0. Raises `UnreadableImage`."""
         from busapp.engine.images.dicom_pixels import decode_frame
+        from busapp.engine.images.dicom_shape import with_square_pixels
 
         with _readable(self.file):
-            picture = decode_frame(self._dicom, self._pixels, index)
-        cut = picture.crop(self._box) if self._box else picture
-        return DicomFrame(cut, index + 1, self._spacing, cropped=self._box is not None)
+            seen = decode_frame(self._dicom, self._pixels, index)
+        cut = seen.picture.crop(self._box) if self._box else seen.picture
+        picture, spacing = with_square_pixels(cut, self._shape)
+        remarks = seen.remarks + self._shape.remarks
+        return DicomFrame(picture, index + 1, spacing, cropped=self._box is not None, remarks=remarks)
 
 
 def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> DicomLoop:
@@ -147,10 +162,12 @@ def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> Dic
     Raises:
         UnreadableImage: it contains no readable ultrasound picture.
     """
+    from busapp.engine.images.dicom_shape import shape_of
+
     with _readable(file):
         dicom, pixels = _opened(content)
         box = _regions_box(dicom.values, pixels) if crop_to_regions else None
-        return DicomLoop(str(file), dicom, pixels, box, _spacing(dicom.values))
+        return DicomLoop(str(file), dicom, pixels, box, shape_of(dicom.values))
 
 
 def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
@@ -256,19 +273,3 @@ def _region_box(region: "Values", pixels: "PixelFormat") -> Box | None:
     if not (0 <= left < right <= pixels.width and 0 <= top < bottom <= pixels.height):
         return None
     return left, top, min(right + 1, pixels.width), min(bottom + 1, pixels.height)
-
-
-def _spacing(values: "Values") -> float | None:
-    """Width of a pixel in millimetres, from the first two-dimensional region or else from the whole picture."""
-    for region in values.items("SequenceOfUltrasoundRegions"):
-        delta = region.number("PhysicalDeltaX") or 0.0
-        two_dimensional = region.number("RegionSpatialFormat") == _TWO_DIMENSIONAL
-        in_centimetres = region.number("PhysicalUnitsXDirection") == _CENTIMETRES
-        if two_dimensional and in_centimetres and _is_plausible(10.0 * abs(delta)):
-            return 10.0 * abs(delta)
-    spacings = values.numbers("PixelSpacing")  # between rows, then between columns
-    return spacings[1] if len(spacings) == 2 and _is_plausible(spacings[1]) else None
-
-
-def _is_plausible(spacing_mm: float) -> bool:
-    return 0.0 < spacing_mm < 100.0

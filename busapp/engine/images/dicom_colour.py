@@ -12,7 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 from pydicom.uid import ExplicitVRBigEndian
 
+from busapp.engine.images.contrast import bits_used, hides, main_range
 from busapp.engine.images.dicom_file import DicomFile, Values
+from busapp.engine.images.remarks import Decoded, Remark
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
@@ -22,13 +24,17 @@ Levels = npt.NDArray[np.float64]
 """One number for every possible value of a sample, in the order of the unsigned values: (256,) or (65536,)."""
 
 _MAX_ENTRIES: Final = 2**16
+_MAX_WINDOWS: Final = 10
+"""Windows of a file that are tried. Files have one or two."""
+_AT_ONCE: Final = 2**22
 
 
-def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -> Image.Image:
+def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -> Decoded:
     """Convert samples to 8-bit RGB; `colours` is their photometric interpretation, which a decoder may have changed.
 
-    The file's window is applied to grey values. Without a window, 8-bit values stay as they are, and deeper ones are
-    scaled from the smallest to the largest value of the frame.
+    The first of the file's windows that does not hide the picture is applied to grey values. Without a window, 8-bit
+    values stay as they are, and deeper ones are scaled from the smallest to the largest value of the frame, without its
+    padding and without a few that stand far out. Colours are brightened if their values use fewer bits than declared.
 
     Raises:
         UnreadableImage: the palette is missing or invalid.
@@ -38,15 +44,20 @@ def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -
         return _colour(samples, colours, bits_stored)
     unsigned = samples.view(f"u{samples.dtype.itemsize}")
     if colours == "PALETTE COLOR":
-        return Image.fromarray(_palette(_every_value(samples.dtype), dicom)[unsigned])
-    return Image.fromarray(_greys(samples, unsigned, colours, dicom, bits_stored)[unsigned]).convert("RGB")
+        return Decoded(Image.fromarray(_palette(_every_value(samples.dtype), dicom)[unsigned]))
+    greys, remarks = _greys(samples, unsigned, colours, dicom, bits_stored)
+    return Decoded(Image.fromarray(greys[unsigned]).convert("RGB"), remarks)
 
 
-def _colour(samples: Samples, colours: str, bits_stored: int) -> Image.Image:
+def _colour(samples: Samples, colours: str, bits_stored: int) -> Decoded:
+    remarks: tuple[Remark, ...] = ()
     if samples.dtype.itemsize == 2:
+        used = bits_used(main_range(samples)[1])
+        if used < bits_stored:
+            bits_stored, remarks = used, (Remark.FEWER_BITS,)
         samples = np.minimum(samples >> max(0, bits_stored - 8), 255)
     image = Image.fromarray(samples.astype(np.uint8), "YCbCr" if colours.startswith("YBR") else "RGB")
-    return image.convert("RGB")
+    return Decoded(image.convert("RGB"), remarks)
 
 
 def _every_value(dtype: np.dtype[Any]) -> Levels:
@@ -56,20 +67,72 @@ def _every_value(dtype: np.dtype[Any]) -> Levels:
 
 def _greys(
     samples: Samples, unsigned: Samples, colours: str, dicom: DicomFile, bits_stored: int
-) -> npt.NDArray[np.uint8]:
-    """The grey of every value, 0 black to 255 white."""
+) -> tuple[npt.NDArray[np.uint8], tuple[Remark, ...]]:
+    """The grey of every value, 0 black to 255 white, and remarks about it."""
     stored = _every_value(samples.dtype)
     levels = _rescaled(stored, dicom)
-    shown = _windowed(levels, dicom)
+    counts = _counts(unsigned)
+    remarks = []
+    padding = _padding(stored, counts, dicom)
+    if padding.any():
+        counts[padding] = 0
+        remarks.append(Remark.PADDING)
+    least = -(1 << (bits_stored - 1)) if samples.dtype.kind == "i" else 0
+    possible = (stored >= least) & (stored < least + (1 << bits_stored))
+    plain, clipped = _stretched(levels, possible, counts, whole=bits_stored <= 8)
+    windows = _windows(levels, dicom)
+    shown = next((window for window in windows if not hides(window, plain, counts, possible)), None)
     if shown is None:
-        if bits_stored <= 8:
-            least = -(1 << (bits_stored - 1)) if samples.dtype.kind == "i" else 0
-            used = levels[(stored >= least) & (stored < least + (1 << bits_stored))]
-        else:
-            used = levels[(stored >= samples.min()) & (stored <= samples.max())]
-        shown = (levels - used.min()) / (np.ptp(used) or 1.0)
+        shown = plain
+        remarks += [Remark.WINDOW_IGNORED] if windows else []
+        remarks += [Remark.OUTLIERS] if clipped else []
     greys = np.rint(shown.clip(0.0, 1.0) * 255.0).astype(np.uint8)
-    return 255 - greys if colours == "MONOCHROME1" else greys
+    greys = 255 - greys if colours == "MONOCHROME1" else greys
+    greys[padding] = 0
+    return greys, tuple(remarks)
+
+
+def _counts(unsigned: Samples) -> npt.NDArray[np.intp]:
+    """The number of pixels of every value."""
+    counts = np.zeros(256**unsigned.dtype.itemsize, np.intp)
+    flat = unsigned.ravel()
+    for begin in range(0, flat.size, _AT_ONCE):  # because counting makes numbers of eight bytes
+        counts += np.bincount(flat[begin : begin + _AT_ONCE], minlength=len(counts))
+    return counts
+
+
+def _padding(stored: Levels, counts: npt.NDArray[np.intp], dicom: DicomFile) -> npt.NDArray[np.bool_]:
+    """True for the values that fill the picture up to a rectangle: those declared, if they lie outside of all others.
+    Many files declare a value that the picture has itself. Pictures of 8 bits are never stretched, so that padding does
+    no harm in them."""
+    none = np.zeros(len(stored), bool)
+    value = _padding_value(dicom, "PixelPaddingValue", stored)
+    if value is None or len(stored) == 256:
+        return none
+    limit = _padding_value(dicom, "PixelPaddingRangeLimit", stored)
+    ends = sorted((value, value if limit is None else limit))
+    padding = (stored >= ends[0]) & (stored <= ends[1])
+    others = stored[(counts > 0) & ~padding]
+    inside = others.size == 0 or (others.min() < ends[1] and others.max() > ends[0])
+    return none if inside or not counts[padding].any() else padding
+
+
+def _padding_value(dicom: DicomFile, keyword: str, stored: Levels) -> float | None:
+    """A declared value as a stored one: files give it signed or unsigned, and pydicom as bytes if it cannot know."""
+    raw = dicom.values.binary(keyword)
+    number = _words(raw, _order(dicom)).tolist()[0] if len(raw) >= 2 else dicom.values.number(keyword)
+    return None if number is None else float(stored[int(number) % len(stored)])
+
+
+def _stretched(
+    levels: Levels, possible: npt.NDArray[np.bool_], counts: npt.NDArray[np.intp], *, whole: bool
+) -> tuple[Levels, bool]:
+    """All values from 0 to 1, from the smallest to the largest possible one if `whole`, or else to the largest of the
+    frame. True if a few that stand far out are beyond that."""
+    used = levels[possible if whole else counts > 0]
+    least, largest = (float(used.min()), float(used.max())) if whole else main_range(levels, counts)
+    clipped = bool(used.min() < least or used.max() > largest)
+    return (levels - least) / (largest - least or 1.0), clipped
 
 
 def _rescaled(stored: Levels, dicom: DicomFile) -> Levels:
@@ -83,22 +146,30 @@ def _rescaled(stored: Levels, dicom: DicomFile) -> Levels:
     return stored * slope + intercept
 
 
-def _windowed(levels: Levels, dicom: DicomFile) -> Levels | None:
-    """The values through the first window, or else through the VOI table, 0 to 1; None if the file has neither."""
-    centre, width = dicom.values.number("WindowCenter"), dicom.values.number("WindowWidth")
-    if centre is not None and width is not None and math.isfinite(centre) and 0 < width < math.inf:
-        function = dicom.values.text("VOILUTFunction").upper()
-        if function == "SIGMOID":
-            return np.asarray(1.0 / (1.0 + np.exp((-4.0 * (levels - centre) / width).clip(-700.0, 700.0))))
-        if function == "LINEAR_EXACT":
-            return (levels - centre) / width + 0.5
-        if width > 1:
-            return (levels - (centre - 0.5)) / (width - 1.0) + 0.5
-        return np.where(levels > centre - 0.5, 1.0, 0.0)
+def _windows(levels: Levels, dicom: DicomFile) -> list[Levels]:
+    """The values through each of the windows, and through the VOI table, 0 to 1."""
+    pairs = zip(dicom.values.numbers("WindowCenter"), dicom.values.numbers("WindowWidth"), strict=False)
+    function = dicom.values.text("VOILUTFunction").upper()
+    seen = [
+        _through(levels, centre, width, function)
+        for centre, width in [*pairs][:_MAX_WINDOWS]
+        if math.isfinite(centre) and 0 < width < math.inf
+    ]
     for item in dicom.values.items("VOILUTSequence")[:1]:
         entries, first, bits = _table(item, "LUTDescriptor", "LUTData", dicom)
-        return _looked_up(levels, entries, first) / (2.0**bits - 1.0)
-    return None
+        seen.append(_looked_up(levels, entries, first) / (2.0**bits - 1.0))
+    return seen
+
+
+def _through(levels: Levels, centre: float, width: float, function: str) -> Levels:
+    """The values through one window, 0 to 1."""
+    if function == "SIGMOID":
+        return np.asarray(1.0 / (1.0 + np.exp((-4.0 * (levels - centre) / width).clip(-700.0, 700.0))))
+    if function == "LINEAR_EXACT":
+        return (levels - centre) / width + 0.5
+    if width > 1:
+        return (levels - (centre - 0.5)) / (width - 1.0) + 0.5
+    return np.where(levels > centre - 0.5, 1.0, 0.0)
 
 
 def _palette(stored: Levels, dicom: DicomFile) -> npt.NDArray[np.uint8]:
@@ -121,7 +192,7 @@ def _looked_up(values: Levels, entries: npt.NDArray[np.int64], first: int) -> Le
 
 def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> tuple[npt.NDArray[np.int64], int, int]:
     """A lookup table's entries, the stored value of the first entry, and the bits per entry."""
-    order = ">" if dicom.syntax == ExplicitVRBigEndian else "<"
+    order = _order(dicom)
     n_entries, first, bits = _words(values.any(descriptor), order).tolist()
     n_entries = n_entries or _MAX_ENTRIES
     if first >= 2**15 and dicom.values.whole_number("PixelRepresentation", 0) == 1:
@@ -136,6 +207,10 @@ def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> tupl
     if not (len(entries) and n_entries <= _MAX_ENTRIES and 8 <= bits <= 16):
         raise no_table()
     return entries[:n_entries], first, bits
+
+
+def _order(dicom: DicomFile) -> str:
+    return ">" if dicom.syntax == ExplicitVRBigEndian else "<"
 
 
 def _words(value: Any, order: str) -> npt.NDArray[np.int64]:

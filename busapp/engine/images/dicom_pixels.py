@@ -36,6 +36,7 @@ from pydicom.uid import (
 from busapp.engine.images.dicom_colour import to_rgb
 from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
 from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS, LimitedReads, refuse_many_scans
+from busapp.engine.images.remarks import Decoded, Remark
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
@@ -78,6 +79,9 @@ class PixelFormat:
     frames: int
     bits_allocated: int
     bits_stored: int
+    high_bit: int
+    """The bit of the stored word that is the highest of the value. More than `bits_stored` - 1 if the value stands in
+    the upper bits."""
     signed: bool
     planar: int
 
@@ -95,6 +99,7 @@ def checked_format(dicom: DicomFile) -> PixelFormat:
     """
     if dicom.pixels_at is None:
         raise UnreadableImage("The DICOM file holds no picture", remedy="Leave it out.")
+    bits_stored = dicom.values.whole_number("BitsStored", dicom.values.whole_number("BitsAllocated", -1))
     pixels = PixelFormat(
         syntax=_known_syntax(dicom.syntax),
         colours=dicom.values.text("PhotometricInterpretation"),
@@ -103,7 +108,8 @@ def checked_format(dicom: DicomFile) -> PixelFormat:
         height=dicom.values.whole_number("Rows", -1),
         frames=dicom.values.whole_number("NumberOfFrames", 1) or 1,
         bits_allocated=dicom.values.whole_number("BitsAllocated", -1),
-        bits_stored=dicom.values.whole_number("BitsStored", dicom.values.whole_number("BitsAllocated", -1)),
+        bits_stored=bits_stored,
+        high_bit=dicom.values.whole_number("HighBit", bits_stored - 1),
         signed=dicom.values.whole_number("PixelRepresentation", 0) == 1,
         planar=dicom.values.whole_number("PlanarConfiguration", 0),
     )
@@ -136,15 +142,39 @@ def _known_syntax(syntax: UID | None) -> UID:
     raise UnreadableImage(f"The picture is compressed in a way that is not supported ({name})", remedy=_ANOTHER_EXPORT)
 
 
-def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Image.Image:
-    """Decode frame `index`, counted from 0, to 8-bit RGB.
+def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Decoded:
+    """Decode frame `index`, counted from 0, to 8-bit RGB, with remarks about what was done for that.
 
     Raises:
         UnreadableImage: the pixels are cut short or contradict their description in the file.
         Exception: of any kind, from the decoders, if the pixels are damaged.
     """
-    samples, colours = _samples(dicom, pixels, index)
-    return to_rgb(samples, colours, dicom, pixels.bits_stored)
+    words, colours = _samples(dicom, pixels, index)
+    samples, remarks = _values(words, pixels)
+    seen = to_rgb(samples, colours, dicom, pixels.bits_stored)
+    return Decoded(seen.picture, remarks + seen.remarks)
+
+
+def _values(words: Samples, pixels: PixelFormat) -> tuple[Samples, tuple[Remark, ...]]:
+    """The values in the stored words of native and run-length pixels, without the bits that are not theirs: old files
+    have overlays in them. The other codestreams say themselves how many bits a value has."""
+    unused = pixels.bits_allocated - pixels.bits_stored
+    if not unused or not (pixels.syntax in NATIVE or pixels.syntax == RLELossless):
+        return words, ()
+    return _taken_out(words, pixels)
+
+
+def _taken_out(words: Samples, pixels: PixelFormat) -> tuple[Samples, tuple[Remark, ...]]:
+    words = np.ascontiguousarray(words, words.dtype.newbyteorder("="))
+    unsigned = words.view(f"u{words.dtype.itemsize}")
+    below = pixels.high_bit + 1 - pixels.bits_stored
+    remarks = (Remark.HIGH_BITS,) if below else ()
+    # Many writers change the number of bits but not their place.
+    fits = 0 <= below <= pixels.bits_allocated - pixels.bits_stored
+    if below and not (fits and (unsigned >> pixels.bits_stored).any()):
+        below, remarks = 0, (Remark.HIGH_BIT_IGNORED,)
+    values = unsigned >> below & ((1 << pixels.bits_stored) - 1)
+    return (_with_sign(values, pixels.bits_stored) if pixels.signed else values), remarks
 
 
 def _samples(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
@@ -194,7 +224,7 @@ def _options(pixels: PixelFormat, colours: str) -> Any:
         "photometric_interpretation": colours,
         "planar_configuration": pixels.planar,
         "bits_allocated": pixels.bits_allocated,
-        "bits_stored": pixels.bits_stored,
+        "bits_stored": pixels.bits_allocated,  # `_values` takes out those of the value
         "pixel_representation": int(pixels.signed),
     }
 
@@ -227,9 +257,8 @@ def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
     planes: list[Samples] = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
     if n_bytes == 2:
         planes = [high.astype(np.uint16) << 8 | low for high, low in zip(planes[::2], planes[1::2], strict=True)]
-    if pixels.samples == 3:
-        return np.stack(planes, axis=-1)
-    return _with_sign(planes[0], pixels.bits_stored) if pixels.signed else planes[0] & ((1 << pixels.bits_stored) - 1)
+    samples = np.stack(planes, axis=-1) if pixels.samples == 3 else planes[0]
+    return samples.view(f"i{n_bytes}") if pixels.signed else samples
 
 
 def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
@@ -253,7 +282,7 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     _must_be(image, pixels, {1: ("L",), 3: ("RGB",)})
     if pixels.samples == 1:
         return np.asarray(image), pixels.colours
-    says_how = "jfif" in image.info or "adobe" in image.info
+    says_how = _says_its_colours(image)
     if kind == 3:  # libjpeg converts no colours when it decodes lossless JPEG
         if "jfif" in image.info:
             image.draft("YCbCr", image.size)
@@ -261,6 +290,16 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     if not says_how and pixels.colours == "RGB":  # libjpeg would assume YCbCr
         image.draft("YCbCr", image.size)
     return np.asarray(image), "RGB"
+
+
+def _says_its_colours(image: Image.Image) -> bool:
+    """True if libjpeg takes the colours of a JPEG from its markers. It ignores markers that are too short, and so does
+    not know their colours; then it goes by the names of the channels."""
+    markers: list[tuple[str, bytes]] = image.applist  # type: ignore[attr-defined]
+    jfif = any(name == "APP0" and content[:5] == b"JFIF\0" and len(content) >= 14 for name, content in markers)
+    adobe = any(name == "APP14" and content[:5] == b"Adobe" and len(content) >= 12 for name, content in markers)
+    named = bytes(layer[0] for layer in image.layer) == b"RGB"  # type: ignore[attr-defined]
+    return jfif or adobe or named
 
 
 def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:

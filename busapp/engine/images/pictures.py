@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from busapp.engine.images.dicom import DicomLoop, evenly_spaced, is_dicom, open_loop
-from busapp.engine.images.preprocessing import FORMATS, decode, frames_of, read_content
+from busapp.engine.images.preprocessing import FORMATS, decoded, frames_of, read_content
+from busapp.engine.images.remarks import Decoded
 from busapp.errors import UnreadableImage
 
 SMALLEST_SIDE: Final = 16
@@ -30,12 +31,11 @@ class _Kind(NamedTuple):
     remedy: str
 
 
-_BEGINNINGS: Final = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*")
+_BEGINNINGS: Final = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*", b"RIFF", *(b"P%d" % k for k in range(1, 7)))
 """First bytes of the kinds that busapp reads."""
 _AS_PNG: Final = "Save the picture that you want as PNG, and open that."
 _KINDS: Final = (
     *(_Kind(0, magic, "GIF pictures, animated or not, cannot be read", _AS_PNG) for magic in (b"GIF87a", b"GIF89a")),
-    _Kind(8, b"WEBP", "WebP pictures, animated or not, cannot be read", _AS_PNG),
     *(
         _Kind(4, b"ftyp" + brand, "HEIC and AVIF pictures cannot be read", _AS_PNG)
         for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
@@ -55,7 +55,7 @@ class Picture:
 
     file: str
     frames: int
-    _decoded: Callable[[int], Image.Image] = field(repr=False, compare=False)
+    _decoded: Callable[[int], Decoded] = field(repr=False, compare=False)
 
     @property
     def middle(self) -> int:
@@ -63,22 +63,28 @@ class Picture:
         return evenly_spaced(self.frames, 1)[0] + 1
 
     def frame(self, number: int) -> Image.Image:
-        """Decode frame `number`, 1 to `frames`, to 8-bit RGB. Only this frame is decoded. The exception is an animated
-        PNG: each of its frames changes the one before, so all frames up to this one are decoded.
+        """The picture of frame `number`, 8-bit RGB: see `seen`."""
+        return self.seen(number).picture
+
+    def seen(self, number: int) -> Decoded:
+        """Decode frame `number`, 1 to `frames`, to 8-bit RGB, with remarks about what was done for that. Only this
+        frame is decoded. The exception is an animated PNG or WebP: each of its frames changes the one before, so all
+        frames up to this one are decoded.
 
         Raises:
             UnreadableImage: its pixels are damaged, or it is too small to show anything.
         """
         if not 1 <= number <= self.frames:
             raise ValueError(f"there is no frame {number} of {self.frames}")
-        image = self._decoded(number)
+        decoded = self._decoded(number)
+        image = decoded.picture
         if min(image.size) < SMALLEST_SIDE:
             raise UnreadableImage(
                 f"The image has {image.width}×{image.height} pixels, which is too small to show anything",
                 file=self.file,
                 remedy=f"Choose an image of {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels or more.",
             )
-        return image
+        return decoded
 
 
 def open_picture(source: Path | bytes, file: str = "") -> Picture:
@@ -105,13 +111,14 @@ def open_picture(source: Path | bytes, file: str = "") -> Picture:
     return Picture(name, len(pages), lambda number: _page(content, name, pages[number - 1]))
 
 
-def _dicom_frame(loop: DicomLoop, number: int) -> Image.Image:
-    return loop.frame(number - 1).picture
+def _dicom_frame(loop: DicomLoop, number: int) -> Decoded:
+    frame = loop.frame(number - 1)
+    return Decoded(frame.picture, frame.remarks)
 
 
-def _page(content: bytes, name: str, page: int) -> Image.Image:
+def _page(content: bytes, name: str, page: int) -> Decoded:
     try:
-        return decode(content, file=name, frame=page)
+        return decoded(content, file=name, frame=page)
     except UnreadableImage as error:
         raise _clearer(error, content, name) from error
 

@@ -16,8 +16,12 @@ from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
+from busapp.engine.images import netpbm
+from busapp.engine.images.eight_bits import as_seen, as_stored
+from busapp.engine.images.orientation import LYING, orientation_of
+from busapp.engine.images.remarks import Decoded
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
@@ -29,7 +33,7 @@ STD: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 MAX_PIXELS: Final = 64_000_000
 _TOO_MANY: Final = f"more than {MAX_PIXELS // 1_000_000} million"
 MAX_BYTES: Final = 512 * 2**20
-FORMATS: Final = ("BMP", "JPEG", "PNG", "TIFF")
+FORMATS: Final = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats that are opened, regardless of a file's name. Pillow reads many more, and hands PostScript to another
 program."""
 MAX_READS: Final = 1_000_000
@@ -41,11 +45,20 @@ MAX_SCANS: Final = 100
 """Scans (passes over the picture) that a JPEG may have. Each takes time even if it draws nothing: a file of a few
 megabytes can take an hour (libjpeg-turbo's LJT-01-003). Usual files have up to 12; libtiff has the same limit."""
 _SCAN: Final = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]")
-IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+MAX_ANIMATED: Final = 1_000_000_000
+"""Pixels in all frames of an animated WebP together. Each frame is drawn over the one before, so that the last frame
+takes the time of all: about five seconds for this number."""
+IMAGE_SUFFIXES: Final = frozenset(
+    {
+        *(".png", ".bmp", ".tif", ".tiff", ".webp"),
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif"),
+        *(".pgm", ".ppm", ".pbm", ".pnm"),
+    }
+)
 
 VERSION: Final = 1
-"""Version of `decode` and `Preprocessing.pixels`. Every change that gives other pixels raises it, so that the pixels in
-the caches of studies are computed again."""
+"""Version of `decode_stored` and `Preprocessing.pixels`. Every change that gives other pixels raises it, so that the
+pixels in the caches of studies are computed again."""
 
 TILES: Final = 8
 """Tiles along each side. Pizer et al. 1987 found that 8×8 contextual regions suit medical images; also scikit-image's
@@ -57,35 +70,80 @@ paper names no value."""
 
 
 def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
-    """Decode one frame of an encoded picture, by default the first, to 8-bit RGB.
+    """Decode one frame of an encoded picture as people see it: see `decoded`."""
+    return decoded(content, file=file, frame=frame).picture
 
-    16-bit and floating-point grey is divided by its own largest value. Transparent parts are drawn on black.
+
+def decoded(content: bytes, *, file: Path | str, frame: int = 0) -> Decoded:
+    """Decode one frame of an encoded picture, by default the first, to 8-bit RGB as people see it.
+
+    The picture is turned as its file says. 16-bit and floating-point grey is divided by its own largest value; if a
+    few pixels are far brighter than all others, by the largest of the others. Channels of 16 bits that use fewer are
+    brightened. Transparent parts are drawn on black; a picture that is transparent everywhere is drawn as if it were
+    not. `Decoded.remarks` say which of these was done.
 
     Raises:
         UnreadableImage: not a picture, cut short, or larger than 64 million pixels (checked before decoding).
     """
     with _readable(file):
-        image = _open(content)
-        if image.format in ("JPEG", "MPO"):
-            refuse_many_scans(content)
-        if frame:
-            image.seek(frame)
-            _refuse_large(image)
-        image.load()
-        return _to_rgb(image)
+        image = _at_frame(content, frame)
+        rawmode = _rawmode(image)
+        if image.format == "TIFF" and rawmode in ("R", "G", "B") and 16 in image.tag_v2.get(258, ()):  # type: ignore[attr-defined]
+            raise UnreadableImage(  # Pillow takes each byte of these for a value
+                "The colours of the picture are stored one after the other with 16 bits, which cannot be read",
+                remedy="Save it as PNG.",
+            )
+        orientation = orientation_of(image) if image.format == "TIFF" else 0
+        loaded = _loaded(image, content)
+
+        def load_as(rawmode: str) -> Image.Image:
+            again = _at_frame(content, frame)
+            tile = again.tile[0]
+            arguments = rawmode if isinstance(tile.args, str) else (rawmode, *(tile.args or ())[1:])
+            again.tile = [tile._replace(args=arguments)]
+            return _loaded(again, content)
+
+        return as_seen(loaded, rawmode, orientation or orientation_of(image), load_as)
+
+
+def _at_frame(content: bytes, frame: int) -> ImageFile.ImageFile:
+    image = _open(content)
+    if image.format in ("JPEG", "MPO"):
+        refuse_many_scans(content)
+    if frame:
+        image.seek(frame)
+        _refuse_large(image)
+    return image
+
+
+def _loaded(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
+    if image.format == "PPM":
+        return netpbm.loaded(image, content)
+    image.load()
+    return image
+
+
+def _rawmode(image: ImageFile.ImageFile) -> str:
+    """How Pillow will read the values of an opened image; empty if it does not say so."""
+    arguments = image.tile[0].args if image.tile else ""
+    first = arguments if isinstance(arguments, str) else (arguments or ("",))[0]
+    return first if isinstance(first, str) else ""
 
 
 def frames_of(content: bytes, *, file: Path | str) -> Sequence[int]:
-    """The frames that `decode` can read, without decoding them: all frames of an animated PNG, and the pages of a TIFF
-    that are as large as the first one. Smaller pages are previews.
+    """The frames that `decode` can read, without decoding them: all frames of an animated PNG or WebP, and the pages
+    of a TIFF that are as large as the first one. Smaller pages are previews.
 
     Raises:
         UnreadableImage: not a picture, larger than 64 million pixels, or its pages cannot be counted.
     """
     with _readable(file):
         image = _open(content)
-        if image.format == "PNG":
-            return range(getattr(image, "n_frames", 1))
+        if image.format in ("PNG", "WEBP"):
+            n_frames = getattr(image, "n_frames", 1)
+            if image.format == "WEBP" and n_frames > 1 and n_frames * image.width * image.height > MAX_ANIMATED:
+                raise UnreadableImage("The animation is too large", remedy="Save the frame that you want as PNG.")
+            return range(n_frames)
         if image.format != "TIFF":
             return range(1)
         size, pages = image.size, []
@@ -140,8 +198,9 @@ def _readable(file: Path | str) -> Iterator[None]:
         ) from error
 
 
-def _open(content: bytes) -> Image.Image:
+def _open(content: bytes) -> ImageFile.ImageFile:
     """Read the header only."""
+    _refuse_large_webp(content[:30])
     try:
         image = Image.open(LimitedReads(content), formats=FORMATS)
     except Image.DecompressionBombError as error:  # raised before the size is known
@@ -151,22 +210,25 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _refuse_large(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise UnreadableImage(
-            f"The image has {image.width}×{image.height} pixels, {_TOO_MANY}", remedy="Make it smaller first."
-        )
+    _refuse_size(image.width, image.height)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.array(image, dtype=np.float64), copy=False, posinf=0)
-        values /= values.max(initial=0.0) or 1.0
-        values *= 255  # in place, because one copy of the largest picture takes half a GiB
-        image = Image.fromarray(values.clip(min=0, out=values).astype(np.uint8))
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert("RGB")
+def _refuse_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(f"The image has {width}×{height} pixels, {_TOO_MANY}", remedy="Make it smaller first.")
+
+
+def _refuse_large_webp(head: bytes) -> None:
+    """Raise `UnreadableImage` if a WebP is too large. Pillow reserves its canvas before it tells the size."""
+    if head[:4] == b"RIFF" and head[8:15] == b"WEBPVP8":
+        if head[15:16] == b"X":
+            width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        elif head[15:16] == b"L":
+            packed = int.from_bytes(head[21:25], "little")
+            width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+        else:
+            width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+        _refuse_size(width, height)
 
 
 def read_content(path: Path) -> bytes:
@@ -180,13 +242,16 @@ def read_content(path: Path) -> bytes:
 
 
 def size_of(content: bytes, *, file: Path | str) -> tuple[int, int]:
-    """Width and height of an encoded picture from its header, without decoding. Its first bytes may be enough.
+    """Width and height of an encoded picture as `decode` shows it, from its header, without decoding. Its first bytes
+    may be enough. A PNG or WebP may say only at its end that it is to be turned.
 
     Raises:
         UnreadableImage: not a picture, or larger than 64 million pixels.
     """
     with _readable(file):
-        return _open(content).size
+        image = _open(content)
+        lies = image.format != "TIFF" and orientation_of(image) in LYING  # Pillow exchanges the sides of a TIFF
+        return (image.height, image.width) if lies else image.size
 
 
 @contextmanager
@@ -207,8 +272,21 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read and decode a file. Raises the errors of `read_content` and `decode`."""
-    return decode(read_content(path), file=path)
+    """Read and decode a file of a study. Raises the errors of `read_content` and `decode_stored`."""
+    return decode_stored(read_content(path), file=path)
+
+
+def decode_stored(content: bytes, *, file: Path | str) -> Image.Image:
+    """Decode the content of a study's file to 8-bit RGB, exactly as it is stored.
+
+    The import keeps a picture whose file must be seen otherwise as a PNG of what is seen. So a study never changes: a
+    picture that an earlier version took in lying on its side still does, like its mask and the results about it.
+
+    Raises:
+        UnreadableImage: not a picture, cut short, or larger than 64 million pixels (checked before decoding).
+    """
+    with _readable(file):
+        return as_stored(_loaded(_at_frame(content, 0), content))
 
 
 def equalise(image: Image.Image) -> Image.Image:

@@ -62,14 +62,7 @@ class Archive:
         except OSError as error:
             raise BadInput("The archive cannot be opened", file=given, remedy="Check that you may read it.") from error
         try:
-            _refuse_many_members(self._stream, given)
-            self._zip = zipfile.ZipFile(self._stream)
-            _refuse_bombs(self._zip, source.stat().st_size, given)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
-            self._stream.close()
-            raise BadInput(
-                "This is not a ZIP archive, or it is damaged", file=given, remedy="Download or copy it again."
-            ) from error
+            self._zip = checked_zip(self._stream, given)
         except BaseException:
             self._stream.close()
             raise
@@ -173,7 +166,24 @@ def _reason_to_skip(member: zipfile.ZipInfo, name: str) -> str | None:
     return None
 
 
-def _refuse_many_members(stream: BinaryIO, given: Path) -> None:
+def checked_zip(stream: BinaryIO, given: Path | str) -> zipfile.ZipFile:
+    """Open a ZIP archive that is no bomb by its table of contents.
+
+    Raises:
+        BadInput: the file is not a ZIP archive, is damaged, or may be a ZIP bomb.
+    """
+    try:
+        _refuse_many_members(stream, given)
+        archive = zipfile.ZipFile(stream)
+        _refuse_bombs(archive, stream.seek(0, 2), given)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
+        raise BadInput(
+            "This is not a ZIP archive, or it is damaged", file=given, remedy="Download or copy it again."
+        ) from error
+    return archive
+
+
+def _refuse_many_members(stream: BinaryIO, given: Path | str) -> None:
     """Count the members before zipfile creates an object for each.
 
     Raises:
@@ -197,7 +207,7 @@ def _refuse_many_members(stream: BinaryIO, given: Path) -> None:
         raise _bomb(f"The archive holds more than {MAX_MEMBERS:,} files", given)
 
 
-def _refuse_bombs(archive: zipfile.ZipFile, size: int, given: Path) -> None:
+def _refuse_bombs(archive: zipfile.ZipFile, size: int, given: Path | str) -> None:
     members = sorted(archive.infolist(), key=lambda member: member.header_offset)
     unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_UNPACKED or (unpacked > _RATIO_COUNTS_FROM and unpacked > MAX_RATIO * size):
@@ -207,7 +217,7 @@ def _refuse_bombs(archive: zipfile.ZipFile, size: int, given: Path) -> None:
             raise _bomb("Files of the archive share their bytes, as only damaged or malicious archives do", given)
 
 
-def _bomb(what: str, given: Path) -> BadInput:
+def _bomb(what: str, given: Path | str) -> BadInput:
     return BadInput(
         what,
         file=given,

@@ -13,7 +13,8 @@ _IDC: Final = re.compile(r"(?P<patient>\d+)_idx\d+_x\d+_y\d+_(?P<class_name>clas
 _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE)
 """Files that operating systems leave in folders. They are skipped without a word."""
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
-_TABLES: Final = frozenset({".csv", ".tsv"})
+_TABLES: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods"})
+"""Endings of tables, also of kinds that are only refused with a sentence."""
 DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
 
@@ -77,6 +78,11 @@ def is_archive(name: str) -> bool:
 
 def is_table(name: str) -> bool:
     return suffix_of(name) in _TABLES
+
+
+def may_be_table(name: str) -> bool:
+    """True for tables, and for texts, which are tables if the user says so."""
+    return is_table(name) or suffix_of(name) == ".txt"
 
 
 def has_dicom_suffix(name: str) -> bool:

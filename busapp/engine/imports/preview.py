@@ -1,19 +1,31 @@
 """Preview of an import, before anything is stored."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
+from busapp.engine.catalog import Disagreement, Known, KnownImages, Statement, compared
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
-from busapp.engine.images.preprocessing import size_of
-from busapp.engine.imports.findings import Finding
+from busapp.engine.images.preprocessing import decoded, size_of
+from busapp.engine.imports.findings import Finding, odd_patients
+from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting import FoundImage, search_sources
 from busapp.engine.imports.sources import from_head, read_whole
-from busapp.engine.imports.storing import dicom_file, dicom_stem, refuse_patient_as_class
+from busapp.engine.imports.storing import (
+    NO_CLASS,
+    Origin,
+    as_kept,
+    dicom_file,
+    dicom_stem,
+    origin_of,
+    refuse_patient_as_class,
+)
 from busapp.engine.settings import ImportSettings
+from busapp.engine.study.patients import KnownPatients
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.steps import run_unless_stopped
 from busapp.errors import UnreadableImage
@@ -45,7 +57,7 @@ class Preview:
 
 
 def preview(
-    settings: ImportSettings, known: Mapping[tuple[str, str], bool], should_stop: Callable[[], bool] = lambda: False
+    settings: ImportSettings, known: KnownImages, should_stop: Callable[[], bool] = lambda: False
 ) -> Preview | None:
     """Predict the import from names and headers, at some ten thousand files a second. Reads a file in full only if the
     study has an image of that name, to find out whether both are the same.
@@ -59,11 +71,11 @@ def preview(
         BadInput: as `search_sources`.
     """
     with ExitStack() as stack:
-        found = run_unless_stopped(search_sources(settings, stack), should_stop)
+        found = run_unless_stopped(search_sources(settings, stack, known), should_stop)
         if found is None:
             return None
         seen = Preview(found.kinds, found.findings, found.skipped)
-        counting = _Counting(settings, known, seen)
+        counting = _Counting(settings, known, seen, found.images)
         for image in found.images:
             if should_stop():
                 return None
@@ -78,13 +90,25 @@ def preview(
 class _Counting:
     """Counts images for the preview, from their names and headers."""
 
-    def __init__(self, settings: ImportSettings, known: Mapping[tuple[str, str], bool], seen: Preview) -> None:
+    def __init__(
+        self, settings: ImportSettings, known: KnownImages, seen: Preview, images: Sequence[FoundImage]
+    ) -> None:
         self._settings = settings
         self._known = known
-        self._names = {file for file, _ in known}
         self._counts: Counter[str] = Counter()
+        self._of_patients: Counter[tuple[str | None, str]] = Counter()
         self._patients: set[str] = set()
+        self._completed: Counter[str] = Counter()
+        self._replaced: Counter[str] = Counter()
+        self._disagreements: Counter[Disagreement] = Counter()
         self._seen = seen
+        self._images = images
+
+    @cached_property
+    def _known_patients(self) -> KnownPatients:
+        """Needed only if the study has some of the images."""
+        named = {image.patient for image in self._images if image.patient is not None}
+        return KnownPatients(self._known.patients(), named)
 
     def add(self, image: FoundImage) -> None:
         """Count one file. Raises `UnreadableImage`."""
@@ -92,32 +116,59 @@ class _Counting:
             self._add_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
             return
         from_head(image.entry, lambda head: size_of(head, file=image.name))
-        has_mask: bool | None = None
-        if image.file in self._names:
-            has_mask = self._known.get((image.file, sha256_of(read_whole(image.entry))))
-        self._count(image, int(has_mask is None), int(has_mask is not None), image.patient)
-        self._seen.masks += 0 if has_mask else len(image.masks)
+        there: Known | None = None
+        if self._known.named(image.file) is not None:
+            content = read_whole(image.entry)
+            there = self._known.find(image.file, sha256_of(content))
+            if there is None:
+                kept, _ = as_kept(content, decoded(content, file=image.name), "")
+                there = self._known.find(image.file, sha256_of(kept))
+        self._count(image, int(there is None), [there] if there else [], image.patient)
+        if there is not None:
+            self._compare(there, image, origin_of(image, self._settings, self._known_patients))
+        self._seen.masks += 0 if there is not None and there.has_mask else len(image.masks)
 
     def _add_frames(self, image: FoundImage, header: DicomHeader) -> None:
         refuse_patient_as_class(image, header)
         stem = dicom_stem(header.instance or sha256_of(read_whole(image.entry)))
         numbers = [index + 1 for index in evenly_spaced(header.frames, self._settings.frames)]
-        files = {dicom_file(image.class_name, stem, number, header.frames) for number in numbers}
-        present = len(files & self._names)
-        self._count(image, len(files) - present, present, image.patient or header.patient or stem)
+        files = {dicom_file(image.class_name or "", stem, number, header.frames) for number in numbers}
+        present = [there for file in files if (there := self._known.named(file)) is not None]
+        self._count(image, len(files) - len(present), present, image.patient or header.patient or stem)
+        if present:
+            origin = origin_of(image, self._settings, self._known_patients, header, stem)
+            for there in present:
+                self._compare(there, image, origin)
         self._seen.dicom_files += 1
         if header.frames > 1:
             self._seen.loops += 1
             self._seen.loop_frames += header.frames
         self._seen.burned_in += header.burned_in
 
-    def _count(self, image: FoundImage, new: int, present: int, patient: str | None) -> None:
-        self._counts[image.class_name] += new
-        self._seen.already_present += present
-        if patient is not None:
-            self._patients.add(" ".join(patient.casefold().split()))
+    def _compare(self, there: Known, image: FoundImage, origin: Origin) -> None:
+        said = Statement(there.file, "", image.class_name, None, *origin)
+        result = compared(there, said, update=self._settings.update)
+        self._completed.update(result.missing.keys())
+        self._replaced.update(result.replaced.keys())
+        self._disagreements.update(result.disagreements)
+
+    def _count(self, image: FoundImage, new: int, present: Sequence[Known], patient: str | None) -> None:
+        person = None if patient is None else " ".join(patient.casefold().split())
+        self._seen.already_present += len(present)
+        for there in present:
+            self._of_patients[person, image.class_name or there.class_name] += 1
+        if image.class_name is not None:
+            self._counts[image.class_name] += new
+            self._of_patients[person, image.class_name] += new
+        elif new:
+            self._seen.skipped.append(Skipped(image.name, NO_CLASS))
+        if person is not None:
+            self._patients.add(person)
 
     def finish(self) -> None:
         """Write the counts into the preview."""
         self._seen.counts = {name: count for name, count in sorted(self._counts.items()) if count}
         self._seen.patients = len(self._patients)
+        self._seen.findings += completed_in_words(self._completed, self._replaced)
+        self._seen.findings += contradicted_in_words(self._disagreements)
+        self._seen.findings += odd_patients(self._of_patients.elements())

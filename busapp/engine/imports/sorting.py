@@ -11,21 +11,33 @@ BUSI (Al-Dhabyani et al. 2020, Data in Brief 28:104863) comes as one folder for 
 masks beside each image: `benign (25).png`, `benign (25)_mask.png`, `benign (25)_mask_1.png`.
 """
 
-import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
+from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
+from busapp.engine.imports.columns import Undecided
 from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.sources import STEP, Entry, Listing, Steps, list_files, list_folder, resolved
-from busapp.engine.imports.tables import list_table, read_table
+from busapp.engine.imports.labels import Labelled, NoClasses, label
+from busapp.engine.imports.patients import patients_in_names
+from busapp.engine.imports.sources import (
+    STEP,
+    Entry,
+    Label,
+    Listing,
+    Steps,
+    list_files,
+    list_folder,
+    list_table,
+    resolved,
+)
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
@@ -39,12 +51,13 @@ class ClassUnknown(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image among the sources. `source` is the name of its source, `name` a short name for people. `patient` is the
+    """An image among the sources. `class_name` is None if only the study knows it: the image comes in no more, but may
+    get what it lacks. `source` is the name of its source, `name` a short name for people. `patient` is the
     patient as given by the file's name or by a table; it is hashed before anything is stored. `site` (hospital) and
     `device` (maker and model) are those that a table or the user gives."""
 
     entry: Entry
-    class_name: str
+    class_name: str | None
     source: str
     name: str
     is_dicom: bool = False
@@ -56,7 +69,7 @@ class FoundImage:
     @property
     def file(self) -> str:
         """The name in the catalog, `class/file name`; frames of DICOM files have another one (`dicom_file`)."""
-        return f"{self.class_name}/{self.entry.name}"
+        return f"{self.class_name or ''}/{self.entry.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +83,9 @@ class SearchResult:
     """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
 
 
-def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchResult]:
-    """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed.
+def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImages | None = None) -> Steps[SearchResult]:
+    """Search the sources for images. Archives stay open, and their members readable, until `stack` is closed. `known`
+    are the images of the study; they have classes if a table names none.
 
     Raises:
         ClassUnknown: single images, or images at the root of an archive, have no class.
@@ -80,13 +94,13 @@ def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchRe
     given_class = None if settings.class_name is None else names.class_called(settings.class_name)
     found = SearchResult([], [], [], [])
     seen: set[str] = set()
-    for listing in (yield from _listings(settings.sources, given_class, stack)):
+    for listing in (yield from _listings(settings.sources, stack)):
         found.kinds.append(f"{listing.kind} {listing.name}")
         fresh = [entry for entry in listing.entries if entry.where not in seen]
         is_known = bool(listing.entries) and not fresh
         listing.entries = fresh
         seen.update(entry.where for entry in fresh)
-        images = yield from _Sorting(listing, given_class).images(found.findings)
+        images = yield from _Sorting(listing, given_class, settings, known or KnownImages()).images(found.findings)
         if not images and not is_known:
             raise _nothing_in(listing)
         found.images.extend(images)
@@ -94,15 +108,15 @@ def search_sources(settings: ImportSettings, stack: ExitStack) -> Steps[SearchRe
     return found
 
 
-def _listings(sources: Sequence[Path], given_class: str | None, stack: ExitStack) -> Steps[list[Listing]]:
+def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]:
     listings: list[Listing] = []
     single: list[tuple[Path, Path]] = []
     for given in sources:
         source = resolved(given)
         if source.is_dir():
             listings.append((yield from list_folder(source, given)))
-        elif names.is_table(source.name):
-            listings.append((yield from list_table(source, given, needs_classes=given_class is None)))
+        elif names.may_be_table(source.name):
+            listings.append((yield from list_table(source, given)))
         elif names.suffix_of(source.name) == ".zip":
             archive = Archive(source, given)
             stack.callback(archive.close)
@@ -115,9 +129,13 @@ def _listings(sources: Sequence[Path], given_class: str | None, stack: ExitStack
 class _Sorting:
     """Sorts the files of one source by their kind."""
 
-    def __init__(self, listing: Listing, given_class: str | None) -> None:
+    def __init__(self, listing: Listing, given_class: str | None, settings: ImportSettings, known: KnownImages) -> None:
         self._listing = listing
         self._given_class = given_class
+        self._settings = settings
+        self._known = known
+        self._keeps_classes = False
+        """True if the table names no classes, and its images keep those that they have in the study."""
         self._pictures: dict[str, list[Entry]] = {}
         """Pictures and DICOM files, by folder."""
         self._dicom: set[str] = set()
@@ -125,6 +143,7 @@ class _Sorting:
         """By folder and the stem of their image's name."""
         self._joined: set[tuple[str, str | None]] = set()
         self._tables: list[Entry] = []
+        self._labels: dict[str, Label] = {}
         self._patients: dict[str, str] = {}
 
     def images(self, findings: list[Finding]) -> Steps[list[FoundImage]]:
@@ -135,6 +154,9 @@ class _Sorting:
                 yield number
             self._sort(entry)
         self._read_labels(findings)
+        if self._settings.patient_pattern:
+            pictures = [entry for some in self._pictures.values() for entry in some]
+            self._patients = patients_in_names(pictures, self._settings.patient_pattern) | self._patients
         found: list[FoundImage] = []
         for folder, pictures in self._pictures.items():
             yield len(found)
@@ -146,6 +168,9 @@ class _Sorting:
         return found
 
     def _of_folder(self, folder: str, pictures: list[Entry]) -> Iterator[FoundImage]:
+        if self._keeps_classes:
+            yield from (self._found(entry, None) for entry in pictures)
+            return
         own_classes: dict[str, str | None] = {}
         for entry in pictures:
             try:
@@ -193,51 +218,75 @@ class _Sorting:
     # -- patients and classes --------------------------------------------------------------------------------
 
     def _read_labels(self, findings: list[Finding]) -> None:
-        if self._listing.labels is not None:
-            labels = self._listing.labels.items()
-            self._patients = {where: label.patient for where, label in labels if label.patient}
+        pictures = [entry for some in self._pictures.values() for entry in some]
+        own = self._listing.table
+        if own is not None:
+            self._listing.skipped.clear()  # files that the table does not name
+            said = self._said_by_source(own, pictures)
+            self._use(said.labels)
+            self._listing.skipped += said.skipped
+            findings += said.findings
+            self._pictures = {
+                folder: kept
+                for folder, some in self._pictures.items()
+                if (kept := [entry for entry in some if entry.where in said.labels or entry.where in said.left_out])
+            }
+            self._leave_out(said.left_out)
+            stems = {(folder, PurePath(e.name).stem.lower()) for folder, some in self._pictures.items() for e in some}
+            self._masks = {key: masks for key, masks in self._masks.items() if key in stems}
             return
-        by_path = {
-            posixpath.join(entry.folder, entry.name): entry for some in self._pictures.values() for entry in some
-        }
         for table in self._tables:
-            named = self._patients_in(table, by_path)
-            if named:
-                self._patients.update(named)
-                count = many(len(named), "image")
-                text = f"{self._listing.called(table)} names the patients of {count}. It decides no class."
-                findings.append(Finding("joined", text))
-            else:
+            said = Labelled()
+            try:
+                said = label(table, pictures, self._settings, needs_classes=False)
+            except Undecided:
+                raise
+            except BadInput:  # it is about something else
+                pass
+            patients = [found.patient for found in said.labels.values() if found.patient]
+            if not patients:
                 self._skip(table, "It is a table; to import the images that it lists, import the table itself")
-
-    def _patients_in(self, table: Entry, by_path: dict[str, Entry]) -> dict[str, str]:
-        """Patients that a table gives for images of this source, by `Entry.where`."""
-        try:
-            rows = read_table(table, table.name).rows
-        except BadInput:
-            return {}
-        patients: dict[str, str] = {}
-        contradicted: set[str] = set()
-        for row in rows:
-            entry = by_path.get(posixpath.normpath(posixpath.join(table.folder, row.file.replace("\\", "/"))))
-            if entry is None or not row.patient:
                 continue
-            if patients.setdefault(entry.where, row.patient).casefold() != row.patient.casefold():
-                contradicted.add(entry.where)
-                reason = f"{row.file} is of another patient in another row"
-                self._listing.skipped.append(Skipped(f"{table.name}, row {row.number}", reason))
-        return {where: patient for where, patient in patients.items() if where not in contradicted}
+            self._use({where: Label(None, found.patient) for where, found in said.labels.items()})
+            self._listing.skipped += said.skipped
+            count = many(len(patients), "image")
+            text = f"{self._listing.called(table)} names the patients of {count}. It decides no class."
+            findings.append(Finding("joined", text))
+
+    def _said_by_source(self, table: Entry, pictures: list[Entry]) -> Labelled:
+        """The labels in a table that is itself the source."""
+        try:
+            return label(table, pictures, self._settings, needs_classes=self._given_class is None)
+        except NoClasses:
+            is_there = any(self._known.named(entry.name) or entry.where in self._dicom for entry in pictures)
+            if not (is_there and self._known):
+                raise
+        said = label(table, pictures, self._settings, needs_classes=False)
+        self._keeps_classes = True
+        text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
+        said.findings.append(Finding("assumed", text))
+        return replace(said, labels={where: replace(one, class_name=None) for where, one in said.labels.items()})
+
+    def _use(self, labels: Mapping[str, Label]) -> None:
+        self._labels.update(labels)
+        self._patients.update({where: found.patient for where, found in labels.items() if found.patient})
+
+    def _leave_out(self, reasons: Mapping[str, str]) -> None:
+        for folder, some in self._pictures.items():
+            for entry in some:
+                if entry.where in reasons:
+                    self._skip(entry, reasons[entry.where])
+            self._pictures[folder] = [entry for entry in some if entry.where not in reasons]
 
     def _own_class(self, entry: Entry) -> str | None:
         """The class of one file, None if its folder decides. Raises `BadInput` if the name cannot be a class."""
         if self._given_class is not None:
             return self._given_class
+        said = self._labels.get(entry.where)
+        if said is not None and said.class_name is not None:
+            return said.class_name
         patch = names.idc(entry.name)
-        label = self._listing.labels[entry.where].class_name if self._listing.labels else None
-        if label is None:
-            return patch.class_name if patch else None
-        # Tables of IDC patches give 0 where the file names give class0.
-        return patch.class_name if patch and patch.class_name == f"class{label}" else names.class_called(label)
+        return patch.class_name if patch else None
 
     def _class_of_folder(self, folder: str) -> str | None:
         """The class of the files in a folder; None for the root if there are folders of classes.
@@ -261,11 +310,12 @@ class _Sorting:
         patch = names.idc(entry.name)
         return self._patients.get(entry.where) or (patch.patient if patch else None)
 
-    def _found(self, entry: Entry, class_name: str) -> FoundImage:
+    def _found(self, entry: Entry, class_name: str | None) -> FoundImage:
         key = (entry.folder, PurePath(entry.name).stem.lower())
         masks = self._masks.get(key, []) if entry.where not in self._dicom else []
         if masks:
             self._joined.add(key)
+        said = self._labels.get(entry.where)
         return FoundImage(
             entry,
             class_name,
@@ -274,6 +324,8 @@ class _Sorting:
             is_dicom=entry.where in self._dicom,
             masks=tuple(masks),
             patient=self._patient_of(entry),
+            site=said.site if said else None,
+            device=said.device if said else None,
         )
 
 

@@ -111,7 +111,7 @@ class Listing:
 
     `kind` names the source for people ("Folder", "ZIP archive"). `name` is the only thing stored about the source, and
     `given` the path as the user gave it. Images at the root of the source have the class `root_class`, None if it is
-    not known. `labels` holds the labels of a table that is itself the source, by `Entry.where`; None for other sources.
+    not known. `table` is the table that is itself the source; only the images that it names come in.
     """
 
     kind: str
@@ -120,7 +120,7 @@ class Listing:
     entries: list[Entry] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     root_class: str | None = None
-    labels: dict[str, Label] | None = None
+    table: Entry | None = None
 
     def called(self, entry: Entry) -> str:
         """A short name of an entry for people: its folder and its own name."""
@@ -166,6 +166,15 @@ def list_folder(source: Path, given: Path) -> Steps[Listing]:
             if len(listing.entries) % STEP == 0:
                 yield len(listing.entries)
         yield len(listing.entries)
+    return listing
+
+
+def list_table(source: Path, given: Path) -> Steps[Listing]:
+    """List all files below the folder of a table, which name or mask the images that the table names."""
+    listing = yield from list_folder(source.parent, given)
+    listing.kind, listing.name, listing.root_class = "Table", source.name, None
+    listing.table = FileEntry("", source.name, source)
+    listing.entries = [entry for entry in listing.entries if entry.where != listing.table.where]
     return listing
 
 

@@ -1,50 +1,64 @@
 """Store one image in a study: read it, check it, and keep it under its hash with its mask and its thumbnail.
 
-An image file is stored unchanged, a frame of a DICOM file as PNG. Nothing of a DICOM file is kept but pixels and their
-spacing. Its name, which is often the patient's, is replaced by a keyed hash.
+An image file is stored unchanged if its bytes alone show what people see. Others, such as one that must be turned
+first, are stored as a PNG of what they show, and so is a frame of a DICOM file. Nothing of a DICOM file is kept but
+pixels and their spacing. Its name, which is often the patient's, is replaced by a keyed hash.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.catalog import NewImage
+from busapp.engine.catalog import Known, KnownImages, NewImage, Statement
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
-from busapp.engine.images.preprocessing import decode
+from busapp.engine.images.orientation import LYING, turned
+from busapp.engine.images.preprocessing import decoded
+from busapp.engine.images.remarks import Decoded, Remark
 from busapp.engine.imports.names import stands_in, suffix_of
 from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
-from busapp.engine.imports.sources import read_whole
+from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import pseudonym
+from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.places import place_name
 from busapp.engine.utils.png import bare_png
 from busapp.errors import UnreadableImage
 
+_SEEN_OTHERWISE: Final = (
+    "An earlier version took this picture in as its file stores it, turned or in another contrast. To replace it, undo "
+    "that import, and import again"
+)
+_WHICH_WAY_UP: Final = (
+    "The file of its image says that it is to be turned or mirrored, and it cannot be known if the mask is already. "
+    "Save the image upright, and import both again"
+)
 _LEAST_RANGE: Final = 8
 """Grey values of 256 that a picture spans if it shows anything."""
 _COARSE: Final = 32
 """Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
+
+NO_CLASS: Final = "It is not in the study, and nothing gives its class"
 
 
 @dataclass(slots=True)
 class Stored:
     """Outcome of storing one file.
 
-    `images` are to be added to the catalog; `already_present` counts those that the study has already. `masks` counts
-    the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
+    `images` are to be added to the catalog; `there` holds one statement about each image that the study has already.
+    `masks` counts the mask files joined to images. `burned_in` is true if the file itself declares burned-in text.
     """
 
     images: list[NewImage] = field(default_factory=list)
-    already_present: int = 0
+    there: list[Statement] = field(default_factory=list)
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
@@ -52,6 +66,8 @@ class Stored:
     """Number of pictures that are black, or of one grey everywhere."""
     restored: int = 0
     """Number of images already present whose stored file was missing or truncated, and has been restored."""
+    remarks: list[Remark] = field(default_factory=list)
+    """What was done to the new images and masks when they were read, once for each."""
 
 
 class ImageStore:
@@ -62,11 +78,17 @@ class ImageStore:
     """
 
     def __init__(
-        self, workspace: Workspace, settings: ImportSettings, known: Mapping[tuple[str, str], bool], stop: Flag
+        self,
+        workspace: Workspace,
+        settings: ImportSettings,
+        known: KnownImages,
+        patients: KnownPatients,
+        stop: Flag,
     ) -> None:
         self._workspace = workspace
         self._settings = settings
         self._known = known
+        self._patients = patients
         self._stop = stop
 
     def put(self, found: FoundImage) -> Stored:
@@ -87,14 +109,31 @@ class ImageStore:
 
     def _put_image(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
-        has_mask = self._known.get((found.file, sha256_of(content)))
-        if has_mask or (has_mask is not None and not found.masks):
-            self._is_there(found.file, content, stored)
+        origin = origin_of(found, self._settings, self._patients)
+        suffix = suffix_of(found.file)
+        there = self._known.find(found.file, sha256_of(content))
+        if there is not None and _needs_nothing(found, there):
+            self._is_there(found, there.file, content, suffix, origin, stored)
             return
-        picture = decode(content, file=found.name)
-        mask = self._merged_mask(found, picture.size, stored)
-        patient = None if found.patient is None else pseudonym(found.patient)
-        self._put(stored, found, found.file, content, picture, patient, mask=mask)
+        seen = decoded(content, file=found.name)
+        if there is not None and not seen.plain:
+            stored.skipped += [Skipped(_name_of_mask(found, entry), _SEEN_OTHERWISE) for entry in found.masks]
+            self._is_there(found, there.file, content, suffix, origin, stored)
+            return
+        kept, suffix = as_kept(content, seen, suffix)
+        if not seen.plain:
+            there = self._known.find(found.file, sha256_of(kept))
+            if there is not None and _needs_nothing(found, there):
+                self._is_there(found, there.file, kept, suffix, origin, stored)
+                return
+        if there is None and found.class_name is None:
+            raise UnreadableImage(NO_CLASS, file=found.name)
+        mask = self._merged_mask(found, seen, stored)
+        if there is not None:
+            self._is_there(found, there.file, kept, suffix, origin, stored, mask=mask)
+            return
+        stored.remarks += seen.remarks
+        self._put(stored, found, found.file, kept, seen.picture, origin, suffix=suffix, mask=mask)
 
     def _put_frames(self, found: FoundImage, stored: Stored) -> None:
         content = read_whole(found.entry)
@@ -102,23 +141,39 @@ class ImageStore:
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
-        patient = pseudonym(found.patient or header.patient or f"picture {stem}")
+        origin = origin_of(found, self._settings, self._patients, header, stem)
         frames = read_frames(
             content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
         )
         for frame in frames:
             if self._stop.is_set():
                 return
-            file = dicom_file(found.class_name, stem, frame.number, header.frames)
+            file = dicom_file(found.class_name or "", stem, frame.number, header.frames)
             png = bare_png(frame.picture)
-            if (file, sha256_of(png)) in self._known:
-                self._is_there(file, png, stored)
+            there = self._known.find(file, sha256_of(png))
+            if there is not None:
+                self._is_there(found, there.file, png, ".png", origin, stored)
+            elif frame.remarks and self._known.named(file) is not None:
+                stored.skipped.append(Skipped(found.name, _SEEN_OTHERWISE))
+            elif found.class_name is None:
+                raise UnreadableImage(NO_CLASS, file=found.name)
             else:
-                self._put(stored, found, file, png, frame.picture, patient, spacing_mm=frame.spacing_mm)
+                stored.remarks += frame.remarks
+                self._put(stored, found, file, png, frame.picture, origin, spacing_mm=frame.spacing_mm)
 
-    def _is_there(self, file: str, content: bytes, stored: Stored) -> None:
-        stored.already_present += 1
-        stored.restored += self._workspace.restore_image(content, suffix_of(file))
+    def _is_there(
+        self,
+        found: FoundImage,
+        file: str,
+        content: bytes,
+        suffix: str,
+        origin: "Origin",
+        stored: Stored,
+        *,
+        mask: str | None = None,
+    ) -> None:
+        stored.there.append(Statement(file, sha256_of(content), found.class_name, mask, *origin))
+        stored.restored += self._workspace.restore_image(content, suffix)
 
     def _put(
         self,
@@ -127,12 +182,12 @@ class ImageStore:
         file: str,
         content: bytes,
         picture: Image.Image,
-        patient: str | None,
+        origin: "Origin",
         *,
+        suffix: str = ".png",
         mask: str | None = None,
         spacing_mm: float | None = None,
     ) -> None:
-        suffix = suffix_of(file)
         sha256 = self._workspace.store_image(content, suffix)
         _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
         stored.flat += _is_flat(picture)
@@ -141,32 +196,31 @@ class ImageStore:
                 file=file,
                 sha256=sha256,
                 suffix=suffix,
-                class_name=found.class_name,
+                class_name=found.class_name or "",
                 width=picture.width,
                 height=picture.height,
                 mask=mask,
                 source="DICOM" if found.is_dicom else found.source,
-                patient=patient,
+                patient=origin.patient or origin.stand_in,
                 spacing_mm=spacing_mm,
-                site=found.site,
-                device=found.device,
+                site=origin.site,
+                device=origin.device,
             )
         )
 
-    def _merged_mask(self, found: FoundImage, size: tuple[int, int], stored: Stored) -> str | None:
+    def _merged_mask(self, found: FoundImage, seen: Decoded, stored: Stored) -> str | None:
         """Store the union of all masks as a PNG with 255 inside the lesion. Returns its hash, None without a mask."""
         union: npt.NDArray[np.bool_] | None = None
         for entry in found.masks:
-            name = f"{found.name.rpartition('/')[0]}/{entry.name}"
+            name = _name_of_mask(found, entry)
             try:
-                mask = decode(read_whole(entry), file=name)
+                read = decoded(read_whole(entry), file=name)
+                mask = laid_over(read, seen)
             except UnreadableImage as error:
                 stored.skipped.append(Skipped(name, error.what))
                 continue
-            if mask.size != size:
-                sizes = f"The mask is {mask.width}×{mask.height} pixels, its image {size[0]}×{size[1]}"
-                stored.skipped.append(Skipped(name, sizes))
-                continue
+            if mask is not read.picture:
+                stored.remarks.append(Remark.MASK_TURNED)
             values = np.asarray(mask.convert("L"))
             # The threshold is half of the largest value: masks come as 0 and 1, as 0 and 255, or blurred by JPEG.
             inside = values >= max(values.max() / 2, 1)
@@ -180,6 +234,82 @@ class ImageStore:
         return sha256
 
 
+def as_kept(content: bytes, seen: Decoded, suffix: str) -> tuple[bytes, str]:
+    """The content that a study keeps of a picture, and its ending: the file itself, or a PNG of what is seen."""
+    return (content, suffix) if seen.plain else (bare_png(seen.picture), ".png")
+
+
+def _needs_nothing(found: FoundImage, there: Known) -> bool:
+    """True if the image in the study has a mask already, or none is found."""
+    return there.has_mask or not found.masks
+
+
+def _name_of_mask(found: FoundImage, entry: Entry) -> str:
+    return f"{found.name.rpartition('/')[0]}/{entry.name}"
+
+
+def laid_over(mask: Decoded, seen: Decoded) -> Image.Image:
+    """The mask in the orientation of its upright picture. A mask that does not say its own orientation may have been
+    drawn on the picture as it is stored; then it has that size.
+
+    Raises:
+        UnreadableImage: it has another size, or both sizes are the same, so that this cannot be known.
+    """
+    width, height = seen.picture.size
+    stored_size = (height, width) if seen.orientation in LYING else (width, height)
+    is_unsure = seen.orientation != 1 and mask.orientation == 1
+    if is_unsure and mask.picture.size == stored_size:
+        if stored_size == seen.picture.size:
+            raise UnreadableImage(_WHICH_WAY_UP)
+        return turned(mask.picture, seen.orientation)
+    if mask.picture.size != seen.picture.size:
+        sizes = f"The mask is {mask.picture.width}×{mask.picture.height} pixels, its image {width}×{height}"
+        raise UnreadableImage(sizes)
+    return mask.picture
+
+
+class Origin(NamedTuple):
+    """Where a picture is from. `patient` and `stand_in` are pseudonyms. `stand_in` keeps the frames of a DICOM file
+    together if its patient is not known."""
+
+    patient: str | None
+    site: str | None
+    device: str | None
+    stand_in: str | None
+
+
+def origin_of(
+    found: FoundImage,
+    settings: ImportSettings,
+    patients: KnownPatients,
+    header: DicomHeader | None = None,
+    stem: str = "",
+) -> Origin:
+    """Patient, site and device of a file: as the table says, else as the DICOM file says, else as the user does. A
+    site or device whose name contains an identifier of the patient does not count."""
+    patient, identifiers = found.patient, [found.patient] if found.patient else []
+    stand_in = site = device = None
+    if header is not None:
+        identifiers += header.identifiers
+        site, device = header.site, header.device
+        if header.names_patient:
+            patient = patient or header.patient
+        else:
+            stand_in = header.patient or f"picture {stem}"
+    return Origin(
+        patient=None if patient is None else patients.pseudonym(patient),
+        site=_place((found.site, site, settings.site), identifiers),
+        device=_place((found.device, device, settings.device), identifiers),
+        stand_in=None if stand_in is None else patients.pseudonym(stand_in),
+    )
+
+
+def _place(given: Iterable[str | None], identifiers: Sequence[str]) -> str | None:
+    """The first name that is given and contains no identifier of the patient, None if there is none."""
+    names = (name for name in map(place_name, given) if name is not None)
+    return next((name for name in names if not any(stands_in(name, one) for one in identifiers)), None)
+
+
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     """Refuse a class that names the patient: picture archives name exported folders after patients, and a class is
     stored as plain text.
@@ -187,7 +317,7 @@ def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     Raises:
         UnreadableImage: the class contains the patient's number or a part of the name.
     """
-    if any(stands_in(found.class_name, identifier) for identifier in header.identifiers):
+    if any(stands_in(found.class_name or "", identifier) for identifier in header.identifiers):
         raise UnreadableImage(CLASS_NAMES_PATIENT, file=found.name)
 
 

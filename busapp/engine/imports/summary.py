@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from busapp.engine.events import Skipped
+from busapp.engine.images.remarks import Remark
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.sorting import FoundImage
@@ -18,7 +19,8 @@ _MOST_REASONS: Final = 5
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of an import while it runs, for its summary. `several_masks` counts images with more than one mask."""
+    """Counts of an import while it runs, for its summary. `several_masks` counts images with more than one mask,
+    `remarks` what was done to pictures when they were read."""
 
     images: int = 0
     masks: int = 0
@@ -29,6 +31,7 @@ class Tally:
     flat: int = 0
     burned_in: int = 0
     restored: int = 0
+    remarks: Counter[Remark] = field(default_factory=Counter)
 
     def add(self, stored: Stored) -> None:
         """Count one file."""
@@ -41,11 +44,15 @@ class Tally:
         self.flat += stored.flat
         self.burned_in += stored.burned_in
         self.restored += stored.restored
+        self.remarks.update(stored.remarks)
 
     def findings(self, found: Sequence[FoundImage], skipped: Sequence[Skipped]) -> Iterator[Finding]:
         """Sentences about everything that was counted."""
         yield from self._joined()
         yield from _left_out(skipped)
+        for remark in Remark:
+            if count := self.remarks[remark]:
+                yield Finding("assumed", f"{many(count, 'picture')}: {remark}.")
         yield from self._about_patients(found)
         if self.flat:
             yield Finding("odd", f"{many(self.flat, 'picture')} {_are(self.flat)} black, or of one grey everywhere.")

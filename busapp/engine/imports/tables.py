@@ -1,63 +1,59 @@
-"""CSV tables with the class and the patient of each file.
+"""Read tables: text with any separator, and the sheets of Excel workbooks.
 
-The first line names the columns. The reader accepts what spreadsheets write: commas, semicolons or tabs; UTF-8, UTF-16
-with a byte order mark, otherwise the Western European code page of Windows.
+The content of a file decides what it is, not its ending: picture archives write text into files called `.xls`.
 """
 
 import codecs
 import csv
 import io
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from busapp.engine.events import Skipped
-from busapp.engine.imports.names import image_of_mask, is_text, natural_key
-from busapp.engine.imports.sources import STEP, Entry, FileEntry, Label, Listing, Steps
+from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.workbooks import is_workbook, read_workbook
 from busapp.errors import BadInput, UnreadableImage
 
 MAX_TABLE_BYTES: Final = 64 * 2**20
-_FILE: Final = frozenset({"file", "filename", "filepath", "image", "imagefile", "imagename", "imagepath", "path"})
-_CLASS: Final = frozenset({"class", "classname", "label", "diagnosis", "category", "pathology"})
-_PATIENT: Final = frozenset({"patient", "patientid", "patientnumber", "subject", "subjectid", "case", "caseid"})
-_NOT_TO_TRAIN_ON: Final = {
-    "kind": ("synthetic", "It is a synthetic image, which must not come in as a real one"),
-    "set_aside": (None, "It was set aside where it was exported"),
-}
-"""Columns of an export's `images.csv` that mark images not to be imported as real ones: the value that is skipped
-(None: any), and the reason."""
-_COLUMNS_REMEDY: Final = "Its first line must name the columns: file, class and, if patients are known, patient."
-_ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
+_SEPARATORS: Final = ",;\t|"
+_SAMPLE_ROWS: Final = 50
+_SAMPLE_LETTERS: Final = 2**16
+"""Rows, and letters, that decide which separator a table has."""
+MAX_COLUMNS: Final = 1000
+_TITLE_ROWS: Final = 20
+"""Rows among which the line with the names of the columns must come."""
+_CODE_PAGES: Final = ("cp1252", "cp850")
+"""Western code pages of Windows and of its command line, in which Excel saves CSV."""
+_PROTECTED: Final = re.compile(r'="(.*)"|\'(?=\d)(.*)', re.DOTALL)
+"""`="0042"` and `'0042`: how people make a spreadsheet keep a number's zeros."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a table; empty cells and missing columns are ''. `number` is the row number in a spreadsheet, where
-    the header is row 1. `reason_to_skip` is set if the row itself marks the image as unfit for training."""
+class Row(NamedTuple):
+    """One row of a table. `number` is its number in a spreadsheet, counted from 1. Missing cells are ''."""
 
     number: int
-    file: str
-    class_name: str
-    patient: str = field(repr=False)
-    reason_to_skip: str | None = None
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a table. `has_classes` is true if it has a column of classes."""
+class RawTable:
+    """The rows of a table or of one sheet of a workbook, without empty ones. `header` is the first line of more than
+    one cell; `header_line` is its number. `sheet` is the name of the sheet, '' for text."""
 
-    rows: list[Row]
-    has_classes: bool
+    header: tuple[str, ...]
+    rows: list[Row] = field(repr=False)
+    header_line: int = 1
+    sheet: str = ""
 
 
-def read_table(entry: Entry, given: Path | str) -> Table:
-    """Read a table.
+def read_tables(entry: Entry, given: Path | str) -> list[RawTable]:
+    """Read the table in a file, or all sheets of a workbook.
 
     Raises:
-        BadInput: the file is not a table, is larger than 64 MiB, or has no column of file names.
+        BadInput: the file is not a table, is larger than 64 MiB, or is a workbook that cannot be read.
     """
     try:
         content = entry.read(MAX_TABLE_BYTES + 1)
@@ -65,124 +61,88 @@ def read_table(entry: Entry, given: Path | str) -> Table:
         raise BadInput(error.what, file=given, remedy="Check that it is there and that you may read it.") from error
     if len(content) > MAX_TABLE_BYTES:
         raise BadInput(f"The table is larger than {MAX_TABLE_BYTES // 2**20} MiB", file=given, remedy="Split it.")
+    if is_workbook(content):
+        sheets: Mapping[str, Iterable[tuple[int, Sequence[str]]]] = read_workbook(content, given)
+    else:
+        sheets = {"": _text_rows(_decoded(content))}
     try:
-        return _parsed(_decoded(content), given)
+        tables = [table for name, rows in sheets.items() if (table := _table(rows, name)) is not None]
     except csv.Error as error:
         raise BadInput("The table cannot be read", file=given, remedy="Save it again as CSV.") from error
+    if any(len(table.header) > MAX_COLUMNS for table in tables):
+        what = f"The table has more than {MAX_COLUMNS:,} columns"
+        raise BadInput(what, file=given, remedy="Keep only the columns that describe the images.")
+    return tables
+
+
+def _table(rows: Iterable[tuple[int, Sequence[str]]], sheet: str = "") -> RawTable | None:
+    """Tell the header from the rows. A title stands in one cell above them."""
+    found = [
+        Row(number, tuple(cells))
+        for number, row in rows
+        if any(cells := [_plain(cell) for cell in row[: MAX_COLUMNS + 1]])
+    ]
+    if not found:
+        return None
+    widths = [sum(map(bool, row.cells)) for row in found[:_TITLE_ROWS]]
+    at = next((at for at, width in enumerate(widths) if width > 1), 0)
+    return RawTable(found[at].cells, found[at + 1 :], found[at].number, sheet)
+
+
+def _plain(cell: str) -> str:
+    cell = cell.strip()
+    protected = _PROTECTED.fullmatch(cell) if cell.startswith(("=", "'")) else None
+    return (protected[1] or protected[2] or "").strip() if protected else cell
+
+
+# -- text ----------------------------------------------------------------------------------------------------
 
 
 def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return content.decode("utf-32", "replace")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
+    zeros = content[:1000].count(0)
+    if zeros > len(content[:1000]) / 4:  # UTF-16 without its mark
+        return content.decode("utf-16-be" if content[0] == 0 else "utf-16-le", "replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+        texts = [content.decode(page, "replace") for page in _CODE_PAGES]
+        return max(texts, key=_letters)  # the first of the best
 
 
-def _parsed(text: str, given: Path | str) -> Table:
-    first, _, rest = text.partition("\n")
-    has_hint = first.lower().startswith("sep=")  # a line that Excel writes for itself
-    if has_hint:
-        text, first = rest, rest.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
-    header: list[str] = next(reader, [])
-    names = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
-    file, class_name, patient = (
-        next((at for at, name in enumerate(names) if name in wanted), None) for wanted in (_FILE, _CLASS, _PATIENT)
-    )
-    if file is None:
-        raise BadInput("The table has no column that names the files", file=given, remedy=_COLUMNS_REMEDY)
-
-    def cell(row: list[str], column: int | None) -> str:
-        return row[column].strip() if column is not None and column < len(row) else ""
-
-    def reason_to_skip(row: list[str]) -> str | None:
-        for column, (value, reason) in _NOT_TO_TRAIN_ON.items():
-            found = cell(row, header.index(column)) if column in header else ""
-            if found and value in (None, found):
-                return reason
-        return None
-
-    rows = [
-        Row(reader.line_num + has_hint, cell(row, file), cell(row, class_name), cell(row, patient), reason_to_skip(row))
-        for row in reader
-        if any(map(str.strip, row))
-    ]
-    return Table(rows, class_name is not None)
+def _letters(text: str) -> int:
+    """Letters among the characters beyond ASCII: names hold few others."""
+    return sum(map(str.isalpha, re.findall(r"[^\x00-\x7f]", text)))
 
 
-def list_table(source: Path, given: Path, *, needs_classes: bool) -> Steps[Listing]:
-    """List the files that a table names, with their labels, and the masks that lie beside them.
-
-    Paths are relative to the table. Rows are skipped if their path leads out of the table's folder, if the file does
-    not exist, if they have no class, or if another row gives the same file a different class or patient.
-
-    Raises:
-        BadInput: as `read_table`, or the table has no column of classes and one is needed.
-    """
-    table = read_table(FileEntry("", source.name, source), given)
-    if needs_classes and not table.has_classes:
-        raise BadInput("The table has no column for the class", file=given, remedy=_COLUMNS_REMEDY)
-    listing = Listing("Table", source.name, given, labels={})
-    rows: dict[str, list[Row]] = {}
-    for number, row in enumerate(table.rows):
-        if number % STEP == 0:
-            yield number
-        path, reason = _path_of(row, source.parent)
-        reason = reason or row.reason_to_skip
-        if reason is None and needs_classes and not row.class_name:
-            reason = "It has no class"
-        if reason is not None:
-            listing.skipped.append(Skipped(f"{source.name}, row {row.number}", reason))
-        else:
-            rows.setdefault(str(path), []).append(row)
-    assert listing.labels is not None
-    for number, (where, same) in enumerate(rows.items()):
-        if number % STEP == 0:
-            yield number
-        if len({(row.class_name.casefold(), row.patient.casefold()) for row in same}) > 1:
-            listing.skipped += [
-                Skipped(f"{source.name}, row {row.number}", f"{row.file} has another class or patient in another row")
-                for row in same
-            ]
-            continue
-        listing.labels[where] = Label(same[0].class_name or None, same[0].patient or None)
-        listing.entries.append(_entry(Path(where), source.parent))
-    listing.entries += _masks_beside(listing, source.parent)
-    return listing
+def _text_rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
+    skipped = 0
+    hint = re.match(r"sep=(.)\r?\n?", text, re.IGNORECASE)  # a line that Excel writes for itself
+    if hint:
+        text, skipped = text[hint.end() :], 1
+    for number, row in _rows(text, hint[1] if hint else _separator(text)):
+        yield number + skipped, row
 
 
-def _path_of(row: Row, folder: Path) -> tuple[Path, str | None]:
-    """The file that a row names, and the reason to skip it, None if there is none."""
-    named = row.file.replace("\\", "/")
-    if not named:
-        return folder, "It names no file"
-    if "\0" in named or not is_text(named):
-        return folder, "The name of its file is not valid text"
-    path = Path(os.path.normpath(folder / named))
-    if not path.is_relative_to(folder) or (_ABSOLUTE.match(named) and not Path(named).is_absolute()):
-        return path, f"{row.file} lies outside the folder of the table"
-    try:
-        is_there = path.is_file()
-    except (OSError, ValueError):  # for instance a name that is too long
-        is_there = False
-    return path, None if is_there else f"There is no file {row.file}"
+def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    for row in reader:
+        yield reader.line_num, row
 
 
-def _entry(path: Path, folder: Path) -> FileEntry:
-    inside = path.parent.relative_to(folder).as_posix()
-    return FileEntry("" if inside == "." else inside, path.name, path)
+def _separator(text: str) -> str:
+    """The separator that cuts most rows into the same number of cells; of several, the one that cuts most."""
+    text = text[:_SAMPLE_LETTERS]
 
+    def order(separator: str) -> tuple[float, int]:
+        try:
+            widths = [len(row) for _, row in islice(_rows(text, separator), _SAMPLE_ROWS) if any(map(str.strip, row))]
+        except csv.Error:
+            return 0, 0
+        usual = max(set(widths), key=lambda width: (widths.count(width), width), default=1)
+        return (round(widths.count(usual) / len(widths), 1), usual) if usual > 1 else (0, 0)
 
-def _masks_beside(listing: Listing, folder: Path) -> Iterator[FileEntry]:
-    """Masks of the table's images that the table itself does not name."""
-    assert listing.labels is not None
-    images: dict[Path, set[str]] = {}
-    for where in listing.labels:
-        images.setdefault(Path(where).parent, set()).add(Path(where).stem.lower())
-    for beside, stems in images.items():
-        for name in sorted((path.name for path in beside.iterdir() if is_text(path.name)), key=natural_key):
-            path = beside / name
-            if image_of_mask(name) in stems and str(path) not in listing.labels and path.is_file():
-                yield _entry(path, folder)
+    return max(_SEPARATORS, key=order)

@@ -1,18 +1,16 @@
 """The chapters on settings and versions: every setting of every run, and the software that computed it."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-import busapp
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Table
 from busapp.engine.report.subject import Subject
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.utils.versions import installed
+from busapp.engine.utils.versions import software
 from busapp.engine.utils.words import NONE
 
 _COLUMNS = 4
@@ -77,10 +75,9 @@ def _in_words(value: Any, unit: str = "") -> str:
 
 
 def versions(subject: Subject) -> list[Block]:
-    """The versions that made this report, and those that each run began with."""
-    here = {"busapp": busapp.__version__, "Python": platform.python_version(), **installed()}
-    here["system"] = f"{platform.system()} {platform.machine()}"
-    runs = [_began_with(one) for one in subject.measured]
+    """The versions that made this report, and those that each run began with and was resumed with."""
+    here = software()
+    runs = [_computed_with(one) for one in subject.measured]
     names = list(dict.fromkeys([*here, *(name for one in runs for name in one)]))
     blocks: list[Block] = [Heading("Versions")]
     if any(not one.run.info.versions for one in subject.measured):
@@ -96,11 +93,11 @@ def versions(subject: Subject) -> list[Block]:
     return blocks
 
 
-def _began_with(one: Measured) -> dict[str, str]:
-    info = one.run.info
-    system, _, python = info.platform.partition(", Python ")
-    device = one.result.get("device") or NONE
-    return {"busapp": info.busapp, "Python": python or NONE, **info.versions, "system": system, "device": str(device)}
+def _computed_with(one: Measured) -> dict[str, str]:
+    parts = one.run.info.software
+    names = dict.fromkeys(name for part in parts for name in part)
+    used = {name: ", then ".join(dict.fromkeys(part.get(name, NONE) for part in parts)) for name in names}
+    return {**used, "device": str(one.result.get("device") or NONE)}
 
 
 def in_a_line(versions: Mapping[str, str], names: Sequence[str]) -> str:

@@ -11,13 +11,16 @@ from busapp.errors import BadInput
 
 FILE = "predictions.csv"
 _FIXED = ("image_id", "file", "sha256", "group", "fold", "true", "predicted")
+_PLACES = ("site", "device")
+"""Columns that the table has only if they are known for any of its images."""
 _LOGIT = "logit:"
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Prediction of a fold's network for one of its test images. `true` and `predicted` are class names; `logits` are
-    by class name, in the order of the run's classes."""
+    by class name, in the order of the run's classes. `site` and `device` are those when the image was tested. No
+    measure depends on them."""
 
     image_id: int
     file: str
@@ -27,15 +30,19 @@ class Prediction:
     true: str
     predicted: str
     logits: dict[str, float]
+    site: str | None = None
+    device: str | None = None
 
 
 def write_predictions(run: Run, predictions: Iterable[Prediction], classes: Iterable[str]) -> None:
     """Replace the table. If that fails, the old one stays as it is."""
+    rows = list(predictions)
+    named = [*_FIXED, *(name for name in _PLACES if any(getattr(row, name) for row in rows))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIXED, *(f"{_LOGIT}{name}" for name in classes)])
-    for prediction in predictions:
-        fixed = [getattr(prediction, name) for name in _FIXED]
+    writer.writerow([*named, *(f"{_LOGIT}{name}" for name in classes)])
+    for prediction in rows:
+        fixed = [getattr(prediction, name) for name in named]
         # With all digits: an AUC depends on the last bit if two logits are nearly equal.
         writer.writerow([*fixed, *(repr(float(logit)) for logit in prediction.logits.values())])
     write_atomically(run.folder / FILE, text.getvalue().encode())
@@ -67,4 +74,6 @@ def _from_row(row: dict[str, str]) -> Prediction:
         true=row["true"],
         predicted=row["predicted"],
         logits={name.removeprefix(_LOGIT): float(v) for name, v in row.items() if name.startswith(_LOGIT)},
+        site=row.get("site") or None,
+        device=row.get("device") or None,
     )

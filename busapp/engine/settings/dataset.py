@@ -19,7 +19,7 @@ class ImportSettings(JobSettings):
     sources: tuple[Path, ...] = Field(
         min_length=1,
         title="Sources",
-        description="Folders of classes, ZIP archives, CSV tables (file, class, patient), DICOM files, or images.",
+        description="Folders of classes, ZIP archives, tables (CSV or Excel), DICOM files, or images.",
     )
     class_name: Annotated[
         str | None, setting("Class", "Class of all images. Left empty: the name of each folder is the class.")
@@ -67,6 +67,15 @@ class ImportSettings(JobSettings):
         str | None,
         setting("Only folders called", "Import only what lies in folders of this name, for instance 40X.", more=True),
     ] = None
+    update: Annotated[
+        bool,
+        setting(
+            "Update images that are there",
+            "Give images that the study has already the class, patient, site and device that this import says. "
+            "Switched off: only what is missing is added, and contradictions are reported. Can be undone.",
+            more=True,
+        ),
+    ] = False
     frames: Annotated[
         int,
         Field(ge=1, le=1000),

@@ -22,7 +22,7 @@ class DiagnoseSettings(JobSettings):
         Path | None,
         setting(
             "Labels",
-            "The true classes, for an external validation: a CSV table with the columns file and class, or a folder "
+            "The true classes, for an external validation: a table with the columns file and class, or a folder "
             "with one subfolder per class. Left empty: folders named after the model's classes.",
         ),
     ] = None

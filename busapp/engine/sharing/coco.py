@@ -51,6 +51,8 @@ CocoImage = TypedDict(
         "kind": str,
         "group": int,
         "patient": str | None,
+        "site": str | None,
+        "device": str | None,
         "set_aside": str | None,
         "mask": str | None,
     },

@@ -148,6 +148,8 @@ class _Export:
                 "kind": image.kind,
                 "group": self._groups.setdefault(image.group, len(self._groups) + 1),
                 "patient": self._patient(image),
+                "site": image.site or "",
+                "device": image.device or "",
                 "set_aside": image.excluded or "",
                 "flags": " ".join(self._flags.get(image.id, [])),
                 "width": encoded.width,
@@ -238,6 +240,8 @@ class _Export:
                 "kind": row["kind"],
                 "group": row["group"],
                 "patient": row["patient"] or None,
+                "site": row["site"] or None,
+                "device": row["device"] or None,
                 "set_aside": row["set_aside"] or None,
                 "mask": row["mask"] or None,
             }

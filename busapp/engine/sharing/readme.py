@@ -29,12 +29,12 @@ _LAYOUT: Final = {
 }
 
 _COLUMNS: Final = (
-    "images.csv has one row for each image: file, class, kind (real or synthetic), group, patient, set_aside (the "
-    "reason), flags (what may be wrong with the image), width and height in pixels, spacing_mm (the width of a pixel "
-    "in millimetres, if known), mask, sha256 of the file. For synthetic images it also has run, preset, epochs and "
-    "n_trained_on (the number of training images) of the generator that drew them, nearest (the most similar training "
-    "image), and correlation with it (of grey thumbnails, shifted and mirrored to fit best; 1: equal). The file is "
-    "{style}."
+    "images.csv has one row for each image: file, class, kind (real or synthetic), group, patient, site (the "
+    "hospital), device (maker and model of the machine), set_aside (the reason), flags (what may be wrong with the "
+    "image), width and height in pixels, spacing_mm (the width of a pixel in millimetres, if known), mask, sha256 of "
+    "the file. For synthetic images it also has run, preset, epochs and n_trained_on (the number of training images) "
+    "of the generator that drew them, nearest (the most similar training image), and correlation with it (of grey "
+    "thumbnails, shifted and mirrored to fit best; 1: equal). The file is {style}."
 )
 _ENCODED_AGAIN: Final = (
     "Every image was encoded again as PNG from its pixels alone: 8-bit grey, or RGB if it has colour. The files "
@@ -53,6 +53,7 @@ def images_readme(
         f"Images of the study “{workspace.name}”, exported on {date} with busapp {busapp.__version__}: {what}.",
         _counts(rows),
         _groups(rows),
+        *_places(rows),
         *_cautions(result),
         _LAYOUT[result["format"]],
         _COLUMNS.format(style=style.in_words()),
@@ -90,6 +91,16 @@ def _groups(rows: Sequence[ImageRow]) -> str:
         "near-duplicates, or images of one patient. Keep all images of a group on one side of every split between "
         "training and test."
     )
+
+
+def _places(rows: Sequence[ImageRow]) -> list[str]:
+    """Images by site and by device, if any are known."""
+    parts = []
+    for title, names in (("Sites", [row["site"] for row in rows]), ("Devices", [row["device"] for row in rows])):
+        if any(names):
+            counted = ", ".join(f"{name or 'not known'} {n:,}" for name, n in Counter(names).most_common())
+            parts.append(f"{title}: {counted}.")
+    return parts
 
 
 def _cautions(result: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ _ImageColumns = TypedDict(
         "kind": str,
         "group": int,
         "patient": str,
+        "site": str,
+        "device": str,
         "set_aside": str,
         "flags": str,
         "width": int,

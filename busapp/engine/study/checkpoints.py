@@ -18,11 +18,13 @@ Arrays = dict[str, np.ndarray]
 
 
 def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
-    """Write weights, optimiser and random states (`arrays`) with counters and settings (`header`).
+    """Write weights, optimiser and random states (`arrays`, in any memory order) with counters and settings (`header`).
 
     Raises:
         NoSpace: the disk is full. The previous checkpoint stays as it was.
     """
+    # safetensors 0.8.0 writes an array in the order of its bytes in memory, with its own shape. A transposed kernel
+    # would come back with its numbers in other places, without an error (findings/safetensors-fortran-order.sh).
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     words = json.dumps(header)
     write_atomically(path, save(contiguous, metadata={"busapp": words, "checksum": _checksum(words, contiguous)}))

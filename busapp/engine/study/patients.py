@@ -8,16 +8,27 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from uuid import uuid4
 
 from busapp import paths
 from busapp.engine.utils.files import space_is_needed
+from busapp.engine.utils.words import many
 from busapp.errors import UserError
 
 KEY_BYTES: Final = 32
+_LONGEST_NUMBER: Final = 16
+"""Digits of a patient's number with all zeros in front."""
+_SURE_FROM: Final = 4
+"""Digits, without zeros in front, from which on a number is no counter that starts again in every set."""
+_LARGE_SHARE: Final = 0.1
+_FEWEST_LARGE: Final = 10
+"""Share of all images, and number of them, from which on one patient's images are remarkable."""
 
 
 class DamagedPatientKey(UserError):
@@ -33,9 +44,107 @@ def pseudonym(patient: str) -> str:
         DamagedPatientKey: the key cannot be read.
         NoSpace: there is no key yet, and it cannot be written.
     """
-    key = _key()
+    return _pseudonym(patient, _key())
+
+
+def _pseudonym(patient: str, key: bytes) -> str:
     normalised = " ".join(patient.casefold().split())
     return f"{_name_of(key)}:{hmac.new(key, normalised.encode(), hashlib.sha256).hexdigest()[:20]}"
+
+
+class KnownPatients:
+    """Pseudonyms for the patients of one import. Several threads may ask at once.
+
+    A spreadsheet takes the zeros off 0004711. A number that is new to the study, but known with other zeros in front,
+    is taken for the known one. This holds from four digits on. If all such numbers have the same length with their
+    zeros, shorter ones among `named` are filled up to that length, too.
+
+    `joined` counts patients taken for known ones. `unclear` counts those that fit several known ones: they stay apart.
+    """
+
+    def __init__(self, known: Iterable[str], named: Iterable[str]) -> None:
+        """`known` are pseudonyms in the study, `named` the patients as tables or file names give them.
+
+        Raises:
+            DamagedPatientKey, NoSpace: as `pseudonym`.
+        """
+        self._known = set(known)
+        self._lock = Lock()
+        self._found: dict[str, str] = {}
+        self.joined = self.unclear = 0
+        named = set(named)
+        widths = {width for patient in named for width in self._widths(patient)}
+        short = {patient for patient in named if patient.isdecimal() and len(patient.lstrip("0")) < _SURE_FROM}
+        for patient in named - short:
+            self.pseudonym(patient)
+        for patient in short:
+            self._found[patient] = self._filled(patient, widths)
+        self._known.update(self._found.values())
+
+    @cached_property
+    def _key(self) -> bytes:
+        return _key()
+
+    def _own(self, patient: str) -> str:
+        return _pseudonym(patient, self._key)
+
+    def pseudonym(self, patient: str) -> str:
+        """The pseudonym of a patient, as `patients.pseudonym`, or that of a known one."""
+        with self._lock:
+            if patient not in self._found:
+                widths = self._widths(patient)
+                self.unclear += len(widths) > 1
+                self._found[patient] = self._filled(patient, widths)
+            return self._found[patient]
+
+    def _widths(self, patient: str) -> set[int]:
+        """Lengths with zeros in front at which the study knows a number that it does not know as it is."""
+        plain = patient.lstrip("0")
+        is_number = patient.isascii() and patient.isdecimal() and _SURE_FROM <= len(plain) <= _LONGEST_NUMBER
+        if not self._known or not is_number or self._own(patient) in self._known:
+            return set()
+        lengths = range(len(plain), _LONGEST_NUMBER + 1)
+        return {length for length in lengths if self._own(plain.zfill(length)) in self._known}
+
+    def _filled(self, patient: str, widths: Collection[int]) -> str:
+        own = self._own(patient)
+        if len(widths) != 1 or own in self._known:
+            return own
+        other = self._own(patient.lstrip("0").zfill(min(widths)))
+        self.joined += other in self._known
+        return other if other in self._known else own
+
+
+def remarkable(images: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Sentences about patients who look wrong: one with more than a tenth of all images (and at least 10), and those
+    with images in several classes. Wrong patients either split one person, or join many into one.
+
+    `images` gives patient and class of each image; the patient is None if it is not known.
+    """
+    counts: Counter[str] = Counter()
+    classes: defaultdict[str, set[str]] = defaultdict(set)
+    total = 0
+    for patient, class_name in images:
+        total += 1
+        if patient is not None:
+            called = " ".join(patient.casefold().split())
+            counts[called] += 1
+            classes[called].add(class_name)
+    large = [count for count in counts.values() if count >= _FEWEST_LARGE and count > _LARGE_SHARE * total]
+    sentences = []
+    if large:
+        most = f"{max(large):,} of {total:,} images ({100 * max(large) / total:.1f} %)"
+        whose = (
+            f"One patient has {most}."
+            if len(large) == 1
+            else (f"{len(large)} patients have more than a tenth of all images each, the largest {most}.")
+        )
+        sentences.append(f"{whose} Check that the number in their place names a single person.")
+    several = sum(len(names) > 1 for names in classes.values())
+    if several:
+        verb = "has" if several == 1 else "have"
+        sentences.append(f"{many(several, 'patient')} {verb} images in several classes.")
+    return sentences
 
 
 def made_with_another_key(pseudonyms: Iterable[str]) -> bool:

@@ -33,7 +33,8 @@ class RunInfo(BaseModel):
 
     Times are ISO 8601 in UTC. `dataset` is the catalog's fingerprint at the start of the run (if the run checked the
     images first, after that check), and `revision` the number of the catalog's newest change at that time. `versions`
-    are those of the libraries at the start, empty in older runs.
+    are those of the libraries at the start, empty in older runs. `resumed` has the software (`versions.software`) of
+    each resumption, if it differs from that before.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -48,10 +49,19 @@ class RunInfo(BaseModel):
     busapp: str
     platform: str
     versions: dict[str, str] = {}
+    resumed: list[dict[str, str]] = []
     note: str = ""
     state: State = "new"
     error: str = ""
     seconds: float = 0.0
+
+    @property
+    def software(self) -> list[dict[str, str]]:
+        """The software (`versions.software`) that computed the run: at its start, then at each resumption with other
+        software."""
+        system, _, python = self.platform.partition(", Python ")
+        begun = {"busapp": self.busapp, "system": system, **({"Python": python} if python else {}), **self.versions}
+        return [begun, *self.resumed]
 
 
 class Run:

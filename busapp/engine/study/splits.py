@@ -70,6 +70,22 @@ class Fold:
     test: Indices
 
 
+def fold_numbers(folds: Sequence[Fold], n_images: int) -> Indices:
+    """int (n,): the number of the fold, from 1, that tests each image of a selection; 0 if none does."""
+    numbers = np.zeros(n_images, dtype=np.intp)
+    for number, fold in enumerate(folds, start=1):
+        numbers[fold.test] = number
+    return numbers
+
+
+def folds_numbered(numbers: Indices) -> list[Fold]:
+    """The folds that `fold_numbers` describes: each is trained on all images that it does not test."""
+    return [
+        Fold(np.flatnonzero(numbers != number), np.flatnonzero(numbers == number))
+        for number in range(1, int(numbers.max(initial=0)) + 1)
+    ]
+
+
 def select(workspace: Workspace, settings: ValidateSettings) -> Selection:
     """Select the images for a run with these settings: real images that are not set aside."""
     records = workspace.catalog.images(kind="real", with_excluded=False)
@@ -83,8 +99,14 @@ def select(workspace: Workspace, settings: ValidateSettings) -> Selection:
     return Selection(kept, classes, set_aside=len(contradicted), conflicts=len(conflicts) if keeps else 0)
 
 
+def parts_of(settings: ValidateSettings) -> int:
+    """Number of parts of equal size that the images are split into. A hold-out tests only the first."""
+    return HOLD_OUT_PARTS if settings.system == "existing" else settings.folds
+
+
 def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
-    """Split the images into folds, stratified by class. The same seed gives the same folds.
+    """Split the images into folds, stratified by class. The same seed gives the same folds, but only with the same
+    version of scikit-learn: 1.8 changed them. So a run makes its folds once and stores them (`stored_folds`).
 
     `existing` is one hold-out of 80/20, the other systems are cross-validations. Unless near-duplicates may be split,
     groups stay whole. Paper: sections 3.3 ("20 epochs", replicated system) and 3.4 (10 folds).
@@ -94,8 +116,7 @@ def make_folds(selection: Selection, settings: ValidateSettings) -> list[Fold]:
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
-    hold_out = settings.system == "existing"
-    parts = HOLD_OUT_PARTS if hold_out else settings.folds
+    hold_out, parts = settings.system == "existing", parts_of(settings)
     fewer_folds = "" if hold_out or parts == 2 else "Choose fewer folds, or import more images."
     _check_enough(selection, parts, fewer_folds or "Import more images.", by_group=not settings.leaks.split_duplicates)
     if not settings.leaks.split_duplicates:

@@ -1,8 +1,11 @@
-"""Versions of the libraries that the numbers depend on."""
+"""Versions of the software that the numbers depend on."""
 
+import platform
 from functools import cache
 from importlib import metadata
 from typing import Final
+
+import busapp
 
 LIBRARIES: Final = (
     "torch",
@@ -10,6 +13,7 @@ LIBRARIES: Final = (
     "keras",
     "tensorflow",
     "numpy",
+    "scipy",
     "scikit-learn",
     "scikit-image",
     "pillow",
@@ -29,3 +33,13 @@ def installed() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def software() -> dict[str, str]:
+    """Versions of this program, of Python and of `LIBRARIES`, and the name of the system."""
+    return {
+        "busapp": busapp.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        **installed(),
+    }

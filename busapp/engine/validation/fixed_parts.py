@@ -1,5 +1,6 @@
 """The parts of a cross-validation that are fixed before its training begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
+from busapp.engine.study.patients import remarkable
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection, fingerprint_of_groups, forbidden_hashes
 from busapp.engine.study.workspace import Workspace
@@ -22,9 +24,10 @@ class Study:
     settings: ValidateSettings
     run: Run
     selection: Selection
-    folds: list[Fold]
     everything: tuple[ImageRecord, ...]
     """All real images when the run began or was resumed, including those that are set aside."""
+    folds: Sequence[Fold] = ()
+    """Empty until they are made, or read and checked (`folds.folds_of`)."""
 
     @property
     def fingerprint(self) -> str:
@@ -48,6 +51,10 @@ class Study:
     def images_of(self, fold: Fold) -> int:
         """Images that one epoch of a fold trains and tests on."""
         return len(fold.train) + sum(self.lacks.values()) + len(fold.test)
+
+    def warnings(self) -> list[str]:
+        """Sentences for the user about images that may make the results look better than they are."""
+        return remarkable((record.patient, record.class_name) for record in self.selection.records)
 
     def notes(self) -> list[str]:
         """Sentences for the user before the training begins: duration, images set aside, missing generators."""

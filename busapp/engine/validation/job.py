@@ -8,6 +8,7 @@ its test images.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,10 @@ from busapp.engine.speeds import classifier_key, classifier_units, remember
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, make_folds, select
 from busapp.engine.study.workspace import Workspace
-from busapp.engine.utils.arrays import Indices
+from busapp.engine.utils.arrays import Indices, checksum
 from busapp.engine.validation.evidence import keep_evidence
 from busapp.engine.validation.fixed_parts import Study
+from busapp.engine.validation.folds import folds_of
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
 from busapp.engine.validation.training_data import Synthetic, balance, load_selection
@@ -38,20 +40,21 @@ if TYPE_CHECKING:
 def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     """Train and test on every fold, and report the measures and the leaks.
 
-    Writes `predictions.csv` and `evidence.safetensors` into the run's folder, anew after each fold. Continues from the
-    run's checkpoint if it has one. The result is a `ValidationResult`.
+    Writes `folds.csv` into the run's folder before the training, and `predictions.csv` and `evidence.safetensors` anew
+    after each fold. Continues from the run's checkpoint if it has one. The result is a `ValidationResult`.
 
     Raises:
         NotEnoughImages: see `make_folds`.
         BadInput, MissingWeights: see `classifiers.mobilenet.build`.
-        CannotResume: the dataset or the settings differ from those that the run began with, or its checkpoint is
-            damaged.
+        CannotResume: the dataset or the settings differ from those that the run began with, its folds are not known
+            (`folds.folds_of`), or its checkpoint is damaged.
         TrainingDiverged: a loss is not a finite number.
     """
     yield from curated_first(workspace, run)
     chosen = select(workspace, settings)
     # Too few images, and below missing weights, are reported before hundreds of images are loaded.
-    make_folds(chosen, settings)
+    if not run.checkpoint.exists():
+        make_folds(chosen, settings)
     yield Progress(0, 1, "preparing the network")
     from busapp.engine.classifiers.training import Learner
     from busapp.engine.utils.devices import device_name
@@ -59,15 +62,20 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     learner = Learner(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)
     everything = tuple(workspace.catalog.images(kind="real"))
-    study = Study(workspace, settings, run, selection, make_folds(selection, settings), everything)
+    study = Study(workspace, settings, run, selection, everything)
+    state = State.of(study, learner)
+    is_new = not state.folds  # or of an earlier version
+    study = replace(study, folds=(yield from folds_of(study, state)))
     for text in study.notes():
         yield Note(text)
-    state = State.of(study, learner)
+    for text in study.warnings():
+        yield Note(text, "warning")
+    yield from state.continued_on(device_name(learner.device), checksum(pixels))
     yield from state.unsaid(run)
-    if state.fold == 1 and state.epoch == 0:
+    if is_new:
         yield from state.save(run, learner)
     yield from _cross_validate(study, state, learner, pixels)
-    yield Finished({**run_result(study, state, device_name(learner.device), learner.stages)})
+    yield Finished({**run_result(study, state, learner.stages)})
 
 
 def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:

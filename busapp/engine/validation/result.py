@@ -26,13 +26,15 @@ def tested_predictions(study: Study, state: State) -> list[Prediction]:
             true=record.class_name,
             predicted=classes[int(state.logits[position].argmax())],
             logits=dict(zip(classes, state.logits[position].tolist(), strict=True)),
+            site=record.site,
+            device=record.device,
         )
         for position, record in enumerate(study.selection.records)
         if state.fold_of[position]
     ]
 
 
-def run_result(study: Study, state: State, device: str, frozen_stages: int) -> ValidationResult:
+def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResult:
     """The result of a cross-validation whose folds are all finished."""
     settings, selection = study.settings, study.selection
     tested = state.fold_of > 0
@@ -78,7 +80,7 @@ def run_result(study: Study, state: State, device: str, frozen_stages: int) -> V
             "generators_that_saw_test_images": len(state.leaky_generators),
             "conflicting_duplicates_kept": selection.conflicts,
         },
-        "device": device,
+        "device": ", then ".join(state.devices),
         "frozen_stages": frozen_stages,
     }
 

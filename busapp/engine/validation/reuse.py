@@ -25,6 +25,15 @@ def is_done(run: Run | None) -> bool:
     return run is not None and run.info.state == "finished"
 
 
+def can_continue(run: Run) -> bool:
+    """True if the run can be resumed: it stopped before its end, and its checkpoint names its folds. Those of earlier
+    versions do not."""
+    try:
+        return run.can_resume and bool(load_header(run.checkpoint).get("folds"))
+    except CannotResume:
+        return False
+
+
 def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: int | None = None) -> list[Run | None]:
     """For each of the settings, a run of the study that does the same work: the newest finished one, else the newest
     that can be resumed, else None.
@@ -59,7 +68,7 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
             and result.get("training", training) == training
         ):
             return run
-    begun = (run for run in alike if run.can_resume and run.info.dataset == dataset)
+    begun = (run for run in alike if can_continue(run) and run.info.dataset == dataset)
     return next((run for run in begun if _trains_so(run, training, stages)), None)
 
 
@@ -70,10 +79,7 @@ def _draws_as_now(result: ValidationResult) -> bool:
 
 def _trains_so(run: Run, training: dict[str, object], stages: int | None) -> bool:
     """True if a run that can be resumed was begun with this recipe and this number of frozen stages."""
-    try:
-        header = load_header(run.checkpoint)
-    except CannotResume:
-        return False
+    header = load_header(run.checkpoint)
     return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
 
 

@@ -14,7 +14,7 @@ from busapp.engine.study.splits import fingerprint_of_groups, make_folds, select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.engine.validation.estimates import estimate_series, estimate_validations
-from busapp.engine.validation.reuse import find_runs, is_done
+from busapp.engine.validation.reuse import can_continue, find_runs, is_done
 from busapp.errors import BadInput, CannotResume
 
 
@@ -99,7 +99,7 @@ class _Begun:
             run = self.workspace.run(self.ids.get(str(place), "none"))
         except BadInput:
             return None
-        return run if is_done(run) or run.can_resume else None
+        return run if is_done(run) or can_continue(run) else None
 
     def save(self, place: int, run_id: str) -> CheckpointSaved:
         """Save in the checkpoint that this run belongs to the job."""

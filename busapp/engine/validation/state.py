@@ -13,6 +13,7 @@ from busapp.engine.contract.validation import RecordedFold, UsedGenerator
 from busapp.engine.events import CheckpointSaved, Event, from_line, to_line
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
+from busapp.engine.study.resumption import surroundings_changed
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.utils.words import many
@@ -37,6 +38,12 @@ class State:
     fold: int = 1
     epoch: int = 0
     seconds: float = 0.0
+    folds: str = ""
+    """Digest of the stored folds; empty in checkpoints of earlier versions."""
+    devices: list[str] = field(default_factory=list)
+    """Devices that computed the run, in their order."""
+    pixels: str = ""
+    """Checksum of the selection's pixels; empty in checkpoints of earlier versions."""
     finished: list[RecordedFold] = field(default_factory=list)
     leaky_generators: set[str] = field(default_factory=set)
     generators: list[UsedGenerator] = field(default_factory=list)
@@ -86,6 +93,9 @@ class State:
             "fingerprint": self.fingerprint,
             "settings": learner.settings.kept(),
             "training": learner.recipe.model_dump(),  # another version may have other parts under that name
+            "folds": self.folds,
+            "devices": self.devices,
+            "pixels": self.pixels,
             "fold": self.fold,
             "epoch": self.epoch,
             "seconds": self.elapsed(),
@@ -99,6 +109,13 @@ class State:
         save_checkpoint(run.checkpoint, arrays, header)
         yield from finished
         yield CheckpointSaved(epoch=self.epoch, fold=self.fold)
+
+    def continued_on(self, device: str, pixels: str) -> Iterator[Event]:
+        """Record the device and the checksum of the pixels, and report which of them differs from before."""
+        before = self.devices[-1] if self.devices else ""
+        yield from surroundings_changed(device=(before, device), pixels=(self.pixels, pixels))
+        self.devices = self.devices if before == device else [*self.devices, device]
+        self.pixels = pixels
 
     def unsaid(self, run: Run) -> list[Event]:
         """Events in the checkpoint that the run could not announce before it was killed."""

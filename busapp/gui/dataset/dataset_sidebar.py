@@ -1,17 +1,20 @@
 """The left side of the Dataset tab: import, check and export images, and choose which ones are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMargins, Signal
 from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QPushButton, QWidget
 
+from busapp.engine.catalog import ImageRecord
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.gui.dataset.image_actions import ImageActions
 from busapp.gui.dataset.image_filters import ImageFilters
 from busapp.gui.dataset.side_panel import SidePanel
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder
+from busapp.gui.widgets.warning_frame import words_label
+from busapp.gui.words import places_in_words
 
 
 class DatasetSidebar(SidePanel):
@@ -55,6 +58,7 @@ class DatasetSidebar(SidePanel):
         self.count_label = QLabel()
         self.count_label.setWordWrap(True)
         self.count_label.setProperty("role", "muted")
+        self.details = words_label("muted")
         self._lay_out(actions)
 
     def _lay_out(self, actions: ImageActions) -> None:
@@ -66,6 +70,7 @@ class DatasetSidebar(SidePanel):
         self.column.addWidget(self.count_label)
         self.column.addSpacing(SPACE)
         self.add_heading("Selected images")
+        self.column.addWidget(self.details)
         for action in actions.all:
             self.column.addWidget(actions.button(action))
         self.column.addStretch()
@@ -82,7 +87,7 @@ class DatasetSidebar(SidePanel):
         menu.addAction(
             "Table of files…",
             lambda: self._choose_files(
-                "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt)"
+                "Import a table that names file, class and patient", "Tables (*.csv *.tsv *.txt *.xlsx *.xlsm)"
             ),
         )
         menu.addSeparator()
@@ -107,6 +112,12 @@ class DatasetSidebar(SidePanel):
     def say_how_many(self, shown: int, of: int, selected: int) -> None:
         """Show the number of images shown, in the study, and selected."""
         self.count_label.setText(f"{shown:,} of {of:,} images, {selected:,} selected")
+
+    def describe(self, selected: Sequence[ImageRecord], facts_of: Callable[[ImageRecord], Sequence[str]]) -> None:
+        """Show the facts of the selected image, or the sites and devices of several."""
+        lines = facts_of(selected[0]) if len(selected) == 1 else places_in_words(selected)
+        self.details.setText("\n".join(lines))
+        self.details.setVisible(bool(lines))
 
     def offer(self, classes: Sequence[str], flags: set[str], *, has_images: bool, has_pairs: bool) -> None:
         """Offer these classes and flags in the filters, and enable the buttons that have something to work on."""

@@ -1,7 +1,7 @@
 """Actions on the images that are selected in the grid. Each change can be undone."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox, QPushButton, QWidget
 from busapp.engine.catalog import Catalog, ImageRecord
 from busapp.engine.settings import CoverSettings
 from busapp.gui.dataset.keyed_actions import button_for, keyed_action
+from busapp.gui.words import NOT_KNOWN
 
 REASONS: Final = (
     "near-duplicate",
@@ -48,6 +49,8 @@ class ImageActions(QObject):
         self.split = self._action("Take out of group", "T", self._split)
         self.show_group = self._action("Show group only", "Shift+G", self._show_group)
         self.cover = self._action("Cover text…", "H", self._cover)
+        self.set_site = self._action("Set site…", "S", self._set_site)
+        self.set_device = self._action("Set device…", "D", self._set_device)
         self.all = (
             self.exclude,
             self.bring_back,
@@ -56,8 +59,12 @@ class ImageActions(QObject):
             self.split,
             self.show_group,
             self.cover,
+            self.set_site,
+            self.set_device,
         )
         self.join.setToolTip("The selected images show the same picture or patient. A split never separates them.")
+        self.set_site.setToolTip("The hospital that the selected images are from. No group follows from it.")
+        self.set_device.setToolTip("The machine that took the selected images. No group follows from it.")
         self.split.setToolTip("The selected images are different pictures from the others in their groups")
 
     def open_catalog(self, catalog: Catalog) -> None:
@@ -75,7 +82,8 @@ class ImageActions(QObject):
         self.join.setEnabled(are_real and len(of_group) > 1)
         self.split.setEnabled(are_real and any(image.group_id is not None for image in selected))
         self.show_group.setEnabled(len(of_group) == 1)
-        self.cover.setEnabled(bool(selected))
+        for action in (self.cover, self.set_site, self.set_device):
+            action.setEnabled(bool(selected))
 
     def button(self, action: QAction) -> QPushButton:
         """A button that triggers one of the actions, with its tooltip."""
@@ -141,6 +149,20 @@ class ImageActions(QObject):
         question.button(QMessageBox.StandardButton.Ok).setText("Cover text")
         if question.exec() == QMessageBox.StandardButton.Ok:
             self.cover_requested.emit(CoverSettings(ids=tuple(ids)))
+
+    def _set_site(self, catalog: Catalog, ids: list[int]) -> None:
+        self._set_place("site", f"Which hospital {_these(ids)} from?", catalog, ids)
+
+    def _set_device(self, catalog: Catalog, ids: list[int]) -> None:
+        self._set_place("device", f"Which machine {_these(ids)} from?", catalog, ids)
+
+    def _set_place(self, column: Literal["site", "device"], question: str, catalog: Catalog, ids: list[int]) -> None:
+        answers = [NOT_KNOWN, *catalog.places(column)]
+        present = getattr(self._selected()[0], column) or NOT_KNOWN
+        name = self._ask(f"Set {column}", question, answers, answers.index(present) if present in answers else 0)
+        if name:
+            (catalog.set_site if column == "site" else catalog.set_device)(ids, name)
+            self.changed.emit()
 
     def _ask(self, title: str, question: str, answers: Sequence[str], first: int) -> str:
         answer, agreed = QInputDialog.getItem(self._widget, title, question, list(answers), first, True)

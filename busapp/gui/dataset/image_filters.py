@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QPushButton, QW
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.curation.quality import FLAGS
+from busapp.gui.words import NOT_KNOWN
 
 ANY_FLAG: Final = "any flag"
 NEAR_DUPLICATES: Final = "near-duplicates"
@@ -20,9 +21,9 @@ COVERED: Final = "covered"
 
 
 class ImageFilters(QWidget):
-    """Filters by class, kind, state, flag, likeness, part of the file name, and group.
+    """Filters by class, kind, state, flag, likeness, site, device, part of the file name, and group.
 
-    The first entry of every list is "all".
+    The first entry of every list is "all". Sites and devices are hidden while none are known.
 
     Signals:
         changed: the user has changed a filter.
@@ -32,7 +33,7 @@ class ImageFilters(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        form = QFormLayout(self)
+        self._form = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(6)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -48,6 +49,8 @@ class ImageFilters(QWidget):
         )
         for index, meaning in enumerate(meanings, 1):
             self.alike_box.setItemData(index, meaning, Qt.ItemDataRole.ToolTipRole)
+        self.site_box = _box("Site")
+        self.device_box = _box("Device")
         self.name_edit = QLineEdit()
         self.name_edit.setAccessibleName("File name")
         self.name_edit.setPlaceholderText("part of the name")
@@ -55,10 +58,19 @@ class ImageFilters(QWidget):
         self.name_edit.setAcceptDrops(False)  # files dropped here are imported, as anywhere in the tab
         self.name_edit.textChanged.connect(self._on_change)
         self._group: int | None = None
-        self._boxes = (self.class_box, self.kind_box, self.state_box, self.flag_box, self.alike_box)
+        self._boxes = (
+            self.class_box,
+            self.kind_box,
+            self.state_box,
+            self.flag_box,
+            self.alike_box,
+            self.site_box,
+            self.device_box,
+        )
         for box in self._boxes:
             form.addRow(box.accessibleName(), box)
             box.currentIndexChanged.connect(self._on_change)
+        self.offer_places([], [])
         form.addRow("Name", self.name_edit)
         self.clear_button = QPushButton("Show all")
         self.clear_button.setEnabled(False)
@@ -72,6 +84,15 @@ class ImageFilters(QWidget):
         for index in range(2, self.flag_box.count()):
             meaning = FLAGS.get(self.flag_box.itemText(index), "")
             self.flag_box.setItemData(index, meaning, Qt.ItemDataRole.ToolTipRole)
+
+    def offer_places(self, sites: Sequence[str], devices: Sequence[str]) -> None:
+        """Offer these sites and devices, and hide a list that would be empty. A choice that is still offered stays.
+        Does not emit `changed`."""
+        for box, names in ((self.site_box, sites), (self.device_box, devices)):
+            _offer(box, [*names, NOT_KNOWN] if names else [])
+            for index, name in enumerate(names, 1):
+                box.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)
+            self._form.setRowVisible(box, bool(names))
 
     def clear(self) -> None:
         """Show all images."""
@@ -121,7 +142,7 @@ class ImageFilters(QWidget):
 
     def _tests(self, flags: Mapping[int, list[str]]) -> list[Callable[[ImageRecord], bool]]:
         """The tests that an image must pass. The boxes are read once, not for each of a hundred thousand images."""
-        class_name, kind, state, flag = (_choice(box) for box in self._boxes[:4])
+        class_name, kind, state, flag, _, site, device = map(_choice, self._boxes)
         part, group = self.name_edit.text().strip().casefold(), self._group
         wanted: list[tuple[bool, Callable[[ImageRecord], bool]]] = [
             (class_name is not None, lambda image: image.class_name == class_name),
@@ -130,6 +151,8 @@ class ImageFilters(QWidget):
             (state == COVERED, lambda image: image.original is not None),
             (flag == ANY_FLAG, lambda image: image.id in flags),
             (flag not in (None, ANY_FLAG), lambda image: flag in flags.get(image.id, ())),
+            (site is not None, lambda image: (image.site or NOT_KNOWN) == site),
+            (device is not None, lambda image: (image.device or NOT_KNOWN) == device),
             (bool(part), lambda image: part in image.file.casefold()),
             (group is not None, lambda image: image.group == group),
         ]
@@ -156,6 +179,9 @@ class ImageFilters(QWidget):
 def _box(name: str, options: Sequence[str] = ()) -> QComboBox:
     box = QComboBox()
     box.setAccessibleName(name)
+    # A hospital's long name must not widen the sidebar.
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
     box.addItems(["all", *options])
     return box
 

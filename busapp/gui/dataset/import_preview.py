@@ -4,41 +4,45 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFormLayout,
     QLabel,
+    QScrollArea,
+    QSplitter,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
-from busapp.engine.imports.names import is_table
+from busapp.engine.contract.dataset import ImportFinding
+from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.preview import Preview, preview
 from busapp.engine.imports.sorting import ClassUnknown
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
+from busapp.gui.dataset.findings_html import findings_as_html
+from busapp.gui.dataset.import_options import ImportOptions
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background, Handle
-from busapp.gui.widgets.editors import Editor, editor_for
 from busapp.gui.widgets.pair_table import PairTable
+from busapp.summaries.dataset import findings_by_kind
 
 LOOKING: Final = "Looking at the files …"
-_BY_SOURCE: Final = "from folder or file names"
 
 
 class ImportPreview(QDialog):
     """Asks the user to confirm the import of the images found.
 
-    If neither folders nor names say which class the images have, the dialog asks for it first. The fields for DICOM
-    are visible only if there are DICOM files or loops.
+    If nothing says which class the images have, what a table's values mean, or which column is which, the dialog asks
+    for it first. Options that the sources do not need are hidden.
     """
 
     def __init__(self, workspace: Workspace, sources: Sequence[Path], parent: QWidget | None = None) -> None:
@@ -49,74 +53,66 @@ class ImportPreview(QDialog):
         self._looking = Background(self)
         self._looking.made.connect(self._on_seen)
         self._looking.failed.connect(self._show_nothing)
-        self._make_fields()
-        self.summary = QLabel()
-        self.notes = QLabel()
-        self.notes.setProperty("role", "muted")
-        self.warning = QLabel()
-        self.warning.setProperty("role", "warning")
-        self.reasons = QLabel()
-        self.reasons.setProperty("role", "muted")
-        for label in (self.summary, self.notes, self.warning, self.reasons):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        self.found = PairTable("New images of each class", ("Class", "New images"))
-        self.skipped = PairTable("Skipped files", ("File", "Why it is skipped"))
+        self.options = ImportOptions(workspace.catalog.classes(), self._sources)
+        self.options.changed.connect(self._start_looking)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(self._left_side())
+        splitter.addWidget(self._right_side())
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([300, 560])
+        splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setSpacing(SPACE)
-        column.addLayout(self.form)
-        column.addWidget(self.summary)
-        column.addWidget(self.notes)
-        column.addWidget(self.warning)
-        column.addWidget(self.found, 2)
-        column.addWidget(self.reasons)
-        column.addWidget(self.skipped, 3)
+        column.addWidget(splitter, 1)
         column.addWidget(self.buttons)
-        self.resize(680, 600)
+        available = self.screen().availableSize()
+        self.resize(min(880, available.width() - 24), min(640, available.height() - 48))
         self._start_looking()
 
-    def _make_fields(self) -> None:
+    def _left_side(self) -> QWidget:
         self.from_where = QLabel()
         self.from_where.setWordWrap(True)
         self.from_where.setTextFormat(Qt.TextFormat.PlainText)
         self.from_where.setToolTip("\n".join(str(source) for source in self._sources[:20]))
         self._name_sources([source.name for source in self._sources])
-        self.class_box = QComboBox()
-        self.class_box.setEditable(True)
-        self.class_box.setAccessibleName("Class of the images")
-        self.class_box.addItems([_BY_SOURCE, *self._workspace.catalog.classes()])
-        self.class_box.setToolTip(ImportSettings.model_fields["class_name"].description or "")
-        self.class_box.currentTextChanged.connect(self._start_looking)
-        self.frames = self._editor("frames")
-        self.frames.changed.connect(self._start_looking)
-        self.crop = self._editor("crop_to_regions")
-        self.form = QFormLayout()
-        self.form.addRow("From", self.from_where)
-        self.form.addRow("Class", self.class_box)
-        self.form.addRow(_title("frames"), self.frames)
-        self.form.addRow(_title("crop_to_regions"), self.crop)
-        self.form.setRowVisible(self.class_box, not all(is_table(source.name) for source in self._sources))
-        self.form.setRowVisible(self.frames, False)
-        self.form.setRowVisible(self.crop, False)
+        scrolled = QScrollArea()
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setWidget(self.options)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, SPACE, 0)
+        column.addWidget(self.from_where)
+        column.addWidget(scrolled, 1)
+        return side
 
-    def _editor(self, name: str) -> Editor:
-        field = ImportSettings.model_fields[name]
-        editor = editor_for(field)
-        assert editor is not None
-        editor.set_value(field.default)
-        editor.setToolTip(field.description or "")
-        (editor.focusProxy() or editor).setAccessibleName(field.title or name)
-        return editor
-
-    @property
-    def class_name(self) -> str | None:
-        """The class of all images; None if folders or names determine it."""
-        text = self.class_box.currentText().strip()
-        return None if not text or text == _BY_SOURCE else text
+    def _right_side(self) -> QWidget:
+        self.summary = QLabel()
+        self.reasons = QLabel()
+        self.reasons.setProperty("role", "muted")
+        for label in (self.summary, self.reasons):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.findings = QTextBrowser()
+        self.findings.setAccessibleName("What was recognised, assumed or looks odd")
+        self.findings.setOpenLinks(False)
+        self.found = PairTable("New images of each class", ("Class", "New images"))
+        self.skipped = PairTable("Skipped files", ("File", "Why it is skipped"))
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addWidget(self.summary)
+        column.addWidget(self.findings, 3)
+        column.addWidget(self.found, 2)
+        column.addWidget(self.reasons)
+        column.addWidget(self.skipped, 3)
+        return side
 
     def settings(self) -> ImportSettings:
         """Settings of the import, as chosen in the dialog.
@@ -124,12 +120,12 @@ class ImportPreview(QDialog):
         Raises:
             ValidationError: a number is out of its range.
         """
-        given: dict[str, Any] = {"frames": self.frames.value(), "crop_to_regions": self.crop.value()}
-        return ImportSettings(sources=self._sources, class_name=self.class_name, **given)
+        return ImportSettings(sources=self._sources, **self.options.values())
 
     def done(self, result: int) -> None:
         """Close; a look at the files ends with the file at hand."""
         self.hide()
+        self.options.pattern.stop()
         self._looking.stop()
         super().done(result)
 
@@ -148,35 +144,27 @@ class ImportPreview(QDialog):
 
     def _on_seen(self, seen: Preview | UserError) -> None:
         if isinstance(seen, ClassUnknown):
-            self._show_nothing("Which class do these images have? Choose one, or type a new one.")
-            self._ask_for_class()
+            self._show_nothing(f"Which class do these images have? Choose one, or type a new one.{_why(seen)}")
+            self.options.ask_for_class()
+        elif isinstance(seen, Undecided):
+            self._show_nothing(f"{seen.what}. Choose on the left.")
+            self.options.ask(seen)
         elif isinstance(seen, UserError):
             self._show_nothing(str(seen))
         else:
             self._show(seen)
 
-    def _ask_for_class(self) -> None:
-        at = self.class_box.findText(_BY_SOURCE)
-        if at >= 0:
-            self.class_box.blockSignals(True)
-            self.class_box.removeItem(at)
-            self.class_box.setCurrentIndex(-1)
-            self.class_box.blockSignals(False)
-            self.class_box.setPlaceholderText("the class of these images")
-        self.class_box.setFocus()
-
     def _show(self, seen: Preview) -> None:
         new = sum(seen.counts.values())
         self._name_sources(seen.kinds)
-        self.form.setRowVisible(self.frames, seen.loops > 0)
-        self.form.setRowVisible(self.crop, seen.dicom_files > 0)
+        self.options.follow(seen)
         self.summary.setText(_in_words(seen, new))
-        self._show_notes([finding.text for finding in seen.findings], _warning(seen))
+        self._show_findings([*seen.findings, *_about_text(seen)])
         self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
         self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
         self.import_button.setEnabled(bool(new or seen.already_present))
-        if not self.form.isRowVisible(self.frames):  # the user may be typing a number there
+        if not self.options.is_being_typed_in():
             self.import_button.setFocus()
 
     def _named(self, name: str) -> str:
@@ -187,16 +175,15 @@ class ImportPreview(QDialog):
 
     def _show_nothing(self, sentence: str) -> None:
         self.summary.setText(sentence)
-        self._show_notes([], "")
+        self._show_findings([])
         self.found.show_rows([])
         self._show_skipped([])
         self.import_button.setText("Import")
 
-    def _show_notes(self, notes: Sequence[str], warning: str) -> None:
-        self.notes.setText("\n".join(notes))
-        self.warning.setText(warning)
-        for label in (self.notes, self.warning):
-            label.setVisible(bool(label.text()))
+    def _show_findings(self, findings: Sequence[Finding]) -> None:
+        as_kept: list[ImportFinding] = [{"kind": kind, "text": text} for kind, text in findings]
+        self.findings.setHtml(findings_as_html(findings_by_kind(as_kept)))
+        self.findings.setVisible(bool(findings))
 
     def _show_skipped(self, rows: list[tuple[str, str]]) -> None:
         reasons = Counter(reason for _, reason in rows).most_common(3)
@@ -237,11 +224,17 @@ def _in_words(seen: Preview, new: int) -> str:
     return "; ".join(parts) + "."
 
 
-def _warning(seen: Preview) -> str:
+def _why(unknown: ClassUnknown) -> str:
+    """The reason why a known set of images names no class, after a space; empty if there is none."""
+    return f" {unknown.why}" if unknown.why else ""
+
+
+def _about_text(seen: Preview) -> list[Finding]:
     if not seen.burned_in:
-        return ""
+        return []
     say = "says" if seen.burned_in == 1 else "say"
-    return (
+    text = (
         f"{many(seen.burned_in, 'DICOM file')} {say} that text about the patient may be burned into the picture. Check "
         "the images after the import, and cover any text that names a patient."
     )
+    return [Finding("odd", text)]

@@ -1,7 +1,7 @@
 """The summaries of a study's imports: what came in, what was assumed or left out, and what looks odd."""
 
 from html import escape
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -19,18 +19,11 @@ from PySide6.QtWidgets import (
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
+from busapp.gui.dataset.findings_html import findings_as_html
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.words import when_in_words
 from busapp.summaries.dataset import findings_by_kind, import_lines
-
-_TITLES: Final = {
-    "recognised": "Recognised",
-    "assumed": "Assumed",
-    "joined": "Joined",
-    "left out": "Left out",
-    "odd": "Looks odd",
-}
 
 
 class ImportSummaries(QDialog):
@@ -82,10 +75,7 @@ class ImportSummaries(QDialog):
 def _as_html(run: Run, result: dict[str, Any]) -> str:
     """The summary with a heading for each kind of finding."""
     first, second, *_ = import_lines(result)  # type: ignore[arg-type]  # the JSON of a run's file
-    parts = [f"<p>{escape(first)}<br>{escape(second)}</p>"]
-    for kind, sentences in findings_by_kind(result).items():  # type: ignore[arg-type]
-        listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        parts.append(f"<h4>{_TITLES[kind]}</h4><ul>{listed}</ul>")
-    if "findings" not in result:
-        parts.append("<p>Earlier versions of the program kept no more than this.</p>")
-    return f"<h3>{escape(when_in_words(run.info.created))}</h3>" + "".join(parts)
+    findings = findings_as_html(findings_by_kind(result.get("findings", [])))
+    older = "" if "findings" in result else "<p>Earlier versions of the program kept no more than this.</p>"
+    title = escape(when_in_words(run.info.created))
+    return f"<h3>{title}</h3><p>{escape(first)}<br>{escape(second)}</p>{findings}{older}"

@@ -256,6 +256,7 @@ class DatasetTab(StudyTab):
         self.overview.show_dataset(self._images, catalog.measures(), self._facts())
         pairs = catalog.pairs()
         self.sidebar.offer(self._classes, flags, has_images=bool(self._images), has_pairs=bool(pairs))
+        self.filters.offer_places(catalog.places("site"), catalog.places("device"))
         self._alike = {
             image_id for pair in pairs if pair.verdict != "different" for image_id in (pair.first, pair.second)
         }
@@ -302,7 +303,9 @@ class DatasetTab(StudyTab):
         self._on_selection()
 
     def _on_selection(self) -> None:
-        self.sidebar.say_how_many(self.grid.images.rowCount(), len(self._images), len(self.grid.selected()))
+        selected = self.grid.selected()
+        self.sidebar.say_how_many(self.grid.images.rowCount(), len(self._images), len(selected))
+        self.sidebar.describe(selected, self._facts_of)
         self.open_action.setEnabled(self.grid.currentIndex().isValid())
         self.actions_on_images.follow_selection()
 
@@ -327,18 +330,14 @@ class DatasetTab(StudyTab):
 
     def _view(self, row: int) -> None:
         assert self.workspace is not None
-        conflicts = self.grid.images.in_conflict
-        viewer = ImageViewer(
-            self.workspace,
-            self.grid.images.images,
-            row,
-            lambda image: facts(image, self._flags.get(image.id, []), image.id in conflicts),
-            self,
-        )
+        viewer = ImageViewer(self.workspace, self.grid.images.images, row, self._facts_of, self)
         viewer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         viewer.catalog_changed.connect(self._on_covered)
         viewer.walked.connect(lambda _row: self._select(viewer.image))
         viewer.open()
+
+    def _facts_of(self, image: ImageRecord) -> list[str]:
+        return facts(image, self._flags.get(image.id, []), image.id in self.grid.images.in_conflict)
 
     def _select(self, image: ImageRecord) -> None:
         """Select an image in the grid, if it is still there. After covering, it may no longer pass the filters."""

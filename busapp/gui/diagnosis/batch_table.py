@@ -172,7 +172,7 @@ class BatchTable(QWidget):
             self._model.setHeaderData(2, Qt.Orientation.Horizontal, "True class")
         if self._has_labels:
             cells.insert(2, _item(entry.get("true", ""), entry.get("true", "")))
-        remarks = " ".join([*entry["reasons"], entry.get("not_counted", "")]).strip()
+        remarks = " ".join([*entry["reasons"], entry.get("not_counted", ""), *entry.get("remarks", [])]).strip()
         cells.append(_item(remarks, remarks))
         self._model.appendRow(cells)
         self._show_count()
@@ -233,7 +233,7 @@ class BatchTable(QWidget):
 
     def _ask_for_labels(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Choose the labels of these images", str(last_folder()), "Tables (*.csv *.tsv *.txt)"
+            self, "Choose the labels of these images", str(last_folder()), "Tables (*.csv *.tsv *.txt *.xlsx *.xlsm)"
         )
         if name:
             remember_folder(Path(name).parent)

@@ -33,6 +33,7 @@ class DiagnosisPanel(QWidget):
         self.file = words_label("heading")
         self.answer = large_label()
         self.reasons = words_label("warning")
+        self.remarks = words_label()
         self.bars = ProbabilityBars()
         self.time = words_label("muted")
         self.similar = SimilarImages()
@@ -62,6 +63,7 @@ class DiagnosisPanel(QWidget):
             self.file,
             self.answer,
             self.reasons,
+            self.remarks,
             self.bars,
             self.time,
             self.similar,
@@ -91,6 +93,8 @@ class DiagnosisPanel(QWidget):
         self.file.setText(name)
         self.file.setToolTip(diagnosis.file)
         self._show_answer(diagnosis, model)
+        self.remarks.setText("\n".join(diagnosis.remarks))
+        self.remarks.setVisible(bool(diagnosis.remarks))
         self.bars.show_probabilities(diagnosis.probabilities)
         self.similar.show_similar(diagnosis.similar, model.classes)
         self.evidence.blockSignals(True)

@@ -28,8 +28,8 @@ def preview_of_file(model_file: Path, file: Path, reader: str, patient: str) -> 
     from busapp.engine.diagnosis.pages import page_png  # matplotlib
 
     model, picture = Model.load(model_file), open_picture(file)
-    image = picture.frame(picture.middle)
-    return page_png(image, Diagnoser(model).diagnose(image, file.name), model, reader=reader, patient=patient)
+    seen = picture.seen(picture.middle)
+    return page_png(seen.picture, Diagnoser(model).diagnose(seen, file.name), model, reader=reader, patient=patient)
 
 
 def stem_of_report(shown: Answered) -> str:

@@ -83,11 +83,12 @@ def _answer(request: DiagnosisRequest, model: Model | None, picture: Picture | N
     if picture is None:
         picture = open_picture(source.content if isinstance(source, Pasted) else source, name)
     frame = request.frame or picture.middle
-    image = picture.frame(frame)
+    seen = picture.seen(frame)
     if request.crop is not None:
-        image = image.crop(request.crop)
+        seen = replace(seen, picture=seen.picture.crop(request.crop))
+    image = seen.picture
     file = name if isinstance(source, Pasted) else str(source)
-    diagnosis = Diagnoser(model).diagnose(image, file)
+    diagnosis = Diagnoser(model).diagnose(seen, file)
     yield Answered(request, model, picture, frame, image, to_qimage(image), diagnosis)
 
 

@@ -45,7 +45,9 @@ from busapp.gui.widgets.flow_row import FlowRow
 NO_MODEL: Final = (
     "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
 )
-NO_IMAGE: Final = "Drop an image here (PNG, JPEG, BMP, TIFF, DICOM), or a folder of images. Ctrl+V pastes one."
+NO_IMAGE: Final = (
+    "Drop an image here (PNG, JPEG, BMP, TIFF, WebP, PGM, DICOM), or a folder of images. Ctrl+V pastes one."
+)
 _SUFFIXES: Final = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
 # DICOM files often have no suffix at all.
 _FILTERS: Final = f"Images ({_SUFFIXES});;All files (*)"

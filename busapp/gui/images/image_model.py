@@ -91,6 +91,7 @@ def facts(image: ImageRecord, flags: Sequence[str], is_in_conflict: bool) -> lis
         lines.append("Looks like an image of another class")
     if image.group_id is not None:
         lines.append(f"Group {image.group}")
+    lines += [f"{name}: {place}" for name, place in (("Site", image.site), ("Device", image.device)) if place]
     if flags:
         lines.append("Flags: " + ", ".join(flags))
     return lines

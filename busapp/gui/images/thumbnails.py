@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.preprocessing import decode, read_image
+from busapp.engine.images.preprocessing import decode_stored, read_image
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_atomically
@@ -62,7 +62,7 @@ def mask_thumbnail(workspace: Workspace, sha256: str) -> Image.Image | None:
     except UserError:
         return None
     _keep(cached, content)
-    return decode(content, file=cached)
+    return decode_stored(content, file=cached)
 
 
 def picture(workspace: Workspace, image: ImageRecord, look: Look) -> QImage:

@@ -15,6 +15,7 @@ from busapp.engine.estimates import estimate
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Note, RunStarted
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.settings.systems import leaks_in_words
+from busapp.engine.study.patients import remarkable
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.jobs.job_thread import JobOutcome
@@ -84,13 +85,16 @@ class ValidationTab(RunTab):
     def _make_settings_panel(self) -> QWidget:
         self.form = SettingsForm(ValidateSettings)
         self.protocol_leaks = WarningFrame()
+        self.odd_patients = WarningFrame()
         self.recipe_label = words_label("muted")
         self.generators_label = words_label("muted")
         self.estimate_label = words_label("muted")
         self.start_button = QPushButton("&Start cross-validation")
         self.start_button.clicked.connect(self._start)
 
-        return settings_column(self.form, self.protocol_leaks, self.recipe_label, self.generators_label)
+        return settings_column(
+            self.form, self.protocol_leaks, self.odd_patients, self.recipe_label, self.generators_label
+        )
 
     def _add_views(self) -> None:
         self.compare_view = CompareView()
@@ -168,6 +172,8 @@ class ValidationTab(RunTab):
 
     def refresh(self) -> None:
         super().refresh()
+        patients = remarkable(self.workspace.catalog.patient_counts().elements()) if self.workspace else []
+        self.odd_patients.show_list("The images in use:", patients)
         self._look_at_settings()
         self._look_for_model()
 

@@ -47,7 +47,7 @@ def test_what_sqlite_complains_of_is_told(path: Path, monkeypatch: pytest.Monkey
         raise sqlite3.OperationalError(said)
 
     before = path.read_bytes()
-    monkeypatch.setattr("busapp.engine.catalog.catalog.prepare_connection", complain)
+    monkeypatch.setattr("busapp.engine.catalog.reader.prepare_connection", complain)
     with pytest.raises(BadInput, match=told):
         Catalog(path)
     assert path.read_bytes() == before
@@ -59,7 +59,7 @@ def test_a_disk_too_full_to_open_a_study_is_told_as_such(path: Path, monkeypatch
         error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"  # as on a full tmpfs
         raise error
 
-    monkeypatch.setattr("busapp.engine.catalog.catalog.prepare_connection", complain)
+    monkeypatch.setattr("busapp.engine.catalog.reader.prepare_connection", complain)
     with pytest.raises(NoSpace, match="disk is full"):
         Catalog(path)
 

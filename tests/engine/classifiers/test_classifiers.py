@@ -206,6 +206,14 @@ def test_it_learns_and_begins_each_fold_where_the_protocol_says() -> None:
     assert run_to_end(learner.train_one_epoch(store, labels, everything, 1, 0)).loss == scores[0].loss
 
 
+def test_defaults_of_a_later_torch_change_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_now = Learner(3, tiny()).optimizer.state_dict()["param_groups"]
+    other = (0.1, (0.5, 0.5), 0.1, 0.1, True)
+    assert len(other) == len(torch.optim.AdamW.__init__.__defaults__ or ())
+    monkeypatch.setattr(torch.optim.AdamW.__init__, "__defaults__", other)
+    assert Learner(3, tiny()).optimizer.state_dict()["param_groups"] == as_now
+
+
 def test_a_loss_that_is_not_a_number_ends_the_training_with_a_remedy() -> None:
     learner = Learner(2, tiny(learning_rate=1.0))
     store = run_to_end(learner.prepare(some_pixels(8)))

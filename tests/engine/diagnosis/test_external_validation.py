@@ -114,7 +114,7 @@ def test_too_few_are_not_measured_and_labels_of_nothing_are_bad_input(
     assert external(empty_study, one)["external"]["measured"] is None
     (tmp_path / "labels.csv").write_text("file,class\nnone.png,benign\n", encoding="utf-8")
     (tmp_path / "bare.csv").write_text("file\n0.png\n", encoding="utf-8")
-    for source, words in (("labels.csv", "labels name none of the images"), ("bare.csv", "no column of classes")):
+    for source, words in (("labels.csv", "labels name none of the images"), ("bare.csv", "no column for the class")):
         with pytest.raises(BadInput, match=words):
             list(jobs.start(empty_study, DiagnoseSettings(images=(hospital,), model=model, labels=tmp_path / source)))
 

@@ -140,6 +140,21 @@ def test_checkpoint_of_other_settings_or_images_is_refused(pixels: Pixels, tmp_p
         next(train(pixels, tmp_path))
 
 
+def test_another_device_or_other_pixels_are_told(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(images: Pixels) -> list[str]:
+        events = close_after(train(images, tmp_path), lambda event: isinstance(event, Progress))
+        return [event.text for event in events if isinstance(event, Note)]
+
+    assert told(pixels) == told(pixels) == []
+    monkeypatch.setattr(training, "device_of", lambda _: "NVIDIA H200")
+    device, others = told(255 - pixels)
+    assert device.startswith("The run was computed on CPU before, and continues on NVIDIA H200.")
+    assert others.startswith("The pixels of the images are not those that the run began with")
+    assert told(255 - pixels) == []
+
+
 def test_class_smaller_than_a_batch_is_one_step(pixels: Pixels, tmp_path: Path) -> None:
     events, trained = gather(train(pixels, tmp_path, epochs=2, batch_size=150))
     assert trained.steps == 2

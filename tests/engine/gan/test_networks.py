@@ -56,6 +56,26 @@ def test_tensorflow_and_torch_train_alike(pixels: Pixels, given: dict[str, objec
             np.testing.assert_allclose(theirs_arrays[name], ours_arrays[name], atol=2e-3, err_msg=name)
 
 
+def test_defaults_of_a_later_keras_change_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def constants() -> list[object]:
+        networks = Networks(settings_of(), "torch")
+        normalisations = [layer for layer in networks.generator.layers if hasattr(layer, "momentum")]
+        assert normalisations
+        return [
+            *((adam.beta_1, adam.beta_2, adam.epsilon) for adam in (networks.g_adam, networks.d_adam)),
+            *((layer.momentum, layer.epsilon) for layer in normalisations),
+        ]
+
+    as_now, keras = constants(), keras_on("torch")
+    for function in (keras.optimizers.Adam.__init__, keras.layers.BatchNormalization.__init__):
+        names = function.__code__.co_varnames[1 : 1 + len(function.__defaults__)]
+        other = {"beta_2": 0.5, "epsilon": 0.1, "momentum": 0.5}
+        changed = tuple(other.get(name, value) for name, value in zip(names, function.__defaults__, strict=True))
+        assert changed != function.__defaults__
+        monkeypatch.setattr(function, "__defaults__", changed)
+    assert constants() == as_now
+
+
 def test_the_generator_that_one_framework_saved_is_drawn_from_by_the_other(pixels: Pixels, tmp_path: Any) -> None:
     settings = settings_of()
     trainer = Trainer(Networks(settings, "torch"))

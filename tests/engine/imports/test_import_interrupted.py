@@ -7,6 +7,7 @@ from image_folders import imported
 from pulling import result_of
 
 from busapp.engine import jobs
+from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Progress
 from busapp.engine.imports import job as importing
 from busapp.engine.imports.preview import preview
@@ -71,7 +72,7 @@ def test_the_catalog_can_be_read_and_changed_during_an_import(phantom_study: Wor
 @pytest.mark.parametrize("after", [0, 1, 5, 15])
 def test_a_preview_stops_when_it_is_told_to(phantom_folder: Path, after: int) -> None:
     answers = iter([False] * after + [True])
-    assert preview(ImportSettings(sources=(phantom_folder,)), {}, lambda: next(answers)) is None
+    assert preview(ImportSettings(sources=(phantom_folder,)), KnownImages(), lambda: next(answers)) is None
     assert next(answers, None) is None  # nor was it called again
 
 

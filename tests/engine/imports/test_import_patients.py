@@ -96,9 +96,9 @@ def test_rows_that_cannot_be_followed_are_skipped_with_their_number(empty_study:
     )
     result = imported(empty_study, pictures / "labels.csv")
     found = {left["file"].rpartition(" ")[2]: left["reason"] for left in result["skipped"]}
-    assert found.pop("13") == f"There is no file {'x' * 5000}"
+    assert found.pop("13") == f"There is no image {'x' * 5000}"
     assert found == {
-        "3": "There is no file missing.png",
+        "3": "There is no image missing.png",
         "4": "../outside.png lies outside the folder of the table",
         "5": f"{pictures.parent / 'outside.png'} lies outside the folder of the table",
         "6": "C:/outside.png lies outside the folder of the table",
@@ -106,7 +106,7 @@ def test_rows_that_cannot_be_followed_are_skipped_with_their_number(empty_study:
         "8": "1.png has another class or patient in another row",
         "9": "It has no class",
         "10": "It names no file",
-        "12": "There is no file more",
+        "12": "There is no image more",
     }
     assert set(by_file(empty_study)) == {"benign/0.png", "benign/3.png"}
     assert [left.reason for left in looked_at(empty_study, pictures / "labels.csv").skipped] == [
@@ -118,7 +118,7 @@ def test_rows_that_cannot_be_followed_are_skipped_with_their_number(empty_study:
     ("text", "sentence"),
     [
         ("", "no column that names the files"),
-        ("0.png,benign\n", "no column that names the files"),
+        ("0.png,benign\n", "no header"),
         ("file,patient\n0.png,P-1\n", "no column for the class"),
         ("file,class\nmissing.png,benign\n", "no images in the table.*missing.png"),
         ('file,class\n"0.png,benign\n' + "x" * 200_000, "cannot be read"),
@@ -161,7 +161,8 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
     assert [images[f"benign/{n}.png"].patient for n in range(4)] == [*2 * [patients.pseudonym("P-1")], None, None]
     assert reasons(result) == {
         "data/other.csv": "It is a table; to import the images that it lists, import the table itself",
-        "t.csv, row 5": "benign/2.png is of another patient in another row",
+        "t.csv, row 4": "benign/2.png has another class or patient in another row",
+        "t.csv, row 5": "benign/2.png has another class or patient in another row",
     }
     assert [finding.text for finding in looked_at(empty_study, tmp_path / "data").findings] == [
         "data/t.csv names the patients of 2 images. It decides no class."
@@ -284,7 +285,7 @@ def test_a_folder_called_after_its_patient_is_no_class(empty_study: Workspace, t
         "The class would have the patient's name; give the class with --class"
     ]
     assert imported(empty_study, tmp_path / "export")["counts"] == {"ben": 1}
-    assert imported(empty_study, tmp_path / "export", class_name="cyst")["counts"] == {"ben": 1, "cyst": 2}
+    assert imported(empty_study, tmp_path / "export", class_name="cyst")["counts"] == {"ben": 1, "cyst": 1}
 
 
 def test_frames_are_cut_to_the_regions_unless_asked_otherwise(empty_study: Workspace, tmp_path: Path) -> None:

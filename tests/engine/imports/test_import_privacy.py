@@ -58,7 +58,9 @@ def test_an_archive_or_a_single_file_is_not_named_either(empty_study: Workspace,
         for path in archive.rglob("*.*"):
             packed.write(path, f"Doe/benign/{path.name}")
     bring_in(empty_study, tmp_path / "DOE.zip")
-    bring_in(empty_study, archive / "benign" / f"DOE_{PATIENT}.dcm", class_name="cyst")
+    other = archive / "benign" / f"DOE_{PATIENT}_2.dcm"
+    other.write_bytes(dicom_bytes(np.zeros((1, 48, 64), np.uint8), SOPInstanceUID="1.2.3"))
+    bring_in(empty_study, other, class_name="cyst")
     assert len(empty_study.catalog.images()) == 2
     assert_names_nobody(empty_study)
 

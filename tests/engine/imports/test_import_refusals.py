@@ -9,6 +9,7 @@ import pytest
 from image_folders import events_of, imported, looked_at, mask, picture
 from pydantic import ValidationError
 
+from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Skipped
 from busapp.engine.imports.preview import preview
 from busapp.engine.settings import ImportSettings
@@ -78,14 +79,14 @@ def test_a_source_whose_name_is_not_text_is_bad_input(folder: Path) -> None:
         ImportSettings(sources=(source,))
     (folder.parent / "link").symlink_to(source)
     with pytest.raises(BadInput, match="not valid text") as caught:
-        preview(ImportSettings(sources=(folder.parent / "link",)), {})
+        preview(ImportSettings(sources=(folder.parent / "link",)), KnownImages())
     str(caught.value).encode()
 
 
 def test_a_folder_of_nothing_but_such_names_says_so(tmp_path: Path) -> None:
     picture(tmp_path / "data" / "a.png").rename(not_text(tmp_path / "data", b"gutartig_\xe4.png"))
     with pytest.raises(BadInput, match="rename"):
-        preview(ImportSettings(sources=(tmp_path / "data",)), {})
+        preview(ImportSettings(sources=(tmp_path / "data",)), KnownImages())
 
 
 def test_images_beside_the_folders_of_classes_have_no_class(empty_study: Workspace, folder: Path) -> None:
@@ -118,4 +119,4 @@ def test_bad_input_names_the_source_and_changes_nothing(
     assert caught.value.file and caught.value.remedy
     assert empty_study.catalog.images() == []
     with pytest.raises(BadInput, match=sentence):
-        preview(ImportSettings(sources=(source,), class_name=class_name), {})
+        preview(ImportSettings(sources=(source,), class_name=class_name), KnownImages())

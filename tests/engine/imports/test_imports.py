@@ -22,6 +22,7 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
     assert result == {
         "imported": 5,
         "already_present": 0,
+        "completed": {},
         "skipped": [],
         "counts": {"benign": 3, "malignant": 2},
         "masks": 0,
@@ -70,7 +71,7 @@ def test_a_changed_file_of_a_known_name_is_a_new_image(empty_study: Workspace, f
 
 def test_a_folder_of_one_class_takes_its_name_or_the_given_one(empty_study: Workspace, folder: Path) -> None:
     assert imported(empty_study, folder / "benign")["counts"] == {"benign": 3}
-    assert imported(empty_study, folder / "benign", class_name="Cyst")["counts"] == {"benign": 3, "cyst": 3}
+    assert imported(empty_study, folder / "Malignant ", class_name="Cyst")["counts"] == {"benign": 3, "cyst": 2}
 
 
 def test_single_files_need_a_class(empty_study: Workspace, folder: Path) -> None:

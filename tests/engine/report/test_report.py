@@ -31,7 +31,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.blind_review import begin, finish
 from busapp.engine.synthesis.blind_review_result import Share
 from busapp.engine.utils.files import write_json
-from busapp.engine.utils.versions import installed
+from busapp.engine.utils.versions import installed, software
 from busapp.errors import BadInput
 
 
@@ -274,6 +274,15 @@ def test_settings_stand_once_where_they_are_shared(html: str, study: Workspace) 
 def test_a_run_keeps_the_versions_it_began_with(html: str, study: Workspace) -> None:
     assert study.runs("validate")[0].info.versions == installed() and installed()["torch"]
     assert f"torch {installed()['torch']} {installed()['torch']} {installed()['torch']}" in words_of_html(html.encode())
+
+
+def test_a_run_that_was_resumed_with_other_versions_names_both(phantom_study: Workspace) -> None:
+    run = add_validation(phantom_study)
+    run.info.resumed = [{**software(), "torch": "99.0"}]
+    run.save()
+    assert f"torch {installed()['torch']} {installed()['torch']}, then 99.0" in words_of_html(
+        html_of(phantom_study).encode()
+    )
 
 
 def test_what_the_leaks_are_worth_is_told_where_it_was_measured(phantom_study: Workspace) -> None:

@@ -82,6 +82,19 @@ def test_groups_are_numbered_anew_and_told(phantom_study: Workspace, tmp_path: P
     assert "Groups: 22. 1 of them have several images, 2 together" in readme and "NOT CHECKED" not in readme
 
 
+def test_sites_and_devices_are_exported_and_counted(phantom_study: Workspace, tmp_path: Path) -> None:
+    shared(phantom_study, tmp_path / "none")
+    assert "Sites" not in (tmp_path / "none/README.txt").read_text(encoding="utf-8").replace("site (the hospital)", "")
+    phantom_study.catalog.set_site([1, 2, 3], "Charité, Campus Mitte")
+    phantom_study.catalog.set_device([1], "GE LOGIQ E9")
+    shared(phantom_study, tmp_path / "out")
+    rows = [(row["site"], row["device"]) for row in rows_of(tmp_path / "out")]
+    assert rows[:4] == [("Charité, Campus Mitte", "GE LOGIQ E9"), *[("Charité, Campus Mitte", "")] * 2, ("", "")]
+    readme = " ".join((tmp_path / "out/README.txt").read_text(encoding="utf-8").split())
+    assert "Sites: not known 21, Charité, Campus Mitte 3." in readme
+    assert "Devices: not known 23, GE LOGIQ E9 1." in readme
+
+
 def test_what_nobody_looked_for_is_not_said_to_be_absent(phantom_study: Workspace, tmp_path: Path) -> None:
     ids = [image.id for image in phantom_study.catalog.images()]
     phantom_study.catalog.set_curation(ids[:20], [], {}, {})
@@ -109,3 +122,13 @@ def test_the_command_says_what_it_did(
     assert zipfile.is_zipfile(out)
     assert main(arguments) == 2
     assert "there already" in capsys.readouterr().err
+
+
+def test_the_table_of_an_export_brings_sites_and_devices_back(phantom_study: Workspace, tmp_path: Path) -> None:
+    phantom_study.catalog.set_site([1, 2, 3], "Charité, Campus Mitte")
+    phantom_study.catalog.set_device([1], "GE LOGIQ E9")
+    shared(phantom_study, tmp_path / "out")
+    again = imported(tmp_path / "out/images.csv", tmp_path / "again")
+    places = {image.file: (image.site, image.device) for image in phantom_study.catalog.images()}
+    assert {image.file: (image.site, image.device) for image in again.catalog.images()} == places
+    again.close()

@@ -50,6 +50,15 @@ def test_run_lengths_hold_each_region_of_a_mask(drawing: list[str], areas: list[
     assert (union == mask).all()
 
 
+def test_coco_names_the_site_and_the_device_of_every_image(phantom_study: Workspace, tmp_path: Path) -> None:
+    phantom_study.catalog.set_site([1], "UKE")
+    phantom_study.catalog.set_device([2], "GE LOGIQ E9")
+    shared(phantom_study, tmp_path / "out", format="coco")
+    described = json.loads((tmp_path / "out/annotations.json").read_text(encoding="utf-8"))
+    found = [(image["site"], image["device"]) for image in described["images"][:3]]
+    assert found == [("UKE", None), (None, "GE LOGIQ E9"), (None, None)]
+
+
 def test_coco_names_every_image_and_holds_every_mask(some_of_busi: Workspace, tmp_path: Path) -> None:
     shared(some_of_busi, tmp_path / "out", format="coco")
     described = json.loads((tmp_path / "out/annotations.json").read_text(encoding="utf-8"))

@@ -265,7 +265,7 @@ def test_one_generator_for_all_folds_is_a_switch_of_its_own(study: Workspace) ->
     def begun(validation: ValidateSettings) -> Study:
         selection, everything = select(study, validation), tuple(study.catalog.images(kind="real"))
         folds, run = make_folds(selection, validation), study.new_run("validate", {})
-        return Study(study, validation, run, selection, folds, everything)
+        return Study(study, validation, run, selection, everything, folds)
 
     strict, alone = begun(settings.waterfall[-1]), begun(settings.alone[-1])
     assert alone.fingerprint == strict.fingerprint

@@ -308,7 +308,7 @@ def test_system2_as_published_has_one_generator_per_class_that_saw_the_test_imag
 def test_what_came_into_the_study_while_a_run_was_at_work_was_seen_by_no_generator_of_it(study: Workspace) -> None:
     selection = select(study, tiny())
     folds, everything = make_folds(selection, tiny()), tuple(study.catalog.images(kind="real"))
-    begun = Study(study, tiny(), study.new_run("validate", {}), selection, folds, everything)
+    begun = Study(study, tiny(), study.new_run("validate", {}), selection, everything, folds)
     before = begun.forbidden(folds[0])
     tested = selection.records[folds[0].test[0]]
     assert tested.sha256 in before

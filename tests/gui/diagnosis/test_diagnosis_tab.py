@@ -49,6 +49,20 @@ def test_a_dropped_image_is_diagnosed_in_a_thread(
         tab.result.evidence.setCurrentText("normal")
 
 
+def test_what_was_done_to_a_picture_is_told(qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path) -> None:
+    tab.open_study(study)
+    lying, exif = tmp_path / "lying.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.open(picture(tmp_path, 1, "a.png")).transpose(Image.Transpose.ROTATE_90).save(lying, exif=exif)
+    tab.diagnose(lying)
+    qtbot.waitUntil(lambda: tab.single.isVisible() and tab.single.shown is not None)
+    assert tab.single.shown is not None and tab.single.shown.image.size == (64, 48)
+    assert tab.result.remarks.isVisible() and "turned upright" in tab.result.remarks.text()
+    tab.diagnose(tmp_path / "a.png")
+    qtbot.waitUntil(lambda: tab.result.file.text() == "a.png")
+    assert not tab.result.remarks.isVisible()
+
+
 def test_a_model_whose_accuracy_leaks_is_marked(
     qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
 ) -> None:

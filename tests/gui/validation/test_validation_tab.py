@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from recorded_runs import SMALL, validation_events, validation_run
 
+from busapp.engine.catalog import Statement
 from busapp.engine.events import FoldEnded, Job, Progress
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.runs import record
@@ -37,6 +38,21 @@ def test_strict_is_the_default_and_published_lists_its_leaks(tab: ValidationTab,
     assert "generator" in tab.protocol_leaks.label.text()
     tab.form.set_values({"system": "system1"})
     assert "generator" not in tab.protocol_leaks.label.text()
+
+
+def test_odd_patients_are_shown_before_the_start(tab: ValidationTab, phantom_study: Workspace) -> None:
+    tab.open_study(phantom_study)
+    assert not tab.odd_patients.isVisible()
+    images = phantom_study.catalog.images()[:10]
+    said = [Statement(image.file, image.sha256, image.class_name, patient="k:1") for image in images]
+    phantom_study.catalog.addition(lambda n: f"{n} images imported").add([], said)
+    tab.refresh()
+    assert tab.odd_patients.isVisible()
+    assert "One patient has 10 of 24 images" in tab.odd_patients.label.text()
+    assert "1 patient has images in several classes." in tab.odd_patients.label.text()
+    phantom_study.catalog.exclude([image.id for image in images], "of one patient")
+    tab.refresh()
+    assert not tab.odd_patients.isVisible()
 
 
 def test_system2_says_which_generators_it_trains(tab: ValidationTab, phantom_study: Workspace) -> None:
