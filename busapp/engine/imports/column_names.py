@@ -33,7 +33,7 @@ _SUBJECT: Final = (
     "donor|sujet|sujeto|soggetto|client|wsi|pseudonym|pseudo)"
 )
 _RECORD: Final = (
-    "(?:mrn|pid|upi|uhid|nhs|piz|mpi|ipp|empi|ssn|medicalrecord|medrec|healthrecord|chart|krankenakte|akte|akten|dossier|"
+    "(?:mrn|pid|upi|uhid|nhs|nhi|nhc|chi|hn|urn|ur|piz|mpi|ipp|empi|ssn|kvnr|medicalrecord|medrec|healthrecord|chart|krankenakte|akte|akten|dossier|"
     "historiaclinica)"
 )
 _CASE: Final = "(?:case|cases|fall|fallpat|cas|caso|casus)"
@@ -54,7 +54,7 @@ _KNOWN: Final[tuple[tuple[Role, int, str], ...]] = (
     (Role.PATIENT, 0, f"{_FIRST}(?:{_NUMBER}|di?|du|de|della?)*{_PERSON}{_LAST}"),
     (Role.PATIENT, 1, f"{_FIRST}{_NUMBER}?{_SUBJECT}{_LAST}|(?:pat|patient)?{_RECORD}{_LAST}"),
     (Role.PATIENT, 1, "(?:hospital|hosp|clinic|unit)(?:no|nr|num|number|nummer|unitno|unitnumber)"),
-    (Role.PATIENT, 2, f"{_FIRST}{_NUMBER}?{_CASE}{_LAST}"),
+    (Role.PATIENT, 2, f"{_FIRST}{_NUMBER}?{_CASE}{_LAST}|(?:anon|anonym|anonymous|anonymi[sz]ed|hashed){_NUMBER}+"),
     (Role.PATIENT, 3, f"{_PERSON}e?n?(?:name|names|fullname)|name(?:of|du|del)?{_PERSON}"),
     (Role.SITE, 0, "(?:hospital|site|cent(?:er|re)|institution|institute|clinic|klinik|krankenhaus|zentrum|hopital)"
      "(?:name|id|code)?"),
@@ -68,7 +68,7 @@ _LONGEST: Final = 40
 _MAKER: Final = "manufacturer maker make vendor brand hersteller fabricant fabricante produttore"
 _MODEL: Final = "model modelname modell manufacturermodelname manufacturermodel modele modelo modello"
 _MAYBE_PATIENT: Final = re.compile(
-    f"{_NUMBER}|(?:study|exam|examination|record|accession|visit|series|lesion|slide|sample|specimen|untersuchung)"
+    f"{_NUMBER}|(?:study|studien|exam|examination|record|accession|visit|series|lesion|slide|sample|specimen|untersuchung)"
     f"{_NUMBER}*|initials|surname|name"
 )
 

@@ -301,7 +301,10 @@ def choose(
         ranked = [at for _, at in choosing.ranked(Role.CLASS)]
         named = choosing.named(names.class_name, "--class-column")
         return Chosen(table, matches, file, next(iter(ranked), None) if named is None else named)
-    patient, unused = choosing.patient() if wants_patients else (None, ())
+    if wants_patients:
+        patient, unused = choosing.patient()
+    else:
+        patient, unused = None, tuple(table.header[at] for _, at in choosing.ranked(Role.PATIENT))
     site, device = choosing.site(), choosing.device()
     choosing.taken.update(device)
     return Chosen(table, matches, file, choosing.class_name(needs_classes), patient, site, device, unused)

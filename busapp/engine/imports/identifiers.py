@@ -5,6 +5,7 @@ the zeros off 0004711. Numbers that were cut off would make one patient of many.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,7 +50,7 @@ def patients_of(cells: Iterable[str], called: str, given: Path | str) -> tuple[d
             "or a --patient-pattern. --patient-column - goes without patients.",
         )
     findings: list[Finding] = []
-    meant: dict[str, str | None] = {value: value for value in counts}
+    meant: dict[str, str | None] = {value: unicodedata.normalize("NFC", value) for value in counts}
     if not any(_DECIMAL.fullmatch(value) and not _POINT_ZERO.fullmatch(value) for value in counts):
         floats = {value: match[1] for value in counts if (match := _POINT_ZERO.fullmatch(value))}
         meant.update(floats)

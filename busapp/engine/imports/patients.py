@@ -12,6 +12,7 @@ only single letters, in few places.
 
 import re
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Pattern:
         found = match[self._group] if match else None
         if found is None or is_nobody(found):
             return None
-        return str((int(found) + 1) // 2) if self._group == "pair" else found
+        return str((int(found) + 1) // 2) if self._group == "pair" else unicodedata.normalize("NFC", found)
 
 
 def _bad(text: str, problem: str) -> BadInput:

@@ -120,7 +120,7 @@ def _letters(text: str) -> int:
 
 def _text_rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
     skipped = 0
-    hint = re.match(r"sep=(.)\r?\n?", text, re.IGNORECASE)  # a line that Excel writes for itself
+    hint = re.match(r'"?sep=(.)"?\r?\n?', text, re.IGNORECASE)  # a line that Excel writes for itself
     if hint:
         text, skipped = text[hint.end() :], 1
     for number, row in _rows(text, hint[1] if hint else _separator(text)):

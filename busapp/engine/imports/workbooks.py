@@ -31,8 +31,8 @@ _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _CHUNK: Final = 2**16
-_EXACT_DIGITS: Final = 22
-"""A number with more digits is shown with an exponent."""
+_EXACT_DIGITS: Final = 15
+"""Digits of a number that a spreadsheet keeps."""
 _ZEROS: Final = re.compile(r'(?:"([^"]*)")?(0+)')
 """Number formats that show leading zeros: `0000000`, `"P-"000`."""
 _MERGED: Final = re.compile(rb'mergeCell\s[^>]*?\bref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
@@ -133,7 +133,9 @@ def _shown(cell: Any) -> str:
             return ""
         case bool():
             return str(value).upper()
-        case float() if value.is_integer() and abs(value) < 10**_EXACT_DIGITS:
+        case float() if abs(value) >= 10**_EXACT_DIGITS:
+            return f"{value:.5E}"  # as a spreadsheet shows it: the other digits are lost
+        case float() if value.is_integer():
             return _number(int(value), cell)
         case int():
             return _number(value, cell)
@@ -144,6 +146,8 @@ def _shown(cell: Any) -> str:
 
 
 def _number(value: int, cell: Any) -> str:
+    if abs(value) >= 10**_EXACT_DIGITS and not str(abs(value))[_EXACT_DIGITS:].strip("0"):
+        return f"{value:.5E}"
     zeros = _ZEROS.fullmatch(cell.number_format or "") if value >= 0 else None
     return f"{zeros[1] or ''}{value:0{len(zeros[2])}d}" if zeros else str(value)
 

@@ -46,7 +46,8 @@ def test_a_column_of_classes_goes_by_many_names(tmp_path: Path, name: str) -> No
      "Fallnummer", "case", "CaseID", "subject", "patient_id", "wsi", "pseudonym", "study subject",
      "Hospital No", "Subject ID", "PatID", "Pat.-Nr.", "Patient #", "participant_id", "Proband",
      "anonymized patient id", "Medical Record Number", "ID paciente", "Numéro de patient", "ID_paziente",
-     "Person ID", "Case No", "Fall-Nr.", "患者", "woman", "PatientUID", "patient code", "Chart No", "Subj"],
+     "Person ID", "Case No", "Fall-Nr.", "患者", "woman", "PatientUID", "patient code", "Chart No", "Subj",
+     "anon_id", "HN", "UR number", "Anonymised ID"],
 )  # fmt: skip
 def test_a_column_of_patients_goes_by_many_names(tmp_path: Path, name: str) -> None:
     rows = [f"{file},benign,P{at // 3}" for at, file in enumerate(FILES)]
@@ -146,3 +147,9 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Pat
         said(tmp_path, "file,class,patient\na.png,benign,1\n", ["a.png"], class_column="other")
     with pytest.raises(BadInput, match="several columns called CLASS"):
         said(tmp_path, "file,class,Class \na.png,benign,1\n", ["a.png"], class_column="CLASS")
+
+
+def test_a_column_of_patients_that_gives_way_to_a_pattern_is_told(tmp_path: Path) -> None:
+    found = said(tmp_path, "file,class,MRN\na.png,benign,4711\n", ["a.png"], patient_pattern="{patient}_*")
+    assert [given.patient for given in found.labels.values()] == [None]
+    assert found.findings[0].text.endswith(f"{UNUSED}: MRN.")

@@ -30,6 +30,8 @@ def read(tmp_path: Path, content: str | bytes) -> RawTable:
         "file|class\na.png|benign\nb.png|malignant\n",
         "sep=|\nfile|class\na.png|benign\nb.png|malignant\n",
         "SEP=;\r\nfile;class\r\na.png;benign\r\nb.png;malignant\r\n",
+        '"sep=;"\nfile;class\na.png;benign\nb.png;malignant\n',
+        "file,class\ra.png,benign\rb.png,malignant\r",
         "\n\nfile,class\n\n,\na.png,benign\n   \nb.png,malignant\n\n",
         '"file";"class";"size"\n"a.png";"benign";3,5\n"b.png";"malignant";12,25\n',
         'file,class,note\na.png,benign,"small; oval, ""soft"""\nb.png,malignant,"two\nlines; here"\n',

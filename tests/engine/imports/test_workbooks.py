@@ -10,6 +10,7 @@ from image_folders import imported, looked_at, picture
 from labelled_tables import classes_of, said, workbook
 
 from busapp.engine.imports import workbooks
+from busapp.engine.imports.identifiers import PatientsCutOff
 from busapp.engine.imports.workbooks import read_workbook
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
@@ -60,11 +61,11 @@ def test_cells_are_read_as_a_person_sees_them() -> None:
             None,
             "#N/A",
         ],
-        [20240115093042000, 2.0240115093042e16],
+        [20240115093042000, 2.0240115093042e16, 1e300, 999999999999999],
     ]
     (first, second) = read_workbook(workbook({"s": rows}), "t.xlsx")["s"]
     assert first == (1, ["4711", "4711", "0.5", "TRUE", "2024-01-15", "2024-01-15 09:30:00", "", ""])
-    assert second[1][:2] == ["20240115093042000"] * 2
+    assert second[1][:4] == ["2.02401E+16"] * 2 + ["1.00000E+300", "999999999999999"]
 
 
 def test_zeros_that_a_number_format_shows_are_kept() -> None:
@@ -141,3 +142,12 @@ def test_a_cell_far_outside_takes_neither_time_nor_memory(tmp_path: Path, place:
     far = changed(content, {"xl/worksheets/sheet1.xml": sheet_of(content).replace(b"</sheetData>", row * 300 + b"")})
     with pytest.raises(BadInput, match=r"damaged|more than"):
         said(tmp_path, far, BOTH, name="t.xlsx")
+
+
+def test_numbers_that_lost_their_digits_are_no_patients(tmp_path: Path) -> None:
+    rows = [["file", "class", "patient"], ["a.png", "benign", 20240115093042017], ["b.png", "benign", 4711]]
+    with pytest.raises(PatientsCutOff, match="in 1 row"):
+        said(tmp_path, workbook({"s": rows}), BOTH, name="t.xlsx")
+    rows[1][2] = "20240115093042017"
+    found = said(tmp_path, workbook({"s": rows}), BOTH, name="t.xlsx")
+    assert [given.patient for given in found.labels.values()] == ["20240115093042017", "4711"]
