@@ -149,8 +149,7 @@ class DuplicateReview(QWidget):
         self.previous_button.clicked.connect(lambda: self.walk(-1))
         self.next_button = QPushButton("Next →")
         self.next_button.clicked.connect(lambda: self.walk(1))
-        row.addWidget(self.previous_button)
-        row.addWidget(self.next_button)
+        row.add_together(self.previous_button, self.next_button)
         self._name_third()
         return buttons
 

@@ -1,7 +1,7 @@
 """A row of controls that continues in the next line where the window is narrow."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QLayoutItem, QWidget
 
 from busapp.gui.theme import SPACE
 
@@ -22,6 +22,16 @@ class FlowRow(QLayout):
     def add_gap(self) -> None:
         """Put the controls that follow at the right end, if all controls fit into one line."""
         self._gap_comes = True
+
+    def add_together(self, *widgets: QWidget) -> None:
+        """Add controls that stay in one line."""
+        group = QWidget()
+        line = QHBoxLayout(group)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(self.spacing())
+        for widget in widgets:
+            line.addWidget(widget)
+        self.addWidget(group)
 
     def addItem(self, item: QLayoutItem) -> None:
         if self._gap_comes:

@@ -14,6 +14,7 @@ class ViewHead(QWidget):
         self.back_button = QPushButton(back)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
+        self.heading.setMinimumWidth(1)  # a run may have a long name
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._row = FlowRow(self)
         self._row.addWidget(self.back_button)
