@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, QSize
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
     QApplication,
     QDialog,
     QPushButton,
+    QScrollArea,
     QTabBar,
     QToolButton,
     QWidget,
@@ -27,6 +28,7 @@ from busapp.gui.help import About, Guide
 from busapp.gui.images.image_viewer import ImageViewer
 from busapp.gui.main_window import MainWindow
 from busapp.gui.share_dialog import ShareDialog
+from busapp.gui.widgets.panels import SIDE_WIDTH
 
 SCREEN = QSize(911, 512)
 FRAME = QSize(16, 40)
@@ -65,6 +67,17 @@ def cut_off(window: QWidget) -> list[str]:
     return bad
 
 
+def wider_than_their_area(window: QWidget) -> list[str]:
+    """The panels whose right edge is hidden, in areas that scroll only vertically."""
+    areas = [area for area in window.findChildren(QScrollArea) if area.isVisible() and not area.isHidden()]
+    never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    return [
+        f"{area.widget()} {area.widget().width()} in {area.viewport().width()}"
+        for area in areas
+        if area.horizontalScrollBarPolicy() == never and area.widget().width() > area.viewport().width()
+    ]
+
+
 def is_scrolled(button: QAbstractButton, window: QWidget) -> bool:
     parent = button.parentWidget()
     while parent is not None and parent is not window:
@@ -80,8 +93,11 @@ def test_every_tab_fits_with_all_its_buttons(small: MainWindow) -> None:
         QApplication.processEvents()
         assert small.size() == SCREEN, name
         assert cut_off(small) == [], name
+        assert wider_than_their_area(small) == [], name
     needed = small.minimumSizeHint()
-    assert needed.width() <= SCREEN.width() and needed.height() <= SCREEN.height() - FRAME.height()
+    assert needed.width() <= SCREEN.width() - FRAME.width()
+    below_and_above = small.job_bar.sizeHint().height() + small.pages[0].strip.sizeHint().height()
+    assert needed.height() + below_and_above <= SCREEN.height() - FRAME.height()  # also while a job runs
 
 
 def test_every_view_in_a_tab_fits(small: MainWindow, qtbot: QtBot) -> None:
@@ -90,8 +106,10 @@ def test_every_view_in_a_tab_fits(small: MainWindow, qtbot: QtBot) -> None:
     QApplication.processEvents()
     review = small.dataset.review
     assert review.next_button.isVisible() and not review.strip.isHidden()
-    row = review.next_button.parentWidget()
-    assert row is not None and row.rect().contains(review.next_button.geometry())
+    both = review.next_button.parentWidget()
+    row = both.parentWidget() if both is not None else None
+    assert both is not None and row is not None
+    assert both.rect().contains(review.next_button.geometry()) and row.rect().contains(both.geometry())
     assert small.size() == SCREEN
     assert cut_off(small) == []
     small.tabs.setCurrentIndex(2)
@@ -110,12 +128,28 @@ def test_every_view_in_a_tab_fits(small: MainWindow, qtbot: QtBot) -> None:
         assert small.size() == SCREEN, name
         assert cut_off(small) == [], name
         validation.leave_view()
+    validation.pages.setCurrentIndex(1)
+    QApplication.processEvents()
+    assert small.size() == SCREEN
+    assert wider_than_their_area(small) == []
     small.tabs.setCurrentIndex(3)
     small.diagnosis.diagnose(next(iter(small.diagnosis.workspace.root.rglob("*.png"))))  # type: ignore[union-attr]
     qtbot.waitUntil(lambda: small.diagnosis.single.isVisible())
     QApplication.processEvents()
     assert small.size() == SCREEN
     assert cut_off(small) == []
+
+
+def test_the_reasons_of_a_blind_review_fit(small: MainWindow) -> None:
+    small.tabs.setCurrentIndex(1)
+    page = small.synthesis.review_view.question_page
+    assert page.minimumSizeHint().width() < SCREEN.width() - SIDE_WIDTH
+    reasons = page.words.parentWidget()
+    assert reasons is not None
+    reasons.setFixedWidth(SCREEN.width() - SIDE_WIDTH)
+    reasons.show()
+    QApplication.processEvents()
+    assert cut_off(reasons) == [] and reasons.rect().contains(page.words.geometry())
 
 
 def test_every_dialog_fits(small: MainWindow, phantom_study: Workspace) -> None:

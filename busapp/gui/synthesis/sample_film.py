@@ -123,6 +123,7 @@ class SampleFilm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(pictures, 1)
         layout.addLayout(controls)
+        self.setMinimumHeight(240)  # its controls may need two lines
         self.clear()
 
     @property

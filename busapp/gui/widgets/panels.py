@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from busapp.gui.theme import SPACE
 
@@ -54,6 +55,28 @@ def three_panels(name: str, left: QWidget, middle: QWidget, right: QWidget, righ
     left.setMinimumWidth(SIDE_WIDTH - 60)
     right.setMinimumWidth(right_width)  # in a narrower panel, the intervals in its tables would be cut off
     return splitter
+
+
+class SideBySide(QWidget):
+    """Two widgets beside each other, or one below the other where there are fewer than `narrow` pixels for both."""
+
+    def __init__(self, first: QWidget, second: QWidget, narrow: int, shares: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        self._narrow = narrow
+        self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(SPACE)
+        for widget, share in zip((first, second), shares, strict=True):
+            self._box.addWidget(widget, share)
+
+    def minimumSizeHint(self) -> QSize:
+        needed = super().minimumSizeHint()
+        return QSize(min(needed.width(), self._narrow // 2), needed.height())  # or it could never become narrow
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = event.size().width() < self._narrow
+        self._box.setDirection(QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight)
 
 
 def resize_within_screen(window: QWidget, width: int, height: int) -> None:
