@@ -7,29 +7,39 @@ thread: it reads each file, decodes it with Pillow, hashes it and writes a copy.
 for the disk and keeps no catalog. Import and reference take turns, each in a fresh folder, and the ratio of the medians
 is reported. Memory is the peak of the process, as Linux counts it.
 
-    python benchmarks/import_speed.py [--quick] [--json FILE|-]
+With `--other CHECKOUT`, the same import runs with the code of another checkout too, such as one of an older commit
+(`git worktree add CHECKOUT COMMIT`). The order is reversed at each turn. `other` has its numbers. In `ratio`, its time
+is divided by that of this checkout (above 1: this one is faster), and so is its processor time, which other work on the
+machine changes less. `load` is the average load of the machine over 15 minutes at the end, and includes the benchmark.
+
+    python benchmarks/import_speed.py [--quick] [--turns N] [--other CHECKOUT] [--json FILE|-]
 """
 
 import argparse
 import hashlib
 import io
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import json_report
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+THIS: Final = Path(__file__).resolve().parents[1]
 _IMPORT = """
 import sys, time
 from pathlib import Path
 import busapp.paths
+if not Path(busapp.__file__).is_relative_to(sys.argv[3]):
+    sys.exit(f"{sys.argv[3]} is no checkout of busapp: {busapp.__file__} was imported instead.")
 busapp.paths.user_data_dir = lambda: Path(sys.argv[2]).parent
 from busapp.engine import jobs
 from busapp.engine.events import Finished
@@ -104,43 +114,72 @@ class Import(NamedTuple):
     processor_seconds: float
 
 
-def import_in_process(images: Path, study: Path) -> Import:
-    """Import a folder into a new study."""
-    command = [sys.executable, "-c", _IMPORT, str(images), str(study)]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+def import_in_process(images: Path, study: Path, checkout: Path = THIS) -> Import:
+    """Import a folder into a new study, with the code of a checkout."""
+    command = [sys.executable, "-P", "-c", _IMPORT, str(images), str(study), str(checkout)]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout.split()
     return Import(int(out[0]), *map(float, out[1:]))
+
+
+def numbers(imports: Sequence[Import]) -> dict[str, float]:
+    """The medians of some imports."""
+    n = imports[0].images
+    return {
+        "images_per_second": round(n / statistics.median(one.seconds for one in imports), 1),
+        "processor_ms_per_image": round(1000 * statistics.median(one.processor_seconds for one in imports) / n, 2),
+        "longest_step_s": round(max(one.longest_step for one in imports), 3),
+        "peak_mib": round(max(one.peak_mib for one in imports), 1),
+    }
+
+
+def ratio(other: Sequence[Import], this: Sequence[Import]) -> dict[str, float]:
+    """The medians of another checkout's times, divided by those of this one."""
+
+    def of(time_of: Callable[[Import], float]) -> float:
+        return round(statistics.median(map(time_of, other)) / statistics.median(map(time_of, this)), 3)
+
+    return {"seconds": of(lambda one: one.seconds), "processor_seconds": of(lambda one: one.processor_seconds)}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer images and runs; saves a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer images and turns; saves a minute")
+    parser.add_argument("--turns", type=int, help="number of imports of each side")
+    parser.add_argument("--other", type=Path, metavar="CHECKOUT", help="also measure another checkout of busapp")
     parser.add_argument("--json", default="-")
     arguments = parser.parse_args()
-    few, many, runs = (200, 800, 2) if arguments.quick else (1000, 4000, 3)
+    few, many, turns = (200, 800, 2) if arguments.quick else (1000, 4000, 3)
+    checkouts = [THIS, *([arguments.other.resolve()] if arguments.other else [])]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_images(folder / "few", few)
         make_images(folder / "many", many)
-        imports, references = [], []
-        for run in range(runs):
-            imports.append(import_in_process(folder / "few", folder / f"study {run}"))
-            references.append(reference_seconds(folder / "few", folder / f"copies {run}"))
+        imports: dict[Path, list[Import]] = {checkout: [] for checkout in checkouts}
+        references = []
+        for turn in range(arguments.turns or turns):
+            for checkout in checkouts if turn % 2 == 0 else reversed(checkouts):
+                study = folder / f"study {turn} {checkouts.index(checkout)}"
+                imports[checkout].append(import_in_process(folder / "few", study, checkout))
+            references.append(reference_seconds(folder / "few", folder / f"copies {turn}"))
         of_many = import_in_process(folder / "many", folder / "study of many")
         kib = statistics.mean(path.stat().st_size for path in (folder / "few").rglob("*.png")) / 1024
-    seconds, reference = statistics.median(one.seconds for one in imports), statistics.median(references)
     result = {
         "images": few,
-        "runs": runs,
+        "turns": len(references),
         "kib_per_image": round(kib),
-        "images_per_second": round(few / seconds, 1),
-        "reference_images_per_second": round(few / reference, 1),
-        "ratio": round(reference / seconds, 3),
-        "processor_ms_per_image": round(1000 * statistics.median(one.processor_seconds for one in imports) / few, 2),
-        "longest_step_s": round(max(one.longest_step for one in imports), 3),
-        "peak_mib": {str(one.images): round(one.peak_mib, 1) for one in (imports[-1], of_many)},
-        "images_per_second_of_many": round(of_many.images / of_many.seconds, 1),
+        "this": numbers(imports[THIS]),
+        "reference_images_per_second": round(few / statistics.median(references), 1),
+        "reference_ratio": round(
+            statistics.median(references) / statistics.median(one.seconds for one in imports[THIS]), 3
+        ),
+        "of_many": {"images": many, **numbers([of_many])},
+        "load": round(os.getloadavg()[2], 1),
     }
+    if arguments.other:
+        other = imports[checkouts[1]]
+        result |= {"other": numbers(other), "ratio": ratio(other, imports[THIS])}
     json_report.write(result, arguments.json)
 
 

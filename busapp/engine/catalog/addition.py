@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from busapp.engine.catalog import history
-from busapp.engine.catalog.groups import are_paired, group_new, regroup
+from busapp.engine.catalog.groups import are_paired, group_new, newest_id, regroup
 from busapp.engine.catalog.history import chunks
 from busapp.engine.catalog.known import Disagreement, Known, Statement, compared
 from busapp.engine.catalog.records import NewImage
@@ -78,6 +78,7 @@ class Addition:
     def _bring(self, session: Session, fresh: list[NewImage], back: list[int]) -> None:
         change = self._open_change(session)
         self.count += len(fresh) + len(back)
+        before = newest_id(session)
         if fresh:
             names = NewImage.__slots__
             rows = [{name: getattr(new, name) for name in names} | {"change": change} for new in fresh]
@@ -89,7 +90,7 @@ class Addition:
         if are_paired(session, back):
             regroup(session)
         else:
-            group_new(session, change)
+            group_new(session, before, back)
         self._must_regroup = self._must_regroup or bool(back)
 
     def _complete(

@@ -46,14 +46,18 @@ def regroup(session: Session) -> None:
         session.execute(update(ImageRow), rows)
 
 
-def group_new(session: Session, change: int) -> None:
-    """Write the groups of a change's images that have none yet. The result is that of `regroup`, which takes far longer
-    in a large study. None of the images may belong to a pair."""
-    new = session.execute(
-        select(ImageRow.id, ImageRow.patient)
-        .where(ImageRow.change == change, ImageRow.group_id.is_(None), ImageRow.patient.is_not(None))
-        .order_by(ImageRow.id)
-    ).all()
+def newest_id(session: Session) -> int:
+    """The largest id of an image, also of those that were removed. 0 if there is none."""
+    return session.scalar(select(func.max(ImageRow.id))) or 0
+
+
+def group_new(session: Session, after: int, back: Sequence[int] = ()) -> None:
+    """Write the groups of new images: those with an id above `after`, and those that came `back`. None of them has a
+    group yet or belongs to a pair. The result is that of `regroup`, which takes far longer in a large study."""
+    of_patients = select(ImageRow.id, ImageRow.patient).where(ImageRow.patient.is_not(None))
+    new = [row for some in chunks(back) for row in session.execute(of_patients.where(ImageRow.id.in_(some)))]
+    new += session.execute(of_patients.where(ImageRow.id > after))
+    new.sort(key=lambda image: image.id)
     of_patient: dict[str, int] = {}
     for some in chunks(sorted({str(image.patient) for image in new})):
         present = select(ImageRow.patient, func.min(ImageRow.group_id)).where(

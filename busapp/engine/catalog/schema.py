@@ -39,7 +39,7 @@ class ImageRow(Base):
     excluded: Mapped[str | None] = mapped_column()
     removed: Mapped[bool] = mapped_column(default=False)
     original: Mapped[str | None]
-    patient: Mapped[str | None]
+    patient: Mapped[str | None] = mapped_column(index=True)
     spacing_mm: Mapped[float | None]
     checked: Mapped[bool] = mapped_column(default=False)
     site: Mapped[str | None]
@@ -132,6 +132,7 @@ _FROM_1_TO_2: Final = (
 _FROM_2_TO_3: Final = (
     "ALTER TABLE image ADD COLUMN site VARCHAR",
     "ALTER TABLE image ADD COLUMN device VARCHAR",
+    "CREATE INDEX ix_image_patient ON image (patient)",
 )
 
 

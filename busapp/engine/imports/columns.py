@@ -5,10 +5,11 @@ different values is one of classes, rather than one of free text. Two columns th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from busapp.engine.imports.column_names import Role, folded, is_maker, is_model, may_be_patient, rank_of
 from busapp.engine.imports.file_index import FileIndex, Fit, Match
@@ -27,8 +28,31 @@ _MOST_CLASSES: Final = 20
 _CLASS_WORDS: Final = "benign malignant normal gutartig bosartig benigno maligno benigna maligna benin malin maligne"
 
 
-class Undecided(BadInput):
+class TableUnclear(BadInput):
+    """A table cannot be read as it is. `columns` are those that the user can choose from, by name or number. `used` has
+    the columns that are clear, by the setting that chooses them."""
+
+    columns: tuple[str, ...] = ()
+    used: Mapping[str, str] = MappingProxyType({})
+
+
+class Undecided(TableUnclear):
     """A table can be read in more than one way, and the user has to say which."""
+
+
+E = TypeVar("E", bound=TableUnclear)
+
+
+def asking(error: E, header: Sequence[str]) -> E:
+    """The error, with the columns that the user can choose from."""
+    error.columns = choices(header)
+    return error
+
+
+def choices(header: Sequence[str]) -> tuple[str, ...]:
+    """What columns can be chosen by: their names, or the numbers of those without a name or with that of another."""
+    names = Counter(map(folded, header))
+    return tuple(name if name and names[folded(name)] == 1 else str(at) for at, name in enumerate(header, start=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +183,10 @@ class _Choosing:
 
     def _undecided(self, one: int, other: int, what: str, option: str) -> Undecided:
         names = " or ".join(self.table.header[column] for column in (one, other))
-        return Undecided(
+        error = Undecided(
             f"Two columns may name the {what}: {names}", file=self.given, remedy=f"Choose one of them with {option}."
         )
+        return asking(error, self.table.header)
 
     # -- classes and patients ------------------------------------------------------------------------------------
 
@@ -178,11 +203,12 @@ class _Choosing:
             return None
         if order[best[0]][0] and needs_classes:
             name = self.table.header[best[0]]
-            raise Undecided(
+            error = Undecided(
                 f"The column {name} has {len(self.values(best[0])):,} different values, too many for classes",
                 file=self.given,
                 remedy="Choose the column with the class with --class-column.",
             )
+            raise asking(error, self.table.header)
         best.sort(key=lambda at: (not self._has_class_words(at), at))
         for other in best[1:]:
             if not self._same(best[0], other):
@@ -267,7 +293,8 @@ def choose(
 
     Raises:
         Undecided: two columns, or two sheets, fit equally well.
-        BadInput: no column names files, a class is needed and no column holds classes, or a named column is missing.
+        TableUnclear: no column names files.
+        BadInput: a named column is missing.
     """
     if not tables:
         raise _no_files(None, given)
@@ -310,24 +337,25 @@ def choose(
     return Chosen(table, matches, file, choosing.class_name(needs_classes), patient, site, device, unused)
 
 
-def _no_files(table: RawTable | None, given: Path | str) -> BadInput:
+def _no_files(table: RawTable | None, given: Path | str) -> TableUnclear:
     header = [name for name in table.header if name] if table else []
     # Without a header the first line may be about a patient, and is not repeated.
     is_header = any(rank_of(name, role) is not None for name in header for role in Role)
     columns = f" It has these columns: {', '.join(header)[:_SHOWN]}." if is_header else ""
     remedy = "Its first line must name the columns: file, class and, if patients are known, patient. "
-    return BadInput(
+    error = TableUnclear(
         "The table has no column that names the files",
         file=given,
         remedy=f"{remedy}Columns with other names are chosen with --file-column and --class-column.{columns}",
     )
+    return asking(error, table.header if table else ())
 
 
 def _with_header(table: RawTable, names: ColumnNames, index: FileIndex, given: Path | str) -> RawTable:
     """The table; one without a header gets its first line as a row, if its columns are given by number.
 
     Raises:
-        BadInput: the first line is no header, and the columns are not given by number.
+        TableUnclear: the first line is no header, and the columns are not given by number.
     """
     said = [name for name in (names.file, names.class_name) if name not in (None, NO_COLUMN)]
     is_said = bool(said) and any(folded(cell) == folded(name or "") for cell in table.header for name in said)
@@ -336,12 +364,13 @@ def _with_header(table: RawTable, names: ColumnNames, index: FileIndex, given: P
     if is_said or not begins or any(rank_of(cell, Role.FILE) is not None for cell in table.header):
         return table
     if names.file is None or not names.file.strip().isdecimal():
-        raise BadInput(
+        error = TableUnclear(
             "The first line of the table is no header: it names an image",
             file=given,
             remedy="Add a first line that names the columns, such as file,class,patient. Or give their numbers: "
             "--file-column 1 --class-column 2.",
         )
+        raise asking(error, [""] * len(table.header))  # the line may be about a patient, and is not repeated
     first = Row(table.header_line, table.header)
     numbers = tuple(str(at + 1) for at in range(max(len(row.cells) for row in (first, *table.rows))))
     return RawTable(numbers, [first, *table.rows], 0, table.sheet)

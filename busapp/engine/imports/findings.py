@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from busapp.engine.study.patients import remarkable
+from busapp.engine.utils.words import many
 
 FindingKind = Literal["recognised", "assumed", "joined", "left out", "odd"]
 
@@ -13,6 +14,17 @@ class Finding(NamedTuple):
 
     kind: FindingKind
     text: str
+
+
+def missing_patients(images: int, without: int) -> list[Finding]:
+    """A finding about new images without a patient."""
+    if images and without == images:
+        text = (
+            "Nothing names the patients. Images of one patient can stand in training and test, except those that a "
+            "check finds to be near-duplicates."
+        )
+        return [Finding("assumed", text)]
+    return [Finding("odd", f"{without:,} of {many(images, 'image')} have no patient.")] if without else []
 
 
 def odd_patients(images: Iterable[tuple[str | None, str]]) -> list[Finding]:

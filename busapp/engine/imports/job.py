@@ -13,8 +13,9 @@ from busapp.engine.catalog.addition import COMPLETED, statement_of
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
 from busapp.engine.imports.findings import Finding, odd_patients
+from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
-from busapp.engine.imports.sorting import FoundImage, search_sources
+from busapp.engine.imports.sorting import search_sources
 from busapp.engine.imports.sources import Steps
 from busapp.engine.imports.storing import ImageStore, Stored
 from busapp.engine.imports.summary import Tally
@@ -24,7 +25,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import remove_leftovers
 from busapp.engine.utils.places import Spellings
-from busapp.engine.utils.prefetch import in_order
+from busapp.engine.utils.prefetch import WRITERS, in_order
 from busapp.engine.utils.steps import mapped
 from busapp.engine.utils.words import many
 
@@ -124,13 +125,16 @@ class _Import:
         self._of_patients: Counter[tuple[str | None, str]] = Counter()
         """Images by patient and class, those that were there included."""
         self._names_patients = False
-        self._in_two_classes = 0
+        self._classes: dict[str, str] = {}
+        """Class by content, of new images."""
+        self._contested: set[str] = set()
+        """Contents in more than one class."""
 
     def all(self, images: Sequence[FoundImage]) -> Job:
         """Store the images and add them to the catalog, in order."""
         started = time.monotonic()
         done = 0
-        with closing(in_order(self._store.put, images, "import")) as storing:
+        with closing(in_order(self._store.put, images, "import", WRITERS)) as storing:
             try:
                 for step in storing:
                     if step is not None:
@@ -162,7 +166,8 @@ class _Import:
         if before is not None and before.file == new.file:
             self._state(statement_of(new))
             return
-        self._in_two_classes += before is not None
+        if self._classes.setdefault(new.sha256, new.class_name) != new.class_name:
+            self._contested.add(new.sha256)
         self._new.add(Known(new.file, new.class_name), [new.sha256])
         self._batch.append(new)
         self._of_patients[new.patient, new.class_name] += 1
@@ -195,10 +200,10 @@ class _Import:
         yield from self.tally.findings(images, self.skipped)
         yield from completed_in_words(self._addition.completed, self._addition.replaced)
         yield from contradicted_in_words(self._addition.disagreements)
-        if self._in_two_classes:
-            n = self._in_two_classes
+        if self._contested:
+            n = len(self._contested)
             are = "1 picture is" if n == 1 else f"{n:,} pictures are"
-            yield Finding("odd", f"{are} in two classes, under the same name. Decide which class is right.")
+            yield Finding("odd", f"{are} here in more than one class, byte for byte. Check which class is right.")
         yield from odd_patients(self._of_patients.elements())
         if joined := self._patients.joined:
             how = "the number equals a known one but for zeros in front. Each is taken for the known patient"

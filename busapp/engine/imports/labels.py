@@ -7,7 +7,7 @@ from typing import Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.imports.class_values import LEFT_OUT, ValuesUnknown, is_unclear, parse_class_values, plain_value
-from busapp.engine.imports.columns import Chosen, ColumnNames, choose
+from busapp.engine.imports.columns import Chosen, ColumnNames, TableUnclear, asking, choices, choose
 from busapp.engine.imports.file_index import FileIndex, Fit, Match
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.identifiers import patients_of
@@ -27,7 +27,7 @@ _NOT_TO_TRAIN_ON: Final = {
 (None: any), and the reason."""
 
 
-class NoClasses(BadInput):
+class NoClasses(TableUnclear):
     """The table has no column for the class."""
 
 
@@ -43,6 +43,18 @@ class Labelled:
     skipped: list[Skipped] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    table: "ReadTable | None" = None
+    """How the table was read, if it names any image."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable:
+    """How a table was read: its columns that can be chosen, and the one used for each of the settings, such as
+    `class_column`."""
+
+    name: str
+    columns: tuple[str, ...]
+    used: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +113,33 @@ def label(
         given=table.name,
     )
     if needs_classes and chosen.class_name is None:
-        raise NoClasses(
+        error = NoClasses(
             "The table has no column for the class",
             file=table.name,
             remedy="Its first line must name the columns: file, class and, if patients are known, patient. A column "
             "with another name is chosen with --class-column.",
         )
+        raise asking(error, chosen.table.header)
     meanings = {plain_value(value): meaning for value, meaning in (class_values or {}).items()}
     meanings |= parse_class_values(settings.class_values)
     _Joining(table.name, chosen, meanings, needs_classes, labelled).join()
     if labelled.labels or labelled.left_out:
         labelled.findings = [*_in_words(table.name, chosen), *labelled.findings]
+        labelled.table = ReadTable(table.name, choices(chosen.table.header), _used(chosen))
     return labelled
+
+
+def _used(chosen: Chosen) -> dict[str, str]:
+    """The names of the columns in use, by the setting that chooses them."""
+    columns = {
+        "file_column": (chosen.file,),
+        "class_column": (chosen.class_name,),
+        "patient_column": (chosen.patient,),
+        "site_column": (chosen.site,),
+        "device_column": chosen.device,
+    }
+    named = {setting: [chosen.name(at) for at in some if at is not None] for setting, some in columns.items()}
+    return {setting: " and ".join(names) for setting, names in named.items() if names}
 
 
 def _in_words(called: str, chosen: Chosen) -> list[Finding]:
@@ -169,7 +196,9 @@ class _Joining:
                 by_file.setdefault(said.match.entry.where, []).append(said)
         if self._unclear and self._needs_classes:
             assert self._chosen.class_name is not None
-            raise ValuesUnknown.of(self._unclear, self._chosen.name(self._chosen.class_name), self._name)
+            unknown = ValuesUnknown.of(self._unclear, self._chosen.name(self._chosen.class_name), self._name)
+            unknown.used = _used(self._chosen)
+            raise asking(unknown, self._chosen.table.header)
         for where, rows_said in by_file.items():
             self._agree(where, rows_said)
 

@@ -11,9 +11,12 @@ from busapp.engine.catalog import Disagreement, Known, KnownImages, Statement, c
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
-from busapp.engine.imports.findings import Finding, odd_patients
+from busapp.engine.imports.arrays import ArrayEntry
+from busapp.engine.imports.findings import Finding, missing_patients, odd_patients
+from busapp.engine.imports.found import FoundImage
+from busapp.engine.imports.labels import ReadTable
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
-from busapp.engine.imports.sorting import FoundImage, search_sources
+from busapp.engine.imports.sorting import search_sources
 from busapp.engine.imports.sources import from_head, read_whole
 from busapp.engine.imports.storing import (
     NO_CLASS,
@@ -54,6 +57,12 @@ class Preview:
     loops: int = 0
     loop_frames: int = 0
     burned_in: int = 0
+    names: Sequence[str] = ()
+    """Folder and name of each file with images, `/` between them, for patterns (`patients.Pattern`)."""
+    tables: Sequence[ReadTable] = ()
+    """How tables were read."""
+    parts: Sequence[str] = ()
+    """What `--only` may choose from."""
 
 
 def preview(
@@ -74,7 +83,8 @@ def preview(
         found = run_unless_stopped(search_sources(settings, stack, known), should_stop)
         if found is None:
             return None
-        seen = Preview(found.kinds, found.findings, found.skipped)
+        seen = Preview(found.kinds, found.findings, found.skipped, tables=found.tables, parts=found.parts)
+        seen.names = [f"{image.entry.folder}/{image.entry.name}".lstrip("/") for image in found.images]
         counting = _Counting(settings, known, seen, found.images)
         for image in found.images:
             if should_stop():
@@ -98,6 +108,7 @@ class _Counting:
         self._counts: Counter[str] = Counter()
         self._of_patients: Counter[tuple[str | None, str]] = Counter()
         self._patients: set[str] = set()
+        self._without_patient = 0
         self._completed: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
         self._disagreements: Counter[Disagreement] = Counter()
@@ -115,7 +126,8 @@ class _Counting:
         if image.is_dicom:
             self._add_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
             return
-        from_head(image.entry, lambda head: size_of(head, file=image.name))
+        if not isinstance(image.entry, ArrayEntry):  # its array is checked, and making a PNG takes time
+            from_head(image.entry, lambda head: size_of(head, file=image.name))
         there: Known | None = None
         if self._known.named(image.file) is not None:
             content = read_whole(image.entry)
@@ -164,6 +176,8 @@ class _Counting:
             self._seen.skipped.append(Skipped(image.name, NO_CLASS))
         if person is not None:
             self._patients.add(person)
+        elif image.class_name is not None:
+            self._without_patient += new
 
     def finish(self) -> None:
         """Write the counts into the preview."""
@@ -171,4 +185,5 @@ class _Counting:
         self._seen.patients = len(self._patients)
         self._seen.findings += completed_in_words(self._completed, self._replaced)
         self._seen.findings += contradicted_in_words(self._disagreements)
+        self._seen.findings += missing_patients(sum(self._counts.values()), self._without_patient)
         self._seen.findings += odd_patients(self._of_patients.elements())

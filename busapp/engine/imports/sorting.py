@@ -1,75 +1,59 @@
 """Sort the files of all sources into images with their class, masks and patient, and into skipped files with a reason.
 
-The class of an image is the first of these that is known: the class that the user gives, the class in a table that is
-itself the source, the class in the name of an IDC patch, the name of the image's folder. A folder with images is a
-class of that name, wherever it lies in its source. Images that lie beside such folders have no class.
-
-A table inside a folder or an archive does not decide about classes, so that nothing comes in twice. It only names the
-patients of images, if it has a column for them and gives each file by its path relative to the table.
-
-BUSI (Al-Dhabyani et al. 2020, Data in Brief 28:104863) comes as one folder for each class, with one or more lesion
-masks beside each image: `benign (25).png`, `benign (25)_mask.png`, `benign (25)_mask_1.png`.
+The class of an image is the first of these that is known:
+1. the class that the user gives,
+2. the class in a table that is itself the source, in the table of a known set, or in the column that the user names,
+3. the class in the name of an IDC patch, and what a known set says by its folders and names (`known_sets`),
+4. the folder that names a class (`layouts`), if there are several or it is a usual word for one,
+5. the class in a table beside the images,
+6. the class that all names begin with: `benign (1).png`,
+7. the name of the one folder that all images lie in.
+If none is known, the user is asked. Other tables give patients, sites and devices.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
 from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
-from busapp.engine.imports.archives import Archive, list_archive
-from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.arrays import is_array_file
+from busapp.engine.imports.cbis_ddsm import read_films
+from busapp.engine.imports.class_choice import ClassChoice
+from busapp.engine.imports.class_values import LEFT_OUT
+from busapp.engine.imports.copies import without_copies
 from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.labels import Labelled, NoClasses, label
+from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
+from busapp.engine.imports.known_sets import KnownSet
+from busapp.engine.imports.labels import ReadTable
+from busapp.engine.imports.layouts import Layout, layout_of
+from busapp.engine.imports.listings import list_sources
+from busapp.engine.imports.mask_files import Masks, tell_apart
 from busapp.engine.imports.patients import patients_in_names
-from busapp.engine.imports.sources import (
-    STEP,
-    Entry,
-    Label,
-    Listing,
-    Steps,
-    list_files,
-    list_folder,
-    list_table,
-    resolved,
+from busapp.engine.imports.recognising import (
+    NamedBySet,
+    chosen,
+    fits,
+    parts_of,
+    path_in,
+    read_names,
+    recognised,
+    sentences,
 )
+from busapp.engine.imports.sources import STEP, Entry, Listing, Steps
+from busapp.engine.imports.table_labels import TableLabels, read_tables_beside
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
-CLASS_NAMES_PATIENT: Final = "The class would have the patient's name; give the class with --class"
-
-
-class ClassUnknown(BadInput):
-    """The class of the images is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """An image among the sources. `class_name` is None if only the study knows it: the image comes in no more, but may
-    get what it lacks. `source` is the name of its source, `name` a short name for people. `patient` is the
-    patient as given by the file's name or by a table; it is hashed before anything is stored. `site` (hospital) and
-    `device` (maker and model) are those that a table or the user gives."""
-
-    entry: Entry
-    class_name: str | None
-    source: str
-    name: str
-    is_dicom: bool = False
-    masks: tuple[Entry, ...] = ()
-    patient: str | None = field(default=None, repr=False)
-    site: str | None = None
-    device: str | None = None
-
-    @property
-    def file(self) -> str:
-        """The name in the catalog, `class/file name`; frames of DICOM files have another one (`dicom_file`)."""
-        return f"{self.class_name or ''}/{self.entry.name}"
+BESIDE: Final = "It lies beside the folders of classes, not in one"
+NOT_LISTED: Final = "No table gives its class"
+NOTHING: Final = "Nothing gives its class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +65,10 @@ class SearchResult:
     findings: list[Finding]
     kinds: list[str]
     """Kind and name of each source: `Folder busi`, `ZIP archive busi.zip`."""
+    tables: list[ReadTable]
+    """How the tables were read."""
+    parts: list[str]
+    """Names of folders or magnifications that `--only` may choose from, in natural order."""
 
 
 def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImages | None = None) -> Steps[SearchResult]:
@@ -91,241 +79,265 @@ def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImage
         ClassUnknown: single images, or images at the root of an archive, have no class.
         BadInput: a source is missing, of an unknown kind, suspicious, or holds no image.
     """
-    given_class = None if settings.class_name is None else names.class_called(settings.class_name)
-    found = SearchResult([], [], [], [])
+    found = SearchResult([], [], [], [], [], [])
     seen: set[str] = set()
-    for listing in (yield from _listings(settings.sources, stack)):
+    sorted_: list[Sorting] = []
+    for listing in (yield from list_sources(settings, stack)):
         found.kinds.append(f"{listing.kind} {listing.name}")
         fresh = [entry for entry in listing.entries if entry.where not in seen]
         is_known = bool(listing.entries) and not fresh
         listing.entries = fresh
         seen.update(entry.where for entry in fresh)
-        images = yield from _Sorting(listing, given_class, settings, known or KnownImages()).images(found.findings)
+        sorting = Sorting(listing, settings, known or KnownImages())
+        images = yield from sorting.images()
         if not images and not is_known:
             raise _nothing_in(listing)
+        sorted_.append(sorting)
         found.images.extend(images)
         found.skipped.extend(listing.skipped)
+    once = yield from without_copies(found.images)
+    kept = {image.entry.where for image in once}
+    for sorting in sorted_:
+        found.findings.extend(sorting.told(once))
+        found.tables.extend(sorting.tables)
+        found.parts.extend(sorting.parts)
+    copies = [image for image in found.images if image.entry.where not in kept]
+    if copies:
+        lie = "lies" if len(copies) == 1 else "lie"
+        text = f"{many(len(copies), 'image')} {lie} here twice, under the same name and class. Each counts once."
+        found.findings.append(Finding("left out", text))
+    found.images[:] = once
     return found
 
 
-def _listings(sources: Sequence[Path], stack: ExitStack) -> Steps[list[Listing]]:
-    listings: list[Listing] = []
-    single: list[tuple[Path, Path]] = []
-    for given in sources:
-        source = resolved(given)
-        if source.is_dir():
-            listings.append((yield from list_folder(source, given)))
-        elif names.may_be_table(source.name):
-            listings.append((yield from list_table(source, given)))
-        elif names.suffix_of(source.name) == ".zip":
-            archive = Archive(source, given)
-            stack.callback(archive.close)
-            listings.append((yield from list_archive(archive, given)))
-        else:
-            single.append((source, given))
-    return [*listings, *list_files(single)]
+class Sorting:
+    """Sorts the files of one source."""
 
-
-class _Sorting:
-    """Sorts the files of one source by their kind."""
-
-    def __init__(self, listing: Listing, given_class: str | None, settings: ImportSettings, known: KnownImages) -> None:
+    def __init__(self, listing: Listing, settings: ImportSettings, study: KnownImages) -> None:
         self._listing = listing
-        self._given_class = given_class
         self._settings = settings
-        self._known = known
-        self._keeps_classes = False
-        """True if the table names no classes, and its images keep those that they have in the study."""
-        self._pictures: dict[str, list[Entry]] = {}
-        """Pictures and DICOM files, by folder."""
+        self._study = study
+        self._given = None if settings.class_name is None else names.class_called(settings.class_name)
+        self._files: list[Entry] = []
+        """Pictures and DICOM files."""
         self._dicom: set[str] = set()
-        self._masks: dict[tuple[str, str | None], list[Entry]] = {}
-        """By folder and the stem of their image's name."""
-        self._joined: set[tuple[str, str | None]] = set()
         self._tables: list[Entry] = []
-        self._labels: dict[str, Label] = {}
+        self._others: list[Entry] = []
+        self._known: KnownSet | None = None
+        self._said = NamedBySet()
+        self._labels = TableLabels()
+        self._layout = Layout({}, is_certain=False)
+        self._masks = Masks([])
         self._patients: dict[str, str] = {}
+        self._findings: list[Finding] = []
+        self.parts: list[str] = []
+        """Names of folders, or magnifications, that `--only` may choose from."""
 
-    def images(self, findings: list[Finding]) -> Steps[list[FoundImage]]:
-        """Return all images of the source. Adds skipped files to the listing, and sentences for the user to
-        `findings`."""
+    def images(self) -> Steps[list[FoundImage]]:
+        """Return all images of the source. Adds skipped files to the listing.
+
+        Raises:
+            ClassUnknown: nothing gives a class.
+            BadInput: a known set or a table cannot come in like this.
+        """
         for number, entry in enumerate(self._listing.entries):
             if number % STEP == 0:
                 yield number
             self._sort(entry)
-        self._read_labels(findings)
-        if self._settings.patient_pattern:
-            pictures = [entry for some in self._pictures.values() for entry in some]
-            self._patients = patients_in_names(pictures, self._settings.patient_pattern) | self._patients
-        found: list[FoundImage] = []
-        for folder, pictures in self._pictures.items():
-            yield len(found)
-            found += self._of_folder(folder, pictures)
-        for key, masks in self._masks.items():
-            if key not in self._joined:
-                for mask in masks:
-                    self._skip(mask, "It is a mask, and its image is missing")
-        return found
+        images = self._without_masks()
+        yield len(images)
+        self._recognise(images)
+        images = self._wanted(images)
+        self._layout = layout_of({entry.folder for entry in images}, self._listing.root_class)
+        yield len(images)
+        images = self._read_labels(images)
+        yield len(images)
+        self._read_patients(images)
+        if self._labels.keeps_classes:
+            return [self._as_found(entry, None) for entry in images]
+        choice = ClassChoice(
+            self._listing, self._settings, self._known, self._said, self._labels, self._layout, self._findings
+        )
+        classes = choice.classes(images)
+        yield len(images)
+        return [found for entry in images if (found := self._found(entry, classes.get(entry.where)))]
 
-    def _of_folder(self, folder: str, pictures: list[Entry]) -> Iterator[FoundImage]:
-        if self._keeps_classes:
-            yield from (self._found(entry, None) for entry in pictures)
-            return
-        own_classes: dict[str, str | None] = {}
-        for entry in pictures:
-            try:
-                own_classes[entry.where] = self._own_class(entry)
-            except BadInput as error:
-                self._skip(entry, error.what)
-        class_of_folder = self._class_of_folder(folder) if None in own_classes.values() else None
-        for entry in pictures:
-            if entry.where in own_classes:
-                class_name = own_classes[entry.where] or class_of_folder
-                patient = self._patient_of(entry)
-                if class_name is None:
-                    self._skip(entry, "It lies beside the folders of classes, not in one")
-                elif patient is not None and names.stands_in(class_name, patient):
-                    self._skip(entry, CLASS_NAMES_PATIENT)
-                else:
-                    yield self._found(entry, class_name)
+    def told(self, images: Iterable[FoundImage]) -> list[Finding]:
+        """Sentences about this source, of whose images these have come in."""
+        own = {entry.where for entry in self._listing.entries}
+        here = [image for image in images if image.entry.where in own]
+        known: list[Finding] = []
+        if self._known is not None:
+            n_patients = len({image.patient for image in here if image.patient})
+            known = sentences(self._known, len(here), n_patients, {} if self._settings.only else self._said.choices)
+        return [*known, *self._listing.findings, *self._masks.findings, *self._findings]
+
+    @property
+    def tables(self) -> list[ReadTable]:
+        """How the tables of this source were read."""
+        return self._labels.tables
+
+    # -- files -----------------------------------------------------------------------------------------------
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self._listing.skipped.append(Skipped(self._listing.called(entry), reason))
 
     def _sort(self, entry: Entry) -> None:
-        name = entry.name
-        if names.is_hidden(name):
+        if self._listing.labels is not None and entry.where in self._listing.labels:
+            self._files.append(entry)
+        elif names.is_hidden(entry.name):
             self._skip(entry, "It is a hidden file")
-        elif names.is_table(name):
+        elif names.is_table(entry.name):
             self._tables.append(entry)
-        elif names.is_archive(name):
+        elif is_array_file(entry.name):
+            self._skip(entry, "It holds arrays of pictures; unpack the archive, then import this file")
+        elif is_array_file(PurePath(entry.name).stem):
+            self._skip(entry, "It is packed; unpack it, then import it")
+        elif names.is_archive(entry.name):
             self._skip(entry, "It is an archive; import it separately")
         else:
             self._sort_image(entry)
 
     def _sort_image(self, entry: Entry) -> None:
         match file_kind(entry.name, entry.read):
-            case "mask":
-                self._masks.setdefault((entry.folder, names.image_of_mask(entry.name)), []).append(entry)
-            case "picture":
-                self._pictures.setdefault(entry.folder, []).append(entry)
+            case "picture" | "mask":
+                self._files.append(entry)
             case "DICOM":
                 self._dicom.add(entry.where)
-                self._pictures.setdefault(entry.folder, []).append(entry)
+                self._files.append(entry)
             case None:
+                self._others.append(entry)
+
+    def _without_masks(self) -> list[Entry]:
+        pictures = [entry for entry in self._files if entry.where not in self._dicom]
+        self._masks = Masks(pictures) if self._listing.labels else tell_apart(pictures)
+        for entry, reason in self._masks.skipped:
+            self._skip(entry, reason)
+        are_images = {entry.where for entry in self._masks.pictures} | self._dicom
+        return [entry for entry in self._files if entry.where in are_images]
+
+    # -- known sets ------------------------------------------------------------------------------------------
+
+    def _recognise(self, images: Sequence[Entry]) -> None:
+        if self._listing.is_whole and not self._listing.labels:
+            others = [entry for entry in self._listing.entries if entry.where not in {one.where for one in images}]
+            self._known = recognised(self._listing.name, images, others)
+        known = self._known
+        if known and known.refusal and self._given is None:
+            raise BadInput(
+                f"This looks like {known.name}. {known.refusal}", file=self._listing.given, remedy=known.remedy
+            )
+        for entry in self._others:
+            if not (known and known.table and fits(known.table, path_in(self._listing.name, entry))):
                 self._skip(entry, "It is not an image")
 
-    # -- patients and classes --------------------------------------------------------------------------------
+    def _wanted(self, images: list[Entry]) -> list[Entry]:
+        """The images without those that the set leaves out, and in the folders that the user wants."""
+        known, root = self._known, self._listing.name
+        self.parts = parts_of(known, root, images)
+        for pattern, reason in known.left_out.items() if known else ():
+            out = [entry for entry in images if fits(pattern, path_in(root, entry))]
+            if 0 < len(out) < len(images):
+                left_out = {entry.where for entry in out}
+                images = [entry for entry in images if entry.where not in left_out]
+                self._findings.append(Finding("left out", f"{reason}: {many(len(out), 'image')} left out."))
+        if self._settings.only:
+            wanted = chosen(known, root, images, self._settings.only)
+            if images and not wanted:
+                raise BadInput(
+                    f"There is no folder called {self._settings.only} with images in it",
+                    file=self._listing.given,
+                    remedy="Check the name after --only; several are separated by commas.",
+                )
+            if len(wanted) < len(images):
+                text = (
+                    f"{many(len(images) - len(wanted), 'image')} in other folders than {self._settings.only} left out."
+                )
+                self._findings.append(Finding("left out", text))
+            images = wanted
+        if known:
+            self._said = read_names(known, root, images)
+        return images
 
-    def _read_labels(self, findings: list[Finding]) -> None:
-        pictures = [entry for some in self._pictures.values() for entry in some]
+    # -- tables and patients ---------------------------------------------------------------------------------
+
+    def _read_labels(self, images: list[Entry]) -> list[Entry]:
+        """Read the tables, and return the images without those that a table leaves out."""
         own = self._listing.table
-        if own is not None:
-            self._listing.skipped.clear()  # files that the table does not name
-            said = self._said_by_source(own, pictures)
-            self._use(said.labels)
-            self._listing.skipped += said.skipped
-            findings += said.findings
-            self._pictures = {
-                folder: kept
-                for folder, some in self._pictures.items()
-                if (kept := [entry for entry in some if entry.where in said.labels or entry.where in said.left_out])
-            }
-            self._leave_out(said.left_out)
-            stems = {(folder, PurePath(e.name).stem.lower()) for folder, some in self._pictures.items() for e in some}
-            self._masks = {key: masks for key, masks in self._masks.items() if key in stems}
-            return
-        for table in self._tables:
-            said = Labelled()
-            try:
-                said = label(table, pictures, self._settings, needs_classes=False)
-            except Undecided:
-                raise
-            except BadInput:  # it is about something else
-                pass
-            patients = [found.patient for found in said.labels.values() if found.patient]
-            if not patients:
-                self._skip(table, "It is a table; to import the images that it lists, import the table itself")
-                continue
-            self._use({where: Label(None, found.patient) for where, found in said.labels.items()})
-            self._listing.skipped += said.skipped
-            count = many(len(patients), "image")
-            text = f"{self._listing.called(table)} names the patients of {count}. It decides no class."
-            findings.append(Finding("joined", text))
-
-    def _said_by_source(self, table: Entry, pictures: list[Entry]) -> Labelled:
-        """The labels in a table that is itself the source."""
-        try:
-            return label(table, pictures, self._settings, needs_classes=self._given_class is None)
-        except NoClasses:
-            is_there = any(self._known.named(entry.name) or entry.where in self._dicom for entry in pictures)
-            if not (is_there and self._known):
-                raise
-        said = label(table, pictures, self._settings, needs_classes=False)
-        self._keeps_classes = True
-        text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
-        said.findings.append(Finding("assumed", text))
-        return replace(said, labels={where: replace(one, class_name=None) for where, one in said.labels.items()})
-
-    def _use(self, labels: Mapping[str, Label]) -> None:
-        self._labels.update(labels)
-        self._patients.update({where: found.patient for where, found in labels.items() if found.patient})
-
-    def _leave_out(self, reasons: Mapping[str, str]) -> None:
-        for folder, some in self._pictures.items():
-            for entry in some:
-                if entry.where in reasons:
-                    self._skip(entry, reasons[entry.where])
-            self._pictures[folder] = [entry for entry in some if entry.where not in reasons]
-
-    def _own_class(self, entry: Entry) -> str | None:
-        """The class of one file, None if its folder decides. Raises `BadInput` if the name cannot be a class."""
-        if self._given_class is not None:
-            return self._given_class
-        said = self._labels.get(entry.where)
-        if said is not None and said.class_name is not None:
-            return said.class_name
-        patch = names.idc(entry.name)
-        return patch.class_name if patch else None
-
-    def _class_of_folder(self, folder: str) -> str | None:
-        """The class of the files in a folder; None for the root if there are folders of classes.
-
-        Raises:
-            ClassUnknown: nothing gives the class of files at the root.
-        """
-        if folder:
-            return names.class_called(PurePath(folder).name)
-        if len(self._pictures) > 1:
-            return None
-        if self._listing.root_class is None:
-            raise ClassUnknown(
-                "It is not known which class the images are of",
-                file=self._listing.given,
-                remedy="Give it with --class, or import a folder that is named after the class.",
+        if self._listing.labels is not None:
+            self._labels.take(self._listing.labels, decides=True)
+        elif self._known and self._known.by_films and self._given is None:
+            self._labels = read_films(self._known.name, self._tables, images)
+        else:
+            self._labels = read_tables_beside(
+                self._listing,
+                [own] if own else [*self._tables, *self._others],
+                images,
+                self._settings,
+                self._known,
+                needs_classes=self._given is None and not (self._known and self._said.classes),
+                may_keep_classes=self._is_of_study(images),
+                is_certain=self._layout.is_certain or all(names.idc(entry.name) for entry in images),
             )
-        return names.class_called(self._listing.root_class)
+        self._findings += self._labels.findings
+        if own is not None:
+            self._listing.skipped = [*self._labels.skipped]
+            images = [entry for entry in images if self._labels.names(entry)]
+        else:
+            self._listing.skipped += self._labels.skipped
+        for entry in images:
+            if entry.where in self._labels.left_out:
+                self._skip(entry, self._labels.left_out[entry.where])
+        return [entry for entry in images if entry.where not in self._labels.left_out]
 
-    def _patient_of(self, entry: Entry) -> str | None:
-        patch = names.idc(entry.name)
-        return self._patients.get(entry.where) or (patch.patient if patch else None)
+    def _is_of_study(self, images: Iterable[Entry]) -> bool:
+        """True if the study may have some of the images."""
+        return bool(self._study) and any(self._study.named(one.name) or one.where in self._dicom for one in images)
 
-    def _found(self, entry: Entry, class_name: str | None) -> FoundImage:
-        key = (entry.folder, PurePath(entry.name).stem.lower())
-        masks = self._masks.get(key, []) if entry.where not in self._dicom else []
-        if masks:
-            self._joined.add(key)
-        said = self._labels.get(entry.where)
+    def _read_patients(self, images: Sequence[Entry]) -> None:
+        of_folders = {
+            entry.where: patient
+            for entry in images
+            if (patient := self._layout.folders[entry.folder].patient) and not self._said.patients
+        }
+        if of_folders:
+            count = many(len(set(of_folders.values())), "folder")
+            text = f"{count} called after patients, cases or videos: the images in each count as one patient's."
+            self._findings.append(Finding("assumed", text))
+        in_patches = {entry.where: patch.patient for entry in images if (patch := names.idc(entry.name))}
+        of_tables = {where: label.patient for where, label in self._labels.labels.items() if label.patient}
+        pattern = self._settings.patient_pattern
+        in_names = patients_in_names(images, pattern) if pattern else {}
+        self._patients = of_folders | in_patches | self._said.patients | in_names | of_tables
+        if self._said.several_types:
+            slides = many(self._said.several_types, "slide")
+            text = f"{slides} with images under several types of tumour. Each slide counts as one patient."
+            self._findings.append(Finding("odd", text))
+
+    def _found(self, entry: Entry, class_name: str | None) -> FoundImage | None:
+        patient = self._patients.get(entry.where)
+        if class_name is None:
+            self._skip(entry, NOT_LISTED if self._labels.decides else BESIDE if self._layout.is_certain else NOTHING)
+        elif class_name == LEFT_OUT:
+            self._skip(entry, "Images of this class are left out")
+        elif patient is not None and names.stands_in(class_name, patient):
+            self._skip(entry, CLASS_NAMES_PATIENT)
+        else:
+            return self._as_found(entry, class_name)
+        return None
+
+    def _as_found(self, entry: Entry, class_name: str | None) -> FoundImage:
+        label = self._labels.labels.get(entry.where)
         return FoundImage(
             entry,
             class_name,
             source=self._listing.name,
             name=self._listing.called(entry),
             is_dicom=entry.where in self._dicom,
-            masks=tuple(masks),
-            patient=self._patient_of(entry),
-            site=said.site if said else None,
-            device=said.device if said else None,
+            masks=tuple(self._masks.joined.get(entry.where, ())),
+            patient=self._patients.get(entry.where),
+            site=label.site if label else None,
+            device=label.device if label else None,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import MAX_BYTES
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.names import as_text, is_clutter, is_hidden, is_text, natural_key
 from busapp.errors import BadInput, UnreadableImage
 
@@ -60,9 +61,12 @@ class FileEntry:
     def read(self, most: int) -> bytes:
         try:
             with self.path.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+                size = os.fstat(stream.fileno()).st_size
+                if size > MAX_BYTES:
                     raise too_large(self.name)
-                return stream.read(most)
+                # Python first makes room for all bytes that are asked for, so it is not asked for 512 MiB.
+                content = stream.read(min(most, size + 1))
+                return content if len(content) <= size else content + stream.read(most - len(content))  # it has grown
         except OSError as error:
             raise UnreadableImage(
                 "The file cannot be opened", file=self.name, remedy="Check that it is there and that you may read it."
@@ -111,7 +115,9 @@ class Listing:
 
     `kind` names the source for people ("Folder", "ZIP archive"). `name` is the only thing stored about the source, and
     `given` the path as the user gave it. Images at the root of the source have the class `root_class`, None if it is
-    not known. `table` is the table that is itself the source; only the images that it names come in.
+    not known. `table` is the table that is itself the source; only the images that it names come in. `labels` holds the
+    labels that a file of arrays has, by `Entry.where`; None for other sources. `is_whole` is False for files that the
+    user chose one by one: they need not be all of a set.
     """
 
     kind: str
@@ -121,6 +127,9 @@ class Listing:
     skipped: list[Skipped] = field(default_factory=list)
     root_class: str | None = None
     table: Entry | None = None
+    labels: dict[str, Label] | None = None
+    findings: list[Finding] = field(default_factory=list)
+    is_whole: bool = True
 
     def called(self, entry: Entry) -> str:
         """A short name of an entry for people: its folder and its own name."""
@@ -182,6 +191,6 @@ def list_files(sources: Sequence[tuple[Path, Path]]) -> list[Listing]:
     """List single files (full path, path as given) together with those of the same folder."""
     listings: dict[Path, Listing] = {}
     for source, given in sources:
-        listing = listings.setdefault(source.parent, Listing("Files in", source.parent.name, given))
+        listing = listings.setdefault(source.parent, Listing("Files in", source.parent.name, given, is_whole=False))
         listing.entries.append(FileEntry("", source.name, source))
     return list(listings.values())

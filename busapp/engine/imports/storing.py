@@ -18,11 +18,12 @@ from PIL import Image
 from busapp.engine.catalog import Known, KnownImages, NewImage, Statement
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
+from busapp.engine.images.masks import inside_of, read_mask
 from busapp.engine.images.orientation import LYING, turned
 from busapp.engine.images.preprocessing import decoded
 from busapp.engine.images.remarks import Decoded, Remark
+from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.names import stands_in, suffix_of
-from busapp.engine.imports.sorting import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym
@@ -214,16 +215,14 @@ class ImageStore:
         for entry in found.masks:
             name = _name_of_mask(found, entry)
             try:
-                read = decoded(read_whole(entry), file=name)
+                read = read_mask(read_whole(entry), file=name)
                 mask = laid_over(read, seen)
+                inside = inside_of(mask, file=name)
             except UnreadableImage as error:
                 stored.skipped.append(Skipped(name, error.what))
                 continue
             if mask is not read.picture:
                 stored.remarks.append(Remark.MASK_TURNED)
-            values = np.asarray(mask.convert("L"))
-            # The threshold is half of the largest value: masks come as 0 and 1, as 0 and 255, or blurred by JPEG.
-            inside = values >= max(values.max() / 2, 1)
             union = inside if union is None else union | inside
             stored.masks += 1
         if union is None:
@@ -245,7 +244,7 @@ def _needs_nothing(found: FoundImage, there: Known) -> bool:
 
 
 def _name_of_mask(found: FoundImage, entry: Entry) -> str:
-    return f"{found.name.rpartition('/')[0]}/{entry.name}"
+    return f"{entry.folder.rpartition('/')[2] or found.source}/{entry.name}"
 
 
 def laid_over(mask: Decoded, seen: Decoded) -> Image.Image:

@@ -7,9 +7,9 @@ from typing import Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.remarks import Remark
-from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.findings import Finding, missing_patients
+from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.names import idc, stands_in
-from busapp.engine.imports.sorting import FoundImage
 from busapp.engine.imports.storing import Stored
 from busapp.engine.utils.words import many
 
@@ -75,14 +75,7 @@ class Tally:
             yield Finding("joined", f"{many(self.masks, 'mask')} joined to {many(self.with_masks, 'image')}.{united}")
 
     def _about_patients(self, found: Sequence[FoundImage]) -> Iterator[Finding]:
-        if self.images and self.without_patient == self.images:
-            yield Finding(
-                "assumed",
-                "Nothing names the patients. Images of one patient can stand in training and test, except those that a "
-                "check finds to be near-duplicates.",
-            )
-        elif self.without_patient:
-            yield Finding("odd", f"{self.without_patient:,} of {many(self.images, 'image')} have no patient.")
+        yield from missing_patients(self.images, self.without_patient)
         named = sum(map(_names_its_patient, found))
         if named:
             yield Finding(

@@ -11,25 +11,28 @@ from PIL import Image
 
 from busapp.engine.study.workspace import Workspace
 
-LONGEST_SIDE: Final = 224
-"""Pixels of the longer side, the largest size that the grid shows."""
+SHOWN_SIDE: Final = 224
+"""Pixels of the longer side in the largest size that the grid shows."""
+LONGEST_SIDE: Final = 256
+"""Pixels of the longer side of the largest thumbnail."""
 
 
 def thumbnail_path(workspace: Workspace, sha256: str) -> Path:
     """Path of the thumbnail (JPEG) of the image with this content hash. The file may not exist yet."""
-    return workspace.root / "cache" / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+    return workspace.root.joinpath("cache", "thumbnails", sha256[:2], f"{sha256}.jpg")
 
 
 def make_thumbnail(picture: Image.Image) -> bytes:
     """A thumbnail as JPEG bytes, its longer side at most `LONGEST_SIDE`. `picture` is not changed."""
     stream = io.BytesIO()
-    _shrunk(picture.convert("RGB")).save(stream, "JPEG", quality=90)
+    small = _shrunk(picture if picture.mode == "RGB" else picture.convert("RGB"))  # `convert` would copy an RGB picture
+    small.save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 
 def mask_thumbnail_path(workspace: Workspace, sha256: str) -> Path:
     """Path of the thumbnail (PNG) of the mask with this content hash. The file may not exist yet."""
-    return workspace.root / "cache" / "masks" / sha256[:2] / f"{sha256}.png"
+    return workspace.root.joinpath("cache", "masks", sha256[:2], f"{sha256}.png")
 
 
 def make_mask_thumbnail(mask: Image.Image) -> bytes:
@@ -42,8 +45,10 @@ def make_mask_thumbnail(mask: Image.Image) -> bytes:
 
 
 def _shrunk(picture: Image.Image) -> Image.Image:
-    ratio = LONGEST_SIDE / max(picture.size)
-    if ratio >= 1:
-        return picture
+    longest = max(picture.size)
+    factor = max(1, longest // SHOWN_SIDE)
+    if longest <= factor * LONGEST_SIDE:
+        return picture.reduce(factor) if factor > 1 else picture  # takes a third of the time of `resize`
+    ratio = SHOWN_SIDE / longest
     size = (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio)))
     return picture.resize(size, Image.Resampling.BOX)

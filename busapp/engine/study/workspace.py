@@ -95,7 +95,7 @@ class Workspace:
     # -- images --------------------------------------------------------------------------------------------
 
     def _stored(self, folder: str, sha256: str, suffix: str) -> Path:
-        return self.root / folder / sha256[:2] / f"{sha256}{suffix}"
+        return self.root.joinpath(folder, sha256[:2], f"{sha256}{suffix}")
 
     def image_path(self, image: ImageRecord) -> Path:
         """Path of an image's content."""

@@ -80,12 +80,11 @@ def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[Binary
     Raises:
         NoSpace: the disk is full. `path` stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with space_is_needed(path):
         # tempfile would create a file that only this user may read, but studies are shared.
         aside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with aside.open("xb") as stream:
+            with _created(aside) as stream:
                 yield stream
                 if survives_power_cut:
                     stream.flush()
@@ -94,6 +93,15 @@ def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[Binary
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def _created(path: Path) -> BinaryIO:
+    """Open a new file, and create its folder if that is missing."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def write_atomically(path: Path, content: bytes, *, survives_power_cut: bool = True) -> None:

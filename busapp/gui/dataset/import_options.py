@@ -1,20 +1,21 @@
 """The options of an import, as far as the chosen sources need them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from busapp.engine.imports.class_values import ValuesUnknown
-from busapp.engine.imports.columns import NO_COLUMN, Undecided
+from busapp.engine.imports.columns import NO_COLUMN, TableUnclear
 from busapp.engine.imports.names import is_table
 from busapp.engine.imports.preview import Preview
 from busapp.engine.settings import ImportSettings
 from busapp.gui.dataset.class_values import ClassValues
 from busapp.gui.dataset.patient_pattern import PatientPattern
-from busapp.gui.widgets.editors import Editor, editor_for
+from busapp.gui.widgets.editors import ChoiceEditor, Editor, TextEditor, editor_for
 
 BY_SOURCE: Final = "from folder or file names"
 _COLUMNS: Final = {
@@ -24,8 +25,9 @@ _COLUMNS: Final = {
     "site_column": "Site",
     "device_column": "Device",
 }
-_EDITORS: Final = ("only", "site", "device", "frames", "crop_to_regions", "take_anyway")
-_CHANGE_WHAT_COMES_IN: Final = ("only", "frames", "take_anyway")
+_EDITORS: Final = ("only", "site", "device", "update", "frames", "crop_to_regions")
+_NO_COLUMNS: Final[Mapping[str, str]] = MappingProxyType({})
+_CHANGE_WHAT_COMES_IN: Final = ("only", "update", "frames")
 
 
 class ImportOptions(QWidget):
@@ -52,6 +54,7 @@ class ImportOptions(QWidget):
         self.columns = {name: self._column_box(name) for name in _COLUMNS}
         self.pattern = PatientPattern()
         self.pattern.changed.connect(self.changed)
+        self.only = ChoiceEditor([(None, "everything")])
         self.editors = {name: self._editor(name) for name in _EDITORS}
         self.form = QFormLayout()
         self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -70,8 +73,8 @@ class ImportOptions(QWidget):
         for name, editor in self.editors.items():
             self.form.addRow(_title(name), editor)
         self.form.setRowVisible(self.class_box, not has_tables_only)
-        self._show_columns([])
-        for name in ("only", "frames", "crop_to_regions", "take_anyway"):
+        self._show_columns(())
+        for name in ("only", "update", "frames", "crop_to_regions"):
             self.form.setRowVisible(self.editors[name], False)
         column = QVBoxLayout(self)
         column.addLayout(self.form)
@@ -114,30 +117,29 @@ class ImportOptions(QWidget):
             self.class_box.setPlaceholderText("the class of these images")
         self.class_box.setFocus()
 
-    def ask(self, undecided: Undecided) -> None:
+    def ask(self, unclear: TableUnclear) -> None:
         """Show the options that answer this question."""
-        self._show_columns(undecided.columns)
-        if isinstance(undecided, ValuesUnknown):
-            self.class_values.ask(undecided.values)
+        self._show_columns(unclear.columns, Path(unclear.file or "").name, unclear.used)
+        if isinstance(unclear, ValuesUnknown):
+            self.class_values.ask(unclear.values)
 
     def follow(self, seen: Preview) -> None:
         """Show the options that these files need."""
         self.pattern.set_names(seen.names)
-        self._show_columns(seen.tables[0].columns if seen.tables else ())
         if seen.tables:
-            self.table_name.setText(seen.tables[0].name)
-            for name, box in self.columns.items():
-                box.setItemText(0, _guessed(seen.tables[0].used.get(name)))
-        self.form.setRowVisible(self.editors["only"], bool(seen.parts) or self.editors["only"].value() is not None)
+            self._show_columns(seen.tables[0].columns, seen.tables[0].name, seen.tables[0].used)
+        else:
+            self._show_columns(())
+        self.form.setRowVisible(self.only, bool(seen.parts))
+        self.only.set_options([(None, "everything"), *((part, part) for part in seen.parts)])
+        self.form.setRowVisible(self.editors["update"], seen.already_present > 0)
         self.form.setRowVisible(self.editors["frames"], seen.loops > 0)
         self.form.setRowVisible(self.editors["crop_to_regions"], seen.dicom_files > 0)
-        self.form.setRowVisible(
-            self.editors["take_anyway"], seen.contradicted > 0 or bool(self.editors["take_anyway"].value())
-        )
 
-    def _show_columns(self, header: Sequence[str]) -> None:
-        """Offer these columns. Without any, the rows for columns are hidden."""
+    def _show_columns(self, header: Sequence[str], table: str = "", used: Mapping[str, str] = _NO_COLUMNS) -> None:
+        """Offer these columns, and say which are in use. Without any, the rows for columns are hidden."""
         self.form.setRowVisible(self.table_name, bool(header))
+        self.table_name.setText(f"Columns of {table}")
         for name, box in self.columns.items():
             if [box.itemText(at) for at in range(1, box.count() - 1)] != list(header):
                 chosen = box.currentData()
@@ -149,6 +151,7 @@ class ImportOptions(QWidget):
                 box.addItem("none", NO_COLUMN)
                 box.setCurrentIndex(max(0, box.findData(chosen)))
                 box.blockSignals(False)
+            box.setItemText(0, _guessed(used.get(name)))
             self.form.setRowVisible(box, bool(header))
 
     def _column_box(self, name: str) -> QComboBox:
@@ -161,9 +164,11 @@ class ImportOptions(QWidget):
 
     def _editor(self, name: str) -> Editor:
         field = ImportSettings.model_fields[name]
-        editor = editor_for(field)
+        editor = self.only if name == "only" else editor_for(field)
         assert editor is not None
         editor.set_value(field.default)
+        if isinstance(editor, TextEditor):
+            editor.box.setPlaceholderText("of images without one")
         editor.setToolTip(field.description or "")
         (editor.focusProxy() or editor).setAccessibleName(field.title or name)
         if name in _CHANGE_WHAT_COMES_IN:

@@ -20,15 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.contract.dataset import ImportFinding
-from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.columns import TableUnclear
 from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.preview import Preview, preview
-from busapp.engine.imports.sorting import ClassUnknown
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.errors import UserError
-from busapp.gui.dataset.findings_html import findings_as_html
+from busapp.gui.dataset.findings_html import findings_as_html, in_window
 from busapp.gui.dataset.import_options import ImportOptions
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.background import Background, Handle
@@ -144,13 +144,13 @@ class ImportPreview(QDialog):
 
     def _on_seen(self, seen: Preview | UserError) -> None:
         if isinstance(seen, ClassUnknown):
-            self._show_nothing(f"Which class do these images have? Choose one, or type a new one.{_why(seen)}")
+            self._show_nothing(f"{seen.what}. Which class do they have? Choose one on the left, or type a new one.")
             self.options.ask_for_class()
-        elif isinstance(seen, Undecided):
-            self._show_nothing(f"{seen.what}. Choose on the left.")
+        elif isinstance(seen, TableUnclear) and seen.columns:
+            self._show_nothing(f"{seen.what} ({seen.file}). Choose on the left.")
             self.options.ask(seen)
         elif isinstance(seen, UserError):
-            self._show_nothing(str(seen))
+            self._show_nothing(in_window(str(seen)))
         else:
             self._show(seen)
 
@@ -161,7 +161,7 @@ class ImportPreview(QDialog):
         self.summary.setText(_in_words(seen, new))
         self._show_findings([*seen.findings, *_about_text(seen)])
         self.found.show_rows([(self._named(name), f"{count:,}") for name, count in seen.counts.items()])
-        self._show_skipped([(skipped.file, skipped.reason) for skipped in seen.skipped])
+        self._show_skipped([(skipped.file, in_window(skipped.reason)) for skipped in seen.skipped])
         self.import_button.setText(f"Import {many(new, 'image')}" if new else "Import")
         self.import_button.setEnabled(bool(new or seen.already_present))
         if not self.options.is_being_typed_in():
@@ -222,11 +222,6 @@ def _in_words(seen: Preview, new: int) -> str:
     if seen.skipped:
         parts.append(f"{many(len(seen.skipped), 'file')} {'is' if len(seen.skipped) == 1 else 'are'} skipped")
     return "; ".join(parts) + "."
-
-
-def _why(unknown: ClassUnknown) -> str:
-    """The reason why a known set of images names no class, after a space; empty if there is none."""
-    return f" {unknown.why}" if unknown.why else ""
 
 
 def _about_text(seen: Preview) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
-from busapp.engine.imports.patients import pattern_preview, suggest_patterns
+from busapp.engine.imports.patients import PatternPreview, pattern_preview, suggest_patterns
 from busapp.gui.widgets.background import Background
 
 _PAUSE: Final = 400
@@ -36,7 +36,9 @@ class PatientPattern(QWidget):
         self.box.setEditable(True)
         self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.box.setAccessibleName("Where the patient stands in the file names")
-        self.box.lineEdit().setPlaceholderText("not in the file names")
+        line = self.box.lineEdit()
+        assert line is not None  # the box is editable
+        line.setPlaceholderText("not in the file names")
         self.box.setToolTip(
             "<p>{patient} marks the patient, * stands for anything: {patient}_*.png. {patient:4} are the first four "
             "letters. With a /, the pattern is one for folder and file: {patient}/*. A regular expression with one "
@@ -87,4 +89,4 @@ class PatientPattern(QWidget):
         self._counting.ask(partial(pattern_preview, self._names, pattern))
 
     def _show_found(self, found: object) -> None:
-        self.found.setText(str(found))
+        self.found.setText(found.text if isinstance(found, PatternPreview) else str(found))

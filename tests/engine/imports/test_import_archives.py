@@ -15,8 +15,8 @@ from PIL import Image
 from busapp.engine import jobs
 from busapp.engine.events import Finished
 from busapp.engine.imports import archives
+from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.preview import preview
-from busapp.engine.imports.sorting import ClassUnknown
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput

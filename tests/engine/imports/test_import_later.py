@@ -180,7 +180,7 @@ def test_one_picture_in_two_folders_of_classes_is_told(empty_study: Workspace, p
     picture(pictures / "malignant" / "0.png", 0)
     result = imported(empty_study, pictures)
     assert result["counts"] == {"benign": 4, "malignant": 4}, "the check for near-duplicates shows both"
-    sentence = "1 picture is in two classes, under the same name. Decide which class is right."
+    sentence = "1 picture is here in more than one class, byte for byte. Check which class is right."
     assert {"kind": "odd", "text": sentence} in result["findings"]
     again = imported(empty_study, pictures)
     assert (again["imported"], again["already_present"], told(again)) == (0, 8, [])

@@ -165,7 +165,8 @@ def test_a_table_inside_a_folder_only_says_whose_images_they_are(empty_study: Wo
         "t.csv, row 5": "benign/2.png has another class or patient in another row",
     }
     assert [finding.text for finding in looked_at(empty_study, tmp_path / "data").findings] == [
-        "data/t.csv names the patients of 2 images. It decides no class."
+        "data/t.csv names the patients of 2 images. It decides no class.",
+        "A table gives another class than the folder for 1 image. The folder's class counts.",
     ]
 
 

@@ -19,6 +19,8 @@ NO_PATIENTS = (
 
 def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: Path) -> None:
     result = imported(empty_study, folder)
+    kinds = [finding["kind"] for finding in result.pop("findings")]
+    assert kinds == ["recognised", "assumed"]  # the names are those of BUSI, and name no patients
     assert result == {
         "imported": 5,
         "already_present": 0,
@@ -27,7 +29,6 @@ def test_folders_are_classes_and_names_are_kept(empty_study: Workspace, folder: 
         "counts": {"benign": 3, "malignant": 2},
         "masks": 0,
         "patients": 0,
-        "findings": [{"kind": "assumed", "text": NO_PATIENTS}],
     }
     images = empty_study.catalog.images()
     assert [image.file for image in images if image.class_name == "benign"] == [
@@ -104,8 +105,11 @@ def test_the_preview_says_what_the_import_then_does(empty_study: Workspace, fold
 
 def test_the_same_picture_of_the_same_name_in_two_folders_comes_in_once(empty_study: Workspace, folder: Path) -> None:
     shutil.copytree(folder / "benign", folder / "test" / "benign")
+    assert looked_at(empty_study, folder).counts == {"benign": 3, "malignant": 2}
     result = imported(empty_study, folder)
-    assert (result["imported"], result["already_present"]) == (5, 3)
+    assert (result["imported"], result["already_present"]) == (5, 0)
+    text = "3 images lie here twice, under the same name and class. Each counts once."
+    assert result["findings"][-2] == {"kind": "left out", "text": text}
 
 
 def test_small_pictures_are_made_on_the_way(empty_study: Workspace, folder: Path) -> None:

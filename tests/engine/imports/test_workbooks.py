@@ -38,14 +38,14 @@ def test_a_workbook_is_imported_as_a_table(empty_study: Workspace, tmp_path: Pat
     for number in (1, 2, 3):
         picture(tmp_path / "set" / "original" / f"{number:06}.png", number)
     rows = [["Image", "Type", "Patient No."], [1, "Benign", 4711], [2, "Malignant", 4711.0], [3, "Benign", None]]
-    (tmp_path / "set" / "DatasetB.xlsx").write_bytes(workbook({"Tabelle1": rows}))
-    seen = looked_at(empty_study, tmp_path / "set" / "DatasetB.xlsx")
+    (tmp_path / "set" / "Lesions.xlsx").write_bytes(workbook({"Tabelle1": rows}))
+    seen = looked_at(empty_study, tmp_path / "set" / "Lesions.xlsx")
     assert (seen.counts, seen.patients, seen.skipped) == ({"benign": 2, "malignant": 1}, 1, [])
-    result = imported(empty_study, tmp_path / "set" / "DatasetB.xlsx")
+    result = imported(empty_study, tmp_path / "set" / "Lesions.xlsx")
     assert result["counts"] == {"benign": 2, "malignant": 1}
     assert {image.patient for image in empty_study.catalog.images()} == {patients.pseudonym("4711"), None}
     assert result["findings"][0]["text"] == (
-        "DatasetB.xlsx, sheet Tabelle1: files from Image, classes from Type, patients from Patient No.."
+        "Lesions.xlsx, sheet Tabelle1: files from Image, classes from Type, patients from Patient No.."
     )
 
 

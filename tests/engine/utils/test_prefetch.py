@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from busapp.engine.utils.prefetch import AHEAD, in_order
+from busapp.engine.utils.prefetch import AHEAD, THREADS, in_order
 
 
 def test_what_comes_of_things_comes_in_their_order() -> None:
@@ -23,7 +23,8 @@ def test_what_comes_of_things_comes_in_their_order() -> None:
     assert [(thing, future.result()) for thing, future in done] == [(0, 0), (1, 10)]
 
 
-def test_no_more_than_a_few_are_taken_ahead() -> None:
+@pytest.mark.parametrize("threads", [1, 5])
+def test_no_more_than_a_few_are_taken_ahead(threads: int) -> None:
     taken: list[int] = []
 
     def things() -> Iterator[int]:
@@ -31,9 +32,9 @@ def test_no_more_than_a_few_are_taken_ahead() -> None:
             taken.append(number)
             yield number
 
-    with closing(in_order(lambda number: number, things(), "test")) as steps:
+    with closing(in_order(lambda number: number, things(), "test", threads)) as steps:
         next(steps)
-        assert len(taken) <= AHEAD
+        assert len(taken) <= AHEAD * threads
 
 
 def test_a_slow_thing_is_waited_for_with_signs_of_life() -> None:
@@ -49,7 +50,7 @@ def test_closed_early_it_starts_nothing_new_and_leaves_no_thread() -> None:
     steps = in_order(worked.append, range(1000), "early end")
     next(steps)
     steps.close()
-    assert len(worked) <= AHEAD
+    assert len(worked) <= AHEAD * THREADS
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("early end")]
 
 
@@ -59,3 +60,9 @@ def test_an_error_is_told_where_its_thing_stands() -> None:
     assert [done[0].result(), done[2].result()] == [1.0, 0.5]
     with pytest.raises(ZeroDivisionError):
         done[1].result()
+
+
+def test_as_many_things_are_worked_on_at_once_as_asked_for() -> None:
+    together = threading.Barrier(3)
+    steps = in_order(lambda _: together.wait(10), range(3), "test", threads=3)
+    assert sorted(step[1].result() for step in steps if step is not None) == [0, 1, 2]

@@ -1,6 +1,7 @@
 """Fixtures for the tests of the Dataset tab."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from grids import CLASSES
@@ -9,6 +10,7 @@ from tabs import shown
 
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.image_grid import ImageGrid
+from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
 from busapp.gui.dataset.tab import DatasetTab
 
 
@@ -37,3 +39,21 @@ def filled(grid: ImageGrid, phantom_study: Workspace) -> ImageGrid:
     assert grid.visualRect(grid.images.index(3)).top() == grid.visualRect(grid.images.index(0)).top()
     assert grid.visualRect(grid.images.index(4)).top() > grid.visualRect(grid.images.index(0)).top()
     return grid
+
+
+@pytest.fixture
+def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportPreview]]:
+    """Show the preview of some sources, and wait until it has looked at them."""
+    shown: list[ImportPreview] = []
+
+    def show(*sources: Path) -> ImportPreview:
+        dialog = ImportPreview(empty_study, sources)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        shown.append(dialog)
+        qtbot.waitUntil(lambda: dialog.summary.text() != LOOKING)
+        return dialog
+
+    yield show
+    for dialog in shown:
+        dialog.reject()

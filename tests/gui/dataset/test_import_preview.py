@@ -1,7 +1,7 @@
 import shutil
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +17,6 @@ from busapp.engine.imports import preview as previews
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.import_preview import LOOKING, ImportPreview
-
-
-@pytest.fixture
-def show(qtbot: QtBot, empty_study: Workspace) -> Iterator[Callable[..., ImportPreview]]:
-    """Show the preview of some sources, and wait until it has looked at them."""
-    shown: list[ImportPreview] = []
-
-    def show(*sources: Path) -> ImportPreview:
-        dialog = ImportPreview(empty_study, sources)
-        qtbot.addWidget(dialog)
-        dialog.show()
-        shown.append(dialog)
-        qtbot.waitUntil(lambda: dialog.summary.text() != LOOKING)
-        return dialog
-
-    yield show
-    for dialog in shown:
-        dialog.reject()
 
 
 def texts(table: QTableView) -> list[tuple[str, str]]:
@@ -57,7 +39,9 @@ def test_what_is_skipped_is_listed_with_its_reason(show: Callable[..., ImportPre
         ("benign/notes.txt", "It is not an image"),
         ("benign/torn.png", "The file is not a readable image"),
     ]
-    assert not preview.frames.isVisible() and not preview.crop.isVisible()
+    assert (
+        not preview.options.editors["frames"].isVisible() and not preview.options.editors["crop_to_regions"].isVisible()
+    )
 
 
 def test_cancel_does_not_wait_for_all_files(
@@ -90,7 +74,7 @@ def test_single_images_are_asked_for_their_class(
     preview = show(*files)
     assert not preview.import_button.isEnabled()
     assert "Which class" in preview.summary.text()
-    qtbot.keyClicks(preview.class_box.lineEdit(), "cyst")
+    qtbot.keyClicks(preview.options.class_box.lineEdit(), "cyst")
     qtbot.waitUntil(preview.import_button.isEnabled)
     qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
     qtbot.mouseClick(preview.import_button, Qt.MouseButton.LeftButton)
@@ -111,9 +95,9 @@ def test_dicom_is_asked_for_frames_and_crop(qtbot: QtBot, show: Callable[..., Im
     (tmp_path / "benign" / "IM_0001").write_bytes(content)
     preview = show(tmp_path / "benign")
     assert preview.summary.text() == "10 new images of 1 patient; 1 DICOM file, with 1 loop of 30 frames in all."
-    assert "burned into" in preview.warning.text()
-    assert preview.frames.isVisible() and preview.crop.isVisible()
-    box = preview.frames.focusProxy()
+    assert "burned into" in preview.findings.toPlainText()
+    assert preview.options.editors["frames"].isVisible() and preview.options.editors["crop_to_regions"].isVisible()
+    box = preview.options.editors["frames"].focusProxy()
     assert isinstance(box, QSpinBox)
     box.selectAll()
     qtbot.keyClicks(box, "3")
@@ -124,7 +108,7 @@ def test_dicom_is_asked_for_frames_and_crop(qtbot: QtBot, show: Callable[..., Im
     assert "Frames" in preview.summary.text() and not preview.import_button.isEnabled()
     qtbot.keyClick(box, Qt.Key.Key_Up)
     qtbot.waitUntil(preview.import_button.isEnabled)
-    crop = preview.crop.focusProxy()
+    crop = preview.options.editors["crop_to_regions"].focusProxy()
     assert crop is not None
     qtbot.keyClick(crop, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: preview.summary.text() != LOOKING)
@@ -143,7 +127,7 @@ def test_an_archive_is_named_and_asked_for_a_class_only_where_it_has_none(
     assert texts(preview.found) == [("benign", "8"), ("malignant", "8"), ("normal", "8")]
     flat = show(tmp_path / "flat.zip")
     assert "Which class" in flat.summary.text()
-    qtbot.keyClicks(flat.class_box.lineEdit(), "normal")
+    qtbot.keyClicks(flat.options.class_box.lineEdit(), "normal")
     qtbot.waitUntil(lambda: flat.import_button.text() == "Import 8 images")
     qtbot.waitUntil(lambda: flat.summary.text() != LOOKING)
 
@@ -156,12 +140,12 @@ def test_a_table_needs_no_class_and_one_in_a_folder_is_told_of(
     rows = [f"{path.relative_to(tmp_path / 'data').as_posix()},cyst,P-{n % 3}" for n, path in enumerate(names)]
     (tmp_path / "data" / "t.csv").write_text("\n".join(["file,class,patient", *rows]))
     by_table = show(tmp_path / "data" / "t.csv")
-    assert not by_table.class_box.isVisible()
+    assert not by_table.options.class_box.isVisible()
     assert texts(by_table.found) == [("cyst", "24")]
     assert "24 new images of 3 patients" in by_table.summary.text()
     by_folder = show(tmp_path / "data")
     assert len(texts(by_folder.found)) == 3
-    assert "data/t.csv names the patients of 24 images. It decides no class." in by_folder.notes.text()
+    assert "data/t.csv names the patients of 24 images. It decides no class." in by_folder.findings.toPlainText()
 
 
 def test_ten_thousand_skipped_rows_are_listed_and_counted_by_reason(

@@ -1,0 +1,136 @@
+"""Decide on the class of each image of a source. The order of what counts stands in `sorting`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from busapp.engine.imports import names
+from busapp.engine.imports.class_values import LEFT_OUT, is_unclear, parse_class_values, plain_value
+from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.found import ClassUnknown
+from busapp.engine.imports.known_sets import KnownSet
+from busapp.engine.imports.layouts import Layout, class_in_name, class_word, names_no_class
+from busapp.engine.imports.recognising import NamedBySet
+from busapp.engine.imports.sources import Entry, Listing
+from busapp.engine.imports.table_labels import TableLabels
+from busapp.engine.settings import ImportSettings
+from busapp.engine.utils.words import many
+
+_GIVE_CLASS: Final = "Give it with --class, or import a folder that is named after the class."
+_GIVE_TABLE: Final = "Give one class with --class, or import a table with the columns file and class."
+_NAMED: Final = 5
+"""Folders that a sentence names."""
+
+
+@dataclass(slots=True)
+class ClassChoice:
+    """What is known about the images of a source, and the classes that follow from it."""
+
+    listing: Listing
+    settings: ImportSettings
+    known: KnownSet | None
+    said: NamedBySet
+    labels: TableLabels
+    layout: Layout
+    findings: list[Finding] = field(default_factory=list)
+    _meanings: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._meanings = parse_class_values(self.settings.class_values)
+
+    def classes(self, images: Sequence[Entry]) -> dict[str, str | None]:
+        """The class of each image by `Entry.where`; None or absent if it is not known.
+
+        Raises:
+            ClassUnknown: no image has one.
+        """
+        if self.settings.class_name is not None:
+            return dict.fromkeys((entry.where for entry in images), names.class_called(self.settings.class_name))
+        found = {entry.where: self._sure_class(entry) for entry in images}
+        if not any(found.values()):
+            found = self._guessed(images)
+        if images and not any(found.values()):
+            raise self._unknown()
+        self._tell(images, found)
+        return found
+
+    def _sure_class(self, entry: Entry) -> str | None:
+        in_table = self.labels.class_of(entry)
+        if in_table is not None and self.labels.decides:
+            return in_table
+        patch = names.idc(entry.name)
+        if patch:
+            return patch.class_name
+        if self.labels.decides:
+            return None
+        if entry.where in self.said.classes:
+            return self.said.classes[entry.where]
+        return self._in_folder(entry) if self.layout.is_certain else None
+
+    def _guessed(self, images: Sequence[Entry]) -> dict[str, str | None]:
+        if self.labels.undecided is not None:
+            raise self.labels.undecided
+        in_tables = {entry.where: self.labels.class_of(entry) for entry in images}
+        if any(in_tables.values()):
+            self.labels.decides = True
+            return in_tables
+        in_names = {entry.where: class_in_name(entry.name) for entry in images if self.listing.is_whole}
+        if in_names and all(in_names.values()):
+            self.findings.append(Finding("assumed", "The name of each image begins with its class."))
+            return {**in_names}
+        if self.known and self.known.unlabelled:
+            return {}
+        in_folders = {entry.where: self._in_folder(entry) for entry in images}
+        through = any(self.layout.folders[entry.folder].through for entry in images)
+        if all(in_folders.values()) and not through and not self.layout.is_certain:
+            if self.listing.is_whole and not all(map(class_word, filter(None, in_folders.values()))):
+                text = "All images come in as one class, which is called like their folder."
+                self.findings.append(Finding("assumed", text))
+            return in_folders
+        return {}
+
+    def _in_folder(self, entry: Entry) -> str | None:
+        named = self.layout.folders[entry.folder].class_name
+        return None if named is None else self._meanings.get(plain_value(named), named)
+
+    def _unknown(self) -> ClassUnknown:
+        what, remedy = "It is not known which class the images are of", _GIVE_CLASS
+        if self.known and self.known.unlabelled:
+            what, remedy = f"This looks like {self.known.name}. {self.known.unlabelled}", _GIVE_TABLE
+        elif self.layout.of_people:
+            what, remedy = "The folders are called after patients, cases or videos, not after classes", _GIVE_TABLE
+        return ClassUnknown(what, file=self.listing.given, remedy=remedy)
+
+    def _tell(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
+        """Add findings about how the classes came about, and about what contradicts them."""
+        in_names = sum(
+            class_word(found.get(entry.where) or "") not in (None, named)
+            for entry in images
+            if (named := class_in_name(entry.name))
+        )
+        if in_names:
+            text = f"{many(in_names, 'image')} with a name that begins with another class than the image's own."
+            self.findings.append(Finding("odd", text))
+        if self.labels.decides:
+            return
+        differ = sum(self.labels.class_of(entry) not in (None, found.get(entry.where)) for entry in images)
+        if differ:
+            text = (
+                f"A table gives another class than the folder for {many(differ, 'image')}. The folder's class counts."
+            )
+            self.findings.append(Finding("odd", text))
+        if self.known is None and self.layout.is_certain:
+            self._tell_of_folders(images, found)
+
+    def _tell_of_folders(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
+        through = {part for entry in images for part in entry.folder.split("/") if part and names_no_class(part)}
+        if through:
+            in_order = sorted(through, key=names.natural_key)
+            more = f" and {len(through) - _NAMED:,} more" if len(through) > _NAMED else ""
+            text = f"These folders name no class and are looked through: {', '.join(in_order[:_NAMED])}{more}."
+            self.findings.append(Finding("assumed", text))
+        unclear = sorted({name for name in found.values() if name and name != LEFT_OUT and is_unclear(name)})
+        if unclear:
+            some = ", ".join(unclear[:_NAMED])
+            text = f"Nothing says what these classes mean: {some}. Give them names with --class-values."
+            self.findings.append(Finding("odd", text))

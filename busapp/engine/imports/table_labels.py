@@ -1,0 +1,264 @@
+"""What tables say about the images of one source: tables that are the source, tables of known sets, and any other."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Final
+
+from busapp.engine.events import Skipped
+from busapp.engine.imports import names
+from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.identifiers import PatientsCutOff
+from busapp.engine.imports.known_sets import KnownSet
+from busapp.engine.imports.labels import Labelled, NoClasses, ReadTable, label
+from busapp.engine.imports.recognising import fits, path_in, patient_of_set, read_lines
+from busapp.engine.imports.sources import Entry, Label, Listing
+from busapp.engine.imports.tables import MAX_TABLE_BYTES, read_tables
+from busapp.engine.settings import ImportSettings
+from busapp.engine.utils.words import many
+from busapp.errors import BadInput
+
+NOT_USED: Final = "It is a table; to import the images that it lists, import the table itself"
+TABLES_DIFFER: Final = "Two tables give it different classes"
+SEVERAL_CLASSES: Final = "Its table gives several classes for it"
+_MISSING: Final = "There is no "
+_YES: Final = frozenset({"yes", "y", "true", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """An entry under the name that a table has for it."""
+
+    entry: Entry
+    name: str
+
+    @property
+    def folder(self) -> str:
+        return self.entry.folder
+
+    @property
+    def where(self) -> str:
+        return self.entry.where
+
+    def read(self, most: int) -> bytes:
+        return self.entry.read(most)
+
+
+@dataclass(slots=True)
+class TableLabels:
+    """Labels by `Entry.where`. `decides` is True if the tables decide about classes; then images without a class there
+    have none. `undecided` is the reason why a table that seems to give classes cannot be read."""
+
+    labels: dict[str, Label] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    decides: bool = False
+    undecided: Undecided | None = None
+    keeps_classes: bool = False
+    """True if the table that is the source names no classes, and its images keep those that they have in the study."""
+    tables: list[ReadTable] = field(default_factory=list)
+    """How each table was read, that of the set first."""
+
+    def take(self, labels: Mapping[str, Label], *, decides: bool) -> list[str]:
+        """Add labels; what is there already stays. Returns the images whose class was another one."""
+        differ: list[str] = []
+        for where, new in labels.items():
+            old = self.labels.get(where)
+            if old is not None:
+                if None not in (old.class_name, new.class_name) and old.class_name != new.class_name:
+                    differ.append(where)
+                new = Label(
+                    old.class_name or new.class_name,
+                    old.patient or new.patient,
+                    old.site or new.site,
+                    old.device or new.device,
+                )
+            self.labels[where] = new
+        self.decides |= decides
+        return differ
+
+    def class_of(self, entry: Entry) -> str | None:
+        found = self.labels.get(entry.where)
+        return found.class_name if found else None
+
+    def names(self, entry: Entry) -> bool:
+        """True if a table says anything about an image."""
+        return entry.where in self.labels or entry.where in self.left_out
+
+
+def read_tables_beside(
+    listing: Listing,
+    tables: Iterable[Entry],
+    images: Sequence[Entry],
+    settings: ImportSettings,
+    known: KnownSet | None,
+    *,
+    needs_classes: bool,
+    may_keep_classes: bool,
+    is_certain: bool,
+) -> TableLabels:
+    """Read the tables of a source. Tables that say nothing about its images are added to the skipped files.
+
+    Args:
+        tables: files that may be tables.
+        needs_classes: neither the user nor the names of a known set give the classes.
+        may_keep_classes: the study may have some of the images, so that a table may name none.
+        is_certain: folders or names give the classes.
+
+    Raises:
+        Undecided: the user has to say how a table is to be read.
+        BadInput: the table that is itself the source cannot be read.
+    """
+    reading = _Reading(listing, images, settings, known, needs_classes, may_keep_classes, is_certain)
+    for table in sorted(tables, key=lambda table: not reading.is_of_set(table)):
+        reading.read(table)
+    return reading.said
+
+
+def _flagged(known: KnownSet, table: Entry, images: Sequence[Entry]) -> list[Finding]:
+    """A finding about images that the table of a set says yes for, in columns such as `Doppler`."""
+    if not known.flagged:
+        return []
+    stems = {PurePath(image.name).stem.lower() for image in images}
+    flags = [flag.lower() for flag in known.flagged]
+    count = 0
+    for part in read_tables(table, table.name):
+        columns = [at for at, name in enumerate(part.header) if name.strip().lower() in flags]
+        for row in part.rows:
+            says_yes = any(row.cells[at].strip().lower() in _YES for at in columns if at < len(row.cells))
+            count += says_yes and any(PurePath(cell.strip()).stem.lower() in stems for cell in row.cells)
+    text = (
+        f"{table.name} marks {many(count, 'image')} as {' or '.join(known.flagged)}. Look at them before a validation."
+    )
+    return [Finding("odd", text)] if count else []
+
+
+def _of_set(known: KnownSet, patient: str | None) -> str | None:
+    return None if patient is None else patient_of_set(known, patient)
+
+
+class _Reading:
+    def __init__(
+        self,
+        listing: Listing,
+        images: Sequence[Entry],
+        settings: ImportSettings,
+        known: KnownSet | None,
+        needs_classes: bool,
+        may_keep_classes: bool,
+        is_certain: bool,
+    ) -> None:
+        self.said = TableLabels()
+        self._listing = listing
+        self._images = images
+        self._settings = settings
+        self._known = known
+        self._needs_classes = needs_classes
+        self._may_keep_classes = may_keep_classes
+        self._is_certain = is_certain
+
+    def is_of_set(self, table: Entry) -> bool:
+        """True for the table of a known set."""
+        return bool(self._known and self._known.table and fits(self._known.table, path_in(self._listing.name, table)))
+
+    def read(self, table: Entry) -> None:
+        """Read one file, if it is a table. Raises the errors of `read_tables_beside`."""
+        known = self._known
+        is_of_set = self.is_of_set(table)
+        if is_of_set and known and known.lines:
+            self._read_lines(known, table)
+        elif is_of_set or table is self._listing.table or names.is_table(table.name):
+            self._read_columns(table, known if is_of_set else None)
+
+    def _skip(self, table: Entry, reason: str) -> None:
+        self.said.skipped.append(Skipped(self._listing.called(table), reason))
+
+    def _read_lines(self, known: KnownSet, table: Entry) -> None:
+        classes, several = read_lines(known, table.read(MAX_TABLE_BYTES), self._images)
+        self.said.left_out |= dict.fromkeys(several, SEVERAL_CLASSES)
+        self.said.take({where: Label(name, None) for where, name in classes.items()}, decides=self._needs_classes)
+        if self._needs_classes:
+            text = f"{table.name}: classes of {many(len(classes), 'image')}, as the set's authors describe it."
+            self.said.findings.append(Finding("assumed", text))
+
+    def _read_columns(self, table: Entry, known: KnownSet | None) -> None:
+        is_source = table is self._listing.table
+        decides = is_source or known is not None or self._settings.class_column is not None
+        given = self._settings.class_name is not None
+        needs = not given and (decides or (self._needs_classes and not self._is_certain and not self.said.decides))
+        try:
+            labelled = self._labelled(table, known, needs)
+        except PatientsCutOff:
+            raise
+        except Undecided as error:
+            if decides:
+                raise
+            self.said.undecided = self.said.undecided or (error if needs else None)
+            self._skip(table, error.what)
+            return
+        except BadInput as error:
+            if is_source:
+                raise
+            self._skip(table, error.what if known else NOT_USED)
+            return
+        if labelled.labels or labelled.left_out or is_source:
+            self._take(table, labelled, known, decides=decides and not given, gives_classes=needs)
+        else:
+            self._skip(table, NOT_USED)
+
+    def _labelled(self, table: Entry, known: KnownSet | None, needs: bool) -> Labelled:
+        images: Sequence[Entry] = self._images
+        if known and known.file_key:
+            key = known.file_key
+            images = [_Called(image, m["file"] if (m := key.search(image.name)) else image.name) for image in images]
+        columns, values = (known.columns, known.class_values) if known else (None, None)
+        try:
+            return label(table, images, self._settings, columns=columns, class_values=values, needs_classes=needs)
+        except Undecided:
+            raise
+        except BadInput as error:
+            is_source = table is self._listing.table
+            self.said.keeps_classes = is_source and isinstance(error, NoClasses) and self._may_keep_classes
+            if not needs or (is_source and not self.said.keeps_classes):
+                raise
+        said = label(table, images, self._settings, columns=columns, class_values=values, needs_classes=False)
+        if self.said.keeps_classes:
+            text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
+            said.findings.append(Finding("assumed", text))
+            said.labels = {where: replace(one, class_name=None) for where, one in said.labels.items()}
+        return said
+
+    def _take(
+        self, table: Entry, labelled: Labelled, known: KnownSet | None, *, decides: bool, gives_classes: bool
+    ) -> None:
+        said, called = self.said, self._listing.called(table)
+        if known:
+            of_set = {at: replace(one, patient=_of_set(known, one.patient)) for at, one in labelled.labels.items()}
+            labelled = replace(labelled, labels=of_set)
+            said.findings += _flagged(known, table, self._images)
+        if table is not self._listing.table:
+            missing = Counter(row.reason.startswith(_MISSING) for row in labelled.skipped)[True]
+            labelled = replace(labelled, skipped=[r for r in labelled.skipped if not r.reason.startswith(_MISSING)])
+            if missing:
+                names_images = "names an image that is" if missing == 1 else "name images that are"
+                text = f"{many(missing, 'row')} of {table.name} {names_images} not here."
+                labelled.findings.append(Finding("left out", text))
+        said.tables += [labelled.table] if labelled.table else []
+        has_classes = any(found.class_name for found in labelled.labels.values())
+        differ = said.take(labelled.labels, decides=decides and has_classes)
+        if differ and gives_classes and not decides:
+            said.left_out |= dict.fromkeys(differ, TABLES_DIFFER)
+        elif differ:
+            text = f"{called} gives {many(len(differ), 'image')} another class than the table that counts."
+            said.findings.append(Finding("odd", text))
+        said.skipped += labelled.skipped
+        said.left_out |= labelled.left_out
+        if (gives_classes and has_classes) or table is self._listing.table:
+            said.findings += labelled.findings
+        else:
+            n_patients = sum(found.patient is not None for found in labelled.labels.values())
+            what = f"names the patients of {many(n_patients, 'image')}" if n_patients else "names sites or devices"
+            said.findings += [Finding("joined", f"{called} {what}. It decides no class."), *labelled.findings[1:]]
