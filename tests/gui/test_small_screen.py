@@ -1,6 +1,8 @@
 """The window on a laptop of 1366×768 pixels at 150 %: 911×512 points."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
@@ -22,6 +24,7 @@ from tiny_model import write_model
 from busapp.engine.catalog import FoundPair
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.dataset.history_list import HistoryList
+from busapp.gui.dataset.import_preview import ImportPreview
 from busapp.gui.diagnosis.models_dialog import ModelsDialog
 from busapp.gui.diagnosis.report_dialog import ReportDialog
 from busapp.gui.help import About, Guide
@@ -152,12 +155,19 @@ def test_the_reasons_of_a_blind_review_fit(small: MainWindow) -> None:
     assert cut_off(reasons) == [] and reasons.rect().contains(page.words.geometry())
 
 
-def test_every_dialog_fits(small: MainWindow, phantom_study: Workspace) -> None:
+def test_every_dialog_fits(small: MainWindow, phantom_study: Workspace, qtbot: QtBot, tmp_path: Path) -> None:
     images = phantom_study.catalog.images()
+    folder = tmp_path / "from a hospital"
+    folder.mkdir()
+    for image in images[:2]:
+        (folder / image.file).parent.mkdir(exist_ok=True)
+        shutil.copy(phantom_study.image_path(image), folder / image.file)
+    (folder / "labels.csv").write_text(f"file,hospital\n{images[0].file},north\n{images[1].file},south\n")
     dialogs: dict[str, Callable[[], QDialog]] = {
         "models": lambda: ModelsDialog(phantom_study, small),
         "report": lambda: ReportDialog(1, lambda _reader, _patient: b"", small),
         "viewer": lambda: ImageViewer(phantom_study, images, 0, lambda image: [image.file], small),
+        "import": lambda: ImportPreview(phantom_study, [folder], small),
         "history": lambda: HistoryList(phantom_study.catalog, small),
         "export": lambda: ShareDialog(phantom_study, small),
         "about": lambda: About(small),
@@ -171,6 +181,10 @@ def test_every_dialog_fits(small: MainWindow, phantom_study: Workspace) -> None:
         assert needed.width() <= SCREEN.width() and needed.height() <= SCREEN.height(), (name, needed)
         dialog.resize(SCREEN - FRAME)
         QApplication.processEvents()
+        if isinstance(dialog, ImportPreview):
+            site, update = dialog.options.columns["site_column"], dialog.options.editors["update"]
+            qtbot.waitUntil(lambda: site.isVisible() and update.isVisible())  # noqa: B023 (waited for at once)
+            qtbot.waitUntil(lambda: site.width() > 150)  # noqa: B023 (the same)
         assert cut_off(dialog) == [], name
         dialog.done(0)
         dialog.deleteLater()
