@@ -102,8 +102,8 @@ class RocPlot(Plot):
         parts = []
         for name, curve in self._curves.items():
             area = "AUC undefined" if curve.area is None else f"AUC {curve.area:.3f}"
-            has_room = curve.area_ci95 and self.width() > NARROW
-            within = f" ({curve.area_ci95[0]:.2f}–{curve.area_ci95[1]:.2f})" if has_room else ""
+            interval = curve.area_ci95 if self.width() > NARROW else None
+            within = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
             parts.append(legend_entry(f"{name} {area}{within}", self._colour(name)))
         if any(curve.point for curve in self._curves.values()):
             parts.append(legend_entry("operating point", self._muted().name(), "○"))

@@ -113,9 +113,10 @@ class ConfusionMatrix(QTableWidget):
         self.setRowCount(len(classes))
         self.setColumnCount(len(classes) + 1)
         self.setVerticalHeaderLabels([f"{name}" for name in classes])
-        self.setHorizontalHeaderLabels([*classes, "Sensitivity"])
         for column, words in enumerate([*classes, "Sensitivity"]):
-            self.horizontalHeaderItem(column).setToolTip(words)
+            heading = QTableWidgetItem(words)
+            heading.setToolTip(words)
+            self.setHorizontalHeaderItem(column, heading)
         for true, name in enumerate(classes):
             total = sum(counts[true])
             for predicted, other in enumerate(classes):
