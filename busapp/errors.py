@@ -41,6 +41,11 @@ class UnreadableImage(BadInput):
     """An image that cannot be decoded, or that is too large to be trusted."""
 
 
+class Contradicted(UnreadableImage):
+    """An image that could be decoded, but whose description contradicts it or says that it shows something else. The
+    user may insist: `ImportSettings.take_anyway`."""
+
+
 class DamagedStudy(BadInput):
     """A workspace whose catalog or description cannot be read. It is left as it is."""
 

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 from dicom_samples import dicom_bytes, encoded
+from fuzz_discs import DISC_BOMBS
 from fuzz_seeds import COLOUR, GREY, SMALL, chunk, picture, png, zipped
 from fuzz_workbooks import WORKBOOK_BOMBS
 from PIL import Image
@@ -350,6 +351,7 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("62 million written bits", lambda: b"P1 %d %d\n" % (_SIDE, _SIDE) + b"0" * _SIDE * _SIDE),
             ("a comment of ten million letters", lambda: b"P5 #" + b"x" * 10_000_000 + b"\n16 16 255\n" + bytes(256)),
         ),
+        "disc": DISC_BOMBS,
         "dicom": (
             ("deflated to 1 GiB", _deflated_dicom),
             ("62 million pixels of JPEG", lambda: _large_dicom(uid.JPEGBaseline8Bit, "JPEG")),

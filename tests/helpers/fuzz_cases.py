@@ -4,7 +4,9 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
+from dicom_discs import scan
 from fuzz_bombs import bombs
+from fuzz_discs import DISC
 from fuzz_formats import KNOWING
 from fuzz_mutations import BLIND
 from fuzz_seeds import SMALL, SUFFIXES, seeds
@@ -15,7 +17,7 @@ WHEEL: Final = tuple(
         "png jpeg tiff dicom zip webp",
         "png tiff dicom csv jpeg netpbm",
         "png tiff dicom bmp zip webp",
-        "png jpeg tiff dicom csv netpbm",
+        "disc jpeg tiff dicom csv netpbm",
     )
     for kind in row.split()
 )
@@ -71,10 +73,14 @@ def _case(
             ("set", rng.choice(("set/files.csv", "set/benign/files.tsv"))) if inside else (name := "set/f.csv", name)
         )
         return Case(number, kind, how, {f"set/{file}": good[file] for file in good} | {name: content}, source, content)
+    if kind == "disc":
+        listed = {f"set/{'/'.join(parts)}": scan(place) for place, parts in enumerate(DISC)}
+        source = rng.choice(("set", "set/DICOMDIR"))
+        return Case(number, kind, f"{how}; from {source}", {"set/DICOMDIR": content} | listed, source, content)
     suffix = (
         SUFFIXES[kind]
         if as_it_is_called or rng.random() < 0.85
-        else rng.choice((*SUFFIXES.values(), ".jpeg", "", ".12", ".zip", ".csv"))
+        else rng.choice((*SUFFIXES.values(), ".jpeg", "", ".12", ".left", " (1)", ".zip", ".csv"))
     )
     if not as_it_is_called and rng.random() < 0.1:
         mask = f"set/benign/1_mask{suffix}"

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+import dicom_htj2k as htj2k
 import numpy as np
 import pydicom
 import tifffile
 from dicom_samples import dicom_bytes, encoded, lossless_jpeg
+from fuzz_discs import disc_seeds
 from fuzz_workbooks import workbook_seeds
 from PIL import Image, PngImagePlugin
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, encapsulate_extended
 
 _random = np.random.default_rng(7)
 COLOUR = np.clip(
@@ -226,6 +229,25 @@ def _dicom_seeds() -> list[bytes]:
         ),
         dicom_bytes(loop[:1], syntax=uid.JPEGLosslessSV1, frames=[lossless_jpeg(GREY)]),
         dicom_bytes(loop[:1], syntax=uid.JPEGLSLossless, frames=[_jpeg_ls(GREY)]),
+        *_loop_seeds(loop),
+    ]
+
+
+def _loop_seeds(loop: np.ndarray) -> list[bytes]:
+    """Loops in every way to tell where a frame begins, and some that count their frames wrongly."""
+    frames = [encoded(frame, "JPEG2000", no_jp2=True) for frame in loop]
+    halves = [half for frame in frames for half in (frame[:200], frame[200:])]
+    jpeg = [encoded(frame, "JPEG") for frame in loop]
+    extended, offsets, lengths = encapsulate_extended(frames)
+    j2k, table = {"syntax": uid.JPEG2000, "frames": frames}, Dataset()
+    return [
+        dicom_bytes(np.zeros((3, 21, 31), np.uint8), syntax=uid.HTJ2KLossless, frames=htj2k.GREY_FRAMES),
+        dicom_bytes(np.zeros((1, 21, 31, 3), np.uint8), syntax=uid.HTJ2K, frames=htj2k.COLOUR_FRAMES),
+        dicom_bytes(loop, **j2k, PixelData=encapsulate(halves, has_bot=False), NumberOfFrames=9),
+        dicom_bytes(loop, **j2k, PixelData=extended, ExtendedOffsetTable=offsets, ExtendedOffsetTableLengths=lengths),
+        dicom_bytes(loop, syntax=uid.JPEGBaseline8Bit, frames=jpeg, PixelData=encapsulate(jpeg, has_bot=False)),
+        dicom_bytes(loop, NumberOfFrames=None, SharedFunctionalGroupsSequence=[table]),
+        dicom_bytes(loop, kind=uid.SecondaryCaptureImageStorage, Modality="OT", ModalityLUTSequence=[table]),
     ]
 
 
@@ -342,6 +364,7 @@ _MAKERS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "dicom": _dicom_seeds,
     "zip": _zip_seeds,
     "csv": _csv_seeds,
+    "disc": disc_seeds,
 }
 KINDS: Final = tuple(sorted(_MAKERS))
 SUFFIXES: Final = {

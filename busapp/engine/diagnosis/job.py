@@ -18,7 +18,9 @@ from busapp.engine.images.heat_map import overlay
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import read_content
 from busapp.engine.imports import names
-from busapp.engine.imports.file_kinds import file_kind
+from busapp.engine.imports.disc_files import files_of
+from busapp.engine.imports.file_kinds import FileKind, file_kind
+from busapp.engine.imports.sources import FileEntry
 from busapp.engine.models.library import default_model
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
@@ -32,26 +34,22 @@ from busapp.errors import BadInput, UnreadableImage
 
 
 def images_to_diagnose(given: Iterable[Path]) -> Iterator[Path]:
-    """The files themselves, and the images of each folder by name: also DICOM files without an ending, as archives
-    export them, but no lesion masks (`…_mask.png`) and no hidden files."""
+    """The files themselves, the images of each folder, and the files that a DICOMDIR lists, also missing ones. Images
+    are also DICOM files under any name, but no lesion masks (`…_mask.png`) and no hidden files."""
     for path in given:
         if path.is_dir():
-            yield from (found for found in sorted(path.rglob("*")) if _is_image(found))
+            yield from (found for found in sorted(path.rglob("*")) if _kind(found) in ("picture", "DICOM"))
+        elif _kind(path) == "DICOMDIR":
+            there, missing = files_of(path)
+            yield from (*there, *missing)
         else:
             yield path
 
 
-def _is_image(path: Path) -> bool:
-    name = path.name
-    # A DICOMDIR lists the files of a disc and holds no picture.
-    if names.is_hidden(name) or name.upper() == "DICOMDIR" or not path.is_file():
-        return False
-
-    def read(most: int) -> bytes:
-        with path.open("rb") as stream:
-            return stream.read(most)
-
-    return file_kind(name, read) in ("picture", "DICOM")
+def _kind(path: Path) -> FileKind | None:
+    if names.is_hidden(path.name) or not path.is_file():
+        return None
+    return file_kind(path.name, FileEntry("", path.name, path).read)
 
 
 @dataclass(frozen=True)

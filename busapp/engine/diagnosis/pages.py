@@ -16,6 +16,7 @@ from PIL import Image
 
 from busapp.engine.diagnosis.diagnosis import Diagnosis
 from busapp.engine.diagnosis.page_figure import answer, page_figure
+from busapp.engine.images.remarks import Remark
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.utils.figures import to_png
@@ -100,6 +101,7 @@ class Pages:
             patient=self._settings.patient,
             reader=self._settings.reader,
             finding=answer(diagnosis),
+            burned_in=Remark.LETTERS.sentence in diagnosis.remarks,
         )
         stem, number = source.stem, 1
         # Names that differ only in upper and lower case are one name on Windows and macOS.

@@ -7,7 +7,6 @@ else. Messages for people contain only these values of the file: modality, size 
 
 import io
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,23 +16,25 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 from PIL import Image
 
+from busapp.engine.images.dicom_origin import device_of, identifiers_of, patient_of, site_of
 from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.engine.images.remarks import Remark
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.utils.quiet import no_warnings
-from busapp.errors import UnreadableImage
+from busapp.errors import Contradicted, UnreadableImage
 
 if TYPE_CHECKING:
-    from busapp.engine.images.dicom_file import DicomFile, Values
-    from busapp.engine.images.dicom_pixels import PixelFormat
+    from busapp.engine.images.dicom_file import DicomFile
+    from busapp.engine.images.dicom_format import PixelFormat
     from busapp.engine.images.dicom_shape import PixelShape
+    from busapp.engine.images.marks import Box
 
 _STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 _ENCAPSULATED_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
-# Anonymisers write these in place of the patient's number. Taken literally, they would make all patients one.
-_NOBODY: Final = frozenset({"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown"})
-
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, the last two exclusive, as Pillow's `crop` takes them."""
+_ULTRASOUND: Final = ("1.2.840.10008.5.1.4.1.1.3", "1.2.840.10008.5.1.4.1.1.6")
+"""Kinds of object that are ultrasound images: single ones, loops and volumes, also the retired kinds."""
+_ANYTHING: Final = frozenset({"", "OT", "SC"})
+"""Modalities that say nothing: other, and what was captured from a screen."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class DicomHeader:
     """The hospital, None if it is unknown or its name contains the patient's."""
     device: str | None = None
     """The maker and the model of the machine, None if unknown."""
+    is_counted: bool = True
+    """False if only the beginning of a loop was read, so that `frames` is the number that it declares."""
+    remarks: tuple[Remark, ...] = ()
+    """What is odd about the file as a whole."""
 
     @property
     def names_patient(self) -> bool:
@@ -70,58 +75,34 @@ class DicomFrame:
     number: int
     spacing_mm: float | None
     cropped: bool
-    """True if everything around the ultrasound regions was cut away."""
+    """True if everything around the ultrasound picture was cut away."""
     remarks: tuple[Remark, ...] = ()
     """What was done to get the picture from what is stored."""
 
 
-def is_dicom(head: bytes) -> bool:
-    """True if a file that begins with `head` (132 bytes or more) is meant to be a DICOM file."""
-    return head[128:132] == b"DICM" or _begins_with_elements(head)
-
-
-def _begins_with_elements(head: bytes) -> bool:
-    """True if DICOM elements stand where the preamble should be, as in files from before the year 1996.
-
-    Two elements of group 8 (or of the file's own group 2) must follow each other in order. No other format of
-    pictures, tables or archives begins like this.
-    """
-    at, last_tag, found = 0, 0, 0
-    while found < 2:
-        if len(head) < at + 8:
-            return False
-        group, element, length = struct.unpack_from("<HHL", head, at)
-        tag = group << 16 | element
-        if group not in (0x0002, 0x0008) or (found and tag <= last_tag):
-            return False
-        vr = head[at + 4 : at + 6]
-        if vr in (b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"UL", b"US", b"DT", b"PN", b"ST"):
-            length = length >> 16
-        elif vr == b"OB" and group == 0x0002 and len(head) >= at + 12:
-            length = 4 + struct.unpack_from("<L", head, at + 8)[0]
-        if length % 2 or length > 128:
-            return False
-        at, last_tag, found = at + 8 + length, tag, found + 1
-    return True
-
-
-def read_header(content_or_stream: bytes | BinaryIO, file: Path | str) -> DicomHeader:
-    """Read everything before the pixels from the bytes of a file or a seekable stream; takes a few milliseconds.
+def read_header(content_or_stream: bytes | BinaryIO, file: Path | str, *, take_anyway: bool = False) -> DicomHeader:
+    """Read everything before the pixels from the bytes of a file, or from a seekable stream that has at least these;
+    takes a few milliseconds. For `take_anyway` see `open_loop`.
 
     Raises:
+        Contradicted: as `open_loop`.
         UnreadableImage: it contains no readable ultrasound picture.
     """
     with _readable(file):
-        dicom, pixels = _opened(content_or_stream)
+        dicom, pixels, remarks = _opened(content_or_stream, take_anyway)
         return DicomHeader(
-            patient=_patient(dicom.values),
+            patient=patient_of(dicom.values),
             instance=dicom.values.text("SOPInstanceUID"),
-            identifiers=_identifiers(dicom.values),
+            identifiers=identifiers_of(dicom.values),
             modality=dicom.values.text("Modality"),
-            frames=pixels.frames,
+            frames=pixels.frames.count,
             width=pixels.width,
             height=pixels.height,
             burned_in=dicom.values.text("BurnedInAnnotation").upper() == "YES",
+            site=site_of(dicom.values),
+            device=device_of(dicom.values),
+            is_counted=pixels.frames.is_counted,
+            remarks=remarks,
         )
 
 
@@ -132,13 +113,15 @@ class DicomLoop:
     file: str
     _dicom: "DicomFile" = field(repr=False)
     _pixels: "PixelFormat" = field(repr=False)
-    _box: Box | None
+    _crops: bool
     _shape: "PixelShape"
+    _remarks: tuple[Remark, ...]
+    _boxes: "list[tuple[Box | None, tuple[Remark, ...]]]" = field(default_factory=list, repr=False, compare=False)
 
     @property
     def n_frames(self) -> int:
-        """The number of frames that the file declares, 1 or more."""
-        return self._pixels.frames
+        """The number of frames that can be read, 1 or more."""
+        return self._pixels.frames.count
 
     def frame(self, index: int) -> DicomFrame:
         """Decode only frame `index`, counted from 0. Raises `UnreadableImage`."""
@@ -147,38 +130,52 @@ class DicomLoop:
 
         with _readable(self.file):
             seen = decode_frame(self._dicom, self._pixels, index)
-        cut = seen.picture.crop(self._box) if self._box else seen.picture
+        box, about_box = self._box_in(seen.picture) if self._crops else (None, ())
+        cut = seen.picture.crop(box) if box else seen.picture
         picture, spacing = with_square_pixels(cut, self._shape)
-        remarks = seen.remarks + self._shape.remarks
-        return DicomFrame(picture, index + 1, spacing, cropped=self._box is not None, remarks=remarks)
+        remarks = self._remarks + seen.remarks + about_box + self._shape.remarks
+        return DicomFrame(picture, index + 1, spacing, cropped=box is not None, remarks=remarks)
+
+    def _box_in(self, whole: Image.Image) -> "tuple[Box | None, tuple[Remark, ...]]":
+        """The box of all frames, found in the first one that is decoded, and remarks about it. Banners do not move."""
+        from busapp.engine.images.dicom_regions import ultrasound_box
+
+        if not self._boxes:
+            self._boxes.append(ultrasound_box(self._dicom.values, whole))
+        return self._boxes[0]
 
 
-def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool) -> DicomLoop:
+def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool, take_anyway: bool = False) -> DicomLoop:
     """Check a file whose frames are decoded later.
 
     `crop_to_regions` cuts each frame to the box around the ultrasound regions. This removes the machine's banner with
-    the patient's name. If the file names no regions, or impossible ones, nothing is cut (`DicomFrame.cropped`).
+    the patient's name. If the file names no regions, or if they may contain a banner, text around the picture is
+    searched for. `DicomFrame.remarks` say what was cut, and if letters remain. `take_anyway` reads pictures of other
+    modalities, and those whose description contradicts itself.
 
     Raises:
+        Contradicted: it can only be read with `take_anyway`.
         UnreadableImage: it contains no readable ultrasound picture.
     """
     from busapp.engine.images.dicom_shape import shape_of
 
     with _readable(file):
-        dicom, pixels = _opened(content)
-        box = _regions_box(dicom.values, pixels) if crop_to_regions else None
-        return DicomLoop(str(file), dicom, pixels, box, shape_of(dicom.values))
+        dicom, pixels, remarks = _opened(content, take_anyway)
+        return DicomLoop(str(file), dicom, pixels, crop_to_regions, shape_of(dicom.values), remarks)
 
 
-def read_frames(content: bytes, *, file: Path | str, most: int, crop_to_regions: bool) -> Iterator[DicomFrame]:
+def read_frames(
+    content: bytes, *, file: Path | str, most: int, crop_to_regions: bool, take_anyway: bool = False
+) -> Iterator[DicomFrame]:
     """Decode the frames one by one. If a loop has more than `most` frames, decode `most` evenly spaced ones.
 
-    For `crop_to_regions` see `open_loop`.
+    For `crop_to_regions` and `take_anyway` see `open_loop`.
 
     Raises:
+        Contradicted: as `open_loop`.
         UnreadableImage: the file or one of the frames cannot be read. Frames before it have been yielded.
     """
-    loop = open_loop(content, file=file, crop_to_regions=crop_to_regions)
+    loop = open_loop(content, file=file, crop_to_regions=crop_to_regions, take_anyway=take_anyway)
     for index in evenly_spaced(loop.n_frames, most):
         yield loop.frame(index)  # warnings are off only while a frame is decoded, not while the caller's code runs
 
@@ -198,30 +195,37 @@ def _readable(file: Path | str) -> Iterator[None]:
             yield
     # The first error is not kept as the cause, because it may repeat values too.
     except UnreadableImage as error:
-        raise UnreadableImage(error.what, file=file, remedy=error.remedy) from None
+        raise type(error)(error.what, file=file, remedy=error.remedy) from None
     except Exception:  # damaged files make pydicom and the decoders raise errors of every kind
         raise UnreadableImage(
             "The DICOM file is damaged", file=file, remedy="Copy it again from where it came from."
         ) from None
 
 
-def _opened(content_or_stream: bytes | BinaryIO) -> "tuple[DicomFile, PixelFormat]":
+def _opened(content_or_stream: bytes | BinaryIO, anyway: bool) -> "tuple[DicomFile, PixelFormat, tuple[Remark, ...]]":
     # Imported here because every scan of a folder calls `is_dicom`, and pydicom is slow to load.
-    from busapp.engine.images import dicom_file, dicom_pixels
+    from busapp.engine.images import dicom_file, dicom_format
 
     content = content_or_stream if isinstance(content_or_stream, bytes) else None
     if content is not None and len(content) > MAX_BYTES:
         raise dicom_file.too_much()
     stream = content_or_stream if not isinstance(content_or_stream, bytes) else io.BytesIO(content_or_stream)
-    if not is_dicom(stream.read(132)):
+    if not is_dicom(stream.read(HEAD)):
         raise UnreadableImage("It is not a DICOM file", remedy="Check that it was copied completely.")
     stream.seek(0)
     dicom = dicom_file.read(stream, content=content)
-    _must_be_ultrasound(dicom)
-    return dicom, dicom_pixels.checked_format(dicom)
+    about_kind = _checked_kind(dicom, anyway)
+    pixels = dicom_format.checked_format(dicom, stream, anyway=anyway)
+    return dicom, pixels, about_kind + pixels.remarks + pixels.frames.remarks
 
 
-def _must_be_ultrasound(dicom: "DicomFile") -> None:
+def _checked_kind(dicom: "DicomFile", anyway: bool) -> tuple[Remark, ...]:
+    """Remarks if the file does not say that it is an ultrasound image.
+
+    Raises:
+        Contradicted: it says that it is an image of another kind.
+        UnreadableImage: it is no image.
+    """
     modality = dicom.values.text("Modality").upper()
     if dicom.kind.startswith(_ENCAPSULATED_DOCUMENTS):
         raise UnreadableImage(
@@ -229,47 +233,13 @@ def _must_be_ultrasound(dicom: "DicomFile") -> None:
         )
     if dicom.kind.startswith(_STRUCTURED_REPORTS) or modality == "SR":
         raise UnreadableImage("It is a structured report, not a picture", remedy="Leave it out.")
-    if modality not in ("", "US"):
+    if modality == "US" or (modality in _ANYTHING and dicom.kind.startswith(_ULTRASOUND)):
+        return ()
+    if modality in _ANYTHING:
+        return (Remark.NOT_SAID,)
+    if dicom.pixels_at is None:
+        raise UnreadableImage("The DICOM file holds no picture", remedy="Leave it out.")
+    if not anyway:
         named = modality if re.fullmatch(r"[A-Z]{2,12}", modality) else "unknown"
-        raise UnreadableImage(f"It is not an ultrasound image (its modality is {named})", remedy="Leave it out.")
-
-
-def _patient(values: "Values") -> str:
-    """The best identifier of the patient in the file; without number and name, that of the study or the picture.
-
-    The patient's number is used alone, as in tables. Its issuer is ignored, because not every machine names it. One
-    patient taken for two could be split between training and test; two taken for one are only kept together."""
-    number, name, born = (values.text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
-    if number.casefold() not in _NOBODY:
-        return number
-    if born and name.strip("^ ").casefold() not in _NOBODY:
-        return f"name {name} born {born}"
-    for keyword, kind in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "picture")):
-        if uid := values.text(keyword):
-            return f"{kind} {uid}"
-    return ""
-
-
-def _identifiers(values: "Values") -> tuple[str, ...]:
-    parts = [values.text("PatientID"), *re.split(r"[\^=\s]+", values.text("PatientName"))]
-    return tuple(part for part in parts if part.casefold() not in _NOBODY)
-
-
-def _regions_box(values: "Values", pixels: "PixelFormat") -> Box | None:
-    """The box around all ultrasound regions that lie inside the picture."""
-    regions = values.items("SequenceOfUltrasoundRegions")
-    boxes = [box for region in regions if (box := _region_box(region, pixels))]
-    if not boxes:
-        return None
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)
-
-
-def _region_box(region: "Values", pixels: "PixelFormat") -> Box | None:
-    left, top, right, bottom = (
-        region.whole_number(f"RegionLocation{corner}", -1) for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")
-    )
-    # The last pixel belongs to the region; some machines name the one after it.
-    if not (0 <= left < right <= pixels.width and 0 <= top < bottom <= pixels.height):
-        return None
-    return left, top, min(right + 1, pixels.width), min(bottom + 1, pixels.height)
+        raise Contradicted(f"It is not an ultrasound image (its modality is {named})", remedy="Leave it out.")
+    return (Remark.OTHER_MODALITY,)

@@ -5,6 +5,7 @@ Source: DICOM PS3.3, C.7.6.3.1 (photometric interpretation), C.7.9 (palettes), C
 """
 
 import math
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,10 @@ Samples = npt.NDArray[Any]
 Levels = npt.NDArray[np.float64]
 """One number for every possible value of a sample, in the order of the unsigned values: (256,) or (65536,)."""
 
+_Table = tuple[npt.NDArray[np.int64], int, int]
+"""The entries of a lookup table, the stored value of the first one, and the bits of each."""
+
+_SEQUENCES: Final = ("ModalityLUTSequence", "VOILUTSequence")
 _MAX_ENTRIES: Final = 2**16
 _MAX_WINDOWS: Final = 10
 """Windows of a file that are tried. Files have one or two."""
@@ -44,7 +49,7 @@ def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -
         return _colour(samples, colours, bits_stored)
     unsigned = samples.view(f"u{samples.dtype.itemsize}")
     if colours == "PALETTE COLOR":
-        return Decoded(Image.fromarray(_palette(_every_value(samples.dtype), dicom)[unsigned]))
+        return Decoded(Image.fromarray(_palette(_every_value(samples.dtype), _counts(unsigned) > 0, dicom)[unsigned]))
     greys, remarks = _greys(samples, unsigned, colours, dicom, bits_stored)
     return Decoded(Image.fromarray(greys[unsigned]).convert("RGB"), remarks)
 
@@ -70,9 +75,9 @@ def _greys(
 ) -> tuple[npt.NDArray[np.uint8], tuple[Remark, ...]]:
     """The grey of every value, 0 black to 255 white, and remarks about it."""
     stored = _every_value(samples.dtype)
-    levels = _rescaled(stored, dicom)
     counts = _counts(unsigned)
-    remarks = []
+    tables, remarks = _tables(counts > 0, stored, dicom)
+    levels = _rescaled(stored, tables.get("ModalityLUTSequence"), dicom)
     padding = _padding(stored, counts, dicom)
     if padding.any():
         counts[padding] = 0
@@ -80,7 +85,7 @@ def _greys(
     least = -(1 << (bits_stored - 1)) if samples.dtype.kind == "i" else 0
     possible = (stored >= least) & (stored < least + (1 << bits_stored))
     plain, clipped = _stretched(levels, possible, counts, whole=bits_stored <= 8)
-    windows = _windows(levels, dicom)
+    windows = _windows(levels, tables.get("VOILUTSequence"), dicom)
     shown = next((window for window in windows if not hides(window, plain, counts, possible)), None)
     if shown is None:
         shown = plain
@@ -135,18 +140,37 @@ def _stretched(
     return (levels - least) / (largest - least or 1.0), clipped
 
 
-def _rescaled(stored: Levels, dicom: DicomFile) -> Levels:
+def _tables(used: npt.NDArray[np.bool_], stored: Levels, dicom: DicomFile) -> tuple[dict[str, _Table], list[Remark]]:
+    """The first usable lookup table of each sequence, and a remark if one has only others. `used` are the values that
+    the frame contains."""
+    tables: dict[str, _Table] = {}
+    for keyword in _SEQUENCES:
+        for item in dicom.values.items(keyword)[:_MAX_WINDOWS]:
+            with suppress(Exception):  # damaged tables make numpy and pydicom raise errors of every kind
+                table = _table(item, "LUTDescriptor", "LUTData", dicom)
+                is_flat = keyword == "ModalityLUTSequence" and _is_flat(_looked_up(stored, *table[:2])[used], used)
+                if not is_flat and table[0].max() < 2 ** table[2]:
+                    tables.setdefault(keyword, table)
+    is_lacking = any(dicom.values.items(keyword) and keyword not in tables for keyword in _SEQUENCES)
+    return tables, [Remark.TABLE_IGNORED] if is_lacking else []
+
+
+def _is_flat(shown: npt.NDArray[Any], used: npt.NDArray[np.bool_]) -> bool:
+    """True if a table makes one value of all those that a picture contains."""
+    return int(np.count_nonzero(used)) > 1 and bool((shown == shown[:1]).all())
+
+
+def _rescaled(stored: Levels, table: _Table | None, dicom: DicomFile) -> Levels:
     """The values after the modality's table, or after its slope and intercept."""
-    for item in dicom.values.items("ModalityLUTSequence")[:1]:
-        entries, first, _ = _table(item, "LUTDescriptor", "LUTData", dicom)
-        return _looked_up(stored, entries, first)
+    if table is not None:
+        return _looked_up(stored, table[0], table[1])
     slope, intercept = dicom.values.number("RescaleSlope"), dicom.values.number("RescaleIntercept")
     if slope is None or intercept is None or not slope or not math.isfinite(slope * 65536.0 + intercept):
         return stored
     return stored * slope + intercept
 
 
-def _windows(levels: Levels, dicom: DicomFile) -> list[Levels]:
+def _windows(levels: Levels, table: _Table | None, dicom: DicomFile) -> list[Levels]:
     """The values through each of the windows, and through the VOI table, 0 to 1."""
     pairs = zip(dicom.values.numbers("WindowCenter"), dicom.values.numbers("WindowWidth"), strict=False)
     function = dicom.values.text("VOILUTFunction").upper()
@@ -155,9 +179,8 @@ def _windows(levels: Levels, dicom: DicomFile) -> list[Levels]:
         for centre, width in [*pairs][:_MAX_WINDOWS]
         if math.isfinite(centre) and 0 < width < math.inf
     ]
-    for item in dicom.values.items("VOILUTSequence")[:1]:
-        entries, first, bits = _table(item, "LUTDescriptor", "LUTData", dicom)
-        seen.append(_looked_up(levels, entries, first) / (2.0**bits - 1.0))
+    if table is not None:
+        seen.append(_looked_up(levels, table[0], table[1]) / (2.0 ** table[2] - 1.0))
     return seen
 
 
@@ -172,13 +195,22 @@ def _through(levels: Levels, centre: float, width: float, function: str) -> Leve
     return np.where(levels > centre - 0.5, 1.0, 0.0)
 
 
-def _palette(stored: Levels, dicom: DicomFile) -> npt.NDArray[np.uint8]:
-    """The colour of every value, (256, 3) or (65536, 3)."""
+def _palette(stored: Levels, used: npt.NDArray[np.bool_], dicom: DicomFile) -> npt.NDArray[np.uint8]:
+    """The colour of every value, (256, 3) or (65536, 3). `used` are the values that the frame contains.
+
+    Raises:
+        UnreadableImage: the palette is missing or damaged, or has entries for none of the frame's values.
+    """
     columns = []
     for colour in ("Red", "Green", "Blue"):
         name = f"{colour}PaletteColorLookupTable"
         data = f"Segmented{name}Data" if f"Segmented{name}Data" in dicom.values else f"{name}Data"
-        entries, first, bits = _table(dicom.values, f"{name}Descriptor", data, dicom)
+        try:
+            entries, first, bits = _table(dicom.values, f"{name}Descriptor", data, dicom)
+        except (TypeError, ValueError, OverflowError):
+            raise no_table() from None
+        if not (used & (stored >= first) & (stored < first + len(entries))).any():
+            raise no_table()
         columns.append(_looked_up(stored, entries, first))
     table = np.stack(columns, axis=1).astype(np.uint16)
     # Some files declare 16 bits but store values from 0 to 255.
@@ -190,7 +222,7 @@ def _looked_up(values: Levels, entries: npt.NDArray[np.int64], first: int) -> Le
     return entries[(np.rint(values) - first).clip(0, len(entries) - 1).astype(np.int64)].astype(np.float64)
 
 
-def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> tuple[npt.NDArray[np.int64], int, int]:
+def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> _Table:
     """A lookup table's entries, the stored value of the first entry, and the bits per entry."""
     order = _order(dicom)
     n_entries, first, bits = _words(values.any(descriptor), order).tolist()
@@ -199,12 +231,13 @@ def _table(values: Values, descriptor: str, data: str, dicom: DicomFile) -> tupl
         first -= 2**16
     raw = values.any(data)
     if data.startswith("Segmented"):
-        entries = _expanded(_octets(raw, order) if bits == 8 else _words(raw, order), n_entries, wide=bits > 8)
+        segments = _octets(raw, order) if bits == 8 else _words(raw, order)
+        entries = _expanded(segments, n_entries, wide=bits > 8)[:n_entries]  # the last segment may lead beyond
     elif isinstance(raw, bytes) and len(raw) < 2 * n_entries:  # one byte an entry, two to a word
         entries = _octets(raw, order)
     else:
         entries = _words(raw, order)
-    if not (len(entries) and n_entries <= _MAX_ENTRIES and 8 <= bits <= 16):
+    if not (0 < len(entries) <= 2 * n_entries and n_entries <= _MAX_ENTRIES and 8 <= bits <= 16):
         raise no_table()
     return entries[:n_entries], first, bits
 

@@ -38,11 +38,12 @@ _WANTED: Final = frozenset(
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality"),
         *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "BurnedInAnnotation"),
         *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "IssuerOfPatientID"),
-        *("Laterality", "ImageLaterality"),
+        *("Laterality", "ImageLaterality", "InstitutionName", "Manufacturer", "ManufacturerModelName"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
         *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
         *("PixelRepresentation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         *("PixelAspectRatio", "ImagerPixelSpacing"),
+        *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
         *("SequenceOfUltrasoundRegions", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
         *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
         *(f"{colour}PaletteColorLookupTable{part}" for colour in _COLOURS for part in ("Descriptor", "Data")),
@@ -54,21 +55,19 @@ UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 _PIXEL_DATA: Final = 0x7FE00010
 _META: Final = (0x00020002, 0x00020010)  # the kind of object, and the transfer syntax
 _MAX_VALUE: Final = 2**19
+_LARGE: Final = frozenset({0x52009229, 0x52009230})
+"""The functional groups: a few hundred bytes for each frame."""
 _MAX_NESTED_VALUE: Final = 2**26
 _MAX_READS: Final = 200_000
 
 
 class GuardedStream:
-    """A stream with a limited number of reads, which limits time and memory: pydicom reads every element, sequence
-    item and fragment on its own, and makes an object of each, even the smallest.
+    """A stream with a limited number of reads, which limits time and memory: pydicom reads every element and sequence
+    item on its own, and makes an object of each, even the smallest."""
 
-    With `whole`, a stream that ends inside a value raises an error. pydicom would return the part that is there.
-    """
-
-    def __init__(self, stream: BinaryIO, *, largest: int, whole: bool = False) -> None:
+    def __init__(self, stream: BinaryIO, *, largest: int) -> None:
         self._stream = stream
         self._largest = largest
-        self._whole = whole
         self._reads_left = _MAX_READS
         self.seek, self.tell = stream.seek, stream.tell
 
@@ -76,10 +75,7 @@ class GuardedStream:
         self._reads_left -= 1
         if self._reads_left < 0 or size > self._largest:
             raise too_much()
-        content = self._stream.read(size)
-        if self._whole and len(content) < size:
-            raise cut_short()
-        return content
+        return self._stream.read(size)
 
 
 @dataclass(frozen=True)
@@ -219,7 +215,8 @@ def _read_values(stream: GuardedStream, kind: str, syntax: UID | None, content: 
 
 
 def _is_too_large(tag: BaseTag, length: int) -> bool:
-    if _MAX_VALUE < length < UNDEFINED_LENGTH:
+    most = _MAX_NESTED_VALUE if tag in _LARGE else _MAX_VALUE
+    if most < length < UNDEFINED_LENGTH:
         raise too_much()
     return False
 

@@ -19,8 +19,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 import busapp
-from busapp.engine.images.dicom import is_dicom
 from busapp.engine.images.dicom_file import DicomFile, read
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UnreadableImage
@@ -53,20 +53,22 @@ def secondary_capture(
     patient: str,
     reader: str,
     finding: str,
+    burned_in: bool = False,
 ) -> bytes:
     """The bytes of a DICOM file with a page, uint8 (height, width, 3) RGB.
 
     `source` is the file that the page is about. If it is DICOM, the new object belongs to the same patient and study
     and refers to the source's `frame`, counted from 1. Otherwise the object is a study of its own, and its patient is
     `patient`, or nobody if that is empty. A typed `patient` stands on the page and never replaces the source's name.
-    `series` is passed from page to page, empty at first: the pages of one study form one new series.
+    `series` is passed from page to page, empty at first: the pages of one study form one new series. `burned_in` is
+    true if the picture on the page has letters, which may name the patient.
 
     Raises:
         UnreadableImage: the source is missing or damaged, or its data of the patient cannot be written.
     """
     try:
         with source.open("rb") as stream, no_warnings():  # pydicom's warnings repeat the source's values
-            origin = read(stream) if is_dicom(stream.read(132)) and not stream.seek(0) else None
+            origin = read(stream) if is_dicom(stream.read(HEAD)) and not stream.seek(0) else None
     except UnreadableImage as error:
         raise UnreadableImage(error.what, file=source, remedy=error.remedy) from None
     except OSError as error:
@@ -76,7 +78,8 @@ def secondary_capture(
         raise UnreadableImage("The DICOM file is damaged", file=source, remedy="Copy it again.") from None
     try:
         with no_warnings():
-            return _made(page, origin, frame, series, patient=patient, reader=reader, finding=finding)
+            made = _made(page, origin, frame, series, patient=patient, reader=reader, finding=finding)
+            return _as_bytes(made, may_name=burned_in or bool(patient), origin=origin)
     except Exception:
         what = "The patient and study data of the DICOM file cannot be copied into another file"
         raise UnreadableImage(what, file=source, remedy="Export it again from the archive.") from None
@@ -91,7 +94,8 @@ def _made(
     patient: str,
     reader: str,
     finding: str,
-) -> bytes:
+    burned_in: bool = False,
+) -> SCImage:
     now = datetime.now(UTC)
     study = _uid(origin, "StudyInstanceUID") or generate_uid()
     series_uid, count = series.get(study, (generate_uid(), 0))
@@ -118,7 +122,11 @@ def _made(
     else:
         _take_over(made, origin)
         _refer(made, origin, frame)
-    if patient or (origin and origin.values.text("BurnedInAnnotation").upper() == "YES"):
+    return made
+
+
+def _as_bytes(made: Dataset, *, may_name: bool, origin: DicomFile | None) -> bytes:
+    if may_name or (origin and origin.values.text("BurnedInAnnotation").upper() == "YES"):
         made.BurnedInAnnotation = "YES"  # never "NO": the picture or the file name on the page may name the patient
     stream = io.BytesIO()
     made.save_as(stream, enforce_file_format=True)

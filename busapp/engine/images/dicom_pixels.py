@@ -7,139 +7,40 @@ A decoder trusts the size in the codestream. So that size is compared with the f
 
 import io
 import struct
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import (
-    JPEG2000,
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
 from busapp.engine.images.dicom_colour import to_rgb
-from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile, GuardedStream, cut_short
-from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS, LimitedReads, refuse_many_scans
+from busapp.engine.images.dicom_file import DicomFile, cut_short
+from busapp.engine.images.dicom_format import (
+    ANOTHER_EXPORT,
+    JPEG,
+    JPEG_2000,
+    JPEG_LS,
+    NATIVE,
+    PixelFormat,
+    contradiction,
+    mismatch,
+)
+from busapp.engine.images.dicom_frames import encoded_frame
+from busapp.engine.images.preprocessing import LimitedReads, refuse_many_scans
 from busapp.engine.images.remarks import Decoded, Remark
 from busapp.errors import UnreadableImage
 
 Samples = npt.NDArray[Any]
 """uint8, uint16, int8 or int16 as stored, shape (height, width) or (height, width, 3)."""
 
-NATIVE: Final = (
-    ImplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    DeflatedExplicitVRLittleEndian,
-)
-_JPEG: Final = {JPEGBaseline8Bit: (0, 1), JPEGExtended12Bit: (0, 1), JPEGLossless: (3,), JPEGLosslessSV1: (3,)}
-_JPEG_2000: Final = (JPEG2000Lossless, JPEG2000)
-_JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
-_SYNTAXES: Final = frozenset((*NATIVE, RLELossless, *_JPEG, *_JPEG_2000, *_JPEG_LS))
-_COLOURS: Final = {
-    "MONOCHROME1": 1,
-    "MONOCHROME2": 1,
-    "PALETTE COLOR": 1,
-    "RGB": 3,
-    "YBR_FULL": 3,
-    "YBR_FULL_422": 3,
-    "YBR_ICT": 3,
-    "YBR_RCT": 3,
-}
+_READABLE: Final = (0, 1, 2, 3)
+"""Kinds of JPEG that libjpeg decodes: baseline, extended, progressive and lossless."""
+_SAMPLES_OF_MODE: Final = {"L": 1, "I;16": 1, "RGB": 3}
 _MAX_SEGMENTS: Final = 10_000
 """Most segments before the one with the picture's size. Usual files have a dozen."""
-_ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM file, or as PNG."
-
-
-@dataclass(frozen=True)
-class PixelFormat:
-    """The file's description of its pixels. `checked_format` only returns formats that can be decoded."""
-
-    syntax: UID
-    colours: str
-    samples: int
-    width: int
-    height: int
-    frames: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    """The bit of the stored word that is the highest of the value. More than `bits_stored` - 1 if the value stands in
-    the upper bits."""
-    signed: bool
-    planar: int
-
-    def frame_bytes(self) -> int:
-        """Size of an uncompressed frame in bytes."""
-        values = self.width * self.height * (2 if self.colours == "YBR_FULL_422" else self.samples)
-        return values * self.bits_allocated // 8
-
-
-def checked_format(dicom: DicomFile) -> PixelFormat:
-    """The format of the pixels, after checking that they can be decoded and are not too large.
-
-    Raises:
-        UnreadableImage: there are no pixels, or they cannot be decoded or trusted.
-    """
-    if dicom.pixels_at is None:
-        raise UnreadableImage("The DICOM file holds no picture", remedy="Leave it out.")
-    bits_stored = dicom.values.whole_number("BitsStored", dicom.values.whole_number("BitsAllocated", -1))
-    pixels = PixelFormat(
-        syntax=_known_syntax(dicom.syntax),
-        colours=dicom.values.text("PhotometricInterpretation"),
-        samples=dicom.values.whole_number("SamplesPerPixel", 1),
-        width=dicom.values.whole_number("Columns", -1),
-        height=dicom.values.whole_number("Rows", -1),
-        frames=dicom.values.whole_number("NumberOfFrames", 1) or 1,
-        bits_allocated=dicom.values.whole_number("BitsAllocated", -1),
-        bits_stored=bits_stored,
-        high_bit=dicom.values.whole_number("HighBit", bits_stored - 1),
-        signed=dicom.values.whole_number("PixelRepresentation", 0) == 1,
-        planar=dicom.values.whole_number("PlanarConfiguration", 0),
-    )
-    if min(pixels.width, pixels.height, pixels.frames) < 1:
-        raise UnreadableImage("The DICOM file does not say how large its picture is", remedy=_ANOTHER_EXPORT)
-    if pixels.width * pixels.height > MAX_PIXELS:
-        raise UnreadableImage(
-            f"The image has {pixels.width}×{pixels.height} pixels, more than {MAX_PIXELS // 1_000_000} million",
-            remedy="Make it smaller first.",
-        )
-    if _COLOURS.get(pixels.colours) != pixels.samples or not (
-        pixels.bits_allocated in (8, 16)
-        and 1 <= pixels.bits_stored <= pixels.bits_allocated
-        and pixels.planar in (0, 1)
-    ):
-        raise UnreadableImage(
-            "The DICOM file stores its colours in a way that is not supported", remedy=_ANOTHER_EXPORT
-        )
-    if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
-        raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=_ANOTHER_EXPORT)
-    if pixels.syntax in NATIVE and pixels.frame_bytes() * pixels.frames > dicom.pixel_length:
-        raise cut_short()
-    return pixels
-
-
-def _known_syntax(syntax: UID | None) -> UID:
-    if syntax in _SYNTAXES:
-        return syntax
-    name = syntax.name if syntax is not None and syntax.is_valid else "the file does not name it"
-    raise UnreadableImage(f"The picture is compressed in a way that is not supported ({name})", remedy=_ANOTHER_EXPORT)
 
 
 def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Decoded:
@@ -151,6 +52,8 @@ def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Decoded:
     """
     words, colours = _samples(dicom, pixels, index)
     samples, remarks = _values(words, pixels)
+    if samples.shape[:2] != (pixels.height, pixels.width) or (samples.ndim == 3) != (pixels.samples == 3):
+        remarks += (Remark.TAKEN_ANYWAY,)
     seen = to_rgb(samples, colours, dicom, pixels.bits_stored)
     return Decoded(seen.picture, remarks + seen.remarks)
 
@@ -180,13 +83,14 @@ def _taken_out(words: Samples, pixels: PixelFormat) -> tuple[Samples, tuple[Rema
 def _samples(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
     if pixels.syntax in NATIVE:
         return _native(dicom, pixels, index)
-    encoded = _encoded(dicom, pixels, index)
+    assert dicom.content is not None
+    encoded = encoded_frame(dicom.content, pixels.frames, index)
     if pixels.syntax == RLELossless:
         return _run_length(encoded, pixels), pixels.colours
-    if pixels.syntax in _JPEG_2000:
+    if pixels.syntax in JPEG_2000:
         return _jpeg_2000(encoded, pixels)
-    if pixels.syntax in _JPEG_LS:
-        return _jpeg_ls(encoded, pixels), pixels.colours
+    if pixels.syntax in JPEG_LS:
+        return _jpeg_ls(encoded, pixels)
     return _jpeg(encoded, pixels)
 
 
@@ -194,7 +98,7 @@ def _native(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples,
     assert dicom.content is not None and dicom.pixels_at is not None
     frame_bytes, colours = pixels.frame_bytes(), pixels.colours
     full = pixels.width * pixels.height * 3 * pixels.bits_allocated // 8
-    if colours == "YBR_FULL_422" and dicom.pixel_length >= full * pixels.frames:
+    if colours == "YBR_FULL_422" and dicom.pixel_length >= full * pixels.frames.count:
         frame_bytes, colours = full, "YBR_FULL"  # some machines name it 4:2:2 but store every sample
     # Rounded to even positions because big-endian files store 8-bit pixels as swapped words.
     start, end = frame_bytes * index, frame_bytes * (index + 1)
@@ -229,30 +133,12 @@ def _options(pixels: PixelFormat, colours: str) -> Any:
     }
 
 
-def _encoded(dicom: DicomFile, pixels: PixelFormat, index: int) -> bytes:
-    assert dicom.content is not None and dicom.pixels_at is not None
-    stream = io.BytesIO(dicom.content)
-    stream.seek(dicom.pixels_at)
-    tables = dicom.values.binary("ExtendedOffsetTable"), dicom.values.binary("ExtendedOffsetTableLengths")
-    try:
-        return get_frame(
-            GuardedStream(stream, largest=MAX_BYTES, whole=True),  # pydicom only reads, seeks and tells
-            index,
-            number_of_frames=pixels.frames,
-            extended_offsets=tables if all(tables) else None,
-        )
-    except UnreadableImage:
-        raise
-    except Exception as error:
-        raise cut_short() from error
-
-
 def _run_length(encoded: bytes, pixels: PixelFormat) -> Samples:
     """Decode RLE (PS3.5, annex G): each plane of bytes is packed on its own, the higher bytes of 16 bits first."""
     n_bytes = pixels.bits_allocated // 8
     n_segments, *starts = struct.unpack("<16L", encoded[:64])
     if n_segments != pixels.samples * n_bytes:
-        raise contradiction()
+        raise mismatch()
     starts = [*starts[:n_segments], len(encoded)]
     planes: list[Samples] = [_unpacked(encoded[start:end], pixels) for start, end in pairwise(starts)]
     if n_bytes == 2:
@@ -270,16 +156,20 @@ def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
 
 def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     """Decode JPEG baseline, extended (8 bits) and lossless (8 bits), as stored or converted to RGB by libjpeg."""
-    kind, bits = _codestream_header(encoded, pixels)
-    if kind not in _JPEG[pixels.syntax]:
-        raise contradiction()
+    kind, bits, pixels = _codestream_header(encoded, pixels)
+    if kind not in JPEG[pixels.syntax]:
+        if kind not in _READABLE:
+            raise mismatch()
+        if not pixels.anyway:
+            raise contradiction()
     if bits != 8:
         raise UnreadableImage(
-            f"The picture is a JPEG with {bits} bits for each value, but only 8 can be read", remedy=_ANOTHER_EXPORT
+            f"The picture is a JPEG with {bits} bits for each value, but only 8 can be read", remedy=ANOTHER_EXPORT
         )
     refuse_many_scans(encoded)
     image = Image.open(LimitedReads(encoded), formats=("JPEG",))
-    _must_be(image, pixels, {1: ("L",), 3: ("RGB",)})
+    if image.size != (pixels.width, pixels.height) or _SAMPLES_OF_MODE.get(image.mode) != pixels.samples:
+        raise mismatch()
     if pixels.samples == 1:
         return np.asarray(image), pixels.colours
     says_how = _says_its_colours(image)
@@ -306,10 +196,10 @@ def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     # Only the codestream: the boxes around it can contradict it, and make readers fail.
     start = encoded.find(b"\xff\x4f\xff\x51")
     if start < 0 or len(encoded) < start + 43:
-        raise contradiction()
+        raise mismatch()
     bits = (encoded[start + 42] & 0x7F) + 1
     image = Image.open(io.BytesIO(encoded[start:]), formats=("JPEG2000",))
-    _must_be(image, pixels, {1: ("L", "I;16"), 3: ("RGB",)})
+    pixels = pixels.described_as(*image.size, _SAMPLES_OF_MODE.get(image.mode, 0))
     samples = np.asarray(image)
     bits_held = 8 * samples.dtype.itemsize
     samples = samples >> max(0, bits_held - bits)  # Pillow stretches 12 bits to 16, and 5 to 8
@@ -321,21 +211,23 @@ def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     return samples, "RGB" if pixels.colours in ("YBR_RCT", "YBR_ICT") else pixels.colours
 
 
-def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> Samples:
+def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     import jpeg_ls
 
-    kind, bits = _codestream_header(encoded, pixels)
+    kind, bits, pixels = _codestream_header(encoded, pixels)
     if kind != 55:
-        raise contradiction()
+        raise mismatch()
     # An extra end marker, because CharLS counts to two thousand million if a picture ends without one.
     buffer, info = jpeg_ls.decode_pixel_data(encoded + b"\xff\xd9")
     samples = np.frombuffer(buffer, np.uint8 if bits <= 8 else np.uint16)
     if pixels.samples == 1:
         samples = samples.reshape(pixels.height, pixels.width)
-        return _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS stores no sign
-    if info["interleave_mode"] == 0:
-        return samples.reshape(3, pixels.height, pixels.width).transpose(1, 2, 0)
-    return samples.reshape(pixels.height, pixels.width, 3)
+        samples = _with_sign(samples, bits) if pixels.signed else samples  # JPEG-LS stores no sign
+    elif info["interleave_mode"] == 0:
+        samples = samples.reshape(3, pixels.height, pixels.width).transpose(1, 2, 0)
+    else:
+        samples = samples.reshape(pixels.height, pixels.width, 3)
+    return samples, pixels.colours
 
 
 def _with_sign(samples: Samples, bits: int) -> Samples:
@@ -344,11 +236,12 @@ def _with_sign(samples: Samples, bits: int) -> Samples:
     return (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
 
 
-def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
-    """The start-of-frame marker of a JPEG or JPEG-LS (0 to 15, 55), and its bits for each value.
+def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int, PixelFormat]:
+    """The start-of-frame marker of a JPEG or JPEG-LS (0 to 15, 55), its bits for each value, and the format with its
+    size and number of colours.
 
     Raises:
-        UnreadableImage: its size or its number of colours differs from the file's description.
+        Contradicted: these differ from the file's description.
     """
     at = 2
     for _ in range(_MAX_SEGMENTS):
@@ -360,20 +253,7 @@ def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int]:
         elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             height = int.from_bytes(encoded[at + 5 : at + 7], "big")
             width = int.from_bytes(encoded[at + 7 : at + 9], "big")
-            if (width, height, encoded[at + 9]) != (pixels.width, pixels.height, pixels.samples):
-                raise contradiction()
-            return marker - 0xC0, encoded[at + 4]
+            return marker - 0xC0, encoded[at + 4], pixels.described_as(width, height, encoded[at + 9])
         else:
             at += 2 + length
-    raise contradiction()
-
-
-def _must_be(image: Image.Image, pixels: PixelFormat, modes: dict[int, tuple[str, ...]]) -> None:
-    if image.size != (pixels.width, pixels.height) or image.mode not in modes[pixels.samples]:
-        raise contradiction()
-
-
-def contradiction() -> UnreadableImage:
-    return UnreadableImage(
-        "The compressed picture does not match its description in the DICOM file", remedy=_ANOTHER_EXPORT
-    )
+    raise mismatch()

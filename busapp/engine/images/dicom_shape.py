@@ -1,6 +1,7 @@
 """The shape of a DICOM picture's pixels, and the picture with square ones.
 
-Source: DICOM PS3.3, C.8.5.5 (ultrasound regions), C.7.6.2 and 10.7 (pixel spacing), C.7.6.3.1.7 (pixel aspect ratio).
+Source: DICOM PS3.3, C.8.5.5 (ultrasound regions), C.7.6.2 and 10.7 (pixel spacing), C.7.6.3.1.7 (pixel aspect ratio),
+C.7.6.16.2.1 (pixel measures).
 """
 
 from dataclasses import dataclass
@@ -76,12 +77,22 @@ def _region_sizes(values: Values) -> list[tuple[float, float]]:
 
 
 def _spacings(values: Values) -> list[tuple[float, float]]:
-    """Height and width in millimetres of a pixel, as far as they are plausible."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        pair = _pair(values, keyword)
+    """Height and width in millimetres of a pixel, as far as they are plausible. Enhanced files have them among what is
+    common to all frames, or with each frame; then those of the first frame count."""
+    for holder, keyword in ((values, "PixelSpacing"), *_measures(values), (values, "ImagerPixelSpacing")):
+        pair = _pair(holder, keyword)
         if pair and _is_plausible(pair[1]):
             return [pair]
     return []
+
+
+def _measures(values: Values) -> list[tuple[Values, str]]:
+    return [
+        (measures, "PixelSpacing")
+        for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+        for group in values.items(groups)[:1]
+        for measures in group.items("PixelMeasuresSequence")[:1]
+    ]
 
 
 def _aspect(values: Values) -> tuple[float, float]:

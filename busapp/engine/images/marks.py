@@ -99,9 +99,7 @@ def find_marks(grey: Grey) -> list[Mark]:
         grey: uint8 (height, width), any size.
     """
     height, width = grey.shape
-    factor = -(-max(grey.shape) // LONGEST_SIDE)
-    if factor > 1:
-        grey = np.asarray(Image.fromarray(grey).reduce(factor))
+    grey, factor = reduced(grey)
     if min(grey.shape) <= 2 * STROKE:
         return []
     strokes = _strokes(grey)
@@ -115,6 +113,22 @@ def find_marks(grey: Grey) -> list[Mark]:
         for marks in (texts, callipers)
         for mark in sorted(marks, key=lambda mark: mark.box[1])
     ]
+
+
+def find_strokes(grey: Grey) -> list[Box]:
+    """The boxes of all thin bright strokes in a picture, whatever they are: letters of any script, lines, ticks."""
+    height, width = grey.shape
+    grey, factor = reduced(grey)
+    if min(grey.shape) <= 2 * STROKE:
+        return []
+    boxes: list[Box] = [(left, top, right, bottom) for left, top, right, bottom in _strokes(grey).tolist()]
+    return [_with_margin(box, factor, width, height) for box in boxes]
+
+
+def reduced(grey: Grey) -> tuple[Grey, int]:
+    """A picture that is not larger than the screens that marks are drawn for, and the whole factor."""
+    factor = -(-max(grey.shape) // LONGEST_SIDE)
+    return (np.asarray(Image.fromarray(grey).reduce(factor)) if factor > 1 else grey), factor
 
 
 # -- letters -----------------------------------------------------------------------------------------------

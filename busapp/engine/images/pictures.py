@@ -10,15 +10,14 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 
-from busapp.engine.images.dicom import DicomLoop, evenly_spaced, is_dicom, open_loop
+from busapp.engine.images.dicom import DicomLoop, evenly_spaced, open_loop
 from busapp.engine.images.preprocessing import FORMATS, decoded, frames_of, read_content
 from busapp.engine.images.remarks import Decoded
+from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.errors import UnreadableImage
 
 SMALLEST_SIDE: Final = 16
 """Pixels. Narrower or lower pictures show nothing that could be diagnosed."""
-_HEAD: Final = 132
-"""Bytes that are enough to detect the kind of a file."""
 
 
 class _Kind(NamedTuple):
@@ -100,7 +99,7 @@ def open_picture(source: Path | bytes, file: str = "") -> Picture:
     content = read_content(source) if isinstance(source, Path) else source
     if not content:
         raise UnreadableImage("The file is empty", file=name, remedy="Copy it again from where it came from.")
-    if is_dicom(content[:_HEAD]):
+    if is_dicom(content[:HEAD]):
         loop = open_loop(content, file=name, crop_to_regions=True)
         return Picture(name, loop.n_frames, partial(_dicom_frame, loop))
     _refuse_other_kinds(content, name)

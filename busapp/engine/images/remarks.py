@@ -21,12 +21,26 @@ class Remark(StrEnum):
     PADDING = "the padding around the picture is shown black, and does not count for the contrast"
     HIGH_BITS = "its values were taken from the upper bits, as the file says"
     HIGH_BIT_IGNORED = "its values were taken from the lower bits, although the file says otherwise"
+    FEWER_FRAMES = "the file holds fewer frames than it says; those that are there were used"
+    MORE_FRAMES = "the file holds more frames than it says; only as many as it says were used"
+    FRAMES_COUNTED = "the file does not say how many frames it holds; all that are there were used"
+    BANNER_CUT = "text around the picture was cut away, because the file does not say where the picture lies"
+    LETTERS = "letters remain in the picture; if they name somebody, cover them or cut them off before it is used"
+    TABLE_IGNORED = "shown without a lookup table of the file, which is empty or damaged"
+    NOT_SAID = "the file does not say that it is an ultrasound image"
+    OTHER_MODALITY = "taken anyway, although the file says that it is no ultrasound image"
+    TAKEN_ANYWAY = "taken anyway, although the description of the pixels in the file contradicts itself"
     TRANSPARENT = "shown although the file says that all of it is transparent"
 
     @property
     def sentence(self) -> str:
         """The remark about one picture."""
         return f"Picture: {self.value}."
+
+    @property
+    def is_odd(self) -> bool:
+        """True if people must look at the picture before they use it."""
+        return self in (Remark.LETTERS, Remark.NOT_SAID, Remark.OTHER_MODALITY, Remark.TAKEN_ANYWAY)
 
 
 @dataclass(frozen=True)

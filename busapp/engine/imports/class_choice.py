@@ -81,7 +81,7 @@ class ClassChoice:
         if self.known and self.known.unlabelled:
             return {}
         in_folders = {entry.where: self._in_folder(entry) for entry in images}
-        through = any(self.layout.folders[entry.folder].through for entry in images)
+        through = any(self.layout.of(entry).through for entry in images)
         if all(in_folders.values()) and not through and not self.layout.is_certain:
             if self.listing.is_whole and not all(map(class_word, filter(None, in_folders.values()))):
                 text = "All images come in as one class, which is called like their folder."
@@ -90,7 +90,7 @@ class ClassChoice:
         return {}
 
     def _in_folder(self, entry: Entry) -> str | None:
-        named = self.layout.folders[entry.folder].class_name
+        named = self.layout.of(entry).class_name
         return None if named is None else self._meanings.get(plain_value(named), named)
 
     def _unknown(self) -> ClassUnknown:

@@ -7,12 +7,13 @@ is called after a patient or a video (`benign/case_12`) names the patient.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePath, PurePosixPath
 from typing import Final
 
 from busapp.engine.imports import names
+from busapp.engine.imports.sources import Entry
 
 _FOR_PICTURES: Final = """
     image images img imgs original originals photo photos picture pictures pic pics png jpg jpeg bmp tif tiff dicom
@@ -143,12 +144,17 @@ class Layout:
 
     `is_certain` is False if all images lie in one folder, whose name is no usual word for a class: it may be the name
     of a set, a hospital or a person. `of_people` is True if all folders that would be classes are called after patients
-    or videos; they are none then.
+    or videos; they are none then. `moved` gives, by `Entry.where`, the folder to look up for files of discs.
     """
 
     folders: Mapping[str, FolderClass]
     is_certain: bool
     of_people: bool = False
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, entry: Entry) -> FolderClass:
+        """What the folders of an image say."""
+        return self.folders[self.moved.get(entry.where, entry.folder)]
 
 
 def layout_of(folders: Iterable[str], root: str | None) -> Layout:

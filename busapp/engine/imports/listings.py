@@ -8,6 +8,8 @@ from typing import Final
 from busapp.engine.imports import names
 from busapp.engine.imports.archives import Archive, list_archive
 from busapp.engine.imports.arrays import is_array_file
+from busapp.engine.imports.disc_files import list_directory
+from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.hdf5_files import beside, list_hdf5
 from busapp.engine.imports.npz_files import list_npz
 from busapp.engine.imports.sources import FileEntry, Listing, Steps, list_files, list_folder, list_table, resolved
@@ -38,6 +40,8 @@ def list_sources(settings: ImportSettings, stack: ExitStack) -> Steps[list[Listi
             archive = Archive(source, given)
             stack.callback(archive.close)
             listings.append((yield from list_archive(archive, given)))
+        elif file_kind(source.name, FileEntry("", source.name, source).read) == "DICOMDIR":
+            listings.append(list_directory(source, given))
         elif is_array_file(source.name):
             listings.append((yield from _list_arrays(source, given, settings, stack)))
         else:

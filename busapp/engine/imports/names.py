@@ -15,7 +15,8 @@ _CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods"})
 """Endings of tables, also of kinds that are only refused with a sentence."""
-DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+_DICOMDIR: Final = re.compile(r"dicomdir( ?\(\d+\))?(\.dcm)?", re.IGNORECASE)
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".dicm", ".dc3", ".ima"})
 
 
 class Idc(NamedTuple):
@@ -89,11 +90,9 @@ def has_dicom_suffix(name: str) -> bool:
     return suffix_of(name) in DICOM_SUFFIXES
 
 
-def may_be_dicom(name: str) -> bool:
-    """True for a name without an ending, or with a number as its ending. Picture archives export DICOM files under such
-    names (`IM_0001`, `1.2.840.113619.2`)."""
-    ending = suffix_of(name)[1:]
-    return not ending or ending.isdecimal()
+def is_dicomdir(name: str) -> bool:
+    """True for the list of the files on a disc. The standard prescribes its name (PS3.10, 8.6); browsers change it."""
+    return bool(_DICOMDIR.fullmatch(name))
 
 
 def is_clutter(name: str) -> bool:

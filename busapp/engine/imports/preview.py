@@ -1,23 +1,27 @@
 """Preview of an import, before anything is stored."""
 
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TypeVar
+from functools import cached_property, partial
+from typing import BinaryIO, TypeVar
 
 from busapp.engine.catalog import Disagreement, Known, KnownImages, Statement, compared
 from busapp.engine.events import Skipped
 from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
+from busapp.engine.images.remarks import Remark
+from busapp.engine.images.signatures import HEAD as SIGNATURE
+from busapp.engine.images.signatures import is_dicom
 from busapp.engine.imports.arrays import ArrayEntry
 from busapp.engine.imports.findings import Finding, missing_patients, odd_patients
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.labels import ReadTable
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting import search_sources
-from busapp.engine.imports.sources import from_head, read_whole
+from busapp.engine.imports.sources import HEAD, from_head, read_whole
 from busapp.engine.imports.storing import (
     NO_CLASS,
     Origin,
@@ -25,13 +29,15 @@ from busapp.engine.imports.storing import (
     dicom_file,
     dicom_stem,
     origin_of,
+    reason_to_skip,
     refuse_patient_as_class,
 )
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.steps import run_unless_stopped
-from busapp.errors import UnreadableImage
+from busapp.engine.utils.words import many
+from busapp.errors import Contradicted, UnreadableImage
 
 T = TypeVar("T")
 
@@ -43,7 +49,7 @@ class Preview:
     `kinds` lists the sources, `counts` the number of new images per class, `patients` the number of patients named in
     the sources, `masks` the number of mask files that would be joined to images without a mask. `loops` counts DICOM
     files of several frames, `loop_frames` the frames in all of them. `burned_in` counts DICOM files that declare
-    burned-in text.
+    burned-in text, `contradicted` skipped files that come in with the setting `take_anyway`.
     """
 
     kinds: list[str]
@@ -57,6 +63,7 @@ class Preview:
     loops: int = 0
     loop_frames: int = 0
     burned_in: int = 0
+    contradicted: int = 0
     names: Sequence[str] = ()
     """Folder and name of each file with images, `/` between them, for patterns (`patients.Pattern`)."""
     tables: Sequence[ReadTable] = ()
@@ -92,7 +99,8 @@ def preview(
             try:
                 counting.add(image)
             except UnreadableImage as error:
-                seen.skipped.append(Skipped(image.name, error.what))
+                seen.contradicted += isinstance(error, Contradicted)
+                seen.skipped.append(Skipped(image.name, reason_to_skip(error)))
         counting.finish()
         return seen
 
@@ -112,6 +120,7 @@ class _Counting:
         self._completed: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
         self._disagreements: Counter[Disagreement] = Counter()
+        self._remarks: Counter[Remark] = Counter()
         self._seen = seen
         self._images = images
 
@@ -123,11 +132,13 @@ class _Counting:
 
     def add(self, image: FoundImage) -> None:
         """Count one file. Raises `UnreadableImage`."""
-        if image.is_dicom:
-            self._add_frames(image, from_head(image.entry, lambda head: read_header(head, image.name)))
+        # An array is checked already, and making a PNG of it takes time.
+        seen = None if isinstance(image.entry, ArrayEntry) else from_head(image.entry, partial(self._look, image))
+        if isinstance(seen, DicomHeader):
+            if not seen.is_counted:
+                seen = self._header(image, read_whole(image.entry))
+            self._add_frames(image, seen)
             return
-        if not isinstance(image.entry, ArrayEntry):  # its array is checked, and making a PNG takes time
-            from_head(image.entry, lambda head: size_of(head, file=image.name))
         there: Known | None = None
         if self._known.named(image.file) is not None:
             content = read_whole(image.entry)
@@ -139,6 +150,16 @@ class _Counting:
         if there is not None:
             self._compare(there, image, origin_of(image, self._settings, self._known_patients))
         self._seen.masks += 0 if there is not None and there.has_mask else len(image.masks)
+
+    def _look(self, image: FoundImage, head: bytes) -> DicomHeader | tuple[int, int]:
+        """The header of a DICOM file, also of one under the name of a picture; the size of a picture."""
+        if image.is_dicom or is_dicom(head[:SIGNATURE]):
+            # A stream may be the beginning of a file, while bytes that lack something are a file that was cut short.
+            return self._header(image, io.BytesIO(head) if len(head) == HEAD else head)
+        return size_of(head, file=image.name)
+
+    def _header(self, image: FoundImage, content: bytes | BinaryIO) -> DicomHeader:
+        return read_header(content, image.name, take_anyway=self._settings.take_anyway)
 
     def _add_frames(self, image: FoundImage, header: DicomHeader) -> None:
         refuse_patient_as_class(image, header)
@@ -156,6 +177,7 @@ class _Counting:
             self._seen.loops += 1
             self._seen.loop_frames += header.frames
         self._seen.burned_in += header.burned_in
+        self._remarks.update(header.remarks)
 
     def _compare(self, there: Known, image: FoundImage, origin: Origin) -> None:
         said = Statement(there.file, "", image.class_name, None, *origin)
@@ -185,5 +207,9 @@ class _Counting:
         self._seen.patients = len(self._patients)
         self._seen.findings += completed_in_words(self._completed, self._replaced)
         self._seen.findings += contradicted_in_words(self._disagreements)
+        self._seen.findings += [
+            Finding("odd" if remark.is_odd else "assumed", f"{many(count, 'DICOM file')}: {remark}.")
+            for remark, count in self._remarks.items()
+        ]
         self._seen.findings += missing_patients(sum(self._counts.values()), self._without_patient)
         self._seen.findings += odd_patients(self._of_patients.elements())

@@ -13,7 +13,7 @@ If none is known, the user is asked. Other tables give patients, sites and devic
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
@@ -26,6 +26,8 @@ from busapp.engine.imports.cbis_ddsm import read_films
 from busapp.engine.imports.class_choice import ClassChoice
 from busapp.engine.imports.class_values import LEFT_OUT
 from busapp.engine.imports.copies import without_copies
+from busapp.engine.imports.disc_files import KIND as DISC
+from busapp.engine.imports.disc_files import folders_of_classes
 from busapp.engine.imports.file_kinds import file_kind
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
@@ -140,6 +142,7 @@ class Sorting:
             ClassUnknown: nothing gives a class.
             BadInput: a known set or a table cannot come in like this.
         """
+        of_discs = folders_of_classes(self._listing)
         for number, entry in enumerate(self._listing.entries):
             if number % STEP == 0:
                 yield number
@@ -148,7 +151,8 @@ class Sorting:
         yield len(images)
         self._recognise(images)
         images = self._wanted(images)
-        self._layout = layout_of({entry.folder for entry in images}, self._listing.root_class)
+        folders = {of_discs.get(entry.where, entry.folder) for entry in images}
+        self._layout = replace(layout_of(folders, self._listing.root_class), moved=of_discs)
         yield len(images)
         images = self._read_labels(images)
         yield len(images)
@@ -205,6 +209,8 @@ class Sorting:
             case "DICOM":
                 self._dicom.add(entry.where)
                 self._files.append(entry)
+            case "DICOMDIR":  # the list of a disc, which `folders_of_classes` has read
+                pass
             case None:
                 self._others.append(entry)
 
@@ -298,7 +304,7 @@ class Sorting:
         of_folders = {
             entry.where: patient
             for entry in images
-            if (patient := self._layout.folders[entry.folder].patient) and not self._said.patients
+            if (patient := self._layout.of(entry).patient) and not self._said.patients
         }
         if of_folders:
             count = many(len(set(of_folders.values())), "folder")
@@ -342,7 +348,7 @@ class Sorting:
 
 
 def _nothing_in(listing: Listing) -> BadInput:
-    kind = {"ZIP archive": "archive", "Folder": "folder", "Table": "table"}.get(listing.kind)
+    kind = {"ZIP archive": "archive", "Folder": "folder", "Table": "table", DISC: "DICOMDIR"}.get(listing.kind)
     formats = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
     remedy = f"Images are files of these kinds: {formats}, and DICOM."
     if kind is None:

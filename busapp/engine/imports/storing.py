@@ -6,7 +6,7 @@ pixels and their spacing. Its name, which is often the patient's, is replaced by
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Final, NamedTuple
@@ -22,8 +22,9 @@ from busapp.engine.images.masks import inside_of, read_mask
 from busapp.engine.images.orientation import LYING, turned
 from busapp.engine.images.preprocessing import decoded
 from busapp.engine.images.remarks import Decoded, Remark
+from busapp.engine.images.signatures import HEAD, is_dicom, picture_suffix
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
-from busapp.engine.imports.names import stands_in, suffix_of
+from busapp.engine.imports.names import has_picture_suffix, stands_in, suffix_of
 from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym
@@ -32,7 +33,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
 from busapp.engine.utils.places import place_name
 from busapp.engine.utils.png import bare_png
-from busapp.errors import UnreadableImage
+from busapp.errors import Contradicted, UnreadableImage
 
 _SEEN_OTHERWISE: Final = (
     "An earlier version took this picture in as its file stores it, turned or in another contrast. To replace it, undo "
@@ -46,6 +47,7 @@ _LEAST_RANGE: Final = 8
 """Grey values of 256 that a picture spans if it shows anything."""
 _COARSE: Final = 32
 """Pixels along the shorter side of a reduced picture: fine enough to show any lesion, too coarse to show noise."""
+MASK_OF_DICOM: Final = "It is a mask of a DICOM file, whose frames come in without masks"
 
 NO_CLASS: Final = "It is not in the study, and nothing gives its class"
 
@@ -100,18 +102,21 @@ class ImageStore:
         """
         stored = Stored()
         try:
+            content = read_whole(found.entry)
             if found.is_dicom:
-                self._put_frames(found, stored)
+                self._put_frames(found, content, stored)
+            elif is_dicom(content[:HEAD]):  # under the name of a picture
+                stored.skipped += [Skipped(f"{found.name} ({mask.name})", MASK_OF_DICOM) for mask in found.masks]
+                self._put_frames(replace(found, is_dicom=True, masks=()), content, stored)
             else:
-                self._put_image(found, stored)
+                self._put_image(found, content, stored)
         except UnreadableImage as error:
-            stored.skipped.append(Skipped(found.name, error.what))
+            stored.skipped.append(Skipped(found.name, reason_to_skip(error)))
         return stored
 
-    def _put_image(self, found: FoundImage, stored: Stored) -> None:
-        content = read_whole(found.entry)
+    def _put_image(self, found: FoundImage, content: bytes, stored: Stored) -> None:
         origin = origin_of(found, self._settings, self._patients)
-        suffix = suffix_of(found.file)
+        suffix = _suffix(found.file, content)
         there = self._known.find(found.file, sha256_of(content))
         if there is not None and _needs_nothing(found, there):
             self._is_there(found, there.file, content, suffix, origin, stored)
@@ -136,15 +141,18 @@ class ImageStore:
         stored.remarks += seen.remarks
         self._put(stored, found, found.file, kept, seen.picture, origin, suffix=suffix, mask=mask)
 
-    def _put_frames(self, found: FoundImage, stored: Stored) -> None:
-        content = read_whole(found.entry)
-        header = read_header(content, found.name)
+    def _put_frames(self, found: FoundImage, content: bytes, stored: Stored) -> None:
+        header = read_header(content, found.name, take_anyway=self._settings.take_anyway)
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
         stem = dicom_stem(header.instance or sha256_of(content))
         origin = origin_of(found, self._settings, self._patients, header, stem)
         frames = read_frames(
-            content, file=found.name, most=self._settings.frames, crop_to_regions=self._settings.crop_to_regions
+            content,
+            file=found.name,
+            most=self._settings.frames,
+            crop_to_regions=self._settings.crop_to_regions,
+            take_anyway=self._settings.take_anyway,
         )
         for frame in frames:
             if self._stop.is_set():
@@ -309,6 +317,11 @@ def _place(given: Iterable[str | None], identifiers: Sequence[str]) -> str | Non
     return next((name for name in names if not any(stands_in(name, one) for one in identifiers)), None)
 
 
+def reason_to_skip(error: UnreadableImage) -> str:
+    """Why an image is skipped, and the setting that takes it, if there is one."""
+    return f"{error.what}; with --take-anyway it comes in" if isinstance(error, Contradicted) else error.what
+
+
 def refuse_patient_as_class(found: FoundImage, header: DicomHeader) -> None:
     """Refuse a class that names the patient: picture archives name exported folders after patients, and a class is
     stored as plain text.
@@ -334,6 +347,11 @@ def _is_flat(picture: Image.Image) -> bool:
     """True if a picture has one grey or is black everywhere, apart from noise."""
     grey = np.asarray(picture.convert("L").reduce(max(1, min(picture.size) // _COARSE)))
     return int(grey.max()) - int(grey.min()) < _LEAST_RANGE
+
+
+def _suffix(file: str, content: bytes) -> str:
+    """The ending of a stored image: that of its name, or of its kind if the name has another one or none."""
+    return suffix_of(file) if has_picture_suffix(file) else picture_suffix(content[:HEAD]) or suffix_of(file)
 
 
 def _keep_thumbnail(path: Path, make: Callable[[], bytes]) -> None:

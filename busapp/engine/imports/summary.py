@@ -52,7 +52,7 @@ class Tally:
         yield from _left_out(skipped)
         for remark in Remark:
             if count := self.remarks[remark]:
-                yield Finding("assumed", f"{many(count, 'picture')}: {remark}.")
+                yield Finding("odd" if remark.is_odd else "assumed", f"{many(count, 'picture')}: {remark}.")
         yield from self._about_patients(found)
         if self.flat:
             yield Finding("odd", f"{many(self.flat, 'picture')} {_are(self.flat)} black, or of one grey everywhere.")

@@ -19,7 +19,7 @@ class ImportSettings(JobSettings):
     sources: tuple[Path, ...] = Field(
         min_length=1,
         title="Sources",
-        description="Folders of classes, ZIP archives, tables (CSV or Excel), DICOM files, or images.",
+        description="Folders of classes, ZIP archives, tables (CSV or Excel), DICOM files, a DICOMDIR, or images.",
     )
     class_name: Annotated[
         str | None, setting("Class", "Class of all images. Left empty: the name of each folder is the class.")
@@ -95,6 +95,16 @@ class ImportSettings(JobSettings):
             more=True,
         ),
     ] = True
+
+    take_anyway: Annotated[
+        bool,
+        setting(
+            "Take it anyway",
+            "Import DICOM pictures that say that they are no ultrasound images, and those whose description of the "
+            "pixels contradicts itself.",
+            more=True,
+        ),
+    ] = False
 
     def kept(self) -> dict[str, object]:
         """All settings except the sources: picture archives name files and folders after patients."""

@@ -25,9 +25,9 @@ _COLUMNS: Final = {
     "site_column": "Site",
     "device_column": "Device",
 }
-_EDITORS: Final = ("only", "site", "device", "update", "frames", "crop_to_regions")
+_EDITORS: Final = ("only", "site", "device", "update", "frames", "crop_to_regions", "take_anyway")
 _NO_COLUMNS: Final[Mapping[str, str]] = MappingProxyType({})
-_CHANGE_WHAT_COMES_IN: Final = ("only", "update", "frames")
+_CHANGE_WHAT_COMES_IN: Final = ("only", "update", "frames", "take_anyway")
 
 
 class ImportOptions(QWidget):
@@ -78,7 +78,7 @@ class ImportOptions(QWidget):
                 self.form.addRow(_title(name), editor)
         self.form.setRowVisible(self.class_box, not has_tables_only)
         self._show_columns(())
-        for name in ("only", "update", "frames", "crop_to_regions"):
+        for name in ("only", "update", "frames", "crop_to_regions", "take_anyway"):
             self.form.setRowVisible(self.editors[name], False)
         column = QVBoxLayout(self)
         column.addLayout(self.form)
@@ -139,6 +139,8 @@ class ImportOptions(QWidget):
         self.form.setRowVisible(self.editors["update"], seen.already_present > 0)
         self.form.setRowVisible(self.editors["frames"], seen.loops > 0)
         self.form.setRowVisible(self.editors["crop_to_regions"], seen.dicom_files > 0)
+        takes_anyway = bool(self.editors["take_anyway"].value())
+        self.form.setRowVisible(self.editors["take_anyway"], seen.contradicted > 0 or takes_anyway)
 
     def _show_columns(self, header: Sequence[str], table: str = "", used: Mapping[str, str] = _NO_COLUMNS) -> None:
         """Offer these columns, and say which are in use. Without any, the rows for columns are hidden."""

@@ -22,7 +22,7 @@ from busapp.engine.contract.diagnosis import DiagnosedImage
 from busapp.engine.diagnosis.job import unreadable
 from busapp.engine.events import Event, Finished, ImageDiagnosed, RunStarted, Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
-from busapp.engine.imports.names import DICOM_SUFFIXES
+from busapp.engine.imports.names import DICOM_SUFFIXES, is_dicomdir
 from busapp.engine.models.library import SUFFIX, name_of
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
@@ -257,11 +257,12 @@ class DiagnosisTab(StudyTab):
             self.problem.emit("There is no image on the clipboard. Copy an image first.", "")
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """Diagnose one image at once; start a job for several images or a folder. Offer model files for import."""
+        """Diagnose one image at once; start a job for several images, a folder or a disc. Offer model files for
+        import."""
         models = [file for file in files if file.suffix.lower() == SUFFIX]
         if models:
             self.open_models(models)
-        elif len(files) == 1 and not files[0].is_dir():
+        elif len(files) == 1 and not files[0].is_dir() and not is_dicomdir(files[0].name):
             self.diagnose(files[0])
         elif self.model_path is not None:
             self.start_requested.emit(DiagnoseSettings(images=tuple(files), model=self.model_path))

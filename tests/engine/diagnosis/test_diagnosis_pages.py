@@ -7,14 +7,15 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_samples import dicom_bytes
-from PIL import Image
-from pulling import pull_job
+from PIL import Image, ImageDraw, ImageFont
+from pulling import pull_job, result_of
 from pypdf import PdfReader
 from tiny_model import CLASSES, write_model
 
 from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.diagnosis.pages import Pages
 from busapp.engine.events import Skipped
+from busapp.engine.images.remarks import Remark
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
@@ -159,6 +160,22 @@ def test_what_the_archive_compares_is_taken_over_exactly(empty_study: Workspace,
         assert made.PatientID == number
     assert {keyword: made[keyword].value for keyword in study} == study
     assert made.BurnedInAnnotation == "YES", "the picture on the page is that of the source"
+
+
+def test_letters_that_remain_in_the_picture_are_told_everywhere(empty_study: Workspace, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(40, 120, (60, 80), np.uint8)
+    image = Image.fromarray(noise).resize((320, 240))
+    ImageDraw.Draw(image).text((60, 100), "DOE JANE 4711", font=ImageFont.load_default(size=16), fill=255)
+    source = tmp_path / "a.dcm"
+    source.write_bytes(dicom_bytes(np.asarray(image)[None]))
+    model = write_model(tmp_path / "tiny.onnx")
+    settings = DiagnoseSettings(images=(source,), model=model, dicom=tmp_path / "out", pdf=tmp_path / "out.pdf")
+    result = result_of(pull_job(empty_study, settings))
+    assert result["images"][0]["remarks"] == [Remark.LETTERS.sentence]
+    (written,) = (tmp_path / "out").iterdir()
+    assert pydicom.dcmread(written).BurnedInAnnotation == "YES"
+    said = " ".join(text_of(tmp_path / "out.pdf").split())
+    assert "letters remain in the picture" in said
 
 
 def test_the_pages_of_one_study_are_one_series(empty_study: Workspace, tmp_path: Path) -> None:

@@ -115,6 +115,20 @@ def test_dicom_is_asked_for_frames_and_crop(qtbot: QtBot, show: Callable[..., Im
     assert preview.settings() == ImportSettings(sources=(tmp_path / "benign",), frames=1, crop_to_regions=False)
 
 
+def test_the_user_may_insist_on_a_picture_of_another_modality(
+    qtbot: QtBot, show: Callable[..., ImportPreview], tmp_path: Path
+) -> None:
+    (tmp_path / "benign").mkdir()
+    (tmp_path / "benign" / "a.dcm").write_bytes(dicom_bytes(np.zeros((1, 16, 16), np.uint8), Modality="MG"))
+    preview = show(tmp_path / "benign")
+    assert preview.options.editors["take_anyway"].isVisible() and not preview.import_button.isEnabled()
+    box = preview.options.editors["take_anyway"].focusProxy()
+    assert box is not None
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    qtbot.waitUntil(preview.import_button.isEnabled)
+    assert preview.options.editors["take_anyway"].isVisible() and preview.settings().take_anyway
+
+
 def test_an_archive_is_named_and_asked_for_a_class_only_where_it_has_none(
     qtbot: QtBot, show: Callable[..., ImportPreview], phantom_folder: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from diagnosing import drop, picture
+from dicom_discs import write_disc
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -21,6 +22,16 @@ def feed(tab: DiagnosisTab, study: Workspace, settings: object) -> None:
     assert isinstance(settings, DiagnoseSettings)
     for event in jobs.start(study, settings):
         tab.job_event("diagnose", event)
+
+
+def test_the_list_of_a_disc_is_diagnosed_as_a_batch(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    directory = write_disc(tmp_path, [("DICOM", "IM000001"), ("DICOM", "IM000002")])
+    tab.open_study(study)
+    with qtbot.waitSignal(tab.start_requested) as asked:
+        tab.open_files([directory])
+    assert asked.args[0].images == (directory,)
 
 
 def test_several_images_fill_the_table(

@@ -1,0 +1,126 @@
+"""DICOM files that are no ultrasound images by their header, or whose header contradicts itself."""
+
+from typing import Any
+
+import jpeg_ls
+import numpy as np
+import pytest
+from dicom_reading import COLOUR, GREY, as_rgb
+from dicom_samples import dicom_bytes, encoded, lossless_jpeg, palette
+from pydicom import uid
+
+from busapp.engine.images.dicom import DicomFrame, read_frames, read_header
+from busapp.engine.images.remarks import Remark
+from busapp.errors import Contradicted, UnreadableImage
+
+SC = uid.SecondaryCaptureImageStorage
+
+
+def anyway(content: bytes) -> list[DicomFrame]:
+    return list(read_frames(content, file="picture.dcm", most=9, crop_to_regions=False, take_anyway=True))
+
+
+def pixels_of(frames: list[DicomFrame]) -> np.ndarray:
+    return np.stack([np.asarray(frame.picture) for frame in frames])
+
+
+def plainly(content: bytes) -> list[DicomFrame]:
+    return list(read_frames(content, file="picture.dcm", most=9, crop_to_regions=False))
+
+
+@pytest.mark.parametrize(
+    ("elements", "remarks"),
+    [
+        ({"Modality": "US", "kind": SC}, ()),
+        ({"Modality": "OT"}, ()),  # the kind of object is an ultrasound image
+        ({"Modality": None}, ()),
+        ({"Modality": "OT", "kind": SC}, (Remark.NOT_SAID,)),
+        ({"Modality": "SC", "kind": SC}, (Remark.NOT_SAID,)),
+        ({"Modality": "OT", "kind": uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage}, (Remark.NOT_SAID,)),
+        ({"Modality": None, "kind": SC}, (Remark.NOT_SAID,)),
+    ],
+)
+def test_captured_screens_come_in_and_it_is_said(elements: dict[str, Any], remarks: tuple) -> None:
+    content = dicom_bytes(GREY, **elements)
+    assert read_header(content, "picture.dcm").remarks == remarks
+    assert [frame.remarks for frame in plainly(content)] == [remarks] * 3
+
+
+@pytest.mark.parametrize("modality", ["MG", "CR", "CT", "MR", "XC", "DOC", "SECRET 4711"])
+def test_other_modalities_come_in_only_if_the_user_insists(modality: str) -> None:
+    content = dicom_bytes(GREY, Modality=modality)
+    for read in (plainly, lambda content: read_header(content, "picture.dcm")):
+        with pytest.raises(Contradicted, match="not an ultrasound image"):
+            read(content)
+    assert read_header(content, "picture.dcm", take_anyway=True).remarks == (Remark.OTHER_MODALITY,)
+    assert (pixels_of(anyway(content)) == as_rgb(GREY)).all()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "elements"),
+    [
+        (GREY, {"BitsStored": 0}),
+        (GREY, {"BitsStored": 12, "HighBit": 11}),
+        (GREY, {"PhotometricInterpretation": "CMYK"}),
+        (GREY, {"PhotometricInterpretation": "RGB"}),
+        (GREY, {"PhotometricInterpretation": None}),
+        (COLOUR, {"PhotometricInterpretation": "MONOCHROME2"}),
+        (COLOUR, {"PhotometricInterpretation": "SECRET 4711"}),
+        (COLOUR, {"PlanarConfiguration": 7}),
+        (COLOUR, {"PhotometricInterpretation": "PALETTE COLOR"}),
+    ],
+)
+def test_a_description_that_contradicts_itself(pixels: np.ndarray, elements: dict[str, Any]) -> None:
+    content = dicom_bytes(pixels, **elements)
+    with pytest.raises(Contradicted, match="contradicts itself") as refused:
+        plainly(content)
+    assert "SECRET" not in str(refused.value)
+    frames = anyway(content)
+    assert (pixels_of(frames) == as_rgb(pixels)).all()
+    assert {frame.remarks for frame in frames} == {(Remark.TAKEN_ANYWAY,)}
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (uid.JPEGBaseline8Bit, lambda frame: encoded(frame, "JPEG", quality=97, subsampling=0)),
+        (uid.JPEGBaseline8Bit, lambda frame: encoded(frame, "JPEG", quality=97, subsampling=0, progressive=True)),
+        (uid.JPEGLosslessSV1, lossless_jpeg),
+        (uid.JPEGLSLossless, lambda frame: bytes(jpeg_ls.encode_array(frame))),
+        (uid.JPEG2000Lossless, lambda frame: encoded(frame, "JPEG2000")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("pixels", "claimed"),
+    [(GREY, (3, 30, 24)), (COLOUR, (3, 30, 24, 3)), (GREY, COLOUR.shape), (COLOUR, GREY.shape)],
+    ids=["size of grey", "size of colour", "colours of grey", "colours of colour"],
+)
+def test_a_codestream_of_another_size_or_of_other_colours(
+    syntax: str, encode: Any, pixels: np.ndarray, claimed: tuple[int, ...]
+) -> None:
+    content = dicom_bytes(np.zeros(claimed, np.uint8), syntax=syntax, frames=[encode(frame) for frame in pixels])
+    with pytest.raises(Contradicted, match="does not match its description"):
+        plainly(content)
+    frames = anyway(content)
+    assert np.abs(pixels_of(frames).astype(int) - as_rgb(pixels)).max() <= 8
+    assert {frame.remarks for frame in frames} == {(Remark.TAKEN_ANYWAY,)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        dicom_bytes(GREY, Modality="SR"),
+        dicom_bytes(GREY, kind=uid.EncapsulatedPDFStorage, PixelData=None),
+        dicom_bytes(GREY, Modality="CT", PixelData=None),
+        dicom_bytes(GREY, BitsAllocated=32),
+        dicom_bytes(GREY, SamplesPerPixel=4),
+        dicom_bytes(GREY, **palette(16) | {"RedPaletteColorLookupTableData": None}),
+        dicom_bytes(GREY, syntax=uid.JPEGBaseline8Bit, frames=[b"\xff\xd8\xff\xd9"] * 3),
+        dicom_bytes(GREY, syntax=uid.JPEGLSLossless, frames=[encoded(GREY[0], "JPEG")] * 3),
+    ],
+)
+def test_what_cannot_be_decoded_is_refused_even_if_the_user_insists(content: bytes) -> None:
+    for read in (plainly, anyway):
+        with pytest.raises(UnreadableImage) as refused:
+            read(content)
+        assert not isinstance(refused.value, Contradicted)
