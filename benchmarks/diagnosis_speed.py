@@ -8,12 +8,14 @@ same images in the same run, and of a whole folder from its files to the table.
 - `ratio`: the second divided by the first, the median over turns; `spread` contains its quartiles. The two sides take
   turns of ten images, so that other work on the machine affects both equally.
 - `images_per_second`: the job `diagnose` over the folder, including decoding and saving the run, with a loaded model.
+- `beside`: one decoded image beside 0, 1 and 2 processes that keep a core busy: the median of `Diagnoser.diagnose`, the
+  same with threads that spin while they wait (ONNX Runtime's default), and their `ratio`, the median over turns.
 - `cold_seconds`: `busapp diagnose IMAGE` as a whole process, the median of five (three with `--quick`).
 
 The reference has random weights, because their accuracy does not affect its speed.
 
     pip install grad-cam
-    python benchmarks/diagnosis_speed.py [--quick] --data DIR [--model FILE] [--json FILE|-]
+    python benchmarks/diagnosis_speed.py [--quick] [--only-beside] --data DIR [--model FILE] [--json FILE|-]
 """
 
 import argparse
@@ -24,7 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,10 @@ TURN = 10
 """Images that a side diagnoses in one turn."""
 
 
-def grad_cam(n_classes: int) -> Callable[[Image.Image], Any]:
+Diagnose = Callable[[Image.Image], Any]
+
+
+def grad_cam(n_classes: int) -> Diagnose:
     """The plain way to class and heat map, as in pytorch-grad-cam's documentation."""
     import torch
 
@@ -67,7 +73,7 @@ def grad_cam(n_classes: int) -> Callable[[Image.Image], Any]:
     return diagnose
 
 
-def seconds_of(diagnose: Callable[[Image.Image], Any], images: list[Image.Image]) -> list[float]:
+def seconds_of(diagnose: Diagnose, images: list[Image.Image]) -> list[float]:
     found = []
     for image in images:
         began = time.perf_counter()
@@ -76,9 +82,46 @@ def seconds_of(diagnose: Callable[[Image.Image], Any], images: list[Image.Image]
     return found
 
 
+def spinning(path: Path) -> Model:
+    """The model in a session whose threads spin while they wait, as ONNX Runtime has them by default."""
+    import onnxruntime
+
+    model = Model.load(path)
+    model.session._session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return model
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep so many cores busy with other processes."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def beside(path: Path, images: list[Image.Image], turns: int) -> list[dict[str, Any]]:
+    """Measure a model with and without spinning threads, by turns, beside other busy processes."""
+    found = []
+    for count in (0, 1, 2):
+        sides = {"ours": Diagnoser(Model.load(path)).diagnose, "spinning": Diagnoser(spinning(path)).diagnose}
+        with busy(count):
+            measured = by_turns(sides, images, turns)
+        found.append({"busy": count, **measured})
+    return found
+
+
 def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, Any]:
-    """Measure both sides on the same decoded images, turn by turn, in an order that is reversed after each turn."""
-    sides = {"ours": Diagnoser(model).diagnose, "reference": grad_cam(len(model.classes))}
+    """Measure busapp and torch on the same decoded images."""
+    return by_turns({"ours": Diagnoser(model).diagnose, "reference": grad_cam(len(model.classes))}, images, turns)
+
+
+def by_turns(sides: Mapping[str, Diagnose], images: list[Image.Image], turns: int) -> dict[str, Any]:
+    """Measure `ours` and another side on the same images, in turns whose order is reversed each time."""
+    other = next(name for name in sides if name != "ours")
     for diagnose in sides.values():
         seconds_of(diagnose, images[:TURN])  # libraries set themselves up
     all_seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -91,11 +134,11 @@ def one_image(model: Model, images: list[Image.Image], turns: int) -> dict[str, 
             seconds = seconds_of(sides[name], chosen)
             all_seconds[name] += seconds
             medians[name] = statistics.median(seconds)
-        ratios.append(medians["reference"] / medians["ours"])
+        ratios.append(medians[other] / medians["ours"])
     quartiles = statistics.quantiles(ratios, n=4)
     return {
         "milliseconds": 1000 * statistics.median(all_seconds["ours"]),
-        "reference_milliseconds": 1000 * statistics.median(all_seconds["reference"]),
+        f"{other}_milliseconds": 1000 * statistics.median(all_seconds[other]),
         "ratio": statistics.median(ratios),
         "spread": [quartiles[0], quartiles[2]],
         "turns": turns,
@@ -130,15 +173,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images, also in subfolders")
     parser.add_argument("--model", type=Path, help="an ONNX file (default: the model that ships with busapp)")
     parser.add_argument("--quick", action="store_true", help="fewer turns: about half a minute")
+    parser.add_argument("--only-beside", action="store_true", help="measure only beside busy processes")
     parser.add_argument("--json", metavar="FILE|-", help="write the result as JSON")
     options = parser.parse_args()
     model_file = options.model or next(iter(sorted(paths.models_dir().glob("*.onnx"))))
     files = list(images_to_diagnose([options.data]))
     step = max(1, len(files) // 100)
     images = [read_image(path) for path in files[::step]]
+    besides = beside(model_file, images, turns=5 if options.quick else 20)
+    for found in besides:
+        print(
+            f"beside {found['busy']} busy: {found['milliseconds']:.1f} ms, with spinning threads "
+            f"{found['spinning_milliseconds']:.1f} ms, ratio {found['ratio']:.2f} "
+            f"(quartiles {found['spread'][0]:.2f} to {found['spread'][1]:.2f})",
+            file=sys.stderr,
+        )
+    if options.only_beside:
+        return
     with tempfile.TemporaryDirectory() as scratch:
         study = Path(scratch) / "study"
         result = {
+            "beside": besides,
             **one_image(Model.load(model_file), images, turns=10 if options.quick else 40),
             **folder(model_file, options.data, study),
             "cold_seconds": cold(model_file, files[0], study, 3 if options.quick else 5),

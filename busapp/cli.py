@@ -7,6 +7,7 @@ the log. Every heavy import is inside the command that needs it.
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,6 +17,7 @@ import typer
 import busapp
 from busapp import model_commands, options, paths
 from busapp.engine.settings import SETTINGS, JobSettings
+from busapp.engine.utils.tables import Separator, TableStyle, choose_table_style, table_style
 from busapp.errors import BadInput, UserError
 from busapp.options import JsonOption, WorkspaceOption, open_study, write_result
 from busapp.terminal import JobEnding, follow, say
@@ -264,6 +266,32 @@ def figures(
 
     with open_study(context, workspace) as study:
         return _report("figures", follow(draw_figures(study, out, runs or ())), study, json_file)
+
+
+@app.command()
+def tables(
+    separator: Annotated[
+        Separator | None,
+        typer.Option("--separator", help="comma, with decimal points; or semicolon, with decimal commas."),
+    ] = None,
+    mark: Annotated[
+        bool | None,
+        typer.Option("--mark/--no-mark", help="Begin the file with a byte-order mark, which Excel needs for UTF-8."),
+    ] = None,
+    json_file: JsonOption = None,
+) -> int:
+    """Show or choose how CSV tables are written, by all commands and the window. For a German Excel:
+    --separator semicolon --mark."""
+    style = table_style()
+    chosen = TableStyle(separator or style.separator, style.mark if mark is None else mark)
+    if chosen != style:
+        try:
+            choose_table_style(chosen)
+        except OSError as error:
+            remedy = "Check that you may write there."
+            raise BadInput("The choice cannot be saved", file=paths.user_data_dir(), remedy=remedy) from error
+    write_result(asdict(chosen), json_file, lambda _: [f"CSV tables are {chosen.in_words()}."])
+    return 0
 
 
 @app.command()

@@ -31,7 +31,7 @@ from busapp.errors import UserError
 
 log = logging.getLogger(__name__)
 
-_NEEDED = ("report.html", "checklists.json", "icons/busapp.svg")
+_NEEDED = ("report.html", "checklists.json", "icons/busapp.svg", "fonts/DroidSansFallback.ttf")
 
 
 @dataclass(frozen=True, slots=True)

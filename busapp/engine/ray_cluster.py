@@ -109,7 +109,6 @@ def _received(ray: Any, line: Any, address: str) -> str | None:
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     """Connect to the cluster and return the module `ray`."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read at the import; this program sends no usage data
     try:
         import ray
     except ImportError as error:

@@ -34,6 +34,7 @@ def run(workspace: Path | None) -> int:
     app.setApplicationName("busapp")
     app.setDesktopFileName("busapp")
     app.setWindowIcon(QIcon(str(paths.resources_dir() / "icons" / "busapp.svg")))
+    theme.add_fonts()
     window = _window(study)
     # Applied after the window is built: with a style sheet, adding a widget to another takes three times as long.
     theme.apply(app)

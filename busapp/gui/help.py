@@ -14,6 +14,7 @@ from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import UserError
 from busapp.gui.machine import graphics, processor
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.panels import resize_within_screen
 
 _PARTS = (
     "PySide6-Essentials",
@@ -45,7 +46,7 @@ class Guide(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.text)
-        self.resize(640, 720)
+        resize_within_screen(self, 640, 720)
 
     def open_at(self, chapter: str) -> None:
         """Show the chapter of a tab (`dataset`, `synthesis`, `validation`, `diagnosis`)."""
@@ -74,7 +75,7 @@ class About(QDialog):
         column.setSpacing(SPACE)
         for widget in (heading, what, self.text, close):
             column.addWidget(widget)
-        self.resize(560, 480)
+        resize_within_screen(self, 560, 480)
 
 
 def _versions() -> list[str]:
@@ -91,7 +92,7 @@ def _versions() -> list[str]:
             continue
         licence = str(about.get("license_expression") or about.get("license") or "see its package")
         lines.append(f"{part} {about['version']}: {licence.splitlines()[0][:80]}")
-    return lines
+    return [*lines, "Droid Sans Fallback 2.55b: Apache-2.0", "Noto Sans 2.0, of 14 scripts: OFL-1.1"]
 
 
 def self_test() -> Job:

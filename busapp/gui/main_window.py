@@ -37,10 +37,12 @@ from busapp.gui.runs.run_tab import RunTab
 from busapp.gui.runs.study_tab import StudyTab
 from busapp.gui.study_outputs import StudyOutputs
 from busapp.gui.synthesis.tab import SynthesisTab
+from busapp.gui.table_menu import TableMenu
 from busapp.gui.theme import SPACE
 from busapp.gui.validation.tab import ValidationTab
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.widgets.panels import resize_within_screen
 
 
 class _Page(QWidget):
@@ -84,7 +86,7 @@ class MainWindow(QMainWindow):
         self._make_status_line()
         self._connect()
         if not user_settings.restore_layout(self):
-            self.resize(1280, 800)
+            resize_within_screen(self, 1280, 800)
         if workspace is not None:
             self.open_study(workspace)
         else:
@@ -128,6 +130,7 @@ class MainWindow(QMainWindow):
         study.addSeparator()
         self.outputs = StudyOutputs(self, self.queue)
         self.outputs.fill(study)
+        study.addMenu(TableMenu(self))
         study.addSeparator()
         self._add(study, "&Quit", self.close, QKeySequence("Ctrl+Q"))
         edit = self.menuBar().addMenu("&Edit")

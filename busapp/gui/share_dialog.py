@@ -30,6 +30,7 @@ from busapp.errors import BadInput
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.panels import resize_within_screen
 from busapp.gui.widgets.warning_frame import words_label
 
 Format = Literal["folders", "coco", "zip"]
@@ -172,7 +173,7 @@ class ShareDialog(QDialog):
         column.addWidget(self.text_warning)
         column.addStretch(1)
         column.addWidget(self.buttons)
-        self.resize(720, 400)
+        resize_within_screen(self, 720, 400)
         self._group.buttonToggled.connect(self._on_format)
         self.out_box.textChanged.connect(self._look)
         self._look()

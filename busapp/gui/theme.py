@@ -1,13 +1,15 @@
 """Colours of the window, light and dark, and of the classes. Qt's Fusion style takes them from a palette."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
+from busapp import paths
 from busapp.engine.utils import colours as engine_colours
 
 Scheme = Literal["light", "dark"]
@@ -148,6 +150,13 @@ def _wear(app: QApplication) -> None:
     app.setPalette(_palette(colours()))
     app.setStyleSheet(_stylesheet(colours()))
     theme.changed.emit()
+
+
+def add_fonts() -> None:
+    """Let the window show names in scripts that a Linux may have no fonts for. Windows and macOS have them."""
+    if sys.platform == "linux":
+        for file in sorted((paths.resources_dir() / "fonts").glob("*.ttf")):
+            QFontDatabase.addApplicationFont(str(file))
 
 
 def _palette(c: Colours) -> QPalette:

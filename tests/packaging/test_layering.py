@@ -19,6 +19,7 @@ ONLY_JOBS_LOAD = (  # they draw, or need the frameworks' packages
     "diagnosis.page_figure",
     "diagnosis.figure",
     "utils.figures",
+    "utils.fonts",
     "images.dicom_page",
 )
 

@@ -1,6 +1,5 @@
 """The job that diagnoses many images, and writes a table, pages and overlays."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -29,6 +28,7 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils import prefetch
 from busapp.engine.utils.files import sha256_of, write_atomically
+from busapp.engine.utils.tables import csv_bytes
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput, UnreadableImage
 
@@ -189,22 +189,20 @@ def unreadable(file: str, reason: str, error: str) -> DiagnosedImage:
 
 
 def write_table(path: Path, entries: Sequence[DiagnosedImage], classes: tuple[str, ...]) -> None:
-    """Write one row for each image as CSV (UTF-8). Probabilities are in [0, 1], empty if the image could not be read;
-    `frame` is empty if the image is not a loop. With labels there are two more columns: the true class, and why an
-    image does not count."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
+    """Write one row for each image as CSV in the user's style. Probabilities are in [0, 1], empty if the image could
+    not be read; `frame` is empty if the image is not a loop. With labels there are two more columns: the true class,
+    and why an image does not count."""
     labelled = any("true" in entry for entry in entries)
     head = ["file", "frame", "predicted", "abstained", "reasons", *(["true", "not_counted"] if labelled else [])]
-    writer.writerow([*head, *(f"probability:{c}" for c in classes), "use"])
+    rows: list[list[object]] = [[*head, *(f"probability:{c}" for c in classes), "use"]]
     for entry in entries:
         probabilities = [entry["probabilities"].get(name, "") for name in classes]
         answer = entry["predicted"] or ""
         reasons = " ".join(entry["reasons"])
-        about = [entry["file"], entry.get("frame", ""), answer, entry["abstained"], reasons]
+        about: list[object] = [entry["file"], entry.get("frame", ""), answer, entry["abstained"], reasons]
         about += [entry.get("true", ""), entry.get("not_counted", "")] if labelled else []
-        writer.writerow([*about, *probabilities, RESEARCH_USE])
-    write_atomically(path, stream.getvalue().encode())
+        rows.append([*about, *probabilities, RESEARCH_USE])
+    write_atomically(path, csv_bytes(rows))
 
 
 class HeatMapFolder:

@@ -23,6 +23,7 @@ from busapp.engine.images.heat_map import COLOURS, contours, overlay
 from busapp.engine.models.abstention import joined_with_or
 from busapp.engine.models.model import Model
 from busapp.engine.utils.colours import class_colour
+from busapp.engine.utils.fonts import SPELT_OUT, drawable, families, has_spelt_out
 from busapp.engine.utils.words import RESEARCH_USE
 
 WIDTH: Final = 595.0
@@ -59,7 +60,10 @@ def page_figure(
     The page names only the given `reader` and `patient`, and of `diagnosis.file` only the file name.
     """
     sheet = _Sheet()
-    top = _head(sheet, Path(diagnosis.file).name, reader, patient)
+    file = Path(diagnosis.file).name
+    top = _head(sheet, file, reader, patient)
+    if has_spelt_out((file, reader, patient, model.path.name, *model.card(), *model.classes)):
+        top = sheet.put(MARGIN, top + 2, _text(SPELT_OUT, 7.5, colour=_MUTED))
     top = _answer(sheet, top, diagnosis, model)
     notes = _notes(model, diagnosis)
     foot = HEIGHT - MARGIN + 10 - sum(note.height for note in notes)
@@ -110,6 +114,7 @@ class _Sheet:
                 1 - (y + text.size) / HEIGHT,
                 line,
                 parse_math=False,
+                family=families(line),
                 fontsize=text.size,
                 color=text.colour,
                 weight=text.weight,
@@ -137,7 +142,7 @@ def _text(said: str, size: float, *, most: int = 1, width: float = INNER, **styl
 def _lines(said: str, size: float, width: float, most: int, weight: str) -> tuple[str, ...]:
     """Break a text into lines. Words longer than a line are broken as well; `…` marks a shortened text."""
     # A longer text cannot fit, and names may be of any length.
-    words = _printable(said[: int(most * width)]).split()
+    words = drawable(said[: int(most * width)]).split()
     found, line = [], ""
     for word in words:
         longer = f"{line} {word}" if line else word
@@ -170,14 +175,8 @@ def _fitting(word: str, size: float, width: float, weight: str) -> int:
 
 
 def _width(said: str, size: float, weight: str) -> float:
-    letters = FontProperties(size=size, weight=weight)
+    letters = FontProperties(family=families(said), size=size, weight=weight)
     return _HINTED * float(text_to_path.get_text_width_height_descent(said, letters, False)[0])
-
-
-def _printable(words: str) -> str:
-    """Replace unprintable characters: file names may contain line breaks and halves of characters."""
-    whole = words.encode(errors="replace").decode()
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in whole)
 
 
 # -- the parts of the page -------------------------------------------------------------------------------------

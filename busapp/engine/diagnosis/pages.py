@@ -21,7 +21,6 @@ from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.utils.figures import to_png
 from busapp.engine.utils.files import replacing, write_atomically, writing_is_needed
-from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
 DPI: Final = 150
@@ -32,16 +31,14 @@ PICTURES_DPI: Final = 300
 
 def page_png(image: Image.Image, diagnosis: Diagnosis, model: Model, *, reader: str = "", patient: str = "") -> bytes:
     """Return the page as a PNG, for a preview."""
-    with no_warnings():  # about letters that the font does not have: they become boxes
-        return to_png(page_figure(image, diagnosis, model, reader=reader, patient=patient), dpi=100)
+    return to_png(page_figure(image, diagnosis, model, reader=reader, patient=patient), dpi=100)
 
 
 def page_pixels(figure: Figure) -> npt.NDArray[np.uint8]:
     """Return a page as uint8 (height, width, 3), RGB."""
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
-    with no_warnings():
-        canvas.draw()
+    canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
@@ -75,10 +72,9 @@ class Pages:
         """
         named = replace(diagnosis, file=f"{diagnosis.file}, frame {frame} of {frames}") if frames > 1 else diagnosis
         names = {"reader": self._settings.reader, "patient": self._settings.patient}
-        with no_warnings():  # about letters that the font does not have: they become boxes
-            figure = page_figure(image, named, self._model, **names)
-            if self._settings.pdf is not None:
-                self._pages_of(self._settings.pdf).savefig(figure, dpi=PICTURES_DPI)
+        figure = page_figure(image, named, self._model, **names)
+        if self._settings.pdf is not None:
+            self._pages_of(self._settings.pdf).savefig(figure, dpi=PICTURES_DPI)
         if self._settings.dicom is None:
             return []
         try:

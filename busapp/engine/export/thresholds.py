@@ -81,7 +81,8 @@ def thresholds(tested: OutOfFoldPredictions) -> Thresholds:
 def _least_probability(of_true: npt.NDArray[np.float64]) -> float:
     """Return the largest threshold that the probabilities of the true class reach often enough, with the correction of
     conformal prediction for a finite sample; 0 if there are too few images to rule the class out."""
-    missed = int(np.floor((1 - COVERAGE) * (len(of_true) + 1)))
+    enlarged = len(of_true) + 1
+    missed = enlarged - metrics.least_count(COVERAGE, enlarged)
     return float(np.sort(of_true)[missed - 1]) if missed else 0.0
 
 

@@ -22,7 +22,7 @@ from busapp.engine.metrics.measures import (
 )
 from busapp.engine.metrics.of_predictions import summary
 from busapp.engine.metrics.operating_points import TARGET_SENSITIVITY
-from busapp.engine.metrics.proportions import exact95
+from busapp.engine.metrics.proportions import exact95, least_count
 
 __all__ = [
     "RESAMPLES",
@@ -37,6 +37,7 @@ __all__ = [
     "confusion",
     "exact95",
     "interval95",
+    "least_count",
     "mean_of_defined",
     "roc",
     "sensitivity",

@@ -1,6 +1,5 @@
 """Operating points: thresholds on the probability of a class, chosen so that the class is seldom missed."""
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +8,7 @@ import numpy as np
 from busapp.engine.contract.validation import OperatingPoint
 from busapp.engine.metrics.bootstrap import Bootstrap
 from busapp.engine.metrics.measures import Bools, Floats, Ints, confusion, sensitivity, softmax, specificity
+from busapp.engine.metrics.proportions import least_count
 
 TARGET_SENSITIVITY: Final = 0.90
 
@@ -58,5 +58,5 @@ def _operating_point(
 def _threshold(is_class: Bools, scores: Floats) -> float:
     """The highest threshold that still reaches the target sensitivity."""
     falling = np.sort(scores[is_class])[::-1]
-    needed = math.ceil(TARGET_SENSITIVITY * len(falling) - 1e-9)
+    needed = least_count(TARGET_SENSITIVITY, len(falling))
     return float(falling[needed - 1])

@@ -1,4 +1,7 @@
-"""Exact confidence interval of a counted share."""
+"""Shares of counts: the exact confidence interval of one, and the count that reaches one."""
+
+import math
+from fractions import Fraction
 
 
 def exact95(count: int, of: int) -> tuple[float, float]:
@@ -9,3 +12,9 @@ def exact95(count: int, of: int) -> tuple[float, float]:
     low = float(betaincinv(count, of - count + 1, 0.025)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 0.975)) if count < of else 1.0
     return low, high
+
+
+def least_count(share: float, of: int) -> int:
+    """The smallest count that is at least this share of `of`, with the share as it is written in decimals: 9 for 0.9 of
+    10. A product of floats may lie a hair beside the whole number."""
+    return math.ceil(Fraction(str(share)) * of)

@@ -169,6 +169,9 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = threads or 0
+        # Threads that wait by spinning take the cores from other programs, and lose them: beside one busy process an
+        # answer took four times as long, beside two six times. Asleep they cost nothing that could be measured.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.use_env_allocators", "1")
         self._run_options = onnxruntime.RunOptions
         self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -221,6 +224,7 @@ def _limit_memory() -> None:
     """Limit the allocator that all sessions of the process share to `MOST_MEMORY`."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # on Windows; elsewhere a variable does it: busapp/__init__.py
     about = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )

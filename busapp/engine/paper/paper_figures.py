@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from busapp.engine.events import EpochEnded, Finished, Job, Progress
+from busapp.engine.events import EpochEnded, Finished, Job, Note, Progress
 from busapp.engine.paper.gan_figures import gan_drawings
 from busapp.engine.paper.paper_frame import Drawing, Row, framed
 from busapp.engine.paper.paper_table import Table1, table1
@@ -57,6 +57,8 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
         yield Progress(number, 2 * len(runs), f"measuring {run.info.name}")
         measured.append(Measured.of(run))
     drawings = list(paper_drawings(measured, phantoms=workspace.phantoms)) if measured else []
+    for sentence in table1(measured, with_paper=not workspace.phantoms).contradictions:
+        yield Note(sentence, "warning")
     classes = [one.class_name for one in syntheses]
     for one in syntheses:
         drawings += gan_drawings(one, named_by_run=classes.count(one.class_name) > 1)

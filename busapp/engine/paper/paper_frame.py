@@ -1,7 +1,5 @@
 """Shared parts of the paper's figures: file names, numbers, title and footer. Only jobs import this."""
 
-import csv
-import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from busapp.engine.utils.figures import ORANGE
+from busapp.engine.utils.tables import csv_bytes
 
 Cell = str | int | float | None
 Row = tuple[Cell, ...]
@@ -25,12 +24,8 @@ class Drawing:
     rows: Sequence[Row]
 
     def as_csv(self) -> bytes:
-        """The numbers as CSV in UTF-8; None becomes an empty cell."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(["" if value is None else value for value in row] for row in self.rows)
-        return text.getvalue().encode()
+        """The numbers as CSV in the user's style; None becomes an empty cell."""
+        return csv_bytes([self.head, *self.rows])
 
 
 def framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:

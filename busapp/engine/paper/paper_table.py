@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from busapp.engine.paper.paper_frame import Row
-from busapp.engine.paper.published import CLASSES, PUBLISHED, SOURCE, Published
+from busapp.engine.paper.published import CLASSES, PUBLISHED, SOURCE, Published, contradictions
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings.systems import SystemName
 
@@ -38,12 +38,18 @@ class Table1:
     numbers: tuple[Row, ...]
     runs: tuple[Measured, ...]
 
+    @property
+    def contradictions(self) -> list[str]:
+        """Sentences on what the paper contradicts itself in; empty if the table does not show its numbers."""
+        return contradictions() if any(line.is_paper for line in self.lines) else []
+
     def notes(self, phantoms: bool) -> list[str]:
         """The notes below the table."""
         leaking = [f"⚠ {one.title} leaks: {'; '.join(one.leaks)}." for one in self.runs if one.leaks]
         notes = [*dict.fromkeys(leaking)]
         if any(line.is_paper for line in self.lines):
-            notes += [f"“The paper”: as published ({SOURCE}), under a protocol that leaks.", *contradictions()]
+            notes.append(f"“The paper”: as published ({SOURCE}), under a protocol that leaks.")
+        notes += self.contradictions
         if phantoms:
             notes.append("All images are simulated phantoms: these numbers say nothing about patients.")
         notes.append(
@@ -51,21 +57,6 @@ class Table1:
             "over the folds of the running accuracy of the last epoch."
         )
         return notes
-
-
-def contradictions() -> list[str]:
-    """A sentence for each system whose published test accuracy contradicts the paper's other numbers."""
-    found = []
-    for system, paper in PUBLISHED.items():
-        low, high = paper.implied_accuracy()
-        if not low <= paper.accuracy <= high:
-            source = "the confusion matrix of Figure 12" if paper.confusion else "the sensitivities of Table 1"
-            between = f"{100 * low:.1f} %" if low == high else f"{100 * low:.1f} to {100 * high:.1f} %"
-            found.append(
-                f"The paper's {system}: Table 1 gives a test accuracy of {100 * paper.accuracy:.2f} %, but {source} "
-                f"{'gives' if paper.confusion else 'give'} {between}."
-            )
-    return found
 
 
 def table1(measured: Sequence[Measured], *, with_paper: bool) -> Table1:

@@ -5,6 +5,8 @@ only for the existing system. All numbers were measured under the protocol `publ
 leak.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +16,14 @@ SOURCE: Final = "Samrin 2024, Table 1"
 CLASSES: Final = ("benign", "malignant", "normal")
 CLASS_COUNTS: Final = {"benign": 437, "malignant": 210, "normal": 133}
 """Images of BUSI by class (section 3.4)."""
-_CUT: Final = 0.01
-"""Largest error of a published sensitivity: they have two decimals, some cut off rather than rounded (Figure 12)."""
+CONTRADICTS: Final = "The paper contradicts itself:"
+"""The heading of `contradictions`."""
+_BELOW: Final = 0.005
+_ABOVE: Final = 0.01
+"""The true sensitivity lies at most this far below and above a published one: they have two decimals, some cut off
+rather than rounded (Figure 12)."""
+_ACCURACY_STEP: Final = 0.0001
+"""Step of the coarsest published accuracy, as a fraction: two decimals of a percentage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +38,29 @@ class Published:
     specificity: dict[str, float]
     confusion: tuple[tuple[int, ...], ...] | None = None
 
+    @property
+    def n_tested(self) -> int:
+        """Number of test images: those of the confusion matrix, or else all images of BUSI."""
+        return sum(CLASS_COUNTS.values()) if self.confusion is None else sum(map(sum, self.confusion))
+
     def implied_accuracy(self) -> tuple[float, float]:
         """The lowest and the highest test accuracy, as fractions, that agree with the other published numbers.
 
         These are the confusion matrix, or else the sensitivities, to their precision, with BUSI's class counts.
         """
         if self.confusion is not None:
-            right = sum(row[index] for index, row in enumerate(self.confusion))
-            share = right / sum(map(sum, self.confusion))
+            share = sum(row[index] for index, row in enumerate(self.confusion)) / self.n_tested
             return share, share
-        total = sum(CLASS_COUNTS.values())
-        mean = sum(self.sensitivity[name] * count for name, count in CLASS_COUNTS.items()) / total
-        return mean - _CUT, min(mean + _CUT, 1.0)
+        mean = sum(self.sensitivity[name] * count for name, count in CLASS_COUNTS.items()) / self.n_tested
+        return mean - _BELOW, min(mean + _ABOVE, 1.0)
+
+    def nearest_counts(self) -> tuple[int, int] | None:
+        """The numbers of right test images whose shares lie next below and above the published test accuracy; None if
+        the accuracy is a share of the test images, to its precision."""
+        right = self.accuracy * self.n_tested
+        if abs(round(right) - right) <= _ACCURACY_STEP * self.n_tested:
+            return None
+        return math.floor(right), math.ceil(right)
 
 
 def _by_class(benign: float, malignant: float, normal: float) -> dict[str, float]:
@@ -69,3 +88,34 @@ PUBLISHED: Final[dict[SystemName, Published]] = {
         specificity=_by_class(0.97, 0.98, 0.98),
     ),
 }
+
+
+def contradictions(systems: Iterable[SystemName] = tuple(PUBLISHED)) -> list[str]:
+    """Sentences on the published test accuracies of these systems that other numbers of the paper contradict. They
+    belong wherever Table 1 is shown."""
+    found = []
+    for system in systems:
+        paper = PUBLISHED[system]
+        low, high = paper.implied_accuracy()
+        if not low <= paper.accuracy <= high:
+            gives = (
+                "the confusion matrix of Figure 12 gives" if paper.confusion else "the sensitivities of Table 1 give"
+            )
+            between = f"{100 * low:.2f} %" if low == high else f"{100 * low:.2f} to {100 * high:.2f} %"
+            found.append(
+                f"The paper's {system}: Table 1 gives a test accuracy of {100 * paper.accuracy:.2f} %, but {gives} "
+                f"{between}."
+            )
+        if counts := paper.nearest_counts():
+            shares = " and ".join(f"{count} are {100 * count / paper.n_tested:.3f} %" for count in counts)
+            unless = "" if paper.confusion else " Only a mean over folds of unequal size could give it."
+            found.append(
+                f"The paper's {system}: the test accuracy of {as_printed(paper.accuracy)} % is no share of "
+                f"{paper.n_tested} images: {shares}.{unless}"
+            )
+    return found
+
+
+def as_printed(accuracy: float) -> str:
+    """A published accuracy, a fraction, as the paper prints it in per cent: `87.50`, `93.432`."""
+    return f"{100 * accuracy:.3f}".removesuffix("0")

@@ -7,6 +7,8 @@ from typing import Literal
 
 from PIL import Image
 
+from busapp.engine.utils.letters import visible
+
 Tone = Literal["plain", "quiet", "notice", "warning"]
 
 
@@ -88,6 +90,6 @@ class Report:
 
 
 def clean(text: str) -> str:
-    """Replace characters that a file cannot hold: names of files and classes come from outside and may have any."""
-    kept = "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return kept.encode("utf-8", "replace").decode()
+    """Spell out characters that a file cannot hold or nobody can see: names of files and classes come from outside and
+    may have any."""
+    return "\n".join(map(visible, text.split("\n")))

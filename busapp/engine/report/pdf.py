@@ -1,11 +1,10 @@
 """A report as a PDF (A4, with embedded fonts), laid out by ReportLab.
 
-DejaVu Sans comes with matplotlib and covers Latin, Greek, Cyrillic and more. Chinese, Japanese and Korean names use the
-fonts that PDF readers have for them.
+The fonts of names in other scripts are those of `utils/fonts.py`. ReportLab writes one letter after the other: it joins
+no letters of India and turns no Arabic around, as the HTML and the diagnosis page do.
 """
 
 import io
-import re
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
@@ -19,8 +18,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, HRFlowable, Image, PageTemplate, Spacer
 from reportlab.platypus import Paragraph as Words
 from reportlab.platypus import Table as Grid
@@ -36,6 +34,8 @@ from busapp.engine.report.blocks import (
     Table,
     clean,
 )
+from busapp.engine.utils.fonts import BASE, NEEDS_NO_FONT, Font, font_of
+from busapp.engine.utils.letters import spelt
 from busapp.engine.utils.words import RESEARCH_USE
 
 _MARGIN: Final = 18 * mm
@@ -47,14 +47,8 @@ _ROOM: Final = {"h2": 130.0, "h3": 110.0, "caption": 70.0}
 """Points that must be left on a page for a heading and the beginning of its text."""
 _LONG: Final = 1000
 """A row may be split between pages if a cell has more letters than this; short rows look better whole."""
-_BEYOND: Final = re.compile(r"[\U00010000-\U0010ffff]")
-"""Letters that no font here has, and that ReportLab 5 would write incorrectly."""
-_EAST_ASIAN: Final = (
-    # Hangul and kana have fonts of their own; Chinese and Japanese share the rest.
-    (re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"), "HYSMyeongJo-Medium"),
-    (re.compile(r"[\u3040-\u30ff]+"), "HeiseiMin-W3"),
-    (re.compile(r"[\u2e80-\u2fdf\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]+"), "STSong-Light"),
-)
+_LAST: Final = 0xFFFF
+"""The last code point that ReportLab 5 writes correctly."""
 
 
 def to_pdf(report: Report) -> bytes:
@@ -110,8 +104,28 @@ def _register_fonts() -> None:
     for style in ("", "-Bold", "-Oblique", "-BoldOblique"):
         pdfmetrics.registerFont(TTFont(f"{_FONT}{style}", folder / f"DejaVuSans{style}.ttf"))
     pdfmetrics.registerFontFamily(_FONT, _FONT, f"{_FONT}-Bold", f"{_FONT}-Oblique", f"{_FONT}-BoldOblique")
-    for _, name in _EAST_ASIAN:
-        pdfmetrics.registerFont(UnicodeCIDFont(name))
+
+
+@cache
+def _registered(font: Font) -> str | None:
+    """The name of a font in the file; None if it cannot be embedded."""
+    if font.family == BASE:
+        return _FONT
+    try:
+        pdfmetrics.registerFont(TTFont(font.family, font.path, subfontIndex=font.index))
+    except (OSError, TTFError):
+        return None  # its outlines are of another kind
+    pdfmetrics.registerFontFamily(font.family, *[font.family] * 4)
+    return font.family
+
+
+@cache
+def _font_for(letter: str) -> str | None:
+    """The name of the font that has a letter, None if none can be embedded; empty if the letter needs none."""
+    if letter in NEEDS_NO_FONT or letter == "\n":
+        return ""
+    font = font_of(letter) if ord(letter) <= _LAST else None
+    return _registered(font) if font else None
 
 
 @cache
@@ -143,11 +157,18 @@ def _words(text: str, style: str, lead: str = "") -> Words:
 
 
 def _markup(text: str) -> str:
-    """Escape text for ReportLab's markup: text from outside must not be read as markup."""
-    marked = escape(_BEYOND.sub("\N{REPLACEMENT CHARACTER}", clean(text))).replace("\n", "<br/>")
-    for letters, font in _EAST_ASIAN:
-        marked = letters.sub(rf'<font name="{font}">\g<0></font>', marked)
-    return marked
+    """Escape text for ReportLab's markup, because text from outside must not be read as markup, and name the fonts of
+    its letters. Letters that no font has are spelt out."""
+    runs: list[tuple[str, str]] = []
+    for letter in clean(text):
+        font = _font_for(letter)
+        said, font = (spelt(letter), _FONT) if font is None else (letter, font)
+        if runs and font in ("", runs[-1][0]):
+            runs[-1] = (runs[-1][0], runs[-1][1] + said)
+        else:
+            runs.append((font or _FONT, said))
+    marked = (escape(run) if font == _FONT else f'<font name="{font}">{escape(run)}</font>' for font, run in runs)
+    return "".join(marked).replace("\n", "<br/>")
 
 
 def _flowables(block: Block) -> list[Flowable]:

@@ -1,11 +1,10 @@
 """The job `share`: write the images of a study for others."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
+from decimal import Decimal
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -27,16 +26,17 @@ from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import safe_name, sha256_of
 from busapp.engine.utils.prefetch import in_order
+from busapp.engine.utils.tables import csv_bytes, table_style
 from busapp.errors import NotEnoughImages, UnreadableImage
 
 
 def share(workspace: Workspace, settings: ShareSettings, run: Run) -> Job:
     """Write the chosen images with `images.csv` and `README.txt`; the study stays as it is.
 
-    The export is written beside its final place and moved there at the end, so that a cancelled export leaves nothing
-    behind. The same study gives the same bytes, except for the date in `README.txt`. An image that cannot be read is
-    `Skipped`. One whose mask cannot be read is exported without it; a synthetic one whose nearest training image is
-    unknown is exported without that name.
+    The export is written beside its final place and moved there at the end, so that a cancelled export leaves
+    nothing behind. The same study gives the same bytes, except for the date in `README.txt` and the style of the
+    table. An image that cannot be read is `Skipped`. One whose mask cannot be read is exported without it; a
+    synthetic one whose nearest training image is unknown is exported without that name.
 
     The result holds `out`, `format`, `images`, `counts` (real images in use per class), `synthetic`, `set_aside`,
     `masks`, `groups`, `patients`, `with_text`, `unchecked`, `left_set_aside`, `left_synthetic`, `bytes`
@@ -112,6 +112,7 @@ class _Export:
         self, workspace: Workspace, settings: ShareSettings, flags: dict[int, list[str]], target: Target
     ) -> None:
         self._workspace, self._settings, self._flags, self._target = workspace, settings, flags, target
+        self._style = table_style()
         self._places = Places(new_names=settings.new_names, apart=settings.format == "coco")
         self._groups: dict[int, int] = {}
         self._patients: dict[str, int] = {}
@@ -189,7 +190,7 @@ class _Export:
                 row["nearest"] = self._elsewhere.setdefault(sha256, f"not exported {len(self._elsewhere) + 1}")
             else:
                 row["nearest"] = f"not exported: {safe_name(PurePosixPath(drawing.nearest_file).stem)}"
-            row["correlation"] = f"{drawing.correlation:.3f}"
+            row["correlation"] = Decimal(f"{drawing.correlation:.3f}")
 
     def finish(self, choice: Choice, date: str) -> ExportedImages:
         """Write the table and the description. Returns the job's result."""
@@ -198,7 +199,7 @@ class _Export:
         self._target.write("images.csv", self._table())
         if self._settings.format == "coco":
             self._target.write("annotations.json", self._coco())
-        readme = images_readme(self._workspace, date, self.rows, result)
+        readme = images_readme(self._workspace, date, self.rows, result, self._style)
         self._target.write("README.txt", readme.encode())
         return result
 
@@ -222,11 +223,8 @@ class _Export:
         }
 
     def _table(self) -> bytes:
-        stream = io.StringIO(newline="")
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return stream.getvalue().encode()
+        rows: list[dict[str, object]] = [{**row} for row in self.rows]
+        return csv_bytes([COLUMNS, *([row[name] for name in COLUMNS] for row in rows)], self._style)
 
     def _coco(self) -> bytes:
         classes = sorted({row["class"] for row in self.rows})

@@ -8,6 +8,7 @@ from typing import Any, Final
 import busapp
 from busapp.engine.sharing.rows import ImageRow
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils.tables import TableStyle
 
 _WIDTH: Final = 79
 
@@ -33,7 +34,7 @@ _COLUMNS: Final = (
     "image), width and height in pixels, spacing_mm (the width of a pixel in millimetres, if known), mask, sha256 of "
     "the file. For synthetic images it also has run, preset, epochs and n_trained_on (the number of training images) "
     "of the generator that drew them, nearest (the most similar training image), and correlation with it (of grey "
-    "thumbnails, shifted and mirrored to fit best; 1: equal). The file is in UTF-8, separated by commas."
+    "thumbnails, shifted and mirrored to fit best; 1: equal). The file is {style}."
 )
 _ENCODED_AGAIN: Final = (
     "Every image was encoded again as PNG from its pixels alone: 8-bit grey, or RGB if it has colour. The files "
@@ -41,8 +42,11 @@ _ENCODED_AGAIN: Final = (
 )
 
 
-def images_readme(workspace: Workspace, date: str, rows: Sequence[ImageRow], result: Mapping[str, Any]) -> str:
-    """The description of an export. `date` is ISO 8601, `rows` are those of `images.csv`, `result` is the job's."""
+def images_readme(
+    workspace: Workspace, date: str, rows: Sequence[ImageRow], result: Mapping[str, Any], style: TableStyle
+) -> str:
+    """The description of an export. `date` is ISO 8601, `rows` are those of `images.csv`, which has this style,
+    `result` is the job's."""
     what = "simulated phantoms, not patients" if workspace.phantoms else "research use only, not for diagnosis"
     parts = [
         f"{workspace.name}\n{'=' * min(len(workspace.name), _WIDTH)}",
@@ -52,7 +56,7 @@ def images_readme(workspace: Workspace, date: str, rows: Sequence[ImageRow], res
         *_places(rows),
         *_cautions(result),
         _LAYOUT[result["format"]],
-        _COLUMNS,
+        _COLUMNS.format(style=style.in_words()),
         _ENCODED_AGAIN,
     ]
     return "\n\n".join(part if "\n" in part else textwrap.fill(part, _WIDTH) for part in parts) + "\n"

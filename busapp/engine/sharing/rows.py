@@ -1,5 +1,6 @@
 """The rows of `images.csv`."""
 
+from decimal import Decimal
 from typing import Final, TypedDict
 
 from busapp.engine.sharing.provenance import GeneratorColumns
@@ -29,7 +30,7 @@ class ImageRow(_ImageColumns, GeneratorColumns):
     """One image. Only synthetic images fill the columns of the generator and the last two; unknown values are empty."""
 
     nearest: str
-    correlation: str
+    correlation: Decimal | str
 
 
 COLUMNS: Final = (

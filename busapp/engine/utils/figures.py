@@ -7,6 +7,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
+from busapp.engine.utils.fonts import make_legible
+
 # Okabe and Ito's colours, safe for colour-blind eyes, as in the window.
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
@@ -16,6 +18,7 @@ A4: Final = (8.27, 11.69)
 
 def to_png(figure: Figure, dpi: int = 150) -> bytes:
     """A figure as PNG bytes."""
+    make_legible(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi)
     return stream.getvalue()
@@ -23,6 +26,7 @@ def to_png(figure: Figure, dpi: int = 150) -> bytes:
 
 def to_svg(figure: Figure) -> bytes:
     """A figure as SVG. The same figure gives the same bytes, and text stays text, so that it can be edited."""
+    make_legible(figure)
     stream = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "busapp"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})

@@ -6,7 +6,6 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -28,6 +27,8 @@ from busapp.gui.images.pair_pictures import PairKey, PairLoader
 from busapp.gui.images.pair_view import Facts, PairView
 from busapp.gui.theme import SPACE
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.flow_row import FlowRow
+from busapp.gui.widgets.panels import scrolling
 
 NEAR_DUPLICATE: Final = "near-duplicate"
 CONTRADICTING: Final = "contradicting labels"
@@ -108,10 +109,9 @@ class DuplicateReview(QWidget):
         self._controls = QStackedWidget()  # a question replaces the buttons, so that nothing else moves
         self._controls.addWidget(self._button_row())
         self._controls.addWidget(self.bar)
-        self._controls.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._controls.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         column.addWidget(self._controls)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.strip)
+        column.addWidget(self._pictures(), 1)
         self._stack = QStackedLayout()
         self._stack.addWidget(pairs)
         self._stack.addWidget(self.empty)
@@ -122,25 +122,34 @@ class DuplicateReview(QWidget):
         whole.addLayout(self._stack, 1)
         whole.addWidget(self.told)
 
+    def _pictures(self) -> QWidget:
+        """The pair above its group. They scroll if the window is low."""
+        pictures = QWidget()
+        column = QVBoxLayout(pictures)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.strip)
+        area = scrolling(pictures)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the arrow keys change the pair
+        return area
+
     def _button_row(self) -> QWidget:
         buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE)
+        row = FlowRow(buttons)
         for action in (self.same_action, self.different_action, self.aside_action, self.class_action):
             row.addWidget(button_for(action))
         self.reopen_button = button_for(self.reopen_action)
         row.addWidget(self.reopen_button)
         row.addWidget(button_for(self.undo_action))
-        row.addStretch()
+        row.add_gap()
         self.third_button = button_for(self.third_action)
         row.addWidget(self.third_button)
         self.previous_button = QPushButton("← Previous")
         self.previous_button.clicked.connect(lambda: self.walk(-1))
         self.next_button = QPushButton("Next →")
         self.next_button.clicked.connect(lambda: self.walk(1))
-        row.addWidget(self.previous_button)
-        row.addWidget(self.next_button)
+        row.add_together(self.previous_button, self.next_button)
         self._name_third()
         return buttons
 

@@ -20,6 +20,7 @@ from busapp.engine.catalog import Catalog, Change
 from busapp.engine.utils.words import many
 from busapp.gui.theme import SPACE, colours, theme
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.panels import resize_within_screen
 from busapp.gui.words import when_in_words
 
 _WHAT, _WHEN, _STATE = range(3)
@@ -67,7 +68,7 @@ class HistoryList(QDialog):
         self._add_key("Undo", [QKeySequence("Ctrl+Z")], self._undo_newest)
         self._add_key("Redo", [QKeySequence("Ctrl+Y"), QKeySequence("Ctrl+Shift+Z")], self.redo_button.click)
         theme.changed.connect(self.refresh)
-        self.resize(720, 480)
+        resize_within_screen(self, 720, 480)
         self.refresh()
         self.table.setFocus()
 

@@ -15,7 +15,7 @@ from busapp.engine.imports.preview import Preview
 from busapp.engine.settings import ImportSettings
 from busapp.gui.dataset.class_values import ClassValues
 from busapp.gui.dataset.patient_pattern import PatientPattern
-from busapp.gui.widgets.editors import ChoiceEditor, Editor, TextEditor, editor_for
+from busapp.gui.widgets.editors import BoolEditor, ChoiceEditor, Editor, TextEditor, editor_for
 
 BY_SOURCE: Final = "from folder or file names"
 _COLUMNS: Final = {
@@ -71,7 +71,11 @@ class ImportOptions(QWidget):
             self.form.addRow(_COLUMNS[name], box)
         self.form.addRow("Patients", self.pattern)
         for name, editor in self.editors.items():
-            self.form.addRow(_title(name), editor)
+            if isinstance(editor, BoolEditor):  # beside its long title, the fields of all rows would be narrow
+                editor.box.setText(_title(name))
+                self.form.addRow(editor)
+            else:
+                self.form.addRow(_title(name), editor)
         self.form.setRowVisible(self.class_box, not has_tables_only)
         self._show_columns(())
         for name in ("only", "update", "frames", "crop_to_regions", "take_anyway"):

@@ -35,6 +35,7 @@ from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.background import Background, Handle
 from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.message_strip import MessageStrip
+from busapp.gui.widgets.panels import resize_within_screen
 from busapp.gui.words import when_in_words
 from busapp.summaries.validation import has_leaks
 
@@ -90,7 +91,7 @@ class ModelsDialog(QDialog):
         self.tree = self._make_tree()
         self.empty = EmptyState(_READING)
         self._lay_out()
-        self.resize(1060, 620)
+        resize_within_screen(self, 1060, 620)
         self._offer()
         self.refresh()
         if offered:

@@ -25,6 +25,7 @@ from busapp.gui import user_settings
 from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.panels import resize_within_screen
 from busapp.gui.widgets.warning_frame import words_label
 
 PAUSE = 400
@@ -52,7 +53,7 @@ class _Page(QLabel):
         self._page = QPixmap()
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.setMinimumSize(360, 500)
+        self.setMinimumSize(180, 250)
         self.setAccessibleName("Preview of the first page")
 
     def show_page(self, png: bytes) -> None:
@@ -113,7 +114,7 @@ class ReportDialog(QDialog):
         row.setSpacing(2 * SPACE)
         row.addWidget(self.page, 1)
         row.addLayout(side)
-        self.resize(900, 680)
+        resize_within_screen(self, 900, 680)
 
         self._work = Background(self)
         self._work.made.connect(self.page.show_page)

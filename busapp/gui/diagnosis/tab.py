@@ -10,7 +10,6 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QStackedWidget,
@@ -41,6 +40,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.user_settings import last_folder, remember_folder
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.empty_state import EmptyState
+from busapp.gui.widgets.flow_row import FlowRow
 
 NO_MODEL: Final = (
     "No model yet. Cross-validate a system in the Validation tab (Ctrl+3), then choose “Use for diagnosis” there."
@@ -97,7 +97,7 @@ class DiagnosisTab(StudyTab):
             application.aboutToQuit.connect(self.shut_down)
         self._show_page(self.empty)
 
-    def _make_toolbar(self) -> QHBoxLayout:
+    def _make_toolbar(self) -> FlowRow:
         self.model_box = QComboBox()
         self.model_box.setAccessibleName("Model")
         self.model_box.setMinimumWidth(220)
@@ -122,13 +122,12 @@ class DiagnosisTab(StudyTab):
         self.image_button.clicked.connect(lambda: self._show_page(self.single))
         self.table_button = QPushButton("&Table")
         self.table_button.clicked.connect(lambda: self._show_page(self.batch))
-        row = QHBoxLayout()
-        row.setSpacing(SPACE)
+        row = FlowRow()
         row.addWidget(label)
         row.addWidget(self.model_box)
         for button in (self.models_button, self.open_button, self.folder_button, self.paste_button):
             row.addWidget(button)
-        row.addStretch()
+        row.add_gap()
         row.addWidget(self.image_button)
         row.addWidget(self.table_button)
         return row

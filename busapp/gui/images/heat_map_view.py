@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QGraphicsItem,
     QGraphicsPathItem,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSlider,
@@ -38,6 +37,7 @@ from busapp.gui.images.frame_slider import PAGES, FrameSlider
 from busapp.gui.images.image_canvas import ARROWS, ImageCanvas, move_by_arrow, to_qimage
 from busapp.gui.images.window_level import ONLY_SHOWN, Window, WindowMenu
 from busapp.gui.widgets.background import Background
+from busapp.gui.widgets.flow_row import FlowRow
 
 CROP_HINT: Final = "Drag a rectangle. With keys: arrows move it, Shift and arrows resize it, Enter crops. Esc cancels."
 _FINE: Final = 512
@@ -122,7 +122,7 @@ class HeatMapView(QWidget):
         shortcut.activated.connect(on_pressed)
         return shortcut
 
-    def _make_controls(self) -> QHBoxLayout:
+    def _make_controls(self) -> FlowRow:
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(40)
@@ -146,9 +146,9 @@ class HeatMapView(QWidget):
         self.window_button.setToolTip(f"Brightness and contrast (drag with the right button). {ONLY_SHOWN}")
         self.window_button.setMenu(self.window_menu)
         fit = _button("Fit", "Show the whole image (0, or double-click)", self.view.fit)
-        controls = QHBoxLayout()
+        controls = FlowRow()
         for widget in (label, self.opacity, self.colour_bar, self.contour_box):
-            controls.addWidget(widget, 1 if widget is self.opacity else 0)
+            controls.addWidget(widget)
         for button in (self.crop_button, self.whole_button, self.window_button, fit):
             controls.addWidget(button)
         return controls

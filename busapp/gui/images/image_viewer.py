@@ -100,7 +100,7 @@ class ImageViewer(QDialog):
         second.moved.connect(lambda: follow(second, first))
         for canvas in (first, second):
             canvas.setFrameShape(QFrame.Shape.NoFrame)
-            canvas.setMinimumSize(320, 320)
+            canvas.setMinimumSize(160, 160)
             canvas.installEventFilter(self)
         second.setAccessibleName("Equalised image")
         second.hide()

@@ -23,6 +23,11 @@ from busapp.gui.widgets.empty_state import EmptyState
 from busapp.gui.widgets.panels import SIDE_WIDTH, scrolling, three_panels, vertical
 from busapp.gui.widgets.settings_form import SettingsForm
 
+_LEAST_SETTINGS = 110
+"""Pixels of the settings' height, so that a low window does not give it to the list of runs."""
+_LEAST_PICTURES = 284
+"""Pixels of the pictures' width with their scroll bar, so that a narrow window does not give it to the settings."""
+
 
 class RunTab(StudyTab):
     """A tab that shows one run of its kind. `draw_event` draws the events of the running job and those read from the
@@ -79,14 +84,18 @@ class RunTab(StudyTab):
         column = QVBoxLayout(upper)
         column.setContentsMargins(0, 0, 0, SPACE)
         column.setSpacing(SPACE)
-        column.addWidget(scrolling(settings), 1)
+        area = scrolling(settings)
+        area.setMinimumHeight(_LEAST_SETTINGS)
+        column.addWidget(area, 1)
         for widget in start:  # always visible, however long the settings are
             column.addWidget(widget)
         left = vertical(f"{self.kind}-settings", [(upper, 3), (self.runs_list, 2)])
         middle = QWidget()
         self._middle = QStackedLayout(middle)
         self._middle.addWidget(self.empty)
-        self._middle.addWidget(vertical(f"{self.kind}-pictures", pictures))
+        area = scrolling(vertical(f"{self.kind}-pictures", pictures))
+        area.setMinimumWidth(_LEAST_PICTURES)
+        self._middle.addWidget(area)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
         right = QWidget()
@@ -134,6 +143,8 @@ class RunTab(StudyTab):
             self._middle.setCurrentWidget(view)
         if before is not None and before is not view:
             before.close_view()
+            before.hide()
+            self._middle.removeWidget(before)  # or the tab would stay as wide as the view needs
 
     def leave_view(self) -> None:
         """Show the run again."""

@@ -58,6 +58,7 @@ class RunsList(QWidget):
         self.tree.setHeaderLabels(_COLUMNS)
         self.tree.setRootIsDecorated(False)
         self.tree.setUniformRowHeights(True)
+        self.tree.setMinimumHeight(56)  # two runs
         self.tree.setAlternatingRowColors(True)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # many names start with the same words
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)

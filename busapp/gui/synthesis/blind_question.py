@@ -24,6 +24,7 @@ from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.synthesis.blind_review import LONGEST_REASON, REASONS, BlindReview
 from busapp.gui.images.image_canvas import ImageCanvas, to_qimage
 from busapp.gui.theme import SPACE
+from busapp.gui.widgets.flow_row import FlowRow
 from busapp.gui.widgets.warning_frame import words_label
 
 Stage = Literal["kind", "fitness", "reason"]
@@ -35,6 +36,7 @@ _QUESTIONS: Final[dict[Stage, str]] = {
 _STAGES: Final[tuple[Stage, ...]] = ("kind", "fitness", "reason")
 END_EARLY: Final = "&End the review here…"
 END_EARLY_TIP: Final = "The result then covers the answered images only; at least one is needed"
+_OWN_WORDS: Final = "or in your own words, then Enter"
 _CANVAS_KEYS: Final = (
     Qt.Key.Key_Plus,
     Qt.Key.Key_Equal,
@@ -85,7 +87,7 @@ class BlindQuestion(QWidget):
         self.buttons: dict[tuple[Stage, str], QPushButton] = {}
         """By stage and key."""
         self._rows = QStackedWidget()
-        self._rows.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._rows.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._rows.addWidget(self._make_kinds())
         self._rows.addWidget(self._make_fitness())
         self._rows.addWidget(self._make_reasons())
@@ -122,11 +124,12 @@ class BlindQuestion(QWidget):
         ]
         self.words = QLineEdit()
         self.words.setMaxLength(LONGEST_REASON)
-        self.words.setPlaceholderText("or in your own words, then Enter")
+        self.words.setPlaceholderText(_OWN_WORDS)
+        self.words.setMinimumWidth(self.words.fontMetrics().horizontalAdvance(_OWN_WORDS) + 2 * SPACE)
         self.words.setAccessibleName("Reason in your own words")
         self.words.returnPressed.connect(lambda: self._judge(False, self.words.text()))
         fit = self._button("reason", "It is fit", "F", lambda: self._judge(True))
-        return _row(*suggested, self.words, fit, stretch=False)
+        return _row(*suggested, self.words, fit)
 
     def _button(self, stage: Stage, words: str, key: str, slot: Callable[[], object]) -> QPushButton:
         """Return a button; its key works only in its stage."""
@@ -193,13 +196,9 @@ class BlindQuestion(QWidget):
             super().keyPressEvent(event)
 
 
-def _row(*widgets: QWidget, stretch: bool = True) -> QWidget:
+def _row(*widgets: QWidget) -> QWidget:
     row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(SPACE)
+    layout = FlowRow(row)
     for widget in widgets:
-        layout.addWidget(widget, int(isinstance(widget, QLineEdit)))
-    if stretch:
-        layout.addStretch()
+        layout.addWidget(widget)
     return row

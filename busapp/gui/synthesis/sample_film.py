@@ -13,6 +13,7 @@ from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.images.image_canvas import to_pixmap
 from busapp.gui.theme import SPACE, colours
+from busapp.gui.widgets.flow_row import FlowRow
 
 FRAME_MS = 120
 REAL_ROWS: Final = 4
@@ -113,16 +114,16 @@ class SampleFilm(QWidget):
         pictures.setSpacing(SPACE)
         pictures.addWidget(self.samples, 1)
         pictures.addWidget(self.real, 1)
-        controls = QHBoxLayout()
-        controls.setSpacing(SPACE)
+        controls = FlowRow()
         controls.addWidget(self.play)
-        controls.addWidget(self.slider, 1)
+        controls.addWidget(self.slider)
         controls.addWidget(self.epoch_label)
         controls.addWidget(self.compare)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(pictures, 1)
         layout.addLayout(controls)
+        self.setMinimumHeight(240)  # its controls may need two lines
         self.clear()
 
     @property

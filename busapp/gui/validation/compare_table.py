@@ -7,7 +7,7 @@ from typing import Any, Final
 from PySide6.QtWidgets import QWidget
 
 from busapp.engine.paper.published import PUBLISHED, SOURCE, Published
-from busapp.engine.settings.systems import counted_leaks
+from busapp.engine.settings.systems import SystemName, counted_leaks
 from busapp.engine.study.runs import Run
 from busapp.engine.utils.words import low_to_high, many
 from busapp.gui.widgets.number_cells import count_cell, measure_cell
@@ -70,7 +70,7 @@ class CompareTable(NumbersTable):
     def show_runs(self, runs: Sequence[ComparedRun], *, with_paper: bool) -> None:
         """Show these runs; `with_paper`: also the paper's numbers for their systems."""
         classes = list(dict.fromkeys(name for run in runs for name in run.result["classes"]))
-        systems = list(dict.fromkeys(run.result["system"] for run in runs)) if with_paper else []
+        systems = systems_of(runs) if with_paper else []
         headings = ["Measure\n(95 % interval)", *(run.heading for run in runs)]
         headings += [f"⚠ Paper · {system}\n{SOURCE}" for system in systems]
         cells = [
@@ -78,6 +78,11 @@ class CompareTable(NumbersTable):
             for row in _rows(classes, synthetic=any(run.result["n_synthetic"] for run in runs))
         ]
         self.show_cells(headings, cells)
+
+
+def systems_of(runs: Sequence[ComparedRun]) -> list[SystemName]:
+    """The systems of these runs, each once."""
+    return list(dict.fromkeys(run.result["system"] for run in runs))
 
 
 def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:

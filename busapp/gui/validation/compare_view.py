@@ -20,13 +20,14 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.contract.validation import ComparisonTest
+from busapp.engine.paper.published import CONTRADICTS, contradictions
 from busapp.engine.results.comparison import compare_runs
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
-from busapp.gui.validation.compare_table import ComparedRun, CompareTable
+from busapp.gui.validation.compare_table import ComparedRun, CompareTable, systems_of
 from busapp.gui.validation.differences import DifferencesTable, RunDifference
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.empty_state import EmptyState
@@ -75,6 +76,7 @@ class CompareView(RunView):
 
     def _make_tables(self) -> QWidget:
         self.table = CompareTable()
+        self.contradictions = WarningFrame()
         self.reference_box = QComboBox()
         self.reference_box.setAccessibleName("Run that the others are held against")
         self.reference_box.currentIndexChanged.connect(lambda _index: self._show_differences())
@@ -94,7 +96,13 @@ class CompareView(RunView):
         column.setSpacing(SPACE)
         column.addLayout(row)
         column.addWidget(_split(Qt.Orientation.Horizontal, "compare-words", (self._make_words(), self.differences)), 1)
-        return _split(Qt.Orientation.Vertical, "compare-tables", (self.table, below))
+        above = QWidget()
+        tables = QVBoxLayout(above)
+        tables.setContentsMargins(0, 0, 0, 0)
+        tables.setSpacing(SPACE)
+        tables.addWidget(self.table, 1)
+        tables.addWidget(self.contradictions)
+        return _split(Qt.Orientation.Vertical, "compare-tables", (above, below))
 
     def _make_words(self) -> QWidget:
         words = QWidget()
@@ -181,6 +189,8 @@ class CompareView(RunView):
         if self._comparison is not None:
             with_paper = self.paper_box.isChecked() and not self._phantoms
             self.table.show_runs(self._comparison.runs, with_paper=with_paper)
+            systems = systems_of(self._comparison.runs) if with_paper else []
+            self.contradictions.show_list(CONTRADICTS, contradictions(systems))
 
     def _show_differences(self) -> None:
         if self._comparison is None:

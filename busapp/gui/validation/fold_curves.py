@@ -3,8 +3,11 @@
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from busapp.engine.events import EpochEnded
-from busapp.gui.theme import SPACE, TEST, TRAIN
+from busapp.gui.theme import TEST, TRAIN
 from busapp.gui.widgets.curves import CurvePlot
+from busapp.gui.widgets.panels import SideBySide
+
+_NARROW = 400
 
 
 class FoldCurves(QWidget):
@@ -18,23 +21,23 @@ class FoldCurves(QWidget):
         self.view = QComboBox()
         self.view.addItems(["Folds over their epochs, mean strong", "All folds end to end (paper, Figure 13)"])
         self.view.setAccessibleName("View of the curves")
+        self.view.setMaximumWidth(self.view.sizeHint().width())
+        self.view.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.view.setMinimumContentsLength(12)
         self.view.currentIndexChanged.connect(self._draw_all)
 
         label = QLabel("&View")
         label.setBuddy(self.view)
         top = QHBoxLayout()
         top.addWidget(label)
-        top.addWidget(self.view)
+        top.addWidget(self.view, 1)
         top.addStretch()
-        plots = QHBoxLayout()
-        plots.setSpacing(SPACE)
-        plots.addWidget(self.accuracy)
-        plots.addWidget(self.loss)
+        plots = SideBySide(self.accuracy, self.loss, _NARROW)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(top)
-        layout.addLayout(plots, 1)
+        layout.addWidget(plots, 1)
 
     def clear(self) -> None:
         """Remove all epochs."""

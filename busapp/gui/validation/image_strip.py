@@ -24,11 +24,12 @@ from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.gui.images.heat_maps import HeatMaps, laid_over
 from busapp.gui.images.thumbnails import Look, Thumbnails
-from busapp.gui.theme import SPACE
 from busapp.gui.validation.run_numbers import Tested
+from busapp.gui.widgets.panels import SideBySide
 from busapp.gui.widgets.warning_frame import words_label
 
 SIDE = 80
+_NARROW = 400
 _ID = Qt.ItemDataRole.UserRole
 NO_MODEL = (
     "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, "
@@ -135,15 +136,16 @@ class ImageStrip(QWidget):
         self._make_list()
         self._shortcut("H", self.maps_box.click)
         self._shortcut("Esc", self.hide)
-        top = QHBoxLayout()
-        top.setSpacing(SPACE)
-        top.addWidget(self.heading, 1)
-        top.addWidget(self.maps_box)
-        top.addWidget(close)
+        controls = QWidget()
+        row = QHBoxLayout(controls)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.maps_box)
+        row.addStretch()
+        row.addWidget(close)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(top)
+        layout.addWidget(SideBySide(self.heading, controls, _NARROW, (1, 0)))
         layout.addWidget(self.about_maps)
         layout.addWidget(self.list)
 

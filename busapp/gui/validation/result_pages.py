@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QBoxLayout, QLabel, QSizePolicy, QTabWidget, QWidget
+from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from busapp.engine.contract.validation import ValidationResult
-from busapp.gui.theme import SPACE
 from busapp.gui.validation.reliability_plot import ReliabilityPlot
 from busapp.gui.validation.roc_plot import RocCurve, RocPlot
 from busapp.gui.validation.validation_panel import CHOSEN_ELSEWHERE, operating_point
 from busapp.gui.widgets.confusion_matrix import ConfusionTabs
 from busapp.gui.widgets.metrics_table import FoldTable
+from busapp.gui.widgets.panels import SideBySide, scrolling
 from busapp.gui.widgets.warning_frame import words_label
 
 _WORDS_WIDTH = 200
@@ -30,6 +30,7 @@ class ResultPages(QTabWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
+        self.setMinimumHeight(290)  # three classes in the confusion matrix
         for widget in (self, self.tabBar()):
             widget.setAccessibleName("Results: confusion matrix, ROC, reliability, by fold")
         self.confusion = ConfusionTabs()
@@ -67,15 +68,16 @@ class ResultPages(QTabWidget):
 
 
 def _page(picture: QWidget, words: QLabel, *, beside: bool = False) -> QWidget:
-    """A picture with words below it, or beside it to keep the picture nearly square."""
-    page = QWidget()
-    row = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom, page)
-    row.setContentsMargins(0, 4, 0, 0)
-    row.setSpacing(SPACE if beside else 4)
-    row.addWidget(picture, 1)
-    row.addWidget(words)
+    """A picture with words below it, or beside it, where there is room, to keep the picture nearly square."""
     if beside:
-        words.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        words.setFixedWidth(_WORDS_WIDTH)
         words.setAlignment(Qt.AlignmentFlag.AlignTop)
+        area = scrolling(words)
+        area.setMinimumWidth(_WORDS_WIDTH)
+        return SideBySide(picture, area, 2 * _WORDS_WIDTH, (2, 1))
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 4, 0, 0)
+    column.setSpacing(4)
+    column.addWidget(picture, 1)
+    column.addWidget(words)
     return page

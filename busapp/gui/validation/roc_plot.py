@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from busapp.gui.theme import class_colour, plot_colours
-from busapp.gui.widgets.plot import Part, Plot, Values, legend_entry
+from busapp.gui.widgets.plot import NARROW, Part, Plot, Values, legend_entry
 
 STEPS = 101
 """Number of positions that the arrow keys step through."""
@@ -102,7 +102,8 @@ class RocPlot(Plot):
         parts = []
         for name, curve in self._curves.items():
             area = "AUC undefined" if curve.area is None else f"AUC {curve.area:.3f}"
-            within = f" ({curve.area_ci95[0]:.2f}–{curve.area_ci95[1]:.2f})" if curve.area_ci95 else ""
+            interval = curve.area_ci95 if self.width() > NARROW else None
+            within = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
             parts.append(legend_entry(f"{name} {area}{within}", self._colour(name)))
         if any(curve.point for curve in self._curves.values()):
             parts.append(legend_entry("operating point", self._muted().name(), "○"))

@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.contract import validation as contract
-from busapp.engine.paper.published import CLASSES, PUBLISHED
+from busapp.engine.paper.published import CLASSES, CONTRADICTS, PUBLISHED, contradictions
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
 from busapp.engine.study.runs import RunInfo
@@ -49,6 +49,7 @@ class ValidationPanel(QWidget):
         self.notes = WarningFrame()
         self.paper_heading = words_label("warning")
         self.paper_table = MetricsTable("Measures that the paper published")
+        self.contradictions = WarningFrame()
         self.use_button = QPushButton("&Use for diagnosis")
         self.use_button.setToolTip("Train on all images with these settings, export the model, open Diagnosis with it")
         self.use_button.clicked.connect(self.diagnosis_clicked)
@@ -75,7 +76,7 @@ class ValidationPanel(QWidget):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.app_button)
-        for widget in (self.remarks, self.notes, self.paper_heading, self.paper_table):
+        for widget in (self.remarks, self.notes, self.paper_heading, self.paper_table, self.contradictions):
             layout.addWidget(widget)
         layout.addStretch()
         self.clear()
@@ -97,6 +98,7 @@ class ValidationPanel(QWidget):
             self.notes,
             self.paper_heading,
             self.paper_table,
+            self.contradictions,
         ):
             widget.hide()
         self._notes: list[str] = []
@@ -168,6 +170,7 @@ class ValidationPanel(QWidget):
         """Show the published numbers of a system; None if they are no reference, as for phantoms."""
         for widget in (self.paper_heading, self.paper_table):
             widget.setVisible(system is not None)
+        self.contradictions.show_list(CONTRADICTS, [] if system is None else contradictions([system]))
         if system is None:
             return
         paper = PUBLISHED[system]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -55,6 +55,10 @@ class _CellPainter(QStyledItemDelegate):
         painter.drawText(middle, bottom if small else Qt.AlignmentFlag.AlignCenter, count)
         painter.setFont(small_font)
         top = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+        needed = QFontMetricsF(small_font).horizontalAdvance(small)
+        if needed > rect.width():  # in a narrow window
+            small_font.setPointSizeF(small_font.pointSizeF() * rect.width() / needed)
+            painter.setFont(small_font)
         painter.drawText(rect.adjusted(0, rect.height() * 0.6, 0, 0), top, small)
         if option.state & QStyle.StateFlag.State_Selected:
             painter.setPen(QPen(text, 2))
@@ -96,6 +100,7 @@ class ConfusionMatrix(QTableWidget):
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
             header.setSectionsClickable(False)
             header.setMinimumSectionSize(36)
+            header.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the ends of BI-RADS 4a and 4b differ
         self.cellClicked.connect(self._choose)
         self.currentCellChanged.connect(lambda row, column, _r, _c: self._choose(row, column) if self.hasFocus() else 0)
         self.cellActivated.connect(self._choose)
@@ -108,7 +113,10 @@ class ConfusionMatrix(QTableWidget):
         self.setRowCount(len(classes))
         self.setColumnCount(len(classes) + 1)
         self.setVerticalHeaderLabels([f"{name}" for name in classes])
-        self.setHorizontalHeaderLabels([*classes, "Sensitivity"])
+        for column, words in enumerate([*classes, "Sensitivity"]):
+            heading = QTableWidgetItem(words)
+            heading.setToolTip(words)
+            self.setHorizontalHeaderItem(column, heading)
         for true, name in enumerate(classes):
             total = sum(counts[true])
             for predicted, other in enumerate(classes):
@@ -158,6 +166,7 @@ class ConfusionTabs(QWidget):
         self.tabs.setAccessibleName("Fold of the confusion matrix")
         self.matrix = ConfusionMatrix()
         self._corner = QLabel()
+        self._corner.setWordWrap(True)
         self._corner.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

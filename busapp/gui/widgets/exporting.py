@@ -1,6 +1,5 @@
 """Exports of plots and tables: a picture as it is shown, or the numbers behind it."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from PySide6.QtGui import QImage, QPaintDevice, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QGraphicsView, QMenu, QMessageBox, QWidget
 
+from busapp.engine.utils.tables import csv_bytes
 from busapp.gui.user_settings import last_folder, remember_folder
 
 PNG_SCALE = 2
@@ -57,9 +57,8 @@ def write_picture(widget: QWidget, path: Path, title: str) -> None:
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Write rows, the headings first, as a CSV file. Raises `OSError` if the file cannot be written."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(rows)
+    """Write rows, the headings first, as a CSV file in the user's style. Raises `OSError` if that fails."""
+    path.write_bytes(csv_bytes(rows))
 
 
 def _paint(widget: QWidget, device: QPaintDevice) -> None:

@@ -162,7 +162,9 @@ class FoldTable(NumbersTable):
                 words = UNDEFINED if value is None else f"{100 * value:.1f} %" if in_per_cent else f"{value:.2f}"
                 row.append(Cell(mark + words, value, tip=tip))
         self.show_cells(headings, cells)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(self.fontMetrics().horizontalAdvance("▼ 100.0 %") + 12)  # else it scrolls
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
 
 
 def _images(fold: Mapping[str, Any]) -> Cell:

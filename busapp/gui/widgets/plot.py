@@ -53,7 +53,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             f"{y_axis} over {x_axis.lower()}. Arrow keys read the values, the context menu exports."
         )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(160, 120)
+        self.setMinimumSize(160, 160)  # in a lower one, the name of its left axis is cut off
 
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)

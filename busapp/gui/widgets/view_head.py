@@ -1,8 +1,8 @@
 """The first row of a view: the button that leads back, the heading, and controls on the right."""
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
-from busapp.gui.theme import SPACE
+from busapp.gui.widgets.flow_row import FlowRow
 
 
 class ViewHead(QWidget):
@@ -14,12 +14,12 @@ class ViewHead(QWidget):
         self.back_button = QPushButton(back)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(SPACE)
+        self.heading.setMinimumWidth(1)  # a run may have a long name
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self._row = FlowRow(self)
         self._row.addWidget(self.back_button)
-        self._row.addWidget(self.heading, 1)
+        self._row.addWidget(self.heading)
+        self._row.add_gap()
 
     def add(self, control: QWidget) -> None:
         """Add a control at the right end."""

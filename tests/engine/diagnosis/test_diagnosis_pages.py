@@ -1,5 +1,6 @@
 """The page of a diagnosed image as PDF and as DICOM, and the names on it."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from busapp.engine.images.remarks import Remark
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.utils import fonts
 from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import RESEARCH_USE
 from busapp.errors import BadInput
@@ -220,3 +222,31 @@ def test_pictures_are_sharp_enough_to_be_read_and_nothing_leaves_the_page(tmp_pa
     assert max(found.image.width for found in page.images) > 900
     drawn = pydicom.dcmread(tmp_path / "a.diagnosis.dcm").pixel_array
     assert (drawn[:, :80] == 255).all() and (drawn[:, -80:] == 255).all(), "the margins are empty"
+
+
+def test_names_of_every_script_stand_on_both_pages(empty_study: Workspace, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "tiny.onnx")
+    pixels, image = {}, picture(tmp_path / "a.png")
+    for place, patient in enumerate(("王小明", "李小龙", "सीता", "गीता", "\U00020bb7", "\U00020bb8")):
+        out = tmp_path / str(place)
+        outputs = {"pdf": out / "page.pdf", "dicom": out}
+        pull_job(empty_study, DiagnoseSettings(images=(image,), model=model, patient=patient, **outputs))
+        made = pydicom.dcmread(out / "a.diagnosis.dcm")
+        assert str(made.PatientName) == patient
+        pixels[patient] = made.pixel_array[100:150]  # the row of the patient
+        if patient in ("王小明", "李小龙"):
+            assert patient in text_of(out / "page.pdf")
+    for one, other in combinations(pixels.values(), 2):
+        assert (one != other).any()
+
+
+def test_what_no_font_has_is_spelt_out_and_the_page_says_so(
+    empty_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_of_the_system", lambda: ())
+    model, image = write_model(tmp_path / "tiny.onnx"), picture(tmp_path / "a.png")
+    for reader, is_said in (("\U00020bb7田", True), ("王小明", False)):
+        settings = DiagnoseSettings(images=(image,), model=model, reader=reader, pdf=tmp_path / "page.pdf")
+        pull_job(empty_study, settings)
+        said = text_of(tmp_path / "page.pdf")
+        assert ("U+20BB7" in said) == is_said and ("that no font on this computer has" in said) == is_said

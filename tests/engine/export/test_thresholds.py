@@ -41,6 +41,18 @@ def test_too_few_images_rule_no_class_out() -> None:
     assert found.possible({"benign": 0.99, "malignant": 0.01, "normal": 0.0}) == ("benign", "normal")
 
 
+@pytest.mark.parametrize("n", range(5, 130))
+def test_the_threshold_leaves_out_the_exact_tenth(n: int) -> None:
+    """(1 - 0.9) · 10 is 0.9999999999999998 in floats: one image too few would be left out."""
+    rising = np.linspace(-2, 2, n)
+    logits, true = np.stack([rising, -rising], axis=1), np.zeros(n, np.intp)
+    given = OutOfFoldPredictions(("a", "b"), logits, true, np.arange(n), None)
+    found = thresholds(given)
+    probabilities = np.sort(softmax(given.logits / found.temperature)[:, 0])
+    missed = (n + 1) // 10
+    assert found.conformal.least_probability["a"] == (probabilities[missed - 1] if missed else 0)
+
+
 def test_the_most_probable_class_is_always_possible() -> None:
     strict = Conformal(coverage=0.9, least_probability=dict.fromkeys(CLASSES, 0.9))
     assert strict.possible({"benign": 0.4, "malignant": 0.35, "normal": 0.25}) == ("benign",)

@@ -217,3 +217,8 @@ def test_a_temperature_stays_within_its_bounds_where_all_or_nothing_is_right() -
     true, logits = np.array([0, 1, 2]), logits_for(np.array([0, 1, 2]))
     assert metrics.temperature(logits, true) == pytest.approx(0.05)
     assert metrics.temperature(logits, (true + 1) % 3) == pytest.approx(20)
+
+
+def test_a_share_of_a_count_is_that_of_its_decimals() -> None:
+    assert [metrics.least_count(0.9, of) for of in (0, 1, 9, 10, 11, 20, 110)] == [0, 1, 9, 9, 10, 18, 99]
+    assert all(metrics.least_count(0.07, 100 * of) == 7 * of for of in range(1000))  # 0.07 · 100 is 7.000000000000001

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from tiny_model import SIZE, write_model
 
 from busapp.engine.models import file as model_file
+from busapp.engine.models.file import open_session
 from busapp.engine.models.model import Model
 from busapp.errors import BadModel
 
@@ -282,3 +284,17 @@ def test_conformal_thresholds_of_other_classes_are_refused(tmp_path: Path) -> No
     conformal = {"coverage": 0.9, "least_probability": {"benign": 0.1}}
     with pytest.raises(BadModel):
         Model.load(write_model(tmp_path / "m.onnx", conformal=conformal))
+
+
+def test_threads_that_wait_do_not_spin(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other work, spinning threads take the cores from each other."""
+    seen: list[str] = []
+
+    class Watched(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, content: bytes, options: onnxruntime.SessionOptions, **given: object) -> None:
+            seen.append(options.get_session_config_entry("session.intra_op.allow_spinning"))
+            super().__init__(content, options, **given)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Watched)
+    open_session(good.read_bytes(), good)
+    assert seen == ["0"]

@@ -125,6 +125,18 @@ def test_the_pdf_has_its_fonts_bookmarks_and_feet(study: Workspace, tmp_path: Pa
     assert all("Research use only" in page.extract_text() for page in reader.pages)
 
 
+def test_names_of_every_script_stay_apart() -> None:
+    for one, other in (("王小明", "李小龙"), ("सीता", "गीता"), ("\U00020bb7", "\U00020bb8"), ("a\u200b", "a\u200c")):
+        reports = [Report("Study", "", [Heading(name), Table(("x",), [(f"{name}/1.png",)])]) for name in (one, other)]
+        for words in (words_of_pdf, words_of_html):
+            make = to_pdf if words is words_of_pdf else to_html
+            first, second = (words(make(report)) for report in reports)
+            assert first != second
+    embedded = PdfReader(io.BytesIO(to_pdf(Report("王小明", "सीता", [])))).pages[0]["/Resources"]["/Font"]  # type: ignore[index]
+    names = " ".join(str(font.get_object()["/BaseFont"]) for font in embedded.values())
+    assert "DroidSansFallback" in names and "NotoSansDevanagari" in names
+
+
 def test_any_text_can_be_written() -> None:
     odd = "<b>&amp; Киста κύστη 囊肿 한글 ≥ – × \x00\x1b \udcff 😀 " + "x" * 300
     grey = io.BytesIO()

@@ -1,10 +1,12 @@
 """A study is a folder: created, opened, copied, refused."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from busapp.engine.catalog import NewImage
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of
 from busapp.errors import BadInput, DamagedStudy
@@ -15,6 +17,28 @@ def test_a_new_study_opens_again(tmp_path: Path) -> None:
     opened = Workspace.open(tmp_path / "a study")
     assert (opened.name, opened.phantoms) == ("Ulm 2024", True)
     opened.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["set%20A", "why?", "a#b", "50%", "a&b=c", "file:x?mode=memory", "käse 漢字", "it's", "a;b+c", ":memory:"]
+)
+def test_a_study_of_any_name_keeps_its_catalog_in_its_own_folder(tmp_path: Path, name: str) -> None:
+    """Percent signs and question marks mean something in the address of a database."""
+    if os.name == "nt" and set(name) & set("?:"):
+        pytest.skip("Windows allows no such name")
+    neighbours = [tmp_path / "set A", tmp_path / "why", tmp_path / "a"]
+    for folder in neighbours:
+        Workspace.create(folder).close()
+    before = {folder: (folder / "catalog.sqlite").read_bytes() for folder in neighbours}
+    study = Workspace.create(tmp_path / name)
+    study.catalog.add([NewImage("a/1.png", "a", "0" * 64, ".png", 8, 8)], "1 image imported")
+    study.close()
+    assert (tmp_path / name / "catalog.sqlite").stat().st_size
+    assert {path.name for path in tmp_path.iterdir()} == {*(folder.name for folder in neighbours), name}
+    assert before == {folder: (folder / "catalog.sqlite").read_bytes() for folder in neighbours}
+    copied = Workspace.open(shutil.copytree(tmp_path / name, tmp_path / "copies" / name))
+    assert [image.file for image in copied.catalog.images()] == ["a/1.png"]
+    copied.close()
 
 
 def test_creating_where_a_study_is_opens_it(tmp_path: Path) -> None:

@@ -159,6 +159,13 @@ def test_the_papers_column_stands_beside_real_images_alone(
     assert _row(tab, "Accuracy (%)")[2] == "⚠ 93.4"
     assert _row(tab, "Sensitivity, malignant")[2] == "⚠ 0.90"
     assert _row(tab, "AUC, malignant")[2] == "–"
+    said = tab.compare_view.contradictions
+    assert (
+        said.isVisible() and "89.45 to 90.95 %" in said.label.text() and "no share of 780 images" in said.label.text()
+    )
+    assert "system2" not in said.label.text()
+    qtbot.mouseClick(tab.compare_view.paper_box, Qt.MouseButton.LeftButton)
+    assert not said.isVisible()
     tab.shut_down()  # its threads may read the study
     real.close()
 

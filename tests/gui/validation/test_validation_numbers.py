@@ -19,11 +19,13 @@ from busapp.gui.validation.validation_panel import remarks
 def test_the_papers_numbers_stand_beside_real_images_alone(tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
-    assert not tab.result.paper_heading.isVisible()
+    assert not tab.result.paper_heading.isVisible() and not tab.result.contradictions.isVisible()
     real = replace(phantom_study, phantoms=False)
     tab.open_study(real)
     assert tab.result.paper_heading.isVisible()
     assert "93.43" in tab.result.paper_heading.text() and "leaks" in tab.result.paper_heading.text()
+    said = tab.result.contradictions.label.text()
+    assert "89.45 to 90.95 %" in said and "no share of 780 images" in said and "system2" not in said
     tab.shut_down()  # its threads may read the study
     real.close()
 
