@@ -92,6 +92,11 @@ def tell_apart(entries: Sequence[Entry]) -> Masks:
     return masks
 
 
+def says_mask(name: str) -> bool:
+    """True if a picture of this name may be taken for a mask."""
+    return bool(_key(name).said)
+
+
 def _mask_folders(entries: Sequence[Entry], keys: dict[str, _Key]) -> set[str]:
     """The folders whose pictures are masks. A folder that holds all pictures, masks among them, is none, whatever its
     name is; nor is one in which a mask lies beside its image."""

@@ -1,11 +1,11 @@
 """Places of exported images: unique names that Windows, macOS and Linux accept."""
 
-import re
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Final
 
 from busapp.engine.catalog import ImageRecord
+from busapp.engine.imports.mask_files import says_mask
 from busapp.engine.utils.files import safe_name
 
 SYNTHETIC: Final = "synthetic"
@@ -13,14 +13,12 @@ SET_ASIDE: Final = "set-aside"
 """Such images have folders of their own, whose class folders repeat the mark (`synthetic/benign (synthetic)`). A
 program that reads folders as classes must not mix them with real images, or with images in use."""
 
-_LIKE_A_MASK: Final = re.compile(r".+_mask(_\d+)?", re.IGNORECASE)
-
 
 class Places:
     """Gives each image its place: `class/name.png`, with the name from the import.
 
-    With `new_names`, class and number replace that name. With `apart`, images go into `images/` and masks into
-    `masks/`; otherwise a mask lies beside its image, as in BUSI.
+    With `new_names`, class and number replace that name. They also do where it would be taken for that of a mask. With
+    `apart`, images go into `images/` and masks into `masks/`; otherwise a mask lies beside its image, as in BUSI.
     """
 
     def __init__(self, *, new_names: bool, apart: bool) -> None:
@@ -42,11 +40,11 @@ class Places:
         return (f"images/{name}.png", f"masks/{name}.png") if self._apart else (f"{name}.png", f"{name}_mask.png")
 
     def _name(self, image: ImageRecord, folder: str) -> str:
-        if self._new_names:
+        stem = PurePosixPath(image.file).stem
+        if self._new_names or says_mask(image.file.rpartition("/")[2]):
             self._numbers[folder] += 1
             return f"{image.class_name} {self._numbers[folder]:04d}"
-        stem = PurePosixPath(image.file).stem
-        return f"{stem}-image" if _LIKE_A_MASK.fullmatch(stem) else stem
+        return stem
 
     def _unique(self, folder: str, name: str) -> str:
         """A safe form of the name, with a number appended if the folder has it already.

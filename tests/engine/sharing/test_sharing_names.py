@@ -46,7 +46,7 @@ def test_no_two_files_have_one_name_and_no_image_is_taken_for_a_mask(empty_study
         "Axilla/x-3.png",
         "Axilla/x-2-2.png",
         "Axilla/_aux.png",
-        "Axilla/lesion_mask-image.png",
+        "Axilla/Axilla 0001.png",
         "axilla-2/x.png",
         "synthetic-2/x.png",
         "_con/x.png",
