@@ -48,9 +48,11 @@ def uncompressed(declared: int, frame_bytes: int, length: int, *, may_differ: bo
     there = length // frame_bytes
     if there < 1 or (there < declared and not may_differ):
         raise cut_short()
-    if not declared and length - there * frame_bytes > 1:  # more than one byte to make the length even
-        return Frames(1)
-    return _agreed(declared if may_differ else max(1, declared), there)
+    # One byte may make the length even. More than that behind a single picture is padding.
+    is_padded = declared <= 1 and length - there * frame_bytes > 1
+    if there > declared and (is_padded or not may_differ):
+        return Frames(max(1, declared))
+    return _agreed(declared, there)
 
 
 def compressed(dicom: DicomFile, stream: BinaryIO, declared: int, *, may_be_loop: bool) -> Frames:
@@ -79,7 +81,7 @@ def _agreed(declared: int, there: int) -> Frames:
     if declared > there:
         return Frames(there, remarks=(Remark.FEWER_FRAMES,))
     if 0 < declared < there:
-        return Frames(declared, remarks=(Remark.MORE_FRAMES,))
+        return Frames(there, remarks=(Remark.MORE_FRAMES,))
     return Frames(there, remarks=() if declared or there == 1 else (Remark.FRAMES_COUNTED,))
 
 
