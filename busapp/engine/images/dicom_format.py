@@ -28,6 +28,7 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from busapp.engine.images.dicom_codestream import Codestream, codestream_of
 from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile
 from busapp.engine.images.dicom_frames import Frames, compressed, uncompressed
 from busapp.engine.images.preprocessing import MAX_PIXELS
@@ -70,7 +71,7 @@ ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM fil
 class PixelFormat:
     """The file's description of its pixels. `checked_format` only returns formats that can be decoded.
 
-    With `anyway`, a codestream's own size and colours count if the description differs.
+    With `anyway`, a codestream's own kind, size and colours count if the description differs.
     """
 
     syntax: UID
@@ -94,22 +95,25 @@ class PixelFormat:
         values = self.width * self.height * (2 if self.colours == "YBR_FULL_422" else self.samples)
         return values * self.bits_allocated // 8
 
-    def described_as(self, width: int, height: int, samples: int) -> "PixelFormat":
+    def agrees_with(self, found: Codestream) -> bool:
+        """True if a codestream is what this format says."""
+        if self.syntax in JPEG:
+            is_kind = found.family == "JPEG" and found.process in JPEG[self.syntax]
+        else:
+            is_kind = self.syntax in {"JPEG-LS": JPEG_LS, "JPEG 2000": JPEG_2000}.get(found.family, ())
+        return is_kind and (found.width, found.height, found.samples) == (self.width, self.height, self.samples)
+
+    def described_by(self, found: Codestream) -> "PixelFormat":
         """This format with the size and the number of colours (1 or 3) that a codestream names itself.
 
         Raises:
-            Contradicted: they differ, and the format is not to be taken anyway.
             UnreadableImage: the picture is too large, or has another number of colours.
         """
-        if (width, height, samples) == (self.width, self.height, self.samples):
-            return self
-        if not self.anyway:
-            raise contradiction()
-        if samples not in _PLAIN:
+        if found.samples not in _PLAIN or min(found.width, found.height) < 1:
             raise _unsupported()
-        refuse_large(width, height)
-        colours = self.colours if samples == self.samples else _PLAIN[samples]
-        return replace(self, width=width, height=height, samples=samples, colours=colours)
+        refuse_large(found.width, found.height)
+        colours = self.colours if found.samples == self.samples else _PLAIN[found.samples]
+        return replace(self, width=found.width, height=found.height, samples=found.samples, colours=colours)
 
 
 def checked_format(dicom: DicomFile, stream: BinaryIO, *, anyway: bool) -> PixelFormat:
@@ -148,7 +152,11 @@ def checked_format(dicom: DicomFile, stream: BinaryIO, *, anyway: bool) -> Pixel
     if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
         raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=ANOTHER_EXPORT)
     pixels = _repaired(pixels)
-    return replace(pixels, frames=_frames(dicom, pixels, stream))
+    pixels = replace(pixels, frames=_frames(dicom, pixels, stream))
+    found = codestream_of(pixels.frames.first)
+    if found and not anyway and not pixels.agrees_with(found):
+        raise contradiction()
+    return pixels
 
 
 def _repaired(pixels: PixelFormat) -> PixelFormat:

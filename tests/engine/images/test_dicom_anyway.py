@@ -106,6 +106,34 @@ def test_a_codestream_of_another_size_or_of_other_colours(
     assert {frame.remarks for frame in frames} == {(Remark.TAKEN_ANYWAY,)}
 
 
+CODECS = {
+    "JPEG": (uid.JPEGBaseline8Bit, lambda frame: encoded(frame, "JPEG", quality=97, subsampling=0)),
+    "lossless JPEG": (uid.JPEGLosslessSV1, lossless_jpeg),
+    "JPEG-LS": (uid.JPEGLSLossless, lambda frame: bytes(jpeg_ls.encode_array(frame))),
+    "JPEG 2000": (uid.JPEG2000Lossless, lambda frame: encoded(frame, "JPEG2000", no_jp2=True)),
+    "boxed JPEG 2000": (uid.JPEG2000, lambda frame: encoded(frame, "JPEG2000")),
+}
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("named", [*(syntax for syntax, _ in CODECS.values()), uid.RLELossless])
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_a_codestream_of_another_kind_than_the_header_names(codec: Any, named: str, pixels: np.ndarray) -> None:
+    syntax, encode = codec
+    content = dicom_bytes(pixels, syntax=named, frames=[encode(frame) for frame in pixels])
+    both_jpeg_2000 = {syntax, named} == {uid.JPEG2000, uid.JPEG2000Lossless}
+    if syntax == named or both_jpeg_2000:
+        assert np.abs(pixels_of(plainly(content)).astype(int) - as_rgb(pixels)).max() <= 8
+        return
+    for read in (plainly, lambda content: read_header(content, "picture.dcm")):  # the preview can ask
+        with pytest.raises(Contradicted, match="does not match its description"):
+            read(content)
+    read_header(content, "picture.dcm", take_anyway=True)
+    frames = anyway(content)
+    assert np.abs(pixels_of(frames).astype(int) - as_rgb(pixels)).max() <= 8
+    assert {frame.remarks for frame in frames} == {(Remark.TAKEN_ANYWAY,)}
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -116,7 +144,9 @@ def test_a_codestream_of_another_size_or_of_other_colours(
         dicom_bytes(GREY, SamplesPerPixel=4),
         dicom_bytes(GREY, **palette(16) | {"RedPaletteColorLookupTableData": None}),
         dicom_bytes(GREY, syntax=uid.JPEGBaseline8Bit, frames=[b"\xff\xd8\xff\xd9"] * 3),
-        dicom_bytes(GREY, syntax=uid.JPEGLSLossless, frames=[encoded(GREY[0], "JPEG")] * 3),
+        dicom_bytes(
+            GREY, syntax=uid.JPEGLSLossless, frames=[b"\xff\xd8\xff\xf7\0\x0b\x08\0\x15\0\x1f\x01" + bytes(9)] * 3
+        ),
     ],
 )
 def test_what_cannot_be_decoded_is_refused_even_if_the_user_insists(content: bytes) -> None:
