@@ -46,6 +46,7 @@ JPEG: Final = {JPEGBaseline8Bit: (0, 1), JPEGExtended12Bit: (0, 1), JPEGLossless
 JPEG_2000: Final = (JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K)
 JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
 _SYNTAXES: Final = frozenset((*NATIVE, RLELossless, *JPEG, *JPEG_2000, *JPEG_LS))
+_SYNTAX_OF: Final = {"JPEG": JPEGBaseline8Bit, "JPEG-LS": JPEGLSLossless, "JPEG 2000": JPEG2000Lossless}
 _COLOURS: Final = {
     "MONOCHROME1": 1,
     "MONOCHROME2": 1,
@@ -149,9 +150,7 @@ def checked_format(dicom: DicomFile, stream: BinaryIO, *, anyway: bool) -> Pixel
     refuse_large(pixels.width, pixels.height)
     if pixels.bits_allocated not in (8, 16) or pixels.samples not in _PLAIN:
         raise _unsupported()
-    if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
-        raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=ANOTHER_EXPORT)
-    pixels = _repaired(pixels)
+    pixels = _as_stored(dicom, _repaired(pixels), stream)
     pixels = replace(pixels, frames=_frames(dicom, pixels, stream))
     found = codestream_of(pixels.frames.first)
     if found and not anyway and not pixels.agrees_with(found):
@@ -180,6 +179,42 @@ def _repaired(pixels: PixelFormat) -> PixelFormat:
             remedy=ANOTHER_EXPORT,
         )
     return replace(pixels, remarks=(Remark.TAKEN_ANYWAY,), **right)  # type: ignore[arg-type]
+
+
+def _as_stored(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> PixelFormat:
+    """The format with the compression, or with the number of bits or colours, that fits what is stored.
+
+    Raises:
+        Contradicted: they differ from the file's description, and the format is not to be taken anyway.
+        UnreadableImage: no compression fits.
+    """
+    stored = _as_compressed(dicom, pixels, stream)
+    if stored.syntax in NATIVE and stored.frame_bytes() > dicom.pixel_length:
+        eight_bits = replace(stored, bits_allocated=8, bits_stored=8, high_bit=7)
+        one_colour = replace(stored, samples=1, colours=_PLAIN[1])
+        count = max(1, dicom.values.whole_number("NumberOfFrames", 1))
+        for other in (eight_bits, one_colour):
+            if other != stored and 0 <= dicom.pixel_length - count * other.frame_bytes() <= 1:
+                stored = other
+                break
+    if stored == pixels:
+        return pixels
+    if not pixels.anyway:
+        raise Contradicted("The pixels are not stored as the header of the DICOM file says", remedy=ANOTHER_EXPORT)
+    return replace(stored, remarks=(Remark.TAKEN_ANYWAY,))
+
+
+def _as_compressed(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> PixelFormat:
+    is_native = dicom.pixel_length != UNDEFINED_LENGTH
+    if (pixels.syntax in NATIVE) == is_native:
+        return pixels
+    if is_native:
+        stored = replace(pixels, syntax=ExplicitVRLittleEndian)
+        if 0 <= dicom.pixel_length % stored.frame_bytes() <= 1 and dicom.pixel_length > 1:
+            return stored
+    elif found := codestream_of(compressed(dicom, stream, 0, may_be_loop=False).first):
+        return replace(pixels, syntax=_SYNTAX_OF[found.family])
+    raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=ANOTHER_EXPORT)
 
 
 def _frames(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> Frames:
