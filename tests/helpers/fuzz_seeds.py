@@ -248,6 +248,9 @@ def _loop_seeds(loop: np.ndarray) -> list[bytes]:
         dicom_bytes(loop, syntax=uid.JPEGBaseline8Bit, frames=jpeg, PixelData=encapsulate(jpeg, has_bot=False)),
         dicom_bytes(loop, NumberOfFrames=None, SharedFunctionalGroupsSequence=[table]),
         dicom_bytes(loop, kind=uid.SecondaryCaptureImageStorage, Modality="OT", ModalityLUTSequence=[table]),
+        dicom_bytes(loop, kind=uid.SecondaryCaptureImageStorage, Modality="MG", BitsStored=12),
+        dicom_bytes(loop[:, :9, :9], **j2k | {"syntax": uid.JPEGBaseline8Bit}),
+        dicom_bytes(loop[:, :9, :9], syntax=uid.RLELossless, frames=jpeg),
     ]
 
 

@@ -73,9 +73,11 @@ def _find_in(grey: Grey) -> Banners:
     strokes = _strokes_of_banners(grey, every)
     inverted = np.where(drawn, 255 - grey, 0)
     dark = [text for text in _texts(inverted, find_strokes(inverted)) if _on_plain_ground(grey, text)]
+    if not (texts or strokes or dark):
+        return Banners(None, False)
     picture = _picture_in(grey, beside + strokes + dark)
     if picture is None:
-        return Banners(None, bool(texts or strokes or dark))
+        return Banners(None, True)
     # Inside of the picture, dark letters would be gaps between speckle.
     dark = [text for text in strokes + dark if not _lies_in(text, picture)]
     whole = (0, 0, grey.shape[1], grey.shape[0])
@@ -110,6 +112,8 @@ def _strokes_of_banners(grey: Grey, every: Sequence[Box]) -> list[Box]:
 
 def _texts(grey: Grey, strokes: Sequence[Box]) -> list[Box]:
     """Lines of text, each with the strokes that meet it, such as commas and the lower ends of letters."""
+    if not strokes:
+        return []
     texts = []
     for left, top, right, bottom in (mark.box for mark in find_marks(grey) if mark.kind == "text"):
         line = left, top, right, bottom

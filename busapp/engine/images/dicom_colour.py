@@ -51,6 +51,8 @@ def to_rgb(samples: Samples, colours: str, dicom: DicomFile, bits_stored: int) -
     if colours == "PALETTE COLOR":
         return Decoded(Image.fromarray(_palette(_every_value(samples.dtype), _counts(unsigned) > 0, dicom)[unsigned]))
     greys, remarks = _greys(samples, unsigned, colours, dicom, bits_stored)
+    if unsigned.dtype.itemsize == 1:
+        return Decoded(Image.fromarray(unsigned).point(greys.tolist()).convert("RGB"), remarks)
     return Decoded(Image.fromarray(greys[unsigned]).convert("RGB"), remarks)
 
 
@@ -99,6 +101,8 @@ def _greys(
 
 def _counts(unsigned: Samples) -> npt.NDArray[np.intp]:
     """The number of pixels of every value."""
+    if unsigned.dtype.itemsize == 1:  # Pillow counts ten times as fast
+        return np.array(Image.fromarray(unsigned).histogram(), np.intp)
     counts = np.zeros(256**unsigned.dtype.itemsize, np.intp)
     flat = unsigned.ravel()
     for begin in range(0, flat.size, _AT_ONCE):  # because counting makes numbers of eight bytes

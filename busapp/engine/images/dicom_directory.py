@@ -17,8 +17,8 @@ MAX_DIRECTORY: Final = 64 * 2**20
 """Bytes of the largest DICOMDIR that is read. One of 10,000 images has 5 MiB."""
 MAX_LISTED: Final = 50_000
 """Files that a DICOMDIR may list."""
-_MAX_ELEMENTS: Final = 30 * MAX_LISTED
-"""Elements that are walked through, in about two seconds."""
+_MAX_ELEMENTS: Final = 15 * MAX_LISTED
+"""Elements that are walked through, in about a second."""
 _GROUP_SWAPPED: Final = 0x0400
 _ITEM_GROUP: Final = 0xFFFE
 _ITEM: Final = 0xFFFEE000

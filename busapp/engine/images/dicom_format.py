@@ -28,6 +28,7 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from busapp.engine.images.dicom_codestream import Codestream, codestream_of
 from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile
 from busapp.engine.images.dicom_frames import Frames, compressed, uncompressed
 from busapp.engine.images.preprocessing import MAX_PIXELS
@@ -45,6 +46,7 @@ JPEG: Final = {JPEGBaseline8Bit: (0, 1), JPEGExtended12Bit: (0, 1), JPEGLossless
 JPEG_2000: Final = (JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K)
 JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
 _SYNTAXES: Final = frozenset((*NATIVE, RLELossless, *JPEG, *JPEG_2000, *JPEG_LS))
+_SYNTAX_OF: Final = {"JPEG": JPEGBaseline8Bit, "JPEG-LS": JPEGLSLossless, "JPEG 2000": JPEG2000Lossless}
 _COLOURS: Final = {
     "MONOCHROME1": 1,
     "MONOCHROME2": 1,
@@ -70,7 +72,7 @@ ANOTHER_EXPORT: Final = "Export it from the archive as an uncompressed DICOM fil
 class PixelFormat:
     """The file's description of its pixels. `checked_format` only returns formats that can be decoded.
 
-    With `anyway`, a codestream's own size and colours count if the description differs.
+    With `anyway`, a codestream's own kind, size and colours count if the description differs.
     """
 
     syntax: UID
@@ -94,22 +96,25 @@ class PixelFormat:
         values = self.width * self.height * (2 if self.colours == "YBR_FULL_422" else self.samples)
         return values * self.bits_allocated // 8
 
-    def described_as(self, width: int, height: int, samples: int) -> "PixelFormat":
+    def agrees_with(self, found: Codestream) -> bool:
+        """True if a codestream is what this format says."""
+        if self.syntax in JPEG:
+            is_kind = found.family == "JPEG" and found.process in JPEG[self.syntax]
+        else:
+            is_kind = self.syntax in {"JPEG-LS": JPEG_LS, "JPEG 2000": JPEG_2000}.get(found.family, ())
+        return is_kind and (found.width, found.height, found.samples) == (self.width, self.height, self.samples)
+
+    def described_by(self, found: Codestream) -> "PixelFormat":
         """This format with the size and the number of colours (1 or 3) that a codestream names itself.
 
         Raises:
-            Contradicted: they differ, and the format is not to be taken anyway.
             UnreadableImage: the picture is too large, or has another number of colours.
         """
-        if (width, height, samples) == (self.width, self.height, self.samples):
-            return self
-        if not self.anyway:
-            raise contradiction()
-        if samples not in _PLAIN:
+        if found.samples not in _PLAIN or min(found.width, found.height) < 1:
             raise _unsupported()
-        refuse_large(width, height)
-        colours = self.colours if samples == self.samples else _PLAIN[samples]
-        return replace(self, width=width, height=height, samples=samples, colours=colours)
+        refuse_large(found.width, found.height)
+        colours = self.colours if found.samples == self.samples else _PLAIN[found.samples]
+        return replace(self, width=found.width, height=found.height, samples=found.samples, colours=colours)
 
 
 def checked_format(dicom: DicomFile, stream: BinaryIO, *, anyway: bool) -> PixelFormat:
@@ -145,10 +150,12 @@ def checked_format(dicom: DicomFile, stream: BinaryIO, *, anyway: bool) -> Pixel
     refuse_large(pixels.width, pixels.height)
     if pixels.bits_allocated not in (8, 16) or pixels.samples not in _PLAIN:
         raise _unsupported()
-    if (pixels.syntax in NATIVE) == (dicom.pixel_length == UNDEFINED_LENGTH):
-        raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=ANOTHER_EXPORT)
-    pixels = _repaired(pixels)
-    return replace(pixels, frames=_frames(dicom, pixels, stream))
+    pixels = _as_stored(dicom, _repaired(pixels), stream)
+    pixels = replace(pixels, frames=_frames(dicom, pixels, stream))
+    found = codestream_of(pixels.frames.first)
+    if found and not anyway and not pixels.agrees_with(found):
+        raise contradiction()
+    return pixels
 
 
 def _repaired(pixels: PixelFormat) -> PixelFormat:
@@ -172,6 +179,42 @@ def _repaired(pixels: PixelFormat) -> PixelFormat:
             remedy=ANOTHER_EXPORT,
         )
     return replace(pixels, remarks=(Remark.TAKEN_ANYWAY,), **right)  # type: ignore[arg-type]
+
+
+def _as_stored(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> PixelFormat:
+    """The format with the compression, or with the number of bits or colours, that fits what is stored.
+
+    Raises:
+        Contradicted: they differ from the file's description, and the format is not to be taken anyway.
+        UnreadableImage: no compression fits.
+    """
+    stored = _as_compressed(dicom, pixels, stream)
+    if stored.syntax in NATIVE and stored.frame_bytes() > dicom.pixel_length:
+        eight_bits = replace(stored, bits_allocated=8, bits_stored=8, high_bit=7)
+        one_colour = replace(stored, samples=1, colours=_PLAIN[1])
+        count = max(1, dicom.values.whole_number("NumberOfFrames", 1))
+        for other in (eight_bits, one_colour):
+            if other != stored and 0 <= dicom.pixel_length - count * other.frame_bytes() <= 1:
+                stored = other
+                break
+    if stored == pixels:
+        return pixels
+    if not pixels.anyway:
+        raise Contradicted("The pixels are not stored as the header of the DICOM file says", remedy=ANOTHER_EXPORT)
+    return replace(stored, remarks=(Remark.TAKEN_ANYWAY,))
+
+
+def _as_compressed(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> PixelFormat:
+    is_native = dicom.pixel_length != UNDEFINED_LENGTH
+    if (pixels.syntax in NATIVE) == is_native:
+        return pixels
+    if is_native:
+        stored = replace(pixels, syntax=ExplicitVRLittleEndian)
+        if 0 <= dicom.pixel_length % stored.frame_bytes() <= 1 and dicom.pixel_length > 1:
+            return stored
+    elif found := codestream_of(compressed(dicom, stream, 0, may_be_loop=False).first):
+        return replace(pixels, syntax=_SYNTAX_OF[found.family])
+    raise UnreadableImage("The DICOM file is not compressed as its header says", remedy=ANOTHER_EXPORT)
 
 
 def _frames(dicom: DicomFile, pixels: PixelFormat, stream: BinaryIO) -> Frames:

@@ -21,6 +21,8 @@ _MAX_FRAGMENTS: Final = 100_000
 _STARTS: Final = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 """First bytes of a JPEG or JPEG-LS, of a JPEG 2000 codestream, and of one in boxes."""
 _LONGEST_START: Final = 8
+_DESCRIPTION: Final = 4096
+"""Bytes of a frame in which it usually says its size."""
 
 Piece = tuple[int, int]
 """Place in the file and length, in bytes."""
@@ -30,13 +32,15 @@ Piece = tuple[int, int]
 class Frames:
     """The frames of a file. `pieces` are those of each compressed frame; empty if the frames are not compressed.
 
-    `is_counted` is false if only the beginning of a loop was read, so that `count` is the number in its header.
+    `is_counted` is false if only the beginning of a loop was read, so that `count` is the number in its header. `first`
+    is the beginning of the first compressed frame, as far as it was read.
     """
 
     count: int
     is_counted: bool = True
     remarks: tuple[Remark, ...] = ()
     pieces: Sequence[Sequence[Piece]] = ()
+    first: bytes = b""
 
 
 def uncompressed(declared: int, frame_bytes: int, length: int, *, may_differ: bool) -> Frames:
@@ -48,9 +52,11 @@ def uncompressed(declared: int, frame_bytes: int, length: int, *, may_differ: bo
     there = length // frame_bytes
     if there < 1 or (there < declared and not may_differ):
         raise cut_short()
-    if not declared and length - there * frame_bytes > 1:  # more than one byte to make the length even
-        return Frames(1)
-    return _agreed(declared if may_differ else max(1, declared), there)
+    # One byte may make the length even. More than that behind a single picture is padding.
+    is_padded = declared <= 1 and length - there * frame_bytes > 1
+    if there > declared and (is_padded or not may_differ):
+        return Frames(max(1, declared))
+    return _agreed(declared, there)
 
 
 def compressed(dicom: DicomFile, stream: BinaryIO, declared: int, *, may_be_loop: bool) -> Frames:
@@ -61,25 +67,26 @@ def compressed(dicom: DicomFile, stream: BinaryIO, declared: int, *, may_be_loop
     """
     assert dicom.pixels_at is not None
     table, pieces, is_whole = _pieces(stream, dicom.pixels_at)
+    first = _beginning(stream, dicom.pixels_at + 8 + len(table))
     offsets = _offsets(dicom, table)
     if not is_whole:
         # A cut file has fewer frames than its header says, and is refused when they are read.
         count = declared or max(1, len(offsets))
         grouped = _grouped(pieces, offsets, stream, dicom.syntax, declared)
         is_counted = len(offsets) == count or not (declared > 1 or may_be_loop)
-        return Frames(count, is_counted, (), grouped)
+        return Frames(count, is_counted, (), grouped, first)
     grouped = _grouped(pieces, offsets, stream, dicom.syntax, declared)
     if not grouped:
         raise cut_short()
     agreed = _agreed(declared, len(grouped))
-    return Frames(agreed.count, True, agreed.remarks, grouped)
+    return Frames(agreed.count, True, agreed.remarks, grouped, first)
 
 
 def _agreed(declared: int, there: int) -> Frames:
     if declared > there:
         return Frames(there, remarks=(Remark.FEWER_FRAMES,))
     if 0 < declared < there:
-        return Frames(declared, remarks=(Remark.MORE_FRAMES,))
+        return Frames(there, remarks=(Remark.MORE_FRAMES,))
     return Frames(there, remarks=() if declared or there == 1 else (Remark.FRAMES_COUNTED,))
 
 
@@ -110,6 +117,13 @@ def _pieces(stream: BinaryIO, at: int) -> tuple[bytes, list[Piece], bool]:
     else:
         raise too_much()
     return _table(stream, found), found[1:], False
+
+
+def _beginning(stream: BinaryIO, at: int) -> bytes:
+    """The first bytes of the piece whose header is at this place."""
+    stream.seek(at + 4)
+    length = int.from_bytes(stream.read(4), "little")
+    return stream.read(min(length, _DESCRIPTION))
 
 
 def _table(stream: BinaryIO, found: Sequence[Piece]) -> bytes:

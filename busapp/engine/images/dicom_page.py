@@ -94,7 +94,6 @@ def _made(
     patient: str,
     reader: str,
     finding: str,
-    burned_in: bool = False,
 ) -> SCImage:
     now = datetime.now(UTC)
     study = _uid(origin, "StudyInstanceUID") or generate_uid()

@@ -1,7 +1,8 @@
 """Decode one frame of a DICOM file to an 8-bit RGB picture.
 
 pydicom decodes uncompressed pixels. Pillow decodes run lengths, JPEG and JPEG 2000. CharLS decodes JPEG-LS.
-A decoder trusts the size in the codestream. So that size is compared with the file's before decoding.
+A decoder trusts the size in the codestream. So that size is compared with the file's before decoding, and what counts
+in the end is the codestream's, if the user insists.
 (GDCM would decode all formats, but a damaged JPEG makes it end the whole program.)
 """
 
@@ -16,13 +17,11 @@ from PIL import Image
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
+from busapp.engine.images.dicom_codestream import Codestream, codestream_of
 from busapp.engine.images.dicom_colour import to_rgb
 from busapp.engine.images.dicom_file import DicomFile, cut_short
 from busapp.engine.images.dicom_format import (
     ANOTHER_EXPORT,
-    JPEG,
-    JPEG_2000,
-    JPEG_LS,
     NATIVE,
     PixelFormat,
     contradiction,
@@ -39,8 +38,6 @@ Samples = npt.NDArray[Any]
 _READABLE: Final = (0, 1, 2, 3)
 """Kinds of JPEG that libjpeg decodes: baseline, extended, progressive and lossless."""
 _SAMPLES_OF_MODE: Final = {"L": 1, "I;16": 1, "RGB": 3}
-_MAX_SEGMENTS: Final = 10_000
-"""Most segments before the one with the picture's size. Usual files have a dozen."""
 
 
 def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Decoded:
@@ -50,12 +47,10 @@ def decode_frame(dicom: DicomFile, pixels: PixelFormat, index: int) -> Decoded:
         UnreadableImage: the pixels are cut short or contradict their description in the file.
         Exception: of any kind, from the decoders, if the pixels are damaged.
     """
-    words, colours = _samples(dicom, pixels, index)
+    words, colours, is_contradicted = _samples(dicom, pixels, index)
     samples, remarks = _values(words, pixels)
-    if samples.shape[:2] != (pixels.height, pixels.width) or (samples.ndim == 3) != (pixels.samples == 3):
-        remarks += (Remark.TAKEN_ANYWAY,)
     seen = to_rgb(samples, colours, dicom, pixels.bits_stored)
-    return Decoded(seen.picture, remarks + seen.remarks)
+    return Decoded(seen.picture, (Remark.TAKEN_ANYWAY,) * is_contradicted + remarks + seen.remarks)
 
 
 def _values(words: Samples, pixels: PixelFormat) -> tuple[Samples, tuple[Remark, ...]]:
@@ -80,18 +75,22 @@ def _taken_out(words: Samples, pixels: PixelFormat) -> tuple[Samples, tuple[Rema
     return (_with_sign(values, pixels.bits_stored) if pixels.signed else values), remarks
 
 
-def _samples(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
+def _samples(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str, bool]:
+    """The samples, their colours, and true if the frame is not what the file says."""
     if pixels.syntax in NATIVE:
-        return _native(dicom, pixels, index)
+        return *_native(dicom, pixels, index), False
     assert dicom.content is not None
     encoded = encoded_frame(dicom.content, pixels.frames, index)
-    if pixels.syntax == RLELossless:
-        return _run_length(encoded, pixels), pixels.colours
-    if pixels.syntax in JPEG_2000:
-        return _jpeg_2000(encoded, pixels)
-    if pixels.syntax in JPEG_LS:
-        return _jpeg_ls(encoded, pixels)
-    return _jpeg(encoded, pixels)
+    found = codestream_of(encoded)
+    if found is None:
+        if pixels.syntax != RLELossless:
+            raise mismatch()
+        return _run_length(encoded, pixels), pixels.colours, False
+    agrees = pixels.agrees_with(found)
+    if not agrees and not pixels.anyway:
+        raise contradiction()
+    decode = {"JPEG": _jpeg, "JPEG-LS": _jpeg_ls, "JPEG 2000": _jpeg_2000}[found.family]
+    return *decode(encoded, found, pixels.described_by(found)), not agrees
 
 
 def _native(dicom: DicomFile, pixels: PixelFormat, index: int) -> tuple[Samples, str]:
@@ -154,17 +153,14 @@ def _unpacked(segment: bytes, pixels: PixelFormat) -> npt.NDArray[np.uint8]:
     return np.asarray(line).reshape(pixels.height, pixels.width)
 
 
-def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
+def _jpeg(encoded: bytes, found: Codestream, pixels: PixelFormat) -> tuple[Samples, str]:
     """Decode JPEG baseline, extended (8 bits) and lossless (8 bits), as stored or converted to RGB by libjpeg."""
-    kind, bits, pixels = _codestream_header(encoded, pixels)
-    if kind not in JPEG[pixels.syntax]:
-        if kind not in _READABLE:
-            raise mismatch()
-        if not pixels.anyway:
-            raise contradiction()
-    if bits != 8:
+    if found.process not in _READABLE:
+        raise mismatch()
+    if found.bits != 8:
         raise UnreadableImage(
-            f"The picture is a JPEG with {bits} bits for each value, but only 8 can be read", remedy=ANOTHER_EXPORT
+            f"The picture is a JPEG with {found.bits} bits for each value, but only 8 can be read",
+            remedy=ANOTHER_EXPORT,
         )
     refuse_many_scans(encoded)
     image = Image.open(LimitedReads(encoded), formats=("JPEG",))
@@ -173,7 +169,7 @@ def _jpeg(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     if pixels.samples == 1:
         return np.asarray(image), pixels.colours
     says_how = _says_its_colours(image)
-    if kind == 3:  # libjpeg converts no colours when it decodes lossless JPEG
+    if found.process == 3:  # libjpeg converts no colours when it decodes lossless JPEG
         if "jfif" in image.info:
             image.draft("YCbCr", image.size)
         return np.asarray(image), "YBR_FULL" if image.mode == "YCbCr" else pixels.colours
@@ -192,14 +188,12 @@ def _says_its_colours(image: Image.Image) -> bool:
     return jfif or adobe or named
 
 
-def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
+def _jpeg_2000(encoded: bytes, found: Codestream, pixels: PixelFormat) -> tuple[Samples, str]:
     # Only the codestream: the boxes around it can contradict it, and make readers fail.
-    start = encoded.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(encoded) < start + 43:
-        raise mismatch()
-    bits = (encoded[start + 42] & 0x7F) + 1
+    start, bits = encoded.index(b"\xff\x4f\xff\x51"), found.bits
     image = Image.open(io.BytesIO(encoded[start:]), formats=("JPEG2000",))
-    pixels = pixels.described_as(*image.size, _SAMPLES_OF_MODE.get(image.mode, 0))
+    if image.size != (pixels.width, pixels.height) or _SAMPLES_OF_MODE.get(image.mode) != pixels.samples:
+        raise mismatch()
     samples = np.asarray(image)
     bits_held = 8 * samples.dtype.itemsize
     samples = samples >> max(0, bits_held - bits)  # Pillow stretches 12 bits to 16, and 5 to 8
@@ -211,12 +205,10 @@ def _jpeg_2000(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
     return samples, "RGB" if pixels.colours in ("YBR_RCT", "YBR_ICT") else pixels.colours
 
 
-def _jpeg_ls(encoded: bytes, pixels: PixelFormat) -> tuple[Samples, str]:
+def _jpeg_ls(encoded: bytes, found: Codestream, pixels: PixelFormat) -> tuple[Samples, str]:
     import jpeg_ls
 
-    kind, bits, pixels = _codestream_header(encoded, pixels)
-    if kind != 55:
-        raise mismatch()
+    bits = found.bits
     # An extra end marker, because CharLS counts to two thousand million if a picture ends without one.
     buffer, info = jpeg_ls.decode_pixel_data(encoded + b"\xff\xd9")
     samples = np.frombuffer(buffer, np.uint8 if bits <= 8 else np.uint16)
@@ -234,26 +226,3 @@ def _with_sign(samples: Samples, bits: int) -> Samples:
     """Signed values from unsigned ones of `bits` bits whose highest bit is the sign."""
     unused = 8 * samples.dtype.itemsize - bits
     return (samples << unused).view(f"i{samples.dtype.itemsize}") >> unused
-
-
-def _codestream_header(encoded: bytes, pixels: PixelFormat) -> tuple[int, int, PixelFormat]:
-    """The start-of-frame marker of a JPEG or JPEG-LS (0 to 15, 55), its bits for each value, and the format with its
-    size and number of colours.
-
-    Raises:
-        Contradicted: these differ from the file's description.
-    """
-    at = 2
-    for _ in range(_MAX_SEGMENTS):
-        if at + 10 > len(encoded) or encoded[at] != 0xFF:
-            break
-        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            height = int.from_bytes(encoded[at + 5 : at + 7], "big")
-            width = int.from_bytes(encoded[at + 7 : at + 9], "big")
-            return marker - 0xC0, encoded[at + 4], pixels.described_as(width, height, encoded[at + 9])
-        else:
-            at += 2 + length
-    raise mismatch()

@@ -22,7 +22,7 @@ class Remark(StrEnum):
     HIGH_BITS = "its values were taken from the upper bits, as the file says"
     HIGH_BIT_IGNORED = "its values were taken from the lower bits, although the file says otherwise"
     FEWER_FRAMES = "the file holds fewer frames than it says; those that are there were used"
-    MORE_FRAMES = "the file holds more frames than it says; only as many as it says were used"
+    MORE_FRAMES = "the file holds more frames than it says; all that are there were used"
     FRAMES_COUNTED = "the file does not say how many frames it holds; all that are there were used"
     BANNER_CUT = "text around the picture was cut away, because the file does not say where the picture lies"
     LETTERS = "letters remain in the picture; if they name somebody, cover them or cut them off before it is used"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_samples import dicom_bytes
+from dicom_samples import dicom_bytes, region
 from PIL import Image, ImageDraw, ImageFont
 from pulling import pull_job, result_of
 from pypdf import PdfReader
@@ -15,6 +15,7 @@ from tiny_model import CLASSES, write_model
 from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.diagnosis.pages import Pages
 from busapp.engine.events import Skipped
+from busapp.engine.images.marks import find_marks
 from busapp.engine.images.remarks import Remark
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings
@@ -160,6 +161,36 @@ def test_what_the_archive_compares_is_taken_over_exactly(empty_study: Workspace,
         assert made.PatientID == number
     assert {keyword: made[keyword].value for keyword in study} == study
     assert made.BurnedInAnnotation == "YES", "the picture on the page is that of the source"
+
+
+@pytest.mark.parametrize("regions", [[], [region((0, 0, 319, 279))], [region((900, 900, 950, 950))]])
+def test_the_banner_with_the_name_stands_on_no_page(
+    empty_study: Workspace, tmp_path: Path, regions: list[pydicom.Dataset]
+) -> None:
+    noise = np.random.default_rng(0).integers(40, 120, (60, 80), np.uint8)
+    image = Image.new("L", (320, 280))
+    image.paste(Image.fromarray(noise).resize((320, 240)), (0, 40))
+    without = tmp_path / "without.dcm"
+    without.write_bytes(dicom_bytes(np.asarray(image)[None, 40:], SOPInstanceUID="1.2.5"))
+    ImageDraw.Draw(image).text((8, 8), "DOE JANE 4711", font=ImageFont.load_default(size=16), fill=255)
+    source = tmp_path / "with a banner"
+    source.write_bytes(dicom_bytes(np.asarray(image)[None], SequenceOfUltrasoundRegions=regions))
+    model = write_model(tmp_path / "tiny.onnx")
+    settings = DiagnoseSettings(images=(source, without), model=model, dicom=tmp_path / "out", pdf=tmp_path / "out.pdf")
+    result = result_of(pull_job(empty_study, settings))
+    assert [image["remarks"] for image in result["images"]] == [[Remark.BANNER_CUT.sentence], []]
+    pages = PdfReader(tmp_path / "out.pdf").pages
+    assert "text around the picture was cut away" in " ".join(pages[0].extract_text().split())
+    for page in pages:
+        pictures = [np.asarray(found.image.convert("L")) for found in page.images]
+        assert pictures
+        assert not any((pixels == 255).all(axis=1).any() for pixels in pictures)
+        # The letters are white; speckle is not. What is drawn over the picture has other greys.
+        assert not any(letters_in(pixels) for pixels in pictures)
+
+
+def letters_in(pixels: np.ndarray) -> bool:
+    return any(mark.kind == "text" for mark in find_marks(np.ascontiguousarray(pixels)))
 
 
 def test_letters_that_remain_in_the_picture_are_told_everywhere(empty_study: Workspace, tmp_path: Path) -> None:

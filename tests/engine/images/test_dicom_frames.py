@@ -38,8 +38,8 @@ def compressed(**elements: Any) -> bytes:
         (3, 3, ()),
         (20, 3, (Remark.FEWER_FRAMES,)),
         (2_000_000_000, 3, (Remark.FEWER_FRAMES,)),
-        (2, 2, (Remark.MORE_FRAMES,)),
-        (1, 1, (Remark.MORE_FRAMES,)),
+        (2, 3, (Remark.MORE_FRAMES,)),
+        (1, 3, (Remark.MORE_FRAMES,)),
         (0, 3, (Remark.FRAMES_COUNTED,)),
         (-3, 3, (Remark.FRAMES_COUNTED,)),
         (None, 3, (Remark.FRAMES_COUNTED,)),
@@ -57,9 +57,10 @@ def test_frames_are_counted_if_the_header_is_wrong(make: Any, declared: int | No
     assert open_picture(content, "picture.dcm").seen(open_picture(content, "picture.dcm").middle).remarks == remarks
 
 
-def test_a_picture_with_padding_is_no_loop() -> None:
+@pytest.mark.parametrize("declared", [None, 1])
+def test_a_picture_with_padding_is_no_loop(declared: int | None) -> None:
     for extra in (b"\0\0", bytes(30), bytes(GREY[0].size + 9)):
-        content = dicom_bytes(GREY[:1], PixelData=GREY[:1].tobytes() + b"\0" + extra)
+        content = dicom_bytes(GREY[:1], PixelData=GREY[:1].tobytes() + b"\0" + extra, NumberOfFrames=declared)
         assert (read_header(content, "picture.dcm").frames, read_header(content, "picture.dcm").remarks) == (1, ())
 
 
