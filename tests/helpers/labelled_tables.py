@@ -7,9 +7,9 @@ from typing import Any
 
 from openpyxl import Workbook as ExcelWorkbook
 
-from busapp.engine.imports.columns import ColumnNames
-from busapp.engine.imports.labels import Labelled, label
-from busapp.engine.imports.sources import FileEntry
+from busapp.engine.imports.files.sources import FileEntry
+from busapp.engine.imports.tables.columns import ColumnNames
+from busapp.engine.imports.tables.labels import Labelled, label
 from busapp.engine.settings import ImportSettings
 
 

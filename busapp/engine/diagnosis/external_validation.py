@@ -15,9 +15,9 @@ from busapp.engine import metrics
 from busapp.engine.contract.diagnosis import Counted, DiagnosedImage, ExternalResult
 from busapp.engine.contract.validation import Summary
 from busapp.engine.imports import names
-from busapp.engine.imports.class_values import ValuesUnknown
-from busapp.engine.imports.labels import label
-from busapp.engine.imports.sources import Entry, FileEntry
+from busapp.engine.imports.files.sources import Entry, FileEntry
+from busapp.engine.imports.tables.class_values import ValuesUnknown
+from busapp.engine.imports.tables.labels import label
 from busapp.engine.settings import ImportSettings
 from busapp.errors import BadInput
 

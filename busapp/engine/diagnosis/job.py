@@ -18,9 +18,9 @@ from busapp.engine.images.heat_map import overlay
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.preprocessing import read_content
 from busapp.engine.imports import names
-from busapp.engine.imports.disc_files import files_of
-from busapp.engine.imports.file_kinds import FileKind, file_kind
-from busapp.engine.imports.sources import FileEntry
+from busapp.engine.imports.files.disc_files import files_of
+from busapp.engine.imports.files.file_kinds import FileKind, file_kind
+from busapp.engine.imports.files.sources import FileEntry
 from busapp.engine.models.library import default_model
 from busapp.engine.models.model import Model
 from busapp.engine.settings import DiagnoseSettings

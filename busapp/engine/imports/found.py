@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.files.sources import Entry
 from busapp.errors import BadInput
 
 CLASS_NAMES_PATIENT: Final = "The class would have the patient's name; give the class with --class"

@@ -12,11 +12,11 @@ from busapp.engine.catalog import Addition, Known, KnownImages, NewImage, Statem
 from busapp.engine.catalog.addition import COMPLETED, statement_of
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
+from busapp.engine.imports.files.sources import Steps
 from busapp.engine.imports.findings import Finding, odd_patients
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
-from busapp.engine.imports.sorting import search_sources
-from busapp.engine.imports.sources import Steps
+from busapp.engine.imports.sorting.sorting import search_sources
 from busapp.engine.imports.storing import ImageStore, Stored
 from busapp.engine.imports.summary import Tally
 from busapp.engine.settings import ImportSettings

@@ -15,13 +15,12 @@ from busapp.engine.images.preprocessing import decoded, size_of
 from busapp.engine.images.remarks import Remark
 from busapp.engine.images.signatures import HEAD as SIGNATURE
 from busapp.engine.images.signatures import is_dicom
-from busapp.engine.imports.arrays import ArrayEntry
+from busapp.engine.imports.arrays.arrays import ArrayEntry
+from busapp.engine.imports.files.sources import HEAD, from_head, read_whole
 from busapp.engine.imports.findings import Finding, missing_patients, odd_patients
 from busapp.engine.imports.found import FoundImage
-from busapp.engine.imports.labels import ReadTable
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
-from busapp.engine.imports.sorting import search_sources
-from busapp.engine.imports.sources import HEAD, from_head, read_whole
+from busapp.engine.imports.sorting.sorting import search_sources
 from busapp.engine.imports.storing import (
     NO_CLASS,
     Origin,
@@ -32,6 +31,7 @@ from busapp.engine.imports.storing import (
     reason_to_skip,
     refuse_patient_as_class,
 )
+from busapp.engine.imports.tables.labels import ReadTable
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients
 from busapp.engine.utils.files import sha256_of

@@ -23,9 +23,9 @@ from busapp.engine.images.orientation import LYING, turned
 from busapp.engine.images.preprocessing import decoded
 from busapp.engine.images.remarks import Decoded, Remark
 from busapp.engine.images.signatures import HEAD, is_dicom, picture_suffix
+from busapp.engine.imports.files.sources import Entry, read_whole
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.names import has_picture_suffix, stands_in, suffix_of
-from busapp.engine.imports.sources import Entry, read_whole
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.imports.mask_files import says_mask
+from busapp.engine.imports.sorting.mask_files import says_mask
 from busapp.engine.utils.files import safe_name
 
 SYNTHETIC: Final = "synthetic"

@@ -8,10 +8,10 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from busapp.engine.imports.class_values import ValuesUnknown
-from busapp.engine.imports.columns import NO_COLUMN, TableUnclear
 from busapp.engine.imports.names import is_table
 from busapp.engine.imports.preview import Preview
+from busapp.engine.imports.tables.class_values import ValuesUnknown
+from busapp.engine.imports.tables.columns import NO_COLUMN, TableUnclear
 from busapp.engine.settings import ImportSettings
 from busapp.gui.dataset.class_values import ClassValues
 from busapp.gui.dataset.patient_pattern import PatientPattern

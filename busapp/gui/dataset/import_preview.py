@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.contract.dataset import ImportFinding
-from busapp.engine.imports.columns import TableUnclear
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.preview import Preview, preview
+from busapp.engine.imports.tables.columns import TableUnclear
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many

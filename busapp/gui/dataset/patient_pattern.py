@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
-from busapp.engine.imports.patients import PatternPreview, pattern_preview, suggest_patterns
+from busapp.engine.imports.sorting.patients import PatternPreview, pattern_preview, suggest_patterns
 from busapp.gui.widgets.background import Background
 
 _PAUSE: Final = 400

@@ -17,7 +17,7 @@ from public_sets import breastmnist, pcam_hdf5
 from told import but_patients
 
 from busapp import cli
-from busapp.engine.imports import hdf5_files, npz_files
+from busapp.engine.imports.arrays import hdf5_files, npz_files
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from busapp.engine import jobs
 from busapp.engine.events import Finished
-from busapp.engine.imports import archives
+from busapp.engine.imports.files import archives
 from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.preview import preview
 from busapp.engine.settings import ImportSettings

@@ -10,7 +10,7 @@ from dicom_samples import encoded
 from image_folders import imported, looked_at, mask, picture
 
 from busapp.engine.diagnosis.job import images_to_diagnose
-from busapp.engine.imports.file_kinds import file_kind
+from busapp.engine.imports.files.file_kinds import file_kind
 from busapp.engine.study.workspace import Workspace
 
 NAMES = (

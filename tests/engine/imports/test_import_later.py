@@ -10,8 +10,8 @@ from image_folders import imported, looked_at, mask, picture
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.images.dicom import DicomHeader
-from busapp.engine.imports.sorting import FoundImage
-from busapp.engine.imports.sources import FileEntry
+from busapp.engine.imports.files.sources import FileEntry
+from busapp.engine.imports.sorting.sorting import FoundImage
 from busapp.engine.imports.storing import origin_of
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym

@@ -9,7 +9,7 @@ from image_folders import events_of, imported, looked_at, odd, picture
 from PIL import Image
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.imports import tables
+from busapp.engine.imports.tables import tables
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput

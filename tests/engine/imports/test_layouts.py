@@ -9,7 +9,7 @@ from told import but_patients, found_by
 
 from busapp.engine.events import Skipped
 from busapp.engine.imports.found import ClassUnknown
-from busapp.engine.imports.layouts import class_in_name, class_word, is_mask_folder, names_no_class
+from busapp.engine.imports.sorting.layouts import class_in_name, class_word, is_mask_folder, names_no_class
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 

@@ -10,8 +10,8 @@ from dicom_samples import dicom_bytes
 from image_folders import imported, looked_at, picture
 from labelled_tables import said
 
-from busapp.engine.imports.identifiers import PatientsCutOff
-from busapp.engine.imports.patients import Pattern
+from busapp.engine.imports.sorting.patients import Pattern
+from busapp.engine.imports.tables.identifiers import PatientsCutOff
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput

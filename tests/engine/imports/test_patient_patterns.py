@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from image_folders import imported, looked_at, picture
 
-from busapp.engine.imports.patients import Pattern, pattern_preview, suggest_patterns
+from busapp.engine.imports.sorting.patients import Pattern, pattern_preview, suggest_patterns
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput

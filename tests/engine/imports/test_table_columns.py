@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from labelled_tables import classes_of, said
 
-from busapp.engine.imports.column_names import Role, rank_of
-from busapp.engine.imports.columns import ColumnNames, Undecided
+from busapp.engine.imports.tables.column_names import Role, rank_of
+from busapp.engine.imports.tables.columns import ColumnNames, Undecided
 from busapp.errors import BadInput
 
 FILES = [f"case{number:03}.png" for number in range(1, 31)]

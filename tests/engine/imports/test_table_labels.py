@@ -7,7 +7,7 @@ import pytest
 from image_folders import imported, looked_at, picture
 from labelled_tables import classes_of, said
 
-from busapp.engine.imports.class_values import ValuesUnknown, is_unclear, parse_class_values
+from busapp.engine.imports.tables.class_values import ValuesUnknown, is_unclear, parse_class_values
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 

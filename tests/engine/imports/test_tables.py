@@ -6,8 +6,8 @@ import pytest
 from image_folders import looked_at, picture
 from labelled_tables import classes_of, said
 
-from busapp.engine.imports.sources import FileEntry
-from busapp.engine.imports.tables import RawTable, read_tables
+from busapp.engine.imports.files.sources import FileEntry
+from busapp.engine.imports.tables.tables import RawTable, read_tables
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 

@@ -9,9 +9,9 @@ import pytest
 from image_folders import imported, looked_at, picture
 from labelled_tables import classes_of, said, workbook
 
-from busapp.engine.imports import workbooks
-from busapp.engine.imports.identifiers import PatientsCutOff
-from busapp.engine.imports.workbooks import read_workbook
+from busapp.engine.imports.tables import workbooks
+from busapp.engine.imports.tables.identifiers import PatientsCutOff
+from busapp.engine.imports.tables.workbooks import read_workbook
 from busapp.engine.study import patients
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput

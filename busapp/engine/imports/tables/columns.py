@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from busapp.engine.imports.column_names import Role, folded, is_maker, is_model, may_be_patient, rank_of
-from busapp.engine.imports.file_index import FileIndex, Fit, Match
-from busapp.engine.imports.tables import RawTable, Row
+from busapp.engine.imports.tables.column_names import Role, folded, is_maker, is_model, may_be_patient, rank_of
+from busapp.engine.imports.tables.file_index import FileIndex, Fit, Match
+from busapp.engine.imports.tables.tables import RawTable, Row
 from busapp.engine.utils.nobody import is_nobody
 from busapp.errors import BadInput
 

@@ -8,14 +8,14 @@ from typing import Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.imports import names
-from busapp.engine.imports.columns import Undecided
+from busapp.engine.imports.files.sources import Entry, Label, Listing
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.identifiers import PatientsCutOff
-from busapp.engine.imports.known_sets import KnownSet
-from busapp.engine.imports.labels import Labelled, NoClasses, ReadTable, label
-from busapp.engine.imports.recognising import fits, path_in, patient_of_set, read_lines
-from busapp.engine.imports.sources import Entry, Label, Listing
-from busapp.engine.imports.tables import MAX_TABLE_BYTES, read_tables
+from busapp.engine.imports.sorting.known_sets import KnownSet
+from busapp.engine.imports.sorting.recognising import fits, path_in, patient_of_set, read_lines
+from busapp.engine.imports.tables.columns import Undecided
+from busapp.engine.imports.tables.identifiers import PatientsCutOff
+from busapp.engine.imports.tables.labels import Labelled, NoClasses, ReadTable, label
+from busapp.engine.imports.tables.tables import MAX_TABLE_BYTES, read_tables
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput

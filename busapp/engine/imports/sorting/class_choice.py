@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from busapp.engine.imports import names
-from busapp.engine.imports.class_values import LEFT_OUT, is_unclear, parse_class_values, plain_value
+from busapp.engine.imports.files.sources import Entry, Listing
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import ClassUnknown
-from busapp.engine.imports.known_sets import KnownSet
-from busapp.engine.imports.layouts import Layout, class_in_name, class_word, names_no_class
-from busapp.engine.imports.recognising import NamedBySet
-from busapp.engine.imports.sources import Entry, Listing
-from busapp.engine.imports.table_labels import TableLabels
+from busapp.engine.imports.sorting.known_sets import KnownSet
+from busapp.engine.imports.sorting.layouts import Layout, class_in_name, class_word, names_no_class
+from busapp.engine.imports.sorting.recognising import NamedBySet
+from busapp.engine.imports.sorting.table_labels import TableLabels
+from busapp.engine.imports.tables.class_values import LEFT_OUT, is_unclear, parse_class_values, plain_value
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 

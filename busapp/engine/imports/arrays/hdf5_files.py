@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.images.preprocessing import MAX_PIXELS
-from busapp.engine.imports.archives import MAX_RATIO
-from busapp.engine.imports.arrays import add_pictures, name_classes, refuse_array
+from busapp.engine.imports.arrays.arrays import add_pictures, name_classes, refuse_array
+from busapp.engine.imports.files.archives import MAX_RATIO
+from busapp.engine.imports.files.sources import Listing, Steps
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.sources import Listing, Steps
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage

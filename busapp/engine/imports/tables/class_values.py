@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from busapp.engine.imports.columns import Undecided
 from busapp.engine.imports.names import class_called
+from busapp.engine.imports.tables.columns import Undecided
 from busapp.errors import BadInput
 
 LEFT_OUT: Final = "-"

@@ -19,8 +19,8 @@ from typing import BinaryIO, Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import MAX_BYTES
+from busapp.engine.imports.files.sources import NOT_TEXT, STEP, Listing, Steps, too_large
 from busapp.engine.imports.names import is_clutter, is_hidden, is_text, natural_key
-from busapp.engine.imports.sources import NOT_TEXT, STEP, Listing, Steps, too_large
 from busapp.errors import BadInput, UnreadableImage
 
 MAX_MEMBERS: Final = 250_000

@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from busapp.engine.imports.sources import Entry
-from busapp.engine.imports.workbooks import is_workbook, read_workbook
+from busapp.engine.imports.files.sources import Entry
+from busapp.engine.imports.tables.workbooks import is_workbook, read_workbook
 from busapp.errors import BadInput, UnreadableImage
 
 MAX_TABLE_BYTES: Final = 64 * 2**20

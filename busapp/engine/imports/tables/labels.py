@@ -6,14 +6,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from busapp.engine.events import Skipped
-from busapp.engine.imports.class_values import LEFT_OUT, ValuesUnknown, is_unclear, parse_class_values, plain_value
-from busapp.engine.imports.columns import Chosen, ColumnNames, TableUnclear, asking, choices, choose
-from busapp.engine.imports.file_index import FileIndex, Fit, Match
+from busapp.engine.imports.files.sources import Entry, Label
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.identifiers import patients_of
 from busapp.engine.imports.names import class_called, idc
-from busapp.engine.imports.sources import Entry, Label
-from busapp.engine.imports.tables import Row, read_tables
+from busapp.engine.imports.tables.class_values import (
+    LEFT_OUT,
+    ValuesUnknown,
+    is_unclear,
+    parse_class_values,
+    plain_value,
+)
+from busapp.engine.imports.tables.columns import Chosen, ColumnNames, TableUnclear, asking, choices, choose
+from busapp.engine.imports.tables.file_index import FileIndex, Fit, Match
+from busapp.engine.imports.tables.identifiers import patients_of
+from busapp.engine.imports.tables.tables import Row, read_tables
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.nobody import is_nobody
 from busapp.engine.utils.words import many

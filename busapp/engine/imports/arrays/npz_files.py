@@ -17,9 +17,9 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS
-from busapp.engine.imports.archives import Archive
-from busapp.engine.imports.arrays import add_pictures, name_classes, refuse_array
-from busapp.engine.imports.sources import Listing, Steps
+from busapp.engine.imports.arrays.arrays import add_pictures, name_classes, refuse_array
+from busapp.engine.imports.files.archives import Archive
+from busapp.engine.imports.files.sources import Listing, Steps
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from busapp.engine.imports import names
-from busapp.engine.imports.archives import Archive, list_archive
-from busapp.engine.imports.arrays import is_array_file
-from busapp.engine.imports.disc_files import list_directory
-from busapp.engine.imports.file_kinds import file_kind
-from busapp.engine.imports.hdf5_files import beside, list_hdf5
-from busapp.engine.imports.npz_files import list_npz
-from busapp.engine.imports.sources import FileEntry, Listing, Steps, list_files, list_folder, list_table, resolved
+from busapp.engine.imports.arrays.arrays import is_array_file
+from busapp.engine.imports.arrays.hdf5_files import beside, list_hdf5
+from busapp.engine.imports.arrays.npz_files import list_npz
+from busapp.engine.imports.files.archives import Archive, list_archive
+from busapp.engine.imports.files.disc_files import list_directory
+from busapp.engine.imports.files.file_kinds import file_kind
+from busapp.engine.imports.files.sources import FileEntry, Listing, Steps, list_files, list_folder, list_table, resolved
 from busapp.engine.settings import ImportSettings
 
 _LIST_ARRAYS: Final[dict[str, Callable[[Path, Path, ImportSettings, ExitStack], Steps[Listing]]]] = {

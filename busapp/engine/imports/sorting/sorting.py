@@ -21,23 +21,22 @@ from busapp.engine.catalog import KnownImages
 from busapp.engine.events import Skipped
 from busapp.engine.images.preprocessing import IMAGE_SUFFIXES
 from busapp.engine.imports import names
-from busapp.engine.imports.arrays import is_array_file
-from busapp.engine.imports.cbis_ddsm import read_films
-from busapp.engine.imports.class_choice import ClassChoice
-from busapp.engine.imports.class_values import LEFT_OUT
-from busapp.engine.imports.copies import without_copies
-from busapp.engine.imports.disc_files import KIND as DISC
-from busapp.engine.imports.disc_files import folders_of_classes
-from busapp.engine.imports.file_kinds import file_kind
+from busapp.engine.imports.arrays.arrays import is_array_file
+from busapp.engine.imports.files.disc_files import KIND as DISC
+from busapp.engine.imports.files.disc_files import folders_of_classes
+from busapp.engine.imports.files.file_kinds import file_kind
+from busapp.engine.imports.files.sources import STEP, Entry, Listing, Steps
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
-from busapp.engine.imports.known_sets import KnownSet
-from busapp.engine.imports.labels import ReadTable
-from busapp.engine.imports.layouts import Layout, layout_of
-from busapp.engine.imports.listings import list_sources
-from busapp.engine.imports.mask_files import Masks, tell_apart
-from busapp.engine.imports.patients import patients_in_names
-from busapp.engine.imports.recognising import (
+from busapp.engine.imports.sorting.cbis_ddsm import read_films
+from busapp.engine.imports.sorting.class_choice import ClassChoice
+from busapp.engine.imports.sorting.copies import without_copies
+from busapp.engine.imports.sorting.known_sets import KnownSet
+from busapp.engine.imports.sorting.layouts import Layout, layout_of
+from busapp.engine.imports.sorting.listings import list_sources
+from busapp.engine.imports.sorting.mask_files import Masks, tell_apart
+from busapp.engine.imports.sorting.patients import patients_in_names
+from busapp.engine.imports.sorting.recognising import (
     NamedBySet,
     chosen,
     fits,
@@ -47,8 +46,9 @@ from busapp.engine.imports.recognising import (
     recognised,
     sentences,
 )
-from busapp.engine.imports.sources import STEP, Entry, Listing, Steps
-from busapp.engine.imports.table_labels import TableLabels, read_tables_beside
+from busapp.engine.imports.sorting.table_labels import TableLabels, read_tables_beside
+from busapp.engine.imports.tables.class_values import LEFT_OUT
+from busapp.engine.imports.tables.labels import ReadTable
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.files.sources import Entry
 from busapp.engine.utils.nobody import is_nobody
 from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import many

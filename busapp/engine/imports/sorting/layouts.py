@@ -13,7 +13,7 @@ from pathlib import PurePath, PurePosixPath
 from typing import Final
 
 from busapp.engine.imports import names
-from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.files.sources import Entry
 
 _FOR_PICTURES: Final = """
     image images img imgs original originals photo photos picture pictures pic pics png jpg jpeg bmp tif tiff dicom

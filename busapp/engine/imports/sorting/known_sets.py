@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from busapp.engine.imports.columns import ColumnNames
+from busapp.engine.imports.tables.columns import ColumnNames
 
 _BENIGN_OR_NOT: Final = {"b": "benign", "m": "malignant"}
 

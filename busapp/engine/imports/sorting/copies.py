@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from busapp.engine.imports.files.sources import STEP, Steps, read_whole
 from busapp.engine.imports.found import FoundImage
-from busapp.engine.imports.sources import STEP, Steps, read_whole
 from busapp.engine.utils.files import sha256_of
 from busapp.errors import UnreadableImage
 

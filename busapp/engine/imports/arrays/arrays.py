@@ -13,10 +13,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.events import Skipped
-from busapp.engine.imports.class_values import LEFT_OUT, ValuesUnknown, parse_class_values, plain_value
+from busapp.engine.imports.files.sources import Label, Listing
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.names import suffix_of
-from busapp.engine.imports.sources import Label, Listing
+from busapp.engine.imports.tables.class_values import LEFT_OUT, ValuesUnknown, parse_class_values, plain_value
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.png import bare_png
 from busapp.engine.utils.words import counts_in_words, many

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
+from busapp.engine.imports.files.sources import Entry
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.layouts import lies_in_masks, place
-from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.sorting.layouts import lies_in_masks, place
 from busapp.engine.utils.words import many
 
 NO_IMAGE: Final = "It is a mask, and its image is missing"

@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from busapp.engine.imports.files.sources import Entry, Label
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.sources import Entry, Label
-from busapp.engine.imports.table_labels import SEVERAL_CLASSES, TableLabels
-from busapp.engine.imports.tables import RawTable, read_tables
+from busapp.engine.imports.sorting.table_labels import SEVERAL_CLASSES, TableLabels
+from busapp.engine.imports.tables.tables import RawTable, read_tables
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 

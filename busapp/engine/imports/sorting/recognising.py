@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Final
 
+from busapp.engine.imports.files.sources import Entry
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.known_sets import SETS, KnownSet
-from busapp.engine.imports.layouts import class_word, is_part
 from busapp.engine.imports.names import natural_key
-from busapp.engine.imports.sources import Entry
+from busapp.engine.imports.sorting.known_sets import SETS, KnownSet
+from busapp.engine.imports.sorting.layouts import class_word, is_part
 from busapp.engine.utils.words import counts_in_words, many
 
 _NUMBER: Final = re.compile(r"[0-9a-f]{16,}|\d+")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
-from busapp.engine.imports.archives import checked_zip
+from busapp.engine.imports.files.archives import checked_zip
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import BadInput
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from busapp.engine.imports.columns import Undecided
 from busapp.engine.imports.findings import Finding
+from busapp.engine.imports.tables.columns import Undecided
 from busapp.engine.utils.nobody import is_nobody
 from busapp.engine.utils.words import many
 

@@ -13,8 +13,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
+from busapp.engine.imports.files.sources import Entry
 from busapp.engine.imports.names import is_text
-from busapp.engine.imports.sources import Entry
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _ZEROS: Final = re.compile(r"(?<!\d)0+(?=\d)")

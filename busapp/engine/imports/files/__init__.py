@@ -1,0 +1,1 @@
+"""Where files come from: folders, archives, discs; and what kind each is."""

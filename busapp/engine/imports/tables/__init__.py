@@ -1,0 +1,1 @@
+"""Tables: read them, choose their columns, and join their rows to images."""
