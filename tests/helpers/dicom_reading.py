@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from busapp.engine.images.dicom import DicomFrame, read_frames, read_header
+from busapp.engine.images.dicom.reading import DicomFrame, read_frames, read_header
 from busapp.errors import UnreadableImage
 
 _Y, _X = np.mgrid[:21, :31]  # odd sizes, so that padding and byte order matter

@@ -20,7 +20,7 @@ ONLY_JOBS_LOAD = (  # they draw, or need the frameworks' packages
     "diagnosis.figure",
     "utils.figures",
     "utils.fonts",
-    "images.dicom_page",
+    "images.dicom.page",
 )
 
 

@@ -91,7 +91,7 @@ class Pages:
         return self._pdf
 
     def _write_dicom(self, folder: Path, figure: Figure, diagnosis: Diagnosis, source: Path, frame: int) -> None:
-        from busapp.engine.images.dicom_page import secondary_capture
+        from busapp.engine.images.dicom.page import secondary_capture
 
         content = secondary_capture(
             page_pixels(figure),

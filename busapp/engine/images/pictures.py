@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 
-from busapp.engine.images.dicom import DicomLoop, evenly_spaced, open_loop
+from busapp.engine.images.dicom.reading import DicomLoop, evenly_spaced, open_loop
 from busapp.engine.images.preprocessing import FORMATS, decoded, frames_of, read_content
 from busapp.engine.images.remarks import Decoded
 from busapp.engine.images.signatures import HEAD, is_dicom

@@ -1,1 +1,1 @@
-"""Images come into a study: files and arrays are listed, tables joined, sorting makes images of them, storing keeps them."""
+"""Images come into a study: files are listed, tables joined, sorting makes images of them, and storing keeps these."""

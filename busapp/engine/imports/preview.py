@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar
 
 from busapp.engine.catalog import Disagreement, Known, KnownImages, Statement, compared
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom import DicomHeader, evenly_spaced, read_header
+from busapp.engine.images.dicom.reading import DicomHeader, evenly_spaced, read_header
 from busapp.engine.images.preprocessing import decoded, size_of
 from busapp.engine.images.remarks import Remark
 from busapp.engine.images.signatures import HEAD as SIGNATURE

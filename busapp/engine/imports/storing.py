@@ -17,7 +17,7 @@ from PIL import Image
 
 from busapp.engine.catalog import Known, KnownImages, NewImage, Statement
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom import DicomHeader, read_frames, read_header
+from busapp.engine.images.dicom.reading import DicomHeader, read_frames, read_header
 from busapp.engine.images.masks import inside_of, read_mask
 from busapp.engine.images.orientation import LYING, turned
 from busapp.engine.images.preprocessing import decoded

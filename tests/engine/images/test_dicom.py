@@ -13,7 +13,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-from busapp.engine.images.dicom import evenly_spaced, read_frames, read_header
+from busapp.engine.images.dicom.reading import evenly_spaced, read_frames, read_header
 from busapp.engine.images.signatures import is_dicom
 from busapp.errors import UnreadableImage
 

@@ -9,7 +9,7 @@ from dicom_reading import COLOUR, GREY, as_rgb
 from dicom_samples import dicom_bytes, encoded, lossless_jpeg, palette
 from pydicom import uid
 
-from busapp.engine.images.dicom import DicomFrame, read_frames, read_header
+from busapp.engine.images.dicom.reading import DicomFrame, read_frames, read_header
 from busapp.engine.images.remarks import Remark
 from busapp.errors import Contradicted, UnreadableImage
 

@@ -15,7 +15,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 
-from busapp.engine.images.dicom import open_loop, read_header
+from busapp.engine.images.dicom.reading import open_loop, read_header
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.images.remarks import Remark
 from busapp.errors import UnreadableImage

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dicom_samples import dicom_bytes
 
-from busapp.engine.images.dicom import DicomHeader, read_header
+from busapp.engine.images.dicom.reading import DicomHeader, read_header
 
 PIXELS = np.zeros((1, 8, 8), np.uint8)
 

@@ -16,7 +16,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
-from busapp.engine.images.dicom import read_header
+from busapp.engine.images.dicom.reading import read_header
 
 Encoder = Callable[[np.ndarray], bytes]
 

@@ -16,7 +16,7 @@ from fuzz_bombs import jpeg_of_many_scans
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
-from busapp.engine.images.dicom import read_header
+from busapp.engine.images.dicom.reading import read_header
 from busapp.errors import UnreadableImage
 
 Encoder = Callable[[np.ndarray], bytes]
@@ -171,7 +171,7 @@ def test_run_lengths_of_the_wrong_number_of_planes_are_refused(n_segments: int) 
 
 
 def test_a_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("busapp.engine.images.dicom_file.MAX_BYTES", 2**20)
+    monkeypatch.setattr("busapp.engine.images.dicom.file.MAX_BYTES", 2**20)
     content = dicom_bytes(GREY, syntax=uid.DeflatedExplicitVRLittleEndian)
     assert len(frames_of(content)) == 3
     plain = dicom_bytes(np.zeros((2, 1000, 1000), np.uint8))

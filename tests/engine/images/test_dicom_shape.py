@@ -7,7 +7,7 @@ import pytest
 from dicom_reading import frames_of
 from dicom_samples import dicom_bytes, region
 
-from busapp.engine.images import dicom_shape
+from busapp.engine.images.dicom import shape as dicom_shape
 from busapp.engine.images.remarks import Remark
 
 _Y, _X = np.mgrid[:100, :100]

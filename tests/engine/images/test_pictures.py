@@ -17,7 +17,7 @@ from tiny_model import write_model
 from busapp.engine import jobs
 from busapp.engine.diagnosis.job import images_to_diagnose
 from busapp.engine.events import Finished, Skipped
-from busapp.engine.images import dicom_pixels
+from busapp.engine.images.dicom import pixels as dicom_pixels
 from busapp.engine.images.pictures import open_picture
 from busapp.engine.settings import DiagnoseSettings
 from busapp.engine.study.workspace import Workspace

@@ -12,7 +12,7 @@ from pulling import result_of
 
 from busapp.engine.diagnosis.job import images_to_diagnose
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom_directory import listed_files
+from busapp.engine.images.dicom.directory import listed_files
 from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage

@@ -13,7 +13,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom_directory import listed_files
+from busapp.engine.images.dicom.directory import listed_files
 from busapp.engine.images.remarks import Remark
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage

@@ -9,7 +9,7 @@ from dicom_samples import dicom_bytes
 from image_folders import imported, looked_at, mask, picture
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.dicom import DicomHeader
+from busapp.engine.images.dicom.reading import DicomHeader
 from busapp.engine.imports.files.sources import FileEntry
 from busapp.engine.imports.sorting.sorting import FoundImage
 from busapp.engine.imports.storing import origin_of

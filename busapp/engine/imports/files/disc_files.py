@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from busapp.engine.events import Skipped
-from busapp.engine.images.dicom_directory import MAX_DIRECTORY, FileId, as_compared, listed_files
+from busapp.engine.images.dicom.directory import MAX_DIRECTORY, FileId, as_compared, listed_files
 from busapp.engine.imports.files.sources import Entry, FileEntry, Listing
 from busapp.engine.imports.names import is_dicomdir, is_text
 from busapp.engine.utils.words import many

@@ -28,9 +28,9 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
-from busapp.engine.images.dicom_codestream import Codestream, codestream_of
-from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile
-from busapp.engine.images.dicom_frames import Frames, compressed, uncompressed
+from busapp.engine.images.dicom.codestream import Codestream, codestream_of
+from busapp.engine.images.dicom.file import UNDEFINED_LENGTH, DicomFile
+from busapp.engine.images.dicom.frames import Frames, compressed, uncompressed
 from busapp.engine.images.preprocessing import MAX_PIXELS
 from busapp.engine.images.remarks import Remark
 from busapp.errors import Contradicted, UnreadableImage

@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image
 
-from busapp.engine.images.dicom_file import Values
+from busapp.engine.images.dicom.file import Values
 from busapp.engine.images.preprocessing import MAX_PIXELS
 from busapp.engine.images.remarks import Remark
 

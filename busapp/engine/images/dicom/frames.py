@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from pydicom.uid import UID, RLELossless
 
-from busapp.engine.images.dicom_file import UNDEFINED_LENGTH, DicomFile, cut_short, too_much
+from busapp.engine.images.dicom.file import UNDEFINED_LENGTH, DicomFile, cut_short, too_much
 from busapp.engine.images.remarks import Remark
 
 _ITEM: Final = 0xE000FFFE

@@ -19,7 +19,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 import busapp
-from busapp.engine.images.dicom_file import DicomFile, read
+from busapp.engine.images.dicom.file import DicomFile, read
 from busapp.engine.images.signatures import HEAD, is_dicom
 from busapp.engine.utils.quiet import no_warnings
 from busapp.engine.utils.words import RESEARCH_USE

@@ -1,7 +1,8 @@
 """Who and where a DICOM file is from: the patient, the hospital and the machine.
 
-The patient's values are identifiers, see `busapp.engine.images.dicom`. Hospital and machine identify nobody: serial
-numbers and station names are not read, and a value that contains the patient's number or a part of the name is dropped.
+The patient's values are identifiers, see `busapp.engine.images.dicom.reading`. Hospital and machine identify nobody:
+serial numbers and station names are not read, and a value that contains the patient's number or a part of the name is
+dropped.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from busapp.engine.utils.nobody import is_nobody
 
 if TYPE_CHECKING:
-    from busapp.engine.images.dicom_file import Values
+    from busapp.engine.images.dicom.file import Values
 
 _LONGEST: Final = 64
 """Characters of a long string in DICOM (PS3.5, 6.2). Longer ones break the standard."""

@@ -14,7 +14,7 @@ from PIL import Image
 from pydicom.uid import ExplicitVRBigEndian
 
 from busapp.engine.images.contrast import bits_used, hides, main_range
-from busapp.engine.images.dicom_file import DicomFile, Values
+from busapp.engine.images.dicom.file import DicomFile, Values
 from busapp.engine.images.remarks import Decoded, Remark
 from busapp.errors import UnreadableImage
 

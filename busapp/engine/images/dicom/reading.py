@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 from PIL import Image
 
-from busapp.engine.images.dicom_origin import device_of, identifiers_of, patient_of, site_of
+from busapp.engine.images.dicom.origin import device_of, identifiers_of, patient_of, site_of
 from busapp.engine.images.preprocessing import MAX_BYTES
 from busapp.engine.images.remarks import Remark
 from busapp.engine.images.signatures import HEAD, is_dicom
@@ -24,9 +24,9 @@ from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import Contradicted, UnreadableImage
 
 if TYPE_CHECKING:
-    from busapp.engine.images.dicom_file import DicomFile
-    from busapp.engine.images.dicom_format import PixelFormat
-    from busapp.engine.images.dicom_shape import PixelShape
+    from busapp.engine.images.dicom.file import DicomFile
+    from busapp.engine.images.dicom.format import PixelFormat
+    from busapp.engine.images.dicom.shape import PixelShape
     from busapp.engine.images.marks import Box
 
 _STRUCTURED_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
@@ -125,8 +125,8 @@ class DicomLoop:
 
     def frame(self, index: int) -> DicomFrame:
         """Decode only frame `index`, counted from 0. Raises `UnreadableImage`."""
-        from busapp.engine.images.dicom_pixels import decode_frame
-        from busapp.engine.images.dicom_shape import with_square_pixels
+        from busapp.engine.images.dicom.pixels import decode_frame
+        from busapp.engine.images.dicom.shape import with_square_pixels
 
         with _readable(self.file):
             seen = decode_frame(self._dicom, self._pixels, index)
@@ -138,7 +138,7 @@ class DicomLoop:
 
     def _box_in(self, whole: Image.Image) -> "tuple[Box | None, tuple[Remark, ...]]":
         """The box of all frames, found in the first one that is decoded, and remarks about it. Banners do not move."""
-        from busapp.engine.images.dicom_regions import ultrasound_box
+        from busapp.engine.images.dicom.regions import ultrasound_box
 
         if not self._boxes:
             self._boxes.append(ultrasound_box(self._dicom.values, whole))
@@ -157,7 +157,7 @@ def open_loop(content: bytes, *, file: Path | str, crop_to_regions: bool, take_a
         Contradicted: it can only be read with `take_anyway`.
         UnreadableImage: it contains no readable ultrasound picture.
     """
-    from busapp.engine.images.dicom_shape import shape_of
+    from busapp.engine.images.dicom.shape import shape_of
 
     with _readable(file):
         dicom, pixels, remarks = _opened(content, take_anyway)
@@ -204,7 +204,8 @@ def _readable(file: Path | str) -> Iterator[None]:
 
 def _opened(content_or_stream: bytes | BinaryIO, anyway: bool) -> "tuple[DicomFile, PixelFormat, tuple[Remark, ...]]":
     # Imported here because every scan of a folder calls `is_dicom`, and pydicom is slow to load.
-    from busapp.engine.images import dicom_file, dicom_format
+    from busapp.engine.images.dicom import file as dicom_file
+    from busapp.engine.images.dicom import format as dicom_format
 
     content = content_or_stream if isinstance(content_or_stream, bytes) else None
     if content is not None and len(content) > MAX_BYTES:

@@ -17,17 +17,17 @@ from PIL import Image
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
-from busapp.engine.images.dicom_codestream import Codestream, codestream_of
-from busapp.engine.images.dicom_colour import to_rgb
-from busapp.engine.images.dicom_file import DicomFile, cut_short
-from busapp.engine.images.dicom_format import (
+from busapp.engine.images.dicom.codestream import Codestream, codestream_of
+from busapp.engine.images.dicom.colour import to_rgb
+from busapp.engine.images.dicom.file import DicomFile, cut_short
+from busapp.engine.images.dicom.format import (
     ANOTHER_EXPORT,
     NATIVE,
     PixelFormat,
     contradiction,
     mismatch,
 )
-from busapp.engine.images.dicom_frames import encoded_frame
+from busapp.engine.images.dicom.frames import encoded_frame
 from busapp.engine.images.preprocessing import LimitedReads, refuse_many_scans
 from busapp.engine.images.remarks import Decoded, Remark
 from busapp.errors import UnreadableImage

@@ -10,7 +10,7 @@ from busapp.engine.images.marks import Box
 from busapp.engine.images.remarks import Remark
 
 if TYPE_CHECKING:
-    from busapp.engine.images.dicom_file import Values
+    from busapp.engine.images.dicom.file import Values
 
 _AT_THE_EDGE: Final = 0.02
 """Part of the picture's height. Banners lie in the first or last rows, so regions that begin or end there may contain
