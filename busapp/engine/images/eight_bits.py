@@ -59,7 +59,7 @@ def as_seen(image: Image.Image, rawmode: str, orientation: int, load_as: Callabl
             unseen = rgba.getchannel("A").getextrema()[1] <= _TRANSPARENT and _is_not_flat(opaque)  # type: ignore[operator]
             remarks += [Remark.TRANSPARENT] if unseen else []
             picture = opaque if unseen else _on_black(rgba)
-        picture = picture.convert("RGB")
+        picture = picture if picture.mode == "RGB" else picture.convert("RGB")  # which copies an RGB picture, too
     if orientation != 1:
         remarks.insert(0, Remark.TURNED)
     lies = orientation != 1 and image.format != "TIFF"

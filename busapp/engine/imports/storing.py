@@ -28,7 +28,7 @@ from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.names import has_picture_suffix, stands_in, suffix_of
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym
-from busapp.engine.study.thumbnails import make_mask_thumbnail, make_thumbnail, mask_thumbnail_path, thumbnail_path
+from busapp.engine.study.thumbnails import as_jpeg, make_mask_thumbnail, mask_thumbnail_path, shrunk, thumbnail_path
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import sha256_of, write_atomically
 from busapp.engine.utils.places import place_name
@@ -117,7 +117,7 @@ class ImageStore:
     def _put_image(self, found: FoundImage, content: bytes, stored: Stored) -> None:
         origin = origin_of(found, self._settings, self._patients)
         suffix = _suffix(found.file, content)
-        there = self._known.find(found.file, sha256_of(content))
+        there = self._find(found.file, content)
         if there is not None and _needs_nothing(found, there):
             self._is_there(found, there.file, content, suffix, origin, stored)
             return
@@ -128,7 +128,7 @@ class ImageStore:
             return
         kept, suffix = as_kept(content, seen, suffix)
         if not seen.plain:
-            there = self._known.find(found.file, sha256_of(kept))
+            there = self._find(found.file, kept)
             if there is not None and _needs_nothing(found, there):
                 self._is_there(found, there.file, kept, suffix, origin, stored)
                 return
@@ -159,7 +159,7 @@ class ImageStore:
                 return
             file = dicom_file(found.class_name or "", stem, frame.number, header.frames)
             png = bare_png(frame.picture)
-            there = self._known.find(file, sha256_of(png))
+            there = self._find(file, png)
             if there is not None:
                 self._is_there(found, there.file, png, ".png", origin, stored)
             elif frame.remarks and self._known.named(file) is not None:
@@ -169,6 +169,10 @@ class ImageStore:
             else:
                 stored.remarks += frame.remarks
                 self._put(stored, found, file, png, frame.picture, origin, spacing_mm=frame.spacing_mm)
+
+    def _find(self, file: str, content: bytes) -> Known | None:
+        """The image of the study with this name and content. Without one of that name, the content is not hashed."""
+        return None if self._known.named(file) is None else self._known.find(file, sha256_of(content))
 
     def _is_there(
         self,
@@ -198,8 +202,9 @@ class ImageStore:
         spacing_mm: float | None = None,
     ) -> None:
         sha256 = self._workspace.store_image(content, suffix)
-        _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: make_thumbnail(picture))
-        stored.flat += _is_flat(picture)
+        small = shrunk(picture)
+        _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: as_jpeg(small))
+        stored.flat += _is_flat(small)
         stored.images.append(
             NewImage(
                 file=file,
@@ -345,7 +350,7 @@ def dicom_file(class_name: str, stem: str, number: int, frames: int) -> str:
 
 def _is_flat(picture: Image.Image) -> bool:
     """True if a picture has one grey or is black everywhere, apart from noise."""
-    grey = np.asarray(picture.convert("L").reduce(max(1, min(picture.size) // _COARSE)))
+    grey = np.asarray(picture.reduce(max(1, min(picture.size) // _COARSE)).convert("L"))
     return int(grey.max()) - int(grey.min()) < _LEAST_RANGE
 
 

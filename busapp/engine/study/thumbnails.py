@@ -24,8 +24,12 @@ def thumbnail_path(workspace: Workspace, sha256: str) -> Path:
 
 def make_thumbnail(picture: Image.Image) -> bytes:
     """A thumbnail as JPEG bytes, its longer side at most `LONGEST_SIDE`. `picture` is not changed."""
+    return as_jpeg(shrunk(picture if picture.mode == "RGB" else picture.convert("RGB")))
+
+
+def as_jpeg(small: Image.Image) -> bytes:
+    """A shrunk RGB picture as JPEG bytes."""
     stream = io.BytesIO()
-    small = _shrunk(picture if picture.mode == "RGB" else picture.convert("RGB"))  # `convert` would copy an RGB picture
     small.save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
@@ -40,11 +44,12 @@ def make_mask_thumbnail(mask: Image.Image) -> bytes:
     between at its edge. The thumbnail has the same size as that of the picture.
     """
     stream = io.BytesIO()
-    _shrunk(mask.convert("L").point(lambda value: 255 if value else 0)).save(stream, "PNG")
+    shrunk(mask.convert("L").point(lambda value: 255 if value else 0)).save(stream, "PNG")
     return stream.getvalue()
 
 
-def _shrunk(picture: Image.Image) -> Image.Image:
+def shrunk(picture: Image.Image) -> Image.Image:
+    """The picture in the size of a thumbnail; itself if it is no larger."""
     longest = max(picture.size)
     factor = max(1, longest // SHOWN_SIDE)
     if longest <= factor * LONGEST_SIDE:
