@@ -21,6 +21,7 @@ from PIL import Image, ImageFile
 from busapp.engine.images import netpbm
 from busapp.engine.images.eight_bits import as_seen, as_stored
 from busapp.engine.images.orientation import LYING, orientation_of
+from busapp.engine.images.plain_png import plain_pixels
 from busapp.engine.images.remarks import Decoded
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
@@ -119,6 +120,9 @@ def _at_frame(content: bytes, frame: int) -> ImageFile.ImageFile:
 def _loaded(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
     if image.format == "PPM":
         return netpbm.loaded(image, content)
+    pixels = plain_pixels(image, content)
+    if pixels is not None:
+        return pixels
     image.load()
     return image
 
