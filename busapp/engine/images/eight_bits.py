@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
 from busapp.engine.images.contrast import bits_used, main_range
 from busapp.engine.images.orientation import turned
@@ -59,7 +59,8 @@ def as_seen(image: Image.Image, rawmode: str, orientation: int, load_as: Callabl
             unseen = rgba.getchannel("A").getextrema()[1] <= _TRANSPARENT and _is_not_flat(opaque)  # type: ignore[operator]
             remarks += [Remark.TRANSPARENT] if unseen else []
             picture = opaque if unseen else _on_black(rgba)
-        picture = picture if picture.mode == "RGB" else picture.convert("RGB")  # which copies an RGB picture, too
+        is_ready = picture.mode == "RGB" and not isinstance(picture, ImageFile.ImageFile)  # whose file stays in memory
+        picture = picture if is_ready else picture.convert("RGB")  # copies an RGB picture, too
     if orientation != 1:
         remarks.insert(0, Remark.TURNED)
     lies = orientation != 1 and image.format != "TIFF"
