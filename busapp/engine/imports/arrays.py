@@ -23,6 +23,8 @@ from busapp.engine.utils.words import counts_in_words, many
 from busapp.errors import BadInput
 
 ARRAY_SUFFIXES: Final = frozenset({".npz", ".h5", ".hdf5"})
+MAX_PICTURES: Final = 1_000_000
+"""Pictures in one file. PCam has 262,144 in its largest."""
 
 
 class Pictures(Protocol):

@@ -17,14 +17,13 @@ import numpy.typing as npt
 
 from busapp.engine.images.preprocessing import MAX_PIXELS
 from busapp.engine.imports.archives import MAX_RATIO
-from busapp.engine.imports.arrays import add_pictures, name_classes, refuse_array
+from busapp.engine.imports.arrays import MAX_PICTURES, add_pictures, name_classes, refuse_array
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sources import Listing, Steps
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
 
-MAX_PICTURES: Final = 1_000_000
 _MAX_CHUNK: Final = 64 * 2**20
 _MAX_LABELS: Final = 64 * 2**20
 _BLOCK: Final = 4 * 2**20
