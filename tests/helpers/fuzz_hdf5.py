@@ -183,18 +183,24 @@ def _of_equal_chunks(count: int, shape: tuple[int, ...]) -> Write:
     return write
 
 
-def _shared_chunks() -> bytes:
-    """Twelve thousand chunks, one for each picture, which are all the same bytes of the file."""
-    content = bytearray(hdf5(_of_equal_chunks(12_000, (1, 96, 96))))
-    first, at = 0, content.find(b"TREE")
+def shared_chunks(count: int = 12_000) -> bytes:
+    """Chunks of one picture each, which are all the same bytes of the file."""
+
+    def write(file: h5py.File) -> None:
+        _of_equal_chunks(count, (1, 96, 96))(file)
+        file["x"][0] = _NOISE.integers(0, 256, (96, 96), np.uint8)
+
+    content = bytearray(hdf5(write))
+    places, at = [], content.find(b"TREE")
     while at >= 0:
         kind, level, entries = struct.unpack_from("<BBH", content, at + 4)
         if kind == 1 and level == 0:  # a leaf: a key of size, mask and four offsets before each address
-            for number in range(entries):
-                place = at + 24 + number * 48 + 40
-                first = first or struct.unpack_from("<Q", content, place)[0]
-                struct.pack_into("<Q", content, place, first)
+            places += [at + 24 + number * 48 for number in range(entries)]
         at = content.find(b"TREE", at + 1)
+    first = max(places, key=lambda place: struct.unpack_from("<L", content, place)[0])
+    size, address = content[first : first + 4], content[first + 40 : first + 48]
+    for place in places:
+        content[place : place + 4], content[place + 40 : place + 48] = size, address
     return bytes(content)
 
 
@@ -240,7 +246,7 @@ HDF5_BOMBS: Final[tuple[tuple[str, Callable[[], bytes]], ...]] = (
     ("more patches than there are numbers", _declared(2**40, 96, 96, 3, chunks=(1, 96, 96, 3))),
     ("1 GiB of zeros", lambda: hdf5(_of_equal_chunks(304, (128, 96, 96, 3)))),
     ("chunks of 2 GiB", _declared(10**5, 96, 96, 3, chunks=(77_000, 96, 96, 3), compression="gzip")),
-    ("chunks that share their bytes", _shared_chunks),
+    ("chunks that share their bytes", shared_chunks),
     ("a link to another file", lambda: hdf5(_linked(h5py.ExternalLink("../../canary.h5", "/x")))),
     ("a picture of another file", lambda: hdf5(_virtual)),
     ("links in a ring", lambda: hdf5(_links_in_a_ring)),

@@ -33,6 +33,13 @@ _LONGEST_ANSWER: Final = 2**16
 _DAMAGED: Final = "The file is no file of HDF5, or it is damaged"
 _BROKE_OFF: Final = "The file is damaged: the library that reads it broke off"
 _TOO_LONG: Final = "Reading the file takes too long; it may be damaged"
+_REFUSED: Final = {
+    "elsewhere": ("lies in another file", "Save it in one file."),
+    "filters": ("is packed in a way that is not read", "Pack it with gzip."),
+    "chunks": ("has chunks of more than 64 MiB", "Save it in smaller chunks."),
+    "size": ("is far larger than the file", "Download or copy it again."),
+}
+"""What is said of an array that is not read, and the remedy. Sentences do not come from the other process, either."""
 _AGAIN: Final = "Download or copy it again."
 _WHOLE_NUMBERS: Final = re.compile(r"[<>|][uib][1248]")
 
@@ -146,10 +153,18 @@ class Hdf5Process:
             finally:
                 timer.cancel()
         if refused := answer.get("refused"):
-            raise UnreadableImage(str(refused[0]), file=self._name, remedy=str(refused[1]))
+            raise self._refusal(refused, arguments)
         if answer.get("damaged"):
             raise self._error(_DAMAGED)
         return answer, content
+
+    def _refusal(self, refused: object, arguments: tuple[object, ...]) -> UnreadableImage:
+        """The error for an array that is not read. Its name must be one of those that were asked for."""
+        match refused, arguments:
+            case [[str(why), str(name)], [_, [*names], *_]] if why in _REFUSED and name in names:
+                does, remedy = _REFUSED[why]
+                return UnreadableImage(f"Its array {name} {does}", file=self._name, remedy=remedy)
+        return self._error(_DAMAGED)
 
     def _exchange(self, request: object, most_bytes: int) -> tuple[dict[str, Any], bytes]:
         """Send a request and read the answer. Raises `OSError` or `ValueError` if it ends before, or is none."""

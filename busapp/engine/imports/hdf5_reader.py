@@ -95,7 +95,8 @@ def _start_clock(seconds: float) -> None:
 
 
 class _Refused(Exception):
-    """An array that is not read. Its arguments are the sentence about it and the remedy."""
+    """An array that is not read. Its arguments are the reason, for which `hdf5_process` has a sentence, and its
+    name."""
 
 
 class _Files:
@@ -136,14 +137,14 @@ class _Files:
         import h5py  # loaded only after the limits are set
 
         if path not in self._opened:
-            self._opened[path] = h5py.File(path, "r", locking=False, rdcc_nbytes=_MAX_CHUNK)
+            self._opened[path] = h5py.File(path, "r", locking=False)
         file = self._opened[path]
         for name in names:
             link = file.get(name, getlink=True)
             if link is not None:
                 data = file[name] if isinstance(link, h5py.HardLink) else None
                 if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
-                    raise _Refused(f"Its array {name} lies in another file", "Save it in one file.")
+                    raise _Refused("elsewhere", name)
                 _check(data, name, Path(path).stat().st_size)
                 return data
         return None
@@ -154,10 +155,10 @@ def _check(data: Any, name: str, file_size: int) -> None:
     creation = data.id.get_create_plist()
     filters = {creation.get_filter(number)[0] for number in range(creation.get_nfilters())}
     if not filters <= _FILTERS:
-        raise _Refused(f"Its array {name} is packed in a way that is not read", "Pack it with gzip.")
+        raise _Refused("filters", name)
     if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > _MAX_CHUNK:
-        raise _Refused(f"Its array {name} has chunks of more than 64 MiB", "Save it in smaller chunks.")
+        raise _Refused("chunks", name)
     size, stored = math.prod(data.shape) * data.dtype.itemsize, data.id.get_storage_size()
     # More stored bytes than the file has: its parts share them.
     if size > _RATIO_COUNTS_FROM and (size > MAX_RATIO * stored or stored > file_size):
-        raise _Refused(f"Its array {name} is far larger than the file", "Download or copy it again.")
+        raise _Refused("size", name)
