@@ -73,6 +73,18 @@ def test_arrays_without_labels_need_a_class(empty_study: Workspace, tmp_path: Pa
     assert imported(empty_study, tmp_path / "a.npz", class_name="cyst")["counts"] == {"cyst": 2}
 
 
+def test_arrays_of_which_one_has_no_labels_come_in_without_it(empty_study: Workspace, tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "breastmnist.npz",
+        train_images=np.random.default_rng(0).integers(0, 256, (2, 20, 30), np.uint8),
+        train_labels=np.array([[0], [1]]),
+        test_images=np.random.default_rng(1).integers(0, 256, (3, 20, 30), np.uint8),
+    )
+    result = imported(empty_study, tmp_path / "breastmnist.npz")
+    assert result["counts"] == {"malignant": 1, "normal or benign": 1}
+    assert result["skipped"] == [{"file": "breastmnist.npz", "reason": "3 images without a label"}]
+
+
 def written(**arrays: np.ndarray) -> Callable[[Path], None]:
     return lambda path: np.savez(path, **arrays)  # type: ignore[arg-type]
 
