@@ -90,7 +90,8 @@ class Hdf5Process:
             ) from error
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, also while another thread waits for it."""
+        self._process.kill()
         with self._lock:
             self._end(_BROKE_OFF)
 

@@ -3,11 +3,14 @@
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -79,6 +82,42 @@ def test_a_process_that_waits_or_computes_for_too_long_is_ended(source: Path) ->
         assert time.monotonic() - began < 10
         assert reader._process.poll() is not None
         reader.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not list its processes as files")
+def test_it_does_not_outlive_the_program(source: Path) -> None:
+    code = (
+        "import os, pathlib, signal\nfrom busapp.engine.imports.hdf5_process import Hdf5Process\n"
+        f"reader = Hdf5Process('a')\nreader.open(pathlib.Path({str(source)!r}), ['x'])\n"
+        "print(reader._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    place, until = Path("/proc", done.stdout.strip(), "stat"), time.monotonic() + 10
+    while place.exists() and place.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_ctrl_c_is_for_the_program(source: Path, reader: Hdf5Process) -> None:
+    reader.open(source, ["x"])
+    if sys.platform != "win32":
+        os.kill(reader._process.pid, signal.SIGINT)
+    assert len(reader.rows(0, 2, (96, 96, 3))) == 2
+
+
+def test_it_is_ended_also_while_a_thread_waits_for_it(source: Path) -> None:
+    reader = Hdf5Process(source.name, most_seconds=60)
+    reader.open(source, ["x"])
+    if sys.platform != "win32":
+        os.kill(reader._process.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.rows, 0, 6, (96, 96, 3))
+        time.sleep(0.3)
+        began = time.monotonic()
+        reader.close()
+        with suppress(UnreadableImage):
+            waiting.result(10)
+        assert time.monotonic() - began < 10
 
 
 def test_an_import_goes_on_when_the_process_dies(
