@@ -15,6 +15,7 @@ from types import TracebackType
 
 import busapp
 from busapp import paths
+from busapp.engine.imports.arrays import hdf5_reader
 
 log = logging.getLogger("busapp")
 
@@ -22,6 +23,8 @@ log = logging.getLogger("busapp")
 def main() -> int:
     """Start the program with this process's arguments and return its exit code."""
     multiprocessing.freeze_support()
+    if sys.argv[1:] == [hdf5_reader.COMMAND]:  # before the log, which belongs to the process that asks
+        return hdf5_reader.main()
     _give_streams()
     _start_log()
     _preload_torch()

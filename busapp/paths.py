@@ -11,6 +11,13 @@ def is_frozen() -> bool:
     return getattr(sys, "frozen", False)
 
 
+def own_command(*arguments: str) -> tuple[list[str], Path]:
+    """The command that starts this program again, and the folder to start it in. Started elsewhere, Python would also
+    look there for modules."""
+    program = [sys.executable] if is_frozen() else [sys.executable, "-m", "busapp"]
+    return [*program, *arguments], Path(__file__).resolve().parents[1]
+
+
 def _root() -> Path:
     """The folder that holds `resources` and `models`: the bundle, the installed package or the checkout."""
     if is_frozen():

@@ -53,6 +53,7 @@ def run_checks() -> Iterator[Check]:
             ("resources", _resources),
             ("images and catalog", steps.images),
             ("DICOM (JPEG-LS)", steps.dicom),
+            ("file of arrays (HDF5)", steps.arrays),
             ("export of the images", steps.share),
             ("DCGAN (Keras on TensorFlow)", lambda: steps.generator("tensorflow")),
             ("DCGAN (Keras on torch)", lambda: steps.generator("torch")),
@@ -124,6 +125,21 @@ class _Steps:
         made.save_as(self._folder / "made.dcm", enforce_file_format=True)
         result = self._run(ImportSettings(sources=(self._folder / "made.dcm",), class_name="normal"))
         return f"{result['imported']} image of {result['patients']} patient"
+
+    def arrays(self) -> str:
+        import h5py
+        import numpy as np
+
+        from busapp.engine.imports.arrays.hdf5_process import Hdf5Process
+
+        path, values = self._folder / "arrays.h5", np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", data=values, compression="gzip", shuffle=True)
+        with closing(Hdf5Process(path.name)) as reader:
+            array = reader.open(path, ["x"])
+            if array is None or not np.array_equal(reader.rows(0, 2, array.shape[1:]), values):
+                raise ValueError("the pictures that were read are not those that were written")
+        return "2 pictures, read in another process"
 
     def share(self) -> str:
         result = self._run(ShareSettings(out=self._folder / "images.zip", format="zip"))

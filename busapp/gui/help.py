@@ -101,10 +101,11 @@ def self_test() -> Job:
     Raises:
         UserError: a part failed.
     """
-    command = [sys.executable, "selftest"] if paths.is_frozen() else [sys.executable, "-m", "busapp", "selftest"]
+    command, folder = paths.own_command("selftest")
     lines: list[str] = []
     process = subprocess.Popen(
         command,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

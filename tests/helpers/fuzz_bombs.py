@@ -10,6 +10,8 @@ from functools import cache
 import numpy as np
 from dicom_samples import dicom_bytes, encoded
 from fuzz_discs import DISC_BOMBS
+from fuzz_hdf5 import HDF5_BOMBS
+from fuzz_npz import NPZ_BOMBS
 from fuzz_seeds import COLOUR, GREY, SMALL, chunk, picture, png, zipped
 from fuzz_workbooks import WORKBOOK_BOMBS
 from PIL import Image
@@ -352,6 +354,8 @@ def bombs(kind: str) -> tuple[Bomb, ...]:
             ("a comment of ten million letters", lambda: b"P5 #" + b"x" * 10_000_000 + b"\n16 16 255\n" + bytes(256)),
         ),
         "disc": DISC_BOMBS,
+        "npz": NPZ_BOMBS,
+        "hdf5": HDF5_BOMBS,
         "dicom": (
             ("deflated to 1 GiB", _deflated_dicom),
             ("62 million pixels of JPEG", lambda: _large_dicom(uid.JPEGBaseline8Bit, "JPEG")),

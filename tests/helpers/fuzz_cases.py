@@ -8,22 +8,24 @@ from dicom_discs import scan
 from fuzz_bombs import bombs
 from fuzz_discs import DISC
 from fuzz_formats import KNOWING
+from fuzz_hdf5 import HDF5_STEM, SLIDES
 from fuzz_mutations import BLIND
+from fuzz_npz import NPZ_NAME
 from fuzz_seeds import SMALL, SUFFIXES, seeds
 
 WHEEL: Final = tuple(
     kind
     for row in (
-        "png jpeg tiff dicom zip webp",
-        "png tiff dicom csv jpeg netpbm",
-        "png tiff dicom bmp zip webp",
+        "png jpeg tiff dicom zip webp hdf5",
+        "png tiff dicom csv jpeg netpbm npz",
+        "png tiff dicom bmp zip webp hdf5",
         "disc jpeg tiff dicom csv netpbm",
     )
     for kind in row.split()
 )
 """The order of the kinds, which also sets how often each comes."""
 _BOMB_EVERY: Final = 60
-"""Cases between two bombs. 10,000 cases contain 160 bombs, each of them at least once."""
+"""Turns of the wheel between two bombs. 10,000 cases contain 162 bombs, each of them at least once."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def _case(
         listed = {f"set/{'/'.join(parts)}": scan(place) for place, parts in enumerate(DISC)}
         source = rng.choice(("set", "set/DICOMDIR"))
         return Case(number, kind, f"{how}; from {source}", {"set/DICOMDIR": content} | listed, source, content)
+    if kind in ("npz", "hdf5"):
+        return _arrays(number, kind, how, content, rng, as_it_is_called)
     suffix = (
         SUFFIXES[kind]
         if as_it_is_called or rng.random() < 0.85
@@ -95,3 +99,23 @@ def _case(
         name if alone else "set",
         content,
     )
+
+
+def _arrays(number: int, kind: str, how: str, content: bytes, rng: random.Random, is_bomb: bool) -> Case:
+    """A file of arrays as it comes from its public set; of HDF5 sometimes the file of labels or the table of slides."""
+    if kind == "npz":
+        names = [f"set/{NPZ_NAME}"]
+        files = {names[0]: content}
+    else:
+        names = [f"set/{HDF5_STEM}_{ending}" for ending in ("x.h5", "y.h5", "meta.csv")]
+        what = 0 if is_bomb else rng.choice((0, 0, 0, 0, 0, 1, 1, 2, 3))
+        if what == 3:  # pictures and labels in one file
+            names, files = [f"set/{HDF5_STEM}.h5"], {f"set/{HDF5_STEM}.h5": content}
+        else:
+            sound = seeds("hdf5")[0]
+            files = dict(zip(names, (sound, sound, SLIDES), strict=True))
+            damaged = rng.choice(BLIND)(SLIDES, rng) if what == 2 else content
+            files[names[what]] = damaged
+            how += ("", "; as the labels", "; with slides that are damaged")[what]
+            content = damaged
+    return Case(number, kind, how, files, rng.choice(("set", names[0])), content)

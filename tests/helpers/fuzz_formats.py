@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from typing import Final
 
+from fuzz_array_damage import HDF5_KNOWING, NPZ_KNOWING
 from fuzz_mutations import BLIND, Mutator, bits_flipped, extreme_number, number_made_extreme, replaced
 from fuzz_seeds import HOSTILE_NAMES, SMALL, SUFFIXES, chunk, seeds, zipped
 from fuzz_workbooks import workbook_xml_changed
@@ -264,5 +265,7 @@ KNOWING: Final[dict[str, tuple[Mutator, ...]]] = {
     "netpbm": (_netpbm_header_changed,),
     "dicom": (_dicom_element_changed, _dicom_element_changed, _dicom_text_changed),
     "zip": (_zip_record_changed, _zip_record_changed, _zip_member_damaged, _zip_names_changed, _zip_member_repeated),
+    "npz": (*NPZ_KNOWING, _zip_record_changed),
+    "hdf5": HDF5_KNOWING,
     "csv": (_table_cell_changed, _table_marks_changed, _workbook_changed),
 }

@@ -9,6 +9,7 @@ The seed and the number of a case reproduce it.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -153,12 +154,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000, help="how many inputs there are")
     parser.add_argument("--first", type=int, default=0, help="the number of the first")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=KINDS, help="leave out those of other kinds")
+    parser.add_argument("--only", choices=KINDS, help="that many inputs of one kind")
     parser.add_argument("--case", type=int, help="one input alone, by its number")
     parser.add_argument("--keep", type=Path, help="a folder for the inputs that did harm")
     asked = parser.parse_args()
-    numbers = [asked.case] if asked.case is not None else range(asked.first, asked.first + asked.count)
-    numbers = [number for number in numbers if asked.only in (None, kind_of(number))]
+    of_kind = (number for number in itertools.count(asked.first) if asked.only in (None, kind_of(number)))
+    numbers = [asked.case] if asked.case is not None else list(itertools.islice(of_kind, asked.count))
     done: list[Outcome] = []
     began = told = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Fuzzing(Path(folder), asked.seed) as fuzzing:

@@ -17,6 +17,8 @@ import pydicom
 import tifffile
 from dicom_samples import dicom_bytes, encoded, lossless_jpeg
 from fuzz_discs import disc_seeds
+from fuzz_hdf5 import hdf5_seeds
+from fuzz_npz import npz_seeds
 from fuzz_workbooks import workbook_seeds
 from PIL import Image, PngImagePlugin
 from pydicom import uid
@@ -368,6 +370,8 @@ _MAKERS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "zip": _zip_seeds,
     "csv": _csv_seeds,
     "disc": disc_seeds,
+    "npz": npz_seeds,
+    "hdf5": hdf5_seeds,
 }
 KINDS: Final = tuple(sorted(_MAKERS))
 SUFFIXES: Final = {

@@ -21,12 +21,12 @@ def with_member(content: bytes, name: str, inside: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
         for other in old.namelist():
             if other != name:
-                new.writestr(_packed(other), old.read(other))
-        new.writestr(_packed(name), inside)
+                new.writestr(packed(other), old.read(other))
+        new.writestr(packed(name), inside)
     return stream.getvalue()
 
 
-def _packed(name: str) -> zipfile.ZipInfo:
+def packed(name: str) -> zipfile.ZipInfo:
     """A member of a fixed date: the same case has the same bytes on every day."""
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED

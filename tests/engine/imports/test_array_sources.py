@@ -18,6 +18,7 @@ from told import but_patients
 
 from busapp import cli
 from busapp.engine.imports.arrays import hdf5_files, npz_files
+from busapp.engine.imports.files.archives import Archive
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 
@@ -72,13 +73,25 @@ def test_arrays_without_labels_need_a_class(empty_study: Workspace, tmp_path: Pa
     assert imported(empty_study, tmp_path / "a.npz", class_name="cyst")["counts"] == {"cyst": 2}
 
 
+def test_arrays_of_which_one_has_no_labels_come_in_without_it(empty_study: Workspace, tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "breastmnist.npz",
+        train_images=np.random.default_rng(0).integers(0, 256, (2, 20, 30), np.uint8),
+        train_labels=np.array([[0], [1]]),
+        test_images=np.random.default_rng(1).integers(0, 256, (3, 20, 30), np.uint8),
+    )
+    result = imported(empty_study, tmp_path / "breastmnist.npz")
+    assert result["counts"] == {"malignant": 1, "normal or benign": 1}
+    assert result["skipped"] == [{"file": "breastmnist.npz", "reason": "3 images without a label"}]
+
+
 def written(**arrays: np.ndarray) -> Callable[[Path], None]:
     return lambda path: np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
-def members(**content: bytes) -> Callable[[Path], None]:
+def members(how: int = zipfile.ZIP_STORED, **content: bytes) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        with zipfile.ZipFile(path, "w") as archive:
+        with zipfile.ZipFile(path, "w", how) as archive:
             for name, data in content.items():
                 archive.writestr(f"{name}.npy", data)
 
@@ -117,6 +130,14 @@ class Trap:
         (members(images=b""), "no file of NumPy"),
         (members(images=header("(1000000000, 28, 28)")), "damaged"),
         (members(images=header("(2, -4, 4)", data=bytes(32))), "damaged|does not hold"),
+        (members(images=header("(2, -4, -4)", data=bytes(32))), "damaged"),
+        (members(images=header("(2, 4, 4)", data=bytes(32)), labels=header("(-2, -1)", data=bytes(2))), "damaged"),
+        (members(images=header("(" + "-" * 3900 + "1, 1, 1)", data=b"0")), "no file of NumPy|damaged"),
+        (members(images=header("(1000001, 1, 1)", data=bytes(1_000_001))), "more than 1,000,000 pictures"),
+        (members(**{f"{k}_images": header("(0, 1, 1)") for k in range(1001)}), "more than 1,000 arrays"),
+        (members(**{"9" * 5000 + "_images": header("(1, 1, 1)", data=b"0")}), "longer than 200 letters"),
+        (members(**{"../images": header("(1, 1, 1)", data=b"0")}), "leads out of the archive"),
+        (members(zipfile.ZIP_LZMA, images=header("(2, 4, 4)", data=bytes(32))), "pack.*again"),
         (members(images=header("(2, 4, 4)", data=bytes(31))), "damaged"),
         (members(images=header("(" + "1," * 3000 + ")")), "no file of NumPy"),
     ],
@@ -129,6 +150,21 @@ def test_arrays_that_are_none_are_refused(
         imported(empty_study, tmp_path / "a.npz", class_name="cyst")
     assert caught.value.file and caught.value.remedy
     assert empty_study.catalog.images() == []
+
+
+def test_an_array_that_is_damaged_inside_is_read_only_once(
+    empty_study: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((40, 30, 30), 77, np.uint8), more_images=NOISE)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[content.index(b"MMMM") + 9000] ^= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    reads: list[int] = []
+    read = Archive.read
+    monkeypatch.setattr(Archive, "read", lambda self, member, most: reads.append(most) or read(self, member, most))
+    result = imported(empty_study, tmp_path / "a.npz", class_name="cyst")
+    assert (result["imported"], len(result["skipped"])) == (3, 40)
+    assert sorted(reads)[-2:] != [sorted(reads)[-1]] * 2
 
 
 def test_huge_arrays_are_refused_before_they_are_read(

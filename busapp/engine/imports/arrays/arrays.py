@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from busapp.engine.events import Skipped
-from busapp.engine.imports.files.sources import Label, Listing
+from busapp.engine.imports.files.sources import Entry, Label, Listing
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.names import suffix_of
 from busapp.engine.imports.tables.class_values import LEFT_OUT, ValuesUnknown, parse_class_values, plain_value
@@ -23,6 +23,8 @@ from busapp.engine.utils.words import counts_in_words, many
 from busapp.errors import BadInput
 
 ARRAY_SUFFIXES: Final = frozenset({".npz", ".h5", ".hdf5"})
+MAX_PICTURES: Final = 1_000_000
+"""Pictures in one file. PCam has 262,144 in its largest."""
 
 
 class Pictures(Protocol):
@@ -132,15 +134,22 @@ def name_classes(listing: Listing, settings: ImportSettings, numbers: Mapping[st
     unclear = {value: count for value, count in numbers.items() if plain_value(value) not in meanings}
     if unclear or not numbers:
         raise ValuesUnknown.of(unclear, "of labels", listing.given)
-    for entry in list(listing.entries):
+    kept: list[Entry] = []
+    without_label = 0
+    for entry in listing.entries:
         label = listing.labels[entry.where]
-        meaning = meanings[plain_value(label.class_name or "")]
+        if label.class_name is None:
+            without_label += 1
+            continue
+        meaning = meanings[plain_value(label.class_name)]
         listing.labels[entry.where] = Label(meaning, label.patient, label.site, label.device)
-    kept = [entry for entry in listing.entries if listing.labels[entry.where].class_name != LEFT_OUT]
-    if len(kept) < len(listing.entries):
-        left_out = many(len(listing.entries) - len(kept), "image")
-        listing.skipped.append(Skipped(listing.name, f"{left_out} with a class value that is left out"))
-        listing.entries = kept
+        if meaning != LEFT_OUT:
+            kept.append(entry)
+    left_out = len(listing.entries) - len(kept) - without_label
+    for count, why in ((without_label, "without a label"), (left_out, "with a class value that is left out")):
+        if count:
+            listing.skipped.append(Skipped(listing.name, f"{many(count, 'image')} {why}"))
+    listing.entries = kept
     listed = counts_in_words({f"{value} = {meanings[plain_value(value)]}": n for value, n in sorted(numbers.items())})
     listing.findings.append(Finding("assumed", f"Classes from the labels in {listing.name}: {listed}."))
 

@@ -1,52 +1,55 @@
 """Files of HDF5 with an array of pictures, as PCam ships them: `…_x.h5` with the pictures, `…_y.h5` with the labels,
 `…_meta.csv` with the slide of each picture.
 
-Only plain arrays are read, in slices: no links to other files, no virtual arrays, no filters of plug-ins.
+HDF5's own library runs in another process (`hdf5_process`).
 """
 
 import csv
+import math
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.images.preprocessing import MAX_PIXELS
-from busapp.engine.imports.arrays.arrays import add_pictures, name_classes, refuse_array
-from busapp.engine.imports.files.archives import MAX_RATIO
+from busapp.engine.imports.arrays.arrays import MAX_PICTURES, add_pictures, name_classes, refuse_array
+from busapp.engine.imports.arrays.hdf5_process import ArrayFound, Hdf5Process, LabelsUnfit
 from busapp.engine.imports.files.sources import Listing, Steps
 from busapp.engine.imports.findings import Finding
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
 
-MAX_PICTURES: Final = 1_000_000
-_MAX_CHUNK: Final = 64 * 2**20
-_MAX_LABELS: Final = 64 * 2**20
 _BLOCK: Final = 4 * 2**20
 """Bytes read at once, about 150 patches of 96×96 pixels."""
+_LARGE_BLOCK: Final = 64 * 2**20
+"""Bytes read at once of an array with large chunks."""
 _KEPT: Final = 8
-"""Blocks kept in memory, at least one for each thread that stores images."""
-_FILTERS: Final = frozenset({1, 2, 3})
-"""Deflate, shuffle and Fletcher's checksum: the filters that are part of HDF5 itself."""
+"""Blocks of few pictures that are kept in memory."""
 _PICTURES: Final = ("x", "images")
 _LABELS: Final = ("y", "labels")
 
 
 class _Hdf5Pictures:
-    def __init__(self, data: Any, name: str) -> None:
-        self._data = data
+    """An array of pictures in another process, which is read in blocks."""
+
+    def __init__(self, reader: Hdf5Process, array: ArrayFound, name: str) -> None:
+        self._reader = reader
+        self._n, *shape = array.shape
+        self._shape = tuple(shape)
         self._name = name
         self._lock = Lock()
-        self._rows = max(1, _BLOCK // int(np.prod(data.shape[1:])))
-        self._blocks: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+        self._rows = _rows_at_once(array)
+        # The threads that store images are at most 16 pictures apart.
+        self._kept = 2 if self._rows >= 16 else _KEPT if self._rows > 1 else 1
+        self._blocks: OrderedDict[int, npt.NDArray[np.uint8] | UnreadableImage] = OrderedDict()
 
     def __len__(self) -> int:
-        return int(self._data.shape[0])
+        return self._n
 
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
         number, at = divmod(index, self._rows)
@@ -55,41 +58,58 @@ class _Hdf5Pictures:
             if block is None:
                 block = self._blocks[number] = self._read(number)
             self._blocks.move_to_end(number)
-            if len(self._blocks) > _KEPT:
+            if len(self._blocks) > self._kept:
                 self._blocks.popitem(last=False)
+        if isinstance(block, UnreadableImage):
+            raise UnreadableImage(block.what, file=self._name, remedy=block.remedy)
         picture = block[at]
         return np.ascontiguousarray(picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture)
 
-    def _read(self, number: int) -> npt.NDArray[np.uint8]:
+    def _read(self, number: int) -> npt.NDArray[np.uint8] | UnreadableImage:
+        """A block, or the reason why it cannot be read, so that this is not tried again for each picture."""
+        start = number * self._rows
         try:
-            block: npt.NDArray[np.uint8] = self._data[number * self._rows : (number + 1) * self._rows]
-        except Exception as error:  # h5py raises errors of many kinds for damaged files
-            raise UnreadableImage("The file is damaged there", file=self._name) from error
-        return block
+            return self._reader.rows(start, min(start + self._rows, self._n), self._shape)
+        except UnreadableImage as error:
+            return error
+
+
+def _rows_at_once(array: ArrayFound) -> int:
+    """Number of pictures to read at once: about 4 MiB of them, and whole chunks, so that none is unpacked twice; but
+    not more than 64 MiB."""
+    size = math.prod(array.shape[1:])
+    rows = max(1, _BLOCK // size)
+    if array.chunks is None:
+        return rows
+    high = array.chunks[0]
+    return rows // high * high if high <= rows else max(rows, min(high, _LARGE_BLOCK // size))
 
 
 def list_hdf5(source: Path, given: Path, settings: ImportSettings, stack: ExitStack) -> Steps[Listing]:
-    """List the pictures in a file of HDF5. The file stays open until `stack` is closed.
+    """List the pictures in a file of HDF5. The process that reads it runs until `stack` is closed.
 
     Raises:
         BadInput: it holds no pictures, too many, something other than plain arrays, or is damaged.
         ValuesUnknown: it is not known what the labels mean.
     """
     listing = Listing("HDF5 file", source.name, given, labels={})
-    with _readable(given):
-        data = _dataset(_open(source, stack), _PICTURES, given)
-        if data is None:
+    try:
+        reader = Hdf5Process(source.name)
+        stack.callback(reader.close)
+        array = reader.open(source, _PICTURES)
+        if array is None:
             raise refuse_array(
                 "The file has no array of pictures called x or images",
                 given,
                 "If it holds labels, choose the file with the pictures beside it, whose name ends with _x.h5.",
             )
-        _check_pictures(data, given)
-        labels = _labels(source, given, len(data), stack)
-    patients = _patients(source, len(data), labels, listing)
+        _check_pictures(array, given)
+        labels = _labels(reader, source, given, array.shape[0])
+    except UnreadableImage as error:
+        raise refuse_array(error.what, given, error.remedy) from error
+    patients = _patients(source, array.shape[0], labels, listing)
     yield 0
-    prefix = _prefix(source)
-    add_pictures(listing, source, prefix, _Hdf5Pictures(data, source.name), labels, patients)
+    add_pictures(listing, source, _prefix(source), _Hdf5Pictures(reader, array, source.name), labels, patients)
     yield len(listing.entries)
     name_classes(listing, settings, Counter(map(str, labels or ())))
     return listing
@@ -109,71 +129,32 @@ def _prefix(source: Path) -> str:
     return f"{words[-1]}_" if words[-1] in ("train", "valid", "val", "test") else ""
 
 
-@contextmanager
-def _readable(given: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise refuse_array("The file is no file of HDF5, or it is damaged", given) from error
-
-
-def _open(path: Path, stack: ExitStack) -> Any:
-    import h5py  # loaded only for such files
-
-    return stack.enter_context(h5py.File(path, "r", locking=False))
-
-
-def _dataset(file: Any, names: tuple[str, ...], given: Path) -> Any:
-    """The first array with one of these names, None if there is none. Raises `BadInput` if it is not a plain one."""
-    import h5py
-
-    for name in names:
-        link = file.get(name, getlink=True)
-        if link is None:
-            continue
-        data = file[name] if isinstance(link, h5py.HardLink) else None
-        if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
-            raise refuse_array(f"Its array {name} lies in another file", given, "Save it in one file.")
-        creation = data.id.get_create_plist()
-        filters = {creation.get_filter(number)[0] for number in range(creation.get_nfilters())}
-        if not filters <= _FILTERS:
-            raise refuse_array(f"Its array {name} is packed in a way that is not read", given, "Pack it with gzip.")
-        if data.chunks and int(np.prod(data.chunks, dtype=object)) * data.dtype.itemsize > _MAX_CHUNK:
-            raise refuse_array(f"Its array {name} has chunks of more than 64 MiB", given, "Save it in smaller chunks.")
-        size, stored = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize, data.id.get_storage_size()
-        if size > 2**20 and size > MAX_RATIO * stored:
-            raise refuse_array(f"Its array {name} is far larger than the file", given)
-        return data
-    return None
-
-
-def _check_pictures(data: Any, given: Path) -> None:
-    shape = tuple(map(int, data.shape))
+def _check_pictures(array: ArrayFound, given: Path) -> None:
+    shape = array.shape
     is_grey = len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
     is_colour = len(shape) == 4 and shape[3] == 3
     is_small = (is_grey or is_colour) and 0 < shape[1] * shape[2] <= MAX_PIXELS and shape[0] <= MAX_PICTURES
-    if data.dtype != np.uint8 or not is_small:
+    fits = array.chunks is None or (len(array.chunks) == len(shape) and min(array.chunks) > 0)
+    if array.dtype != "uint8" or not is_small or not fits:
         raise refuse_array(
-            f"Its array ({data.dtype}, {'×'.join(map(str, shape))}) does not hold pictures of 8 bits",
+            f"Its array ({array.dtype[:50]}, {'×'.join(map(str, shape[:9]))}) does not hold pictures of 8 bits",
             given,
             "Save grey or RGB pictures as uint8 (number, height, width) or (number, height, width, 3), at most "
             f"{MAX_PICTURES:,} in a file.",
         )
 
 
-def _labels(source: Path, given: Path, n: int, stack: ExitStack) -> list[int] | None:
+def _labels(reader: Hdf5Process, source: Path, given: Path, n: int) -> list[int] | None:
     """The label of each picture, from the file beside or from the same file; None if there is none."""
-    other = beside(source, "y.h5")
-    with ExitStack() as opened:
-        data = _dataset(_open(other or source, opened), _LABELS, given)
-        if data is None:
-            return None
-        size = int(np.prod(data.shape, dtype=object))
-        if data.dtype.kind not in "uib" or size != n or size * data.dtype.itemsize > _MAX_LABELS:
-            raise refuse_array(
-                f"The labels do not fit the {many(n, 'picture')}: there must be one whole number for each", given
-            )
-        return [int(label) for label in data[()].ravel()]
+    try:
+        labels = reader.labels(beside(source, "y.h5") or source, _LABELS, MAX_PICTURES)
+        if labels is not None and len(labels) != n:
+            raise LabelsUnfit
+    except LabelsUnfit:
+        raise refuse_array(
+            f"The labels do not fit the {many(n, 'picture')}: there must be one whole number for each", given
+        ) from None
+    return None if labels is None else [int(label) for label in labels]
 
 
 def _patients(source: Path, n: int, labels: list[int] | None, listing: Listing) -> list[str] | None:

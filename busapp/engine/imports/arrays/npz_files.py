@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
+from zipfile import ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
 from busapp.engine.images.preprocessing import MAX_BYTES, MAX_PIXELS
-from busapp.engine.imports.arrays.arrays import add_pictures, name_classes, refuse_array
-from busapp.engine.imports.files.archives import Archive
+from busapp.engine.imports.arrays.arrays import MAX_PICTURES, add_pictures, name_classes, refuse_array
+from busapp.engine.imports.files.archives import Archive, reason_to_skip
 from busapp.engine.imports.files.sources import Listing, Steps
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.words import many
@@ -26,7 +27,9 @@ from busapp.errors import UnreadableImage
 
 MAX_ALL: Final = 2**30
 """Bytes of all arrays of pictures in one file. They are kept in memory while they come in."""
+_MAX_ARRAYS: Final = 1000
 _HEAD: Final = 2**13
+_LONGEST_NAME: Final = 200
 _LONGEST_HEADER: Final = 4096
 _IMAGES: Final = "images.npy"
 _LABELS: Final = "labels.npy"
@@ -48,7 +51,7 @@ class _NpzPictures:
         self._array = array
         self._name = name
         self._lock = Lock()
-        self._loaded: npt.NDArray[np.uint8] | None = None
+        self._loaded: npt.NDArray[np.uint8] | UnreadableImage | None = None
 
     def __len__(self) -> int:
         return self._array.shape[0]
@@ -56,9 +59,18 @@ class _NpzPictures:
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
         with self._lock:
             if self._loaded is None:
-                loaded = self._array.load()
-                self._loaded = loaded[..., 0] if loaded.ndim == 4 and loaded.shape[3] == 1 else loaded
+                self._loaded = self._load()
+        if isinstance(self._loaded, UnreadableImage):
+            raise UnreadableImage(self._loaded.what, file=self._loaded.file, remedy=self._loaded.remedy)
         return np.ascontiguousarray(self._loaded[index])
+
+    def _load(self) -> npt.NDArray[np.uint8] | UnreadableImage:
+        """The array, or the reason why it cannot be read, so that this is not tried again for each picture."""
+        try:
+            loaded = self._array.load()
+        except UnreadableImage as error:
+            return error
+        return loaded[..., 0] if loaded.ndim == 4 and loaded.shape[3] == 1 else loaded
 
 
 def list_npz(source: Path, given: Path, settings: ImportSettings, stack: ExitStack) -> Steps[Listing]:
@@ -71,7 +83,10 @@ def list_npz(source: Path, given: Path, settings: ImportSettings, stack: ExitSta
     archive = Archive(source, given)
     stack.callback(archive.close)
     try:
-        arrays = {member.filename: _array(archive, member) for member in archive.members()}
+        members = archive.members()
+        if len(members) > _MAX_ARRAYS:
+            raise refuse_array(f"The file holds more than {_MAX_ARRAYS:,} arrays", given, "Split it.")
+        arrays = {member.filename: _array(archive, member) for member in members}
         listing = Listing("NumPy file", source.name, given, labels={})
         numbers: Counter[str] = Counter()
         total = 0
@@ -82,9 +97,11 @@ def list_npz(source: Path, given: Path, settings: ImportSettings, stack: ExitSta
             total += int(np.prod(array.shape, dtype=object))
             if total > MAX_ALL:
                 raise refuse_array(f"The file holds more than {MAX_ALL // 2**30} GiB of pictures", given, "Split it.")
+            if len(listing.entries) + array.shape[0] > MAX_PICTURES:
+                raise refuse_array(f"The file holds more than {MAX_PICTURES:,} pictures", given, "Split it.")
             labels = _labels(arrays.get(name.removesuffix(_IMAGES) + _LABELS), array.shape[0], given)
             numbers.update(str(label) for label in labels or ())
-            prefix = name.removesuffix(_IMAGES)
+            prefix = name.removesuffix(_IMAGES).replace("/", "_").replace("\\", "_")
             add_pictures(listing, source, prefix, _NpzPictures(array, source.name), labels)
             yield len(listing.entries)
     except UnreadableImage as error:
@@ -99,8 +116,12 @@ def list_npz(source: Path, given: Path, settings: ImportSettings, stack: ExitSta
     return listing
 
 
-def _array(archive: Archive, member: Any) -> _Array:
+def _array(archive: Archive, member: ZipInfo) -> _Array:
     """Read the header of one array. Raises `UnreadableImage`."""
+    if len(member.filename) > _LONGEST_NAME:
+        raise UnreadableImage(f"The name of one of its arrays is longer than {_LONGEST_NAME} letters")
+    if reason := reason_to_skip(member, member.filename.replace("\\", "/")):
+        raise UnreadableImage(f"One of its arrays cannot be read. {reason}")
     head = io.BytesIO(archive.read(member, _HEAD))
     try:
         version = npy.read_magic(head)
@@ -109,7 +130,7 @@ def _array(archive: Archive, member: Any) -> _Array:
     except Exception as error:  # NumPy raises errors of many kinds for damaged headers
         raise UnreadableImage("It is no file of NumPy, or it is damaged", file=member.filename) from error
     start, size = head.tell(), int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if dtype.hasobject or size != member.file_size - start or size > MAX_BYTES:
+    if min(shape, default=0) < 0 or dtype.hasobject or size != member.file_size - start or size > MAX_BYTES:
         raise UnreadableImage(
             f"Its array {member.filename} is damaged, larger than {MAX_BYTES // 2**20} MiB, or holds Python objects",
             file=member.filename,

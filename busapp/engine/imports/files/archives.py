@@ -130,9 +130,7 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
         *folders, last = parts = [part for part in name.split("/") if part != "."] or ["."]
         if any(is_hidden(folder) and folder != ".." for folder in folders) or is_clutter(last):
             continue
-        reason = _reason_to_skip(member, name) or (
-            "Another member has the same name" if tuple(parts) in taken else None
-        )
+        reason = reason_to_skip(member, name) or ("Another member has the same name" if tuple(parts) in taken else None)
         if reason is not None:
             listing.skipped.append(Skipped(_CONTROL.sub("�", name), reason))
         else:
@@ -151,7 +149,7 @@ def _name_of(member: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/")
 
 
-def _reason_to_skip(member: zipfile.ZipInfo, name: str) -> str | None:
+def reason_to_skip(member: zipfile.ZipInfo, name: str) -> str | None:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or _DRIVE.match(name):
         return "Its path leads out of the archive"
