@@ -226,7 +226,8 @@ class Sorting:
 
     def _recognise(self, images: Sequence[Entry]) -> None:
         if self._listing.is_whole and not self._listing.labels:
-            others = [entry for entry in self._listing.entries if entry.where not in {one.where for one in images}]
+            are_images = {one.where for one in images}
+            others = [entry for entry in self._listing.entries if entry.where not in are_images]
             self._known = recognised(self._listing.name, images, others)
         known = self._known
         if known and known.refusal and self._given is None:
