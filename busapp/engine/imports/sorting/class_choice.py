@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from busapp.engine.imports import names
-from busapp.engine.imports.files.sources import Entry, Listing
+from busapp.engine.imports.files.sources import STEP, Entry, Listing, Steps
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.sorting.known_sets import KnownSet
@@ -38,7 +38,7 @@ class ClassChoice:
     def __post_init__(self) -> None:
         self._meanings = parse_class_values(self.settings.class_values)
 
-    def classes(self, images: Sequence[Entry]) -> dict[str, str | None]:
+    def classes(self, images: Sequence[Entry]) -> Steps[dict[str, str | None]]:
         """The class of each image by `Entry.where`; None or absent if it is not known.
 
         Raises:
@@ -46,11 +46,16 @@ class ClassChoice:
         """
         if self.settings.class_name is not None:
             return dict.fromkeys((entry.where for entry in images), names.class_called(self.settings.class_name))
-        found = {entry.where: self._sure_class(entry) for entry in images}
+        found: dict[str, str | None] = {}
+        for number, entry in enumerate(images):
+            if number % STEP == 0:
+                yield len(images)
+            found[entry.where] = self._sure_class(entry)
         if not any(found.values()):
             found = self._guessed(images)
         if images and not any(found.values()):
             raise self._unknown()
+        yield from self._tell_of_names(images, found)
         self._tell(images, found)
         return found
 
@@ -101,16 +106,20 @@ class ClassChoice:
             what, remedy = "The folders are called after patients, cases or videos, not after classes", _GIVE_TABLE
         return ClassUnknown(what, file=self.listing.given, remedy=remedy)
 
+    def _tell_of_names(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> Steps[None]:
+        """Add a finding about names that contradict the classes."""
+        count = 0
+        for number, entry in enumerate(images):
+            if number % STEP == 0:
+                yield len(images)
+            named = class_in_name(entry.name)
+            count += named is not None and class_word(found.get(entry.where) or "") not in (None, named)
+        if count:
+            text = f"{many(count, 'image')} with a name that begins with another class than the image's own."
+            self.findings.append(Finding("odd", text))
+
     def _tell(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
         """Add findings about how the classes came about, and about what contradicts them."""
-        in_names = sum(
-            class_word(found.get(entry.where) or "") not in (None, named)
-            for entry in images
-            if (named := class_in_name(entry.name))
-        )
-        if in_names:
-            text = f"{many(in_names, 'image')} with a name that begins with another class than the image's own."
-            self.findings.append(Finding("odd", text))
         if self.labels.decides:
             return
         differ = sum(self.labels.class_of(entry) not in (None, found.get(entry.where)) for entry in images)

@@ -102,8 +102,8 @@ def class_word(name: str) -> str | None:
 def class_in_name(name: str) -> str | None:
     """The class that a file's name begins with: `benign (1).png`, `malignant_3.png`. None if it begins with no usual
     word for a class, or holds another one."""
-    found = [word for word in words(PurePath(name).stem) if _CLASS.fullmatch(word)]
-    begins = bool(found) and PurePath(name).stem.lower().startswith(found[0])
+    found = [word for word in words(names.stem_of(name)) if _CLASS.fullmatch(word)]
+    begins = bool(found) and names.stem_of(name).lower().startswith(found[0])
     return found[0] if begins and len(set(found)) == 1 else None
 
 

@@ -10,10 +10,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Final, NamedTuple
 
-from busapp.engine.imports.files.sources import Entry
+from busapp.engine.imports import names
+from busapp.engine.imports.files.sources import STEP, Entry, Steps
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting.layouts import lies_in_masks, place
 from busapp.engine.utils.words import many
@@ -51,11 +51,15 @@ class Masks:
     findings: list[Finding] = field(default_factory=list)
 
 
-def tell_apart(entries: Sequence[Entry]) -> Masks:
+def tell_apart(entries: Sequence[Entry]) -> Steps[Masks]:
     """Tell images and masks apart, and join them. `entries` are pictures of any kind, not DICOM files."""
     if not entries:
         return Masks([])
-    keys = {entry.where: _key(entry.name) for entry in entries}
+    keys: dict[str, _Key] = {}
+    for number, entry in enumerate(entries):
+        if number % STEP == 0:
+            yield len(entries)
+        keys[entry.where] = _key(entry.name)
     in_masks = _mask_folders(entries, keys)
     candidates = [entry for entry in entries if keys[entry.where].said or entry.folder in in_masks]
     if not candidates:
@@ -121,7 +125,7 @@ def _base(entry: Entry) -> tuple[str, str]:
 
 
 def _stem(entry: Entry) -> str:
-    return PurePath(entry.name).stem.lower()
+    return names.stem_of(entry.name).lower()
 
 
 def _common(folders: Iterable[str]) -> int:
@@ -146,7 +150,7 @@ def _is_tumour(said: str) -> bool:
 
 
 def _key(name: str) -> _Key:
-    stem = _NUMBERED.sub(r"\1 \2", PurePath(name).stem.lower())
+    stem = _NUMBERED.sub(r"\1 \2", names.stem_of(name).lower())
     found = [word for word in _SEPARATORS.split(stem) if word]
     plain = [word.lstrip("0") or word for word in found if word not in _PICTURE]
     numbered = len(plain) > 1 and plain[-1].isdecimal()

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from pathlib import PurePath
 from typing import Final
 
 from busapp.engine.imports.files.sources import Entry
 from busapp.engine.imports.findings import Finding
-from busapp.engine.imports.names import natural_key
+from busapp.engine.imports.names import natural_key, stem_of
 from busapp.engine.imports.sorting.known_sets import SETS, KnownSet
 from busapp.engine.imports.sorting.layouts import class_word, is_part
 from busapp.engine.utils.words import counts_in_words, many
@@ -117,7 +116,7 @@ def read_lines(known: KnownSet, content: bytes, images: Iterable[Entry]) -> tupl
     said: dict[str, str] = {}
     several: list[str] = []
     for entry in images:
-        of_image = classes.get(PurePath(entry.name).stem.lower(), set())
+        of_image = classes.get(stem_of(entry.name).lower(), set())
         if len(of_image) == 1:
             said[entry.where] = next(iter(of_image))
         elif of_image:

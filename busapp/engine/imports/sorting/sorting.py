@@ -14,7 +14,6 @@ If none is known, the user is asked. Other tables give patients, sites and devic
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Final
 
 from busapp.engine.catalog import KnownImages
@@ -147,7 +146,7 @@ class Sorting:
             if number % STEP == 0:
                 yield number
             self._sort(entry)
-        images = self._without_masks()
+        images = yield from self._without_masks()
         yield len(images)
         self._recognise(images)
         images = self._wanted(images)
@@ -162,9 +161,14 @@ class Sorting:
         choice = ClassChoice(
             self._listing, self._settings, self._known, self._said, self._labels, self._layout, self._findings
         )
-        classes = choice.classes(images)
-        yield len(images)
-        return [found for entry in images if (found := self._found(entry, classes.get(entry.where)))]
+        classes = yield from choice.classes(images)
+        kept: list[FoundImage] = []
+        for number, entry in enumerate(images):
+            if number % STEP == 0:
+                yield len(images)
+            found = self._found(entry, classes.get(entry.where))
+            kept += [found] if found else []
+        return kept
 
     def told(self, images: Iterable[FoundImage]) -> list[Finding]:
         """Sentences about this source, of whose images these have come in."""
@@ -195,7 +199,7 @@ class Sorting:
             self._tables.append(entry)
         elif is_array_file(entry.name):
             self._skip(entry, "It holds arrays of pictures; unpack the archive, then import this file")
-        elif is_array_file(PurePath(entry.name).stem):
+        elif is_array_file(names.stem_of(entry.name)):
             self._skip(entry, "It is packed; unpack it, then import it")
         elif names.is_archive(entry.name):
             self._skip(entry, "It is an archive; import it separately")
@@ -214,9 +218,9 @@ class Sorting:
             case None:
                 self._others.append(entry)
 
-    def _without_masks(self) -> list[Entry]:
+    def _without_masks(self) -> Steps[list[Entry]]:
         pictures = [entry for entry in self._files if entry.where not in self._dicom]
-        self._masks = Masks(pictures) if self._listing.labels else tell_apart(pictures)
+        self._masks = Masks(pictures) if self._listing.labels else (yield from tell_apart(pictures))
         for entry, reason in self._masks.skipped:
             self._skip(entry, reason)
         are_images = {entry.where for entry in self._masks.pictures} | self._dicom

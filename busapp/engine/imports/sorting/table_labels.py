@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 from typing import Final
 
 from busapp.engine.events import Skipped
@@ -122,14 +121,14 @@ def _flagged(known: KnownSet, table: Entry, images: Sequence[Entry]) -> list[Fin
     """A finding about images that the table of a set says yes for, in columns such as `Doppler`."""
     if not known.flagged:
         return []
-    stems = {PurePath(image.name).stem.lower() for image in images}
+    stems = {names.stem_of(image.name).lower() for image in images}
     flags = [flag.lower() for flag in known.flagged]
     count = 0
     for part in read_tables(table, table.name):
         columns = [at for at, name in enumerate(part.header) if name.strip().lower() in flags]
         for row in part.rows:
             says_yes = any(row.cells[at].strip().lower() in _YES for at in columns if at < len(row.cells))
-            count += says_yes and any(PurePath(cell.strip()).stem.lower() in stems for cell in row.cells)
+            count += says_yes and any(names.stem_of(cell.strip()).lower() in stems for cell in row.cells)
     text = (
         f"{table.name} marks {many(count, 'image')} as {' or '.join(known.flagged)}. Look at them before a validation."
     )
