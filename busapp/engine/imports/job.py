@@ -127,6 +127,8 @@ class _Import:
         self._names_patients = False
         self._classes: dict[str, str] = {}
         """Class by content, of new images."""
+        self._again = 0
+        """New images with the content of another of their class."""
         self._contested: set[str] = set()
         """Contents in more than one class."""
 
@@ -166,7 +168,12 @@ class _Import:
         if before is not None and before.file == new.file:
             self._state(statement_of(new))
             return
-        if self._classes.setdefault(new.sha256, new.class_name) != new.class_name:
+        first = self._classes.get(new.sha256)
+        if first is None:
+            self._classes[new.sha256] = new.class_name
+        elif first == new.class_name:
+            self._again += 1
+        else:
             self._contested.add(new.sha256)
         self._new.add(Known(new.file, new.class_name), [new.sha256])
         self._batch.append(new)
@@ -204,6 +211,9 @@ class _Import:
             n = len(self._contested)
             are = "1 picture is" if n == 1 else f"{n:,} pictures are"
             yield Finding("odd", f"{are} here in more than one class, byte for byte. Check which class is right.")
+        if self._again:
+            text = f"{many(self._again, 'picture')} came in again under another name, byte for byte. Check the images."
+            yield Finding("odd", text)
         yield from odd_patients(self._of_patients.elements())
         if joined := self._patients.joined:
             how = "the number equals a known one but for zeros in front. Each is taken for the known patient"

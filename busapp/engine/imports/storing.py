@@ -67,6 +67,8 @@ class Stored:
     burned_in: bool = False
     flat: int = 0
     """Number of pictures that are black, or of one grey everywhere."""
+    like_masks: int = 0
+    """Number of pictures of two colours, as masks are."""
     restored: int = 0
     """Number of images already present whose stored file was missing or truncated, and has been restored."""
     remarks: list[Remark] = field(default_factory=list)
@@ -205,6 +207,7 @@ class ImageStore:
         small = shrunk(picture)
         _keep_thumbnail(thumbnail_path(self._workspace, sha256), lambda: as_jpeg(small))
         stored.flat += _is_flat(small)
+        stored.like_masks += _is_like_a_mask(picture)
         stored.images.append(
             NewImage(
                 file=file,
@@ -352,6 +355,12 @@ def _is_flat(picture: Image.Image) -> bool:
     """True if a picture has one grey or is black everywhere, apart from noise."""
     grey = np.asarray(picture.reduce(max(1, min(picture.size) // _COARSE)).convert("L"))
     return int(grey.max()) - int(grey.min()) < _LEAST_RANGE
+
+
+def _is_like_a_mask(picture: Image.Image) -> bool:
+    """True if a picture has just two colours. It stops looking at the third."""
+    colours = picture.getcolors(2)
+    return colours is not None and len(colours) == 2
 
 
 def _suffix(file: str, content: bytes) -> str:

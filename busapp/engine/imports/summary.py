@@ -29,6 +29,7 @@ class Tally:
     without_patient: int = 0
     patients: set[str] = field(default_factory=set)
     flat: int = 0
+    like_masks: int = 0
     burned_in: int = 0
     restored: int = 0
     remarks: Counter[Remark] = field(default_factory=Counter)
@@ -42,6 +43,7 @@ class Tally:
         self.without_patient += sum(new.patient is None for new in stored.images)
         self.patients.update(new.patient for new in stored.images if new.patient is not None)
         self.flat += stored.flat
+        self.like_masks += stored.like_masks
         self.burned_in += stored.burned_in
         self.restored += stored.restored
         self.remarks.update(stored.remarks)
@@ -56,6 +58,13 @@ class Tally:
         yield from self._about_patients(found)
         if self.flat:
             yield Finding("odd", f"{many(self.flat, 'picture')} {_are(self.flat)} black, or of one grey everywhere.")
+        if self.like_masks:
+            text = (
+                f"{many(self.like_masks, 'picture')} {_has(self.like_masks)} two colours only, as masks of lesions do."
+            )
+            yield Finding(
+                "odd", f"{text} If they are masks, undo the import, and move them into a folder called masks."
+            )
         if self.burned_in:
             yield Finding(
                 "odd",
@@ -94,6 +103,10 @@ def _left_out(skipped: Sequence[Skipped]) -> Iterator[Finding]:
     if len(reasons) > _MOST_REASONS:
         said.append(f"{sum(count for _, count in reasons[_MOST_REASONS:]):,} for other reasons")
     yield Finding("left out", f"{many(len(skipped), 'file')}: {'; '.join(said)}.")
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _are(count: int) -> str:

@@ -23,6 +23,7 @@ from busapp.engine.contract.dataset import ImportFinding
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import ClassUnknown
 from busapp.engine.imports.preview import Preview, preview
+from busapp.engine.imports.tables.class_values import ValuesUnknown
 from busapp.engine.imports.tables.columns import TableUnclear
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
@@ -146,7 +147,7 @@ class ImportPreview(QDialog):
         if isinstance(seen, ClassUnknown):
             self._show_nothing(f"{seen.what}. Which class do they have? Choose one on the left, or type a new one.")
             self.options.ask_for_class()
-        elif isinstance(seen, TableUnclear) and seen.columns:
+        elif isinstance(seen, TableUnclear) and (seen.columns or isinstance(seen, ValuesUnknown)):
             self._show_nothing(f"{seen.what} ({seen.file}). Choose on the left.")
             self.options.ask(seen)
         elif isinstance(seen, UserError):

@@ -29,6 +29,7 @@ def test_black_and_flat_pictures_are_told(empty_study: Workspace, tmp_path: Path
 def test_a_small_dark_lesion_is_no_flat_picture(empty_study: Workspace, tmp_path: Path) -> None:
     values = np.full((400, 500), 12, np.uint8)
     values[200:220, 240:260] = 40
+    values[0, 0] = 13  # two colours alone would be those of a mask
     (tmp_path / "benign").mkdir()
     Image.fromarray(values).save(tmp_path / "benign" / "dark.png")
     assert not odd(events_of(empty_study, tmp_path / "benign"))

@@ -46,6 +46,10 @@ class ClassChoice:
         """
         if self.settings.class_name is not None:
             return dict.fromkeys((entry.where for entry in images), names.class_called(self.settings.class_name))
+        if self._table_knows_better(images):
+            self.labels.decides = True
+            text = "The classes are those of the table: the names of the folders are no usual words for classes."
+            self.findings.append(Finding("assumed", text))
         found: dict[str, str | None] = {}
         for number, entry in enumerate(images):
             if number % STEP == 0:
@@ -59,17 +63,27 @@ class ClassChoice:
         self._tell(images, found)
         return found
 
+    def _table_knows_better(self, images: Sequence[Entry]) -> bool:
+        """True if a table gives each image a class by a usual word, and the folders, such as hospitals, do so for
+        none."""
+        if self.labels.decides or self.known is not None or not self.layout.is_certain:
+            return False
+        if any(class_word(one.class_name) for one in self.layout.folders.values() if one.class_name):
+            return False
+        return all(class_word(self.labels.class_of(entry) or "") for entry in images)
+
     def _sure_class(self, entry: Entry) -> str | None:
         in_table = self.labels.class_of(entry)
         if in_table is not None and self.labels.decides:
             return in_table
         patch = names.idc(entry.name)
         if patch:
-            return patch.class_name
+            return self._meant(patch.class_name) or self._meant(patch.class_name[-1:]) or patch.class_name
         if self.labels.decides:
             return None
         if entry.where in self.said.classes:
-            return self.said.classes[entry.where]
+            named = self.said.classes[entry.where]
+            return self._meant(named) or named
         return self._in_folder(entry) if self.layout.is_certain else None
 
     def _guessed(self, images: Sequence[Entry]) -> dict[str, str | None]:
@@ -96,7 +110,11 @@ class ClassChoice:
 
     def _in_folder(self, entry: Entry) -> str | None:
         named = self.layout.of(entry).class_name
-        return None if named is None else self._meanings.get(plain_value(named), named)
+        return None if named is None else self._meant(named) or named
+
+    def _meant(self, value: str) -> str | None:
+        """What the user says that a value means."""
+        return self._meanings.get(plain_value(value))
 
     def _unknown(self) -> ClassUnknown:
         what, remedy = "It is not known which class the images are of", _GIVE_CLASS
@@ -120,7 +138,15 @@ class ClassChoice:
 
     def _tell(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
         """Add findings about how the classes came about, and about what contradicts them."""
+        outside = {name for name in found.values() if name and name != LEFT_OUT} - set(
+            self.known.classes if self.known else ()
+        )
+        if self.known and self.known.classes and outside and not self._meanings:
+            some = ", ".join(sorted(outside)[:_NAMED])
+            text = f"{self.known.name} has no classes called {some}. Check which column or folder names the class."
+            self.findings.append(Finding("odd", text))
         if self.labels.decides:
+            self._tell_of_folders_that_differ(images, found)
             return
         differ = sum(self.labels.class_of(entry) not in (None, found.get(entry.where)) for entry in images)
         if differ:
@@ -131,6 +157,16 @@ class ClassChoice:
         if self.known is None and self.layout.is_certain:
             self._tell_of_folders(images, found)
 
+    def _tell_of_folders_that_differ(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
+        differ = 0
+        for entry in images:
+            in_folder = class_word(self.layout.of(entry).class_name or "")
+            in_table = class_word(found.get(entry.where) or "")
+            differ += None not in (in_folder, in_table) and in_folder != in_table
+        if differ:
+            text = f"A table gives another class than the folder for {many(differ, 'image')}. The table's class counts."
+            self.findings.append(Finding("odd", text))
+
     def _tell_of_folders(self, images: Sequence[Entry], found: Mapping[str, str | None]) -> None:
         through = {part for entry in images for part in entry.folder.split("/") if part and names_no_class(part)}
         if through:
@@ -138,6 +174,17 @@ class ClassChoice:
             more = f" and {len(through) - _NAMED:,} more" if len(through) > _NAMED else ""
             text = f"These folders name no class and are looked through: {', '.join(in_order[:_NAMED])}{more}."
             self.findings.append(Finding("assumed", text))
+        below = sorted({one.below for one in self.layout.folders.values() if one.below}, key=names.natural_key)
+        if below:
+            more = f" and {len(below) - _NAMED:,} more" if len(below) > _NAMED else ""
+            text = f"These folders below the classes are taken for no classes: {', '.join(below[:_NAMED])}{more}."
+            self.findings.append(Finding("assumed", text))
+        called = {name for name in found.values() if name and name != LEFT_OUT and name not in self._meanings.values()}
+        odd = sorted(name for name in called if not class_word(name))
+        if odd and len(odd) < len(called):
+            some = ", ".join(odd[:_NAMED])
+            text = f"Some folders are called after classes, others are not: {some}. Check that these are classes."
+            self.findings.append(Finding("odd", text))
         unclear = sorted({name for name in found.values() if name and name != LEFT_OUT and is_unclear(name)})
         if unclear:
             some = ", ".join(unclear[:_NAMED])

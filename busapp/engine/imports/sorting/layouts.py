@@ -6,6 +6,7 @@ is called after a patient or a video (`benign/case_12`) names the patient.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,8 +17,9 @@ from busapp.engine.imports import names
 from busapp.engine.imports.files.sources import Entry
 
 _FOR_PICTURES: Final = """
-    image images img imgs original originals photo photos picture pictures pic pics png jpg jpeg bmp tif tiff dicom
-    dicoms dcm frame frames rawframes scan scans patch patches tile tiles slice slices file files input inputs raw
+    image images img imgs bild bilder imagen imagenes immagini original originals photo photos picture pictures
+    pic pics png jpg jpeg bmp tif tiff dicom dicoms dcm frame frames rawframes scan scans patch patches tile tiles slice
+    slices file files input inputs raw
 """
 _FOR_PARTS: Final = """
     data dataset datasets set sets split splits train training val valid validation dev test tests testing all fold
@@ -26,9 +28,11 @@ _FOR_PARTS: Final = """
 _PICTURES: Final = frozenset(_FOR_PICTURES.split())
 """Words for pictures of any class. Folders so called lie beside those of the masks."""
 _NOTHING: Final = _PICTURES | frozenset(_FOR_PARTS.split())
-_MASKS: Final = frozenset(
-    {"mask", "masks", "gt", "gts", "groundtruth", "groundtruths", "segmentation", "segmentations"}
-)
+_FOR_MASKS: Final = """
+    mask masks maske masken mascara mascaras masque masques gt gts groundtruth groundtruths
+    segmentation segmentations
+"""
+_MASKS: Final = frozenset(_FOR_MASKS.split())
 _MAYBE_MASKS: Final = frozenset({"label", "labels", "annotation", "annotations", "seg", "segs", "anno"})
 """Words for masks only if the folder's name says nothing else."""
 _DRAWN: Final = frozenset({"lesion", "lesions", "tumor", "tumors", "tumour", "tumours", "binary", "roi", "rois"})
@@ -47,13 +51,15 @@ _PERSON: Final = re.compile(
 _NUMBERED: Final = re.compile(
     rf"{_PERSON.pattern}|(pt|p|s|id|sub|study|series)?[ _-]?\d{{2,}}[a-z]?|[0-9a-f]{{8,}}|\d[\d.]{{9,}}", re.IGNORECASE
 )
+_YEAR: Final = re.compile(r"(19|20)\d\d")
 _WORD: Final = re.compile(r"\d+(?:\.\d+)?[xX](?:\d+)?(?![a-z])|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 
 
 @lru_cache(4096)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case: `GroundTruth_2` gives ground, truth, 2."""
-    found = tuple(word.casefold() for word in _WORD.findall(name))
+    """The words of a name in lower case and without accents: `GroundTruth_2` gives ground, truth, 2."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    found = tuple(word.casefold() for word in _WORD.findall(plain))
     joined = " ".join(found).replace("ground truth", "groundtruth")
     return tuple(joined.split())
 
@@ -136,6 +142,8 @@ class FolderClass:
     class_name: str | None
     patient: str | None = None
     through: bool = False
+    below: str | None = None
+    """A folder below that of the class, which is taken for no class of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +179,9 @@ def layout_of(folders: Iterable[str], root: str | None) -> Layout:
         for parent in PurePosixPath(path).parents:
             above = str(parent) if parent.name else ""
             held[above] = held.get(above, False) or is_word
-    found = {folder: _class_of(folder, path, root, held) for folder, path in naming.items()}
+    # `benign/left` and `malignant/left` are no classes of their own.
+    several = len({word for path in naming.values() if (word := _class_above(path))}) > 1
+    found = {folder: _class_of(folder, path, root, held, several) for folder, path in naming.items()}
     classes = {one.class_name for one in found.values() if one.class_name is not None}
     if len(classes) > 2 and all(_NUMBERED.fullmatch(name) for name in classes):
         return Layout(
@@ -188,16 +198,27 @@ def _naming(folder: str) -> str:
     return "/".join(parts)
 
 
-def _class_of(folder: str, path: str, root: str | None, held: Mapping[str, bool]) -> FolderClass:
-    """`held` has the folders above others that name something; true if one of these is a usual word for a class."""
+def _class_above(path: str) -> str | None:
+    """The nearest folder above that is a usual word for a class."""
+    return next((word for part in reversed(path.split("/")[:-1]) if (word := class_word(part))), None)
+
+
+def _class_of(folder: str, path: str, root: str | None, held: Mapping[str, bool], several: bool) -> FolderClass:
+    """`held` has the folders above others that name something; true if one of these is a usual word for a class.
+    `several` is true if there are folders below several classes."""
     if not path:
         if root is None or names_no_class(root) or (class_word(root) is None if folder else "" in held):
             return FolderClass(None, through=bool(folder))
         return FolderClass(_called(root), through=bool(folder))
     parts = path.split("/")
-    above = next((part for part in reversed(parts[:-1]) if class_word(part)), None)
-    if above is not None and class_word(parts[-1]) is None and _NUMBERED.fullmatch(parts[-1]):
-        return FolderClass(_called(above), parts[-1], through=True)
+    above = _class_above(path)
+    if above is not None and class_word(parts[-1]) is None:
+        is_person = bool(_NUMBERED.fullmatch(parts[-1])) and not _YEAR.fullmatch(parts[-1])
+        person = parts[-1] if is_person else _person("/".join(parts))
+        if is_person:
+            return FolderClass(above, person, through=True)
+        if several:
+            return FolderClass(above, person, through=True, below=parts[-1])
     is_container = class_word(parts[-1]) is None and path in held and (held[path] or path != folder)
     return FolderClass(None if is_container else _called(parts[-1]), _person("/".join(parts[:-1])), path != folder)
 

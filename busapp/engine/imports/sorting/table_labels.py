@@ -257,7 +257,11 @@ class _Reading:
         said.left_out |= labelled.left_out
         if (gives_classes and has_classes) or table is self._listing.table:
             said.findings += labelled.findings
-        else:
-            n_patients = sum(found.patient is not None for found in labelled.labels.values())
+            return
+        n_patients = sum(found.patient is not None for found in labelled.labels.values())
+        has_places = any(found.site or found.device for found in labelled.labels.values())
+        if n_patients or has_places:
             what = f"names the patients of {many(n_patients, 'image')}" if n_patients else "names sites or devices"
             said.findings += [Finding("joined", f"{called} {what}. It decides no class."), *labelled.findings[1:]]
+        else:
+            self._skip(table, NOT_USED)

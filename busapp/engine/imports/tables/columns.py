@@ -5,7 +5,7 @@ different values is one of classes, rather than one of free text. Two columns th
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +64,12 @@ class ColumnNames:
     patient: str | None = None
     site: str | None = None
     device: str | None = None
+
+    def present_in(self, tables: Iterable[RawTable]) -> "ColumnNames":
+        """These names without those that no table has."""
+        there = {folded(name) for table in tables for name in table.header}
+        mine = (self.file, self.class_name, self.patient, self.site, self.device)
+        return ColumnNames(*(name if name and folded(name) in there else None for name in mine))
 
     def or_else(self, other: "ColumnNames | None") -> "ColumnNames":
         """These names, and those of `other` where there are none."""

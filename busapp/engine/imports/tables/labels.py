@@ -102,16 +102,17 @@ def label(
     """
     labelled = Labelled()
     index = FileIndex(entries, table.folder)
+    tables = read_tables(table, table.name)
     names = ColumnNames(
         settings.file_column,
         settings.class_column,
         settings.patient_column,
         settings.site_column,
         settings.device_column,
-    ).or_else(columns)
+    ).or_else(columns.present_in(tables) if columns else None)
     wants_patients = settings.patient_pattern is None or settings.patient_column is not None
     chosen = choose(
-        read_tables(table, table.name),
+        tables,
         names,
         index,
         needs_classes=needs_classes,
