@@ -99,10 +99,15 @@ class KnownImages(Mapping[tuple[str, str], Known]):
             found = self._others.get((file, sha256), found if found.is_real else None)
         return found
 
+    def images(self) -> Iterator[tuple[Known, str]]:
+        """Each image once, with a content hash that it has."""
+        both = chain(self._by_content.items(), self._others.items())
+        first = {id(known): (known, sha256) for (_, sha256), known in both}
+        return iter(first.values())
+
     def patients(self) -> set[str]:
         """Pseudonyms of all patients."""
-        images = chain(self._by_content.values(), self._others.values())
-        return {known.patient for known in images if known.patient is not None}
+        return {known.patient for known, _ in self.images() if known.patient is not None}
 
     def named(self, file: str) -> Known | None:
         """An image with this file name, whatever its class and content."""

@@ -36,9 +36,9 @@ def main_range(values: npt.NDArray[Any], counts: npt.NDArray[np.intp] | None = N
     low, high = within.astype(np.float64).tolist()
     spread = high - low
     if spread > 0 and largest - high > spread:
-        largest = float(flat[flat <= high + spread].max())
+        largest = float(flat[flat <= np.float64(high + spread)].max())
     if spread > 0 and low - least > spread:
-        least = float(flat[flat >= low - spread].min())
+        least = float(flat[flat >= np.float64(low - spread)].min())
     return least, largest
 
 

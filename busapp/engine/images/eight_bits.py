@@ -17,6 +17,8 @@ _MOST: Final = 4.0
 """Ratios of the two densities that count as equal, and the largest that is believed."""
 _TRANSPARENT: Final = 1
 """An alpha of 0, or of 1 in 255, everywhere: the picture would be black."""
+_AT_ONCE: Final = 2**18
+"""Values converted in one step. The largest picture as 64-bit numbers would take half a GiB."""
 _OTHER_ORDER: Final = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 
@@ -78,21 +80,25 @@ def _numbers(image: Image.Image) -> npt.NDArray[Any]:
     """The values of deep grey: 16 unsigned bits, 32 signed ones, or floating-point numbers, which are all finite."""
     values = np.asarray(image)
     if values.dtype.kind == "f":
-        numbers = values.astype(np.float64)
-        return numbers if np.isfinite(values).all() else np.nan_to_num(numbers, copy=False, posinf=0)
+        return values if np.isfinite(values).all() else np.nan_to_num(values, posinf=0)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _greys(values: npt.NDArray[Any], white: float) -> Image.Image:
-    """8-bit greys: 0 and less is black, `white` and more is white. Floating-point `values` are overwritten."""
+    """8-bit greys: 0 and less is black, `white` and more is white."""
     if values.dtype == np.uint16:  # computed once for every value, which takes an eighth of the time
         return Image.fromarray(_levels(np.arange(2**16, dtype=np.float64), white)[values])
-    return Image.fromarray(_levels(values.astype(np.float64, copy=False), white))
+    greys = np.empty(values.shape, np.uint8)
+    height = max(1, _AT_ONCE // max(1, values.shape[1]))
+    for top in range(0, len(values), height):
+        rows = slice(top, top + height)
+        greys[rows] = _levels(values[rows].astype(np.float64), white)
+    return Image.fromarray(greys)
 
 
 def _levels(values: npt.NDArray[np.float64], white: float) -> npt.NDArray[np.uint8]:
     values /= white or 1.0
-    values *= 255  # in place, because one copy of the largest picture takes half a GiB
+    values *= 255
     return values.clip(0, 255, out=values).astype(np.uint8)
 
 

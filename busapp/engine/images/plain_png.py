@@ -4,7 +4,9 @@ Plain are small pictures of 8-bit grey or RGB without transparency, frames or Ex
 this decoder refuses, Pillow decides. Both give the same pixels, as PNG loses nothing.
 """
 
+import struct
 from collections.abc import Iterator
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -19,6 +21,7 @@ _PLAIN: Final = frozenset({b"IHDR", b"IDAT", b"IEND", b"pHYs", b"gAMA", b"cHRM",
 """Kinds of chunks that neither change how the picture is shown nor add others."""
 _EXIF_AS_TEXT: Final = b"Raw profile type"
 _MOST_CHUNKS: Final = 4096
+_CHUNK: Final = struct.Struct(">L4s")
 _busy = Lock()
 
 
@@ -34,7 +37,7 @@ def plain_pixels(image: ImageFile.ImageFile, content: bytes) -> Image.Image | No
     if image.format != "PNG" or image.width * image.height > _MOST_PIXELS or len(image.tile) != 1:
         return None
     is_simple = image.mode in _CHANNELS and image.tile[0].args == image.mode and content[_INTERLACED_AT] == 0
-    if not is_simple or not all(kind in _PLAIN for kind in _kinds_of_chunks(content)):
+    if not is_simple or not _is_plain(content):
         return None
     import kornia_rs
 
@@ -54,15 +57,20 @@ def plain_pixels(image: ImageFile.ImageFile, content: bytes) -> Image.Image | No
     return picture
 
 
-def _kinds_of_chunks(content: bytes) -> Iterator[bytes]:
-    """The kinds of chunks in a PNG; a kind that does not exist if the file is damaged, or has very many."""
-    at = 8
-    for _ in range(_MOST_CHUNKS):
-        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
-        if kind == b"tEXt" and content.startswith(_EXIF_AS_TEXT, at + 8):
-            break
-        yield kind
+def _is_plain(content: bytes) -> bool:
+    found = list(islice(chunks_of(content), _MOST_CHUNKS))
+    is_whole = found[-1:] and found[-1][0] == b"IEND"
+    return bool(is_whole) and all(kind in _PLAIN and not _is_exif(kind, content, at) for kind, at in found)
+
+
+def _is_exif(kind: bytes, content: bytes, at: int) -> bool:
+    return kind == b"tEXt" and content.startswith(_EXIF_AS_TEXT, at + 8)
+
+
+def chunks_of(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """The kind and the place of each chunk of a PNG, as far as its bytes go."""
+    at, kind = 8, b""
+    while at + 8 <= len(content) and kind != b"IEND":
+        length, kind = _CHUNK.unpack_from(content, at)
+        yield kind, at
         at += 12 + length
-        if kind == b"IEND":
-            return
-    yield b""

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 from busapp.engine.images import netpbm
 from busapp.engine.images.eight_bits import as_seen, as_stored
 from busapp.engine.images.orientation import LYING, orientation_of
-from busapp.engine.images.plain_png import plain_pixels
+from busapp.engine.images.plain_png import chunks_of, plain_pixels
 from busapp.engine.images.remarks import Decoded
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
@@ -40,12 +40,15 @@ program."""
 MAX_READS: Final = 1_000_000
 """Pillow reads every chunk of a PNG, segment of a JPEG and run of a BMP on its own. This number of reads takes about a
 second. The largest pictures in the usual pieces of 8 KiB take an eighth of that."""
+MAX_CHUNKS: Final = 100_000
+"""Chunks of a PNG. Pillow reads each five times. The largest pictures in pieces of 8 KiB have half as many."""
 MAX_PAGES: Final = 10_000
 """Pages of a TIFF that are searched for."""
 MAX_SCANS: Final = 100
 """Scans (passes over the picture) that a JPEG may have. Each takes time even if it draws nothing: a file of a few
 megabytes can take an hour (libjpeg-turbo's LJT-01-003). Usual files have up to 12; libtiff has the same limit."""
 _SCAN: Final = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]")
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 MAX_ANIMATED: Final = 1_000_000_000
 """Pixels in all frames of an animated WebP together. Each frame is drawn over the one before, so that the last frame
 takes the time of all: about five seconds for this number."""
@@ -169,11 +172,21 @@ class LimitedReads(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self._reads_left -= 1
         if self._reads_left < 0:
-            raise UnreadableImage(
-                "The file is in far too many pieces, as only malicious files are",
-                remedy="Leave it out, or save it again with an image editor.",
-            )
+            raise _too_many_pieces()
         return super().read(size)
+
+
+def _too_many_pieces() -> UnreadableImage:
+    return UnreadableImage(
+        "The file is in far too many pieces, as only malicious files are",
+        remedy="Leave it out, or save it again with an image editor.",
+    )
+
+
+def _refuse_many_chunks(content: bytes) -> None:
+    """Raise `UnreadableImage` if a PNG has more than `MAX_CHUNKS` chunks."""
+    if content.startswith(_PNG) and next(islice(chunks_of(content), MAX_CHUNKS, None), None) is not None:
+        raise _too_many_pieces()
 
 
 def refuse_many_scans(jpeg: bytes) -> None:
@@ -205,6 +218,7 @@ def _readable(file: Path | str) -> Iterator[None]:
 def _open(content: bytes) -> ImageFile.ImageFile:
     """Read the header only."""
     _refuse_large_webp(content[:30])
+    _refuse_many_chunks(content)
     try:
         image = Image.open(LimitedReads(content), formats=FORMATS)
     except Image.DecompressionBombError as error:  # raised before the size is known

@@ -31,6 +31,7 @@ from busapp.engine.imports.storing import (
     reason_to_skip,
     refuse_patient_as_class,
 )
+from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.imports.tables.labels import ReadTable
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients
@@ -132,6 +133,9 @@ class _Counting:
 
     def add(self, image: FoundImage) -> None:
         """Count one file. Raises `UnreadableImage`."""
+        if isinstance(image.entry, StudyEntry):
+            self._add_known(image, image.entry.known)
+            return
         # An array is checked already, and making a PNG of it takes time.
         seen = None if isinstance(image.entry, ArrayEntry) else from_head(image.entry, partial(self._look, image))
         if isinstance(seen, DicomHeader):
@@ -146,10 +150,15 @@ class _Counting:
             if there is None:
                 kept, _ = as_kept(content, decoded(content, file=image.name), "")
                 there = self._known.find(image.file, sha256_of(kept))
-        self._count(image, int(there is None), [there] if there else [], image.patient)
-        if there is not None:
-            self._compare(there, image, origin_of(image, self._settings, self._known_patients))
+        if there is None:
+            self._count(image, 1, [], image.patient)
+        else:
+            self._add_known(image, there)
         self._seen.masks += 0 if there is not None and there.has_mask else len(image.masks)
+
+    def _add_known(self, image: FoundImage, there: Known) -> None:
+        self._count(image, 0, [there], image.patient)
+        self._compare(there, image, origin_of(image, self._settings, self._known_patients))
 
     def _look(self, image: FoundImage, head: bytes) -> DicomHeader | tuple[int, int]:
         """The header of a DICOM file, also of one under the name of a picture; the size of a picture."""

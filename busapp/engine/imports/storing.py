@@ -26,6 +26,7 @@ from busapp.engine.images.signatures import HEAD, is_dicom, picture_suffix
 from busapp.engine.imports.files.sources import Entry, read_whole
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.names import has_picture_suffix, stands_in, suffix_of
+from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, pseudonym
 from busapp.engine.study.thumbnails import as_jpeg, make_mask_thumbnail, mask_thumbnail_path, shrunk, thumbnail_path
@@ -103,6 +104,10 @@ class ImageStore:
             NoSpace: the disk is full.
         """
         stored = Stored()
+        if isinstance(found.entry, StudyEntry):
+            origin = origin_of(found, self._settings, self._patients)
+            stored.there.append(Statement(found.entry.known.file, found.entry.sha256, found.class_name, None, *origin))
+            return stored
         try:
             content = read_whole(found.entry)
             if found.is_dicom:

@@ -14,8 +14,9 @@ def png(picture: Image.Image) -> bytes:
 
 def bare_png(picture: Image.Image) -> bytes:
     """A picture of any mode as a PNG without metadata."""
-    # Pillow would also write the colour profile and more from `info`. An image made from the bytes alone has none.
-    copy = Image.frombytes(picture.mode, picture.size, picture.tobytes())
+    # Pillow would also write the colour profile and more from `info`.
+    copy = picture.copy()
+    copy.info = {}
     stream = io.BytesIO()
     copy.save(stream, "PNG")
     return stream.getvalue()

@@ -37,7 +37,8 @@ def in_order(
                 started.append((item, pool.submit(work, item)))
             if not started:
                 return
-            while wait([started[0][1]], PATIENCE).not_done:
+            first = started[0][1]
+            while not first.done() and wait([first], PATIENCE).not_done:
                 yield None
             yield started.popleft()
     finally:

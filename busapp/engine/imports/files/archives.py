@@ -106,10 +106,7 @@ class MemberEntry:
     name: str
     archive: Archive
     member: zipfile.ZipInfo
-
-    @property
-    def where(self) -> str:
-        return f"{self.archive.source}//{self.folder}/{self.name}"
+    where: str
 
     def read(self, most: int) -> bytes:
         return self.archive.read(self.member, most)
@@ -135,7 +132,8 @@ def list_archive(archive: Archive, given: Path) -> Steps[Listing]:
             listing.skipped.append(Skipped(_CONTROL.sub("�", name), reason))
         else:
             taken.add(tuple(parts))
-            listing.entries.append(MemberEntry("/".join(folders), last, archive, member))
+            where = f"{archive.source}//{'/'.join(parts)}"
+            listing.entries.append(MemberEntry("/".join(folders), last, archive, member, where))
     listing.entries.sort(key=lambda entry: (natural_key(entry.folder), natural_key(entry.name)))
     return listing
 

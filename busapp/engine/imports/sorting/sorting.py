@@ -11,7 +11,7 @@ The class of an image is the first of these that is known:
 If none is known, the user is asked. Other tables give patients, sites and devices.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
@@ -46,6 +46,7 @@ from busapp.engine.imports.sorting.recognising import (
     sentences,
 )
 from busapp.engine.imports.sorting.table_labels import TableLabels, read_tables_beside
+from busapp.engine.imports.study_entries import study_entries
 from busapp.engine.imports.tables.class_values import LEFT_OUT
 from busapp.engine.imports.tables.labels import ReadTable
 from busapp.engine.settings import ImportSettings
@@ -129,6 +130,8 @@ class Sorting:
         self._labels = TableLabels()
         self._layout = Layout({}, is_certain=False)
         self._masks = Masks([])
+        self._in_study: list[Entry] = []
+        """Images of the study that the table names."""
         self._patients: dict[str, str] = {}
         self._findings: list[Finding] = []
         self.parts: list[str] = []
@@ -157,7 +160,7 @@ class Sorting:
         yield len(images)
         self._read_patients(images)
         if self._labels.keeps_classes:
-            return [self._as_found(entry, None) for entry in images]
+            return [*(self._as_found(entry, None) for entry in images), *self._found_in_study()]
         choice = ClassChoice(
             self._listing, self._settings, self._known, self._said, self._labels, self._layout, self._findings
         )
@@ -168,7 +171,7 @@ class Sorting:
                 yield len(images)
             found = self._found(entry, classes.get(entry.where))
             kept += [found] if found else []
-        return kept
+        return [*kept, *self._found_in_study()]
 
     def told(self, images: Iterable[FoundImage]) -> list[Finding]:
         """Sentences about this source, of whose images these have come in."""
@@ -275,6 +278,7 @@ class Sorting:
     def _read_labels(self, images: list[Entry]) -> list[Entry]:
         """Read the tables, and return the images without those that a table leaves out."""
         own = self._listing.table
+        in_study = [] if own is None else list(study_entries(self._study))
         if self._listing.labels is not None:
             self._labels.take(self._listing.labels, decides=True)
         elif self._known and self._known.by_films and self._given is None:
@@ -286,6 +290,7 @@ class Sorting:
                 images,
                 self._settings,
                 self._known,
+                in_study=in_study,
                 needs_classes=self._given is None and not (self._known and self._said.classes),
                 may_keep_classes=self._is_of_study(images),
                 is_certain=self._layout.is_certain or all(names.idc(entry.name) for entry in images),
@@ -293,13 +298,30 @@ class Sorting:
         self._findings += self._labels.findings
         if own is not None:
             self._listing.skipped = [*self._labels.skipped]
-            images = [entry for entry in images if self._labels.names(entry)]
+            images, self._in_study = (
+                [entry for entry in some if self._labels.names(entry)] for some in (images, in_study)
+            )
         else:
             self._listing.skipped += self._labels.skipped
+        return self._not_left_out(images)
+
+    def _not_left_out(self, images: Iterable[Entry]) -> list[Entry]:
+        kept: list[Entry] = []
         for entry in images:
-            if entry.where in self._labels.left_out:
-                self._skip(entry, self._labels.left_out[entry.where])
-        return [entry for entry in images if entry.where not in self._labels.left_out]
+            reason = self._labels.left_out.get(entry.where)
+            if reason is None:
+                kept.append(entry)
+            else:
+                self._skip(entry, reason)
+        return kept
+
+    def _found_in_study(self) -> Iterator[FoundImage]:
+        """Images of the study that the table names, with the classes that the table or the user gives."""
+        for entry in self._not_left_out(self._in_study):
+            class_name = self._given or self._labels.class_of(entry)
+            found = self._found(entry, class_name) if class_name else self._as_found(entry, None)
+            if found:
+                yield found
 
     def _is_of_study(self, images: Iterable[Entry]) -> bool:
         """True if the study may have some of the images."""

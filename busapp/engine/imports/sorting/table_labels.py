@@ -11,6 +11,7 @@ from busapp.engine.imports.files.sources import Entry, Label, Listing
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.sorting.known_sets import KnownSet
 from busapp.engine.imports.sorting.recognising import fits, path_in, patient_of_set, read_lines
+from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.imports.tables.columns import Undecided
 from busapp.engine.imports.tables.identifiers import PatientsCutOff
 from busapp.engine.imports.tables.labels import Labelled, NoClasses, ReadTable, label
@@ -95,6 +96,7 @@ def read_tables_beside(
     settings: ImportSettings,
     known: KnownSet | None,
     *,
+    in_study: Sequence[StudyEntry],
     needs_classes: bool,
     may_keep_classes: bool,
     is_certain: bool,
@@ -103,6 +105,7 @@ def read_tables_beside(
 
     Args:
         tables: files that may be tables.
+        in_study: images of the study that the table that is itself the source may name.
         needs_classes: neither the user nor the names of a known set give the classes.
         may_keep_classes: the study may have some of the images, so that a table may name none.
         is_certain: folders or names give the classes.
@@ -111,7 +114,7 @@ def read_tables_beside(
         Undecided: the user has to say how a table is to be read.
         BadInput: the table that is itself the source cannot be read.
     """
-    reading = _Reading(listing, images, settings, known, needs_classes, may_keep_classes, is_certain)
+    reading = _Reading(listing, images, settings, known, in_study, needs_classes, may_keep_classes, is_certain)
     for table in sorted(tables, key=lambda table: not reading.is_of_set(table)):
         reading.read(table)
     return reading.said
@@ -146,6 +149,7 @@ class _Reading:
         images: Sequence[Entry],
         settings: ImportSettings,
         known: KnownSet | None,
+        in_study: Sequence[StudyEntry],
         needs_classes: bool,
         may_keep_classes: bool,
         is_certain: bool,
@@ -155,6 +159,7 @@ class _Reading:
         self._images = images
         self._settings = settings
         self._known = known
+        self._in_study = in_study
         self._needs_classes = needs_classes
         self._may_keep_classes = may_keep_classes
         self._is_certain = is_certain
@@ -214,16 +219,32 @@ class _Reading:
             key = known.file_key
             images = [_Called(image, m["file"] if (m := key.search(image.name)) else image.name) for image in images]
         columns, values = (known.columns, known.class_values) if known else (None, None)
+        is_source = table is self._listing.table
+        in_study = self._in_study if is_source else ()
+
+        def read(needs_classes: bool) -> Labelled:
+            return label(
+                table,
+                images,
+                self._settings,
+                in_study=in_study,
+                columns=columns,
+                class_values=values,
+                needs_classes=needs_classes,
+            )
+
         try:
-            return label(table, images, self._settings, columns=columns, class_values=values, needs_classes=needs)
+            return read(needs)
         except Undecided:
             raise
         except BadInput as error:
-            is_source = table is self._listing.table
-            self.said.keeps_classes = is_source and isinstance(error, NoClasses) and self._may_keep_classes
-            if not needs or (is_source and not self.said.keeps_classes):
+            if not needs or (is_source and not isinstance(error, NoClasses)):
                 raise
-        said = label(table, images, self._settings, columns=columns, class_values=values, needs_classes=False)
+            said = read(False)
+            of_study = {one.where for one in in_study}
+            self.said.keeps_classes = is_source and (self._may_keep_classes or not of_study.isdisjoint(said.labels))
+            if is_source and not self.said.keeps_classes:
+                raise
         if self.said.keeps_classes:
             text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
             said.findings.append(Finding("assumed", text))

@@ -32,13 +32,15 @@ class Fit(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Match:
     """The file that a name means, or `reason` why there is none. `key` is the same for two spellings of one name.
-    `is_elsewhere` is true if the name is a full path, of which only the last parts were compared."""
+    `is_elsewhere` is true if the name is a full path, of which only the last parts were compared. `is_missing` is true
+    if no file has the name."""
 
     key: str
     entry: Entry | None = None
     fit: Fit = Fit.NAME
     reason: str | None = None
     is_elsewhere: bool = False
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,11 @@ class _File:
 
 
 class FileIndex:
-    """Finds files by the names in a table that lies in `folder` of the same source. Never leaves the source."""
+    """Finds files by the names in a table that lies in `folder` of the same source. Never leaves the source. A name
+    that no file there has is searched for among `others`."""
 
-    def __init__(self, entries: Iterable[Entry], folder: str) -> None:
+    def __init__(self, entries: Iterable[Entry], folder: str, others: "FileIndex | None" = None) -> None:
+        self._others = others
         self._base = folder.split("/") if folder else []
         self._files: tuple[defaultdict[str, list[_File]], ...] = tuple(defaultdict(list) for _ in Fit)
         for entry in entries:
@@ -69,6 +73,13 @@ class FileIndex:
 
     def find(self, called: str) -> Match:
         """The file that a cell of the table means."""
+        match = self._find(called)
+        if self._others is None or match.entry is not None or not match.is_missing:
+            return match
+        other = self._others.find(called)
+        return match if other.is_missing else other
+
+    def _find(self, called: str) -> Match:
         written = called.replace("\\", "/").strip()
         if not written:
             return Match("", reason="It names no file")
@@ -92,7 +103,7 @@ class FileIndex:
                     return Match(key, reason=f"{called} fits {len(found):,} images. Give its folder and its ending")
                 return Match(key, chosen.entry, fit, is_elsewhere=is_absolute)
         outside = f"{called} lies outside the folder of the table"
-        return Match(key, reason=outside if is_absolute else f"There is no image {called}")
+        return Match(key, reason=outside if is_absolute else f"There is no image {called}", is_missing=True)
 
 
 @lru_cache(2**12)

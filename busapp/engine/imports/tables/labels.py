@@ -9,6 +9,7 @@ from busapp.engine.events import Skipped
 from busapp.engine.imports.files.sources import Entry, Label
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.names import class_called, idc
+from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.imports.tables.class_values import (
     LEFT_OUT,
     ValuesUnknown,
@@ -80,6 +81,7 @@ def label(
     entries: Sequence[Entry],
     settings: ImportSettings,
     *,
+    in_study: Sequence[StudyEntry] = (),
     columns: ColumnNames | None = None,
     class_values: Mapping[str, str] | None = None,
     needs_classes: bool,
@@ -90,6 +92,7 @@ def label(
         table: the table, a file of the same source as the images.
         entries: the images that it may name, without masks.
         settings: the user's choice of columns and class values, which wins.
+        in_study: images of the study, which rows may name that fit no entry.
         columns: the columns of a set that is known. Those that are None are guessed.
         class_values: meanings of class values in a set that is known.
         needs_classes: nothing else gives classes, so each row has to. Otherwise a class is taken where it is clear.
@@ -101,7 +104,7 @@ def label(
         BadInput: it is no table that names files, or lacks another column.
     """
     labelled = Labelled()
-    index = FileIndex(entries, table.folder)
+    index = FileIndex(entries, table.folder, FileIndex(in_study, "") if in_study else None)
     tables = read_tables(table, table.name)
     names = ColumnNames(
         settings.file_column,
@@ -167,6 +170,10 @@ def _in_words(called: str, chosen: Chosen) -> list[Finding]:
     ):
         if count:
             findings.append(Finding("assumed", f"{called}: {many(count, 'file')} found {how}."))
+    if count := len({match.entry.where for match in found if isinstance(match.entry, StudyEntry)}):
+        does, was, by = ("does", "was", "its name") if count == 1 else ("do", "were", "their names")
+        where = f"{does} not lie beside the table and {was} found in the study, by {by} alone"
+        findings.append(Finding("assumed", f"{called}: {many(count, 'image')} {where}."))
     return findings
 
 

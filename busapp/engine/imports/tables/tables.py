@@ -130,7 +130,8 @@ def _text_rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
 def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     for row in reader:
-        yield reader.line_num, row
+        if any(row):
+            yield reader.line_num, row
 
 
 def _separator(text: str) -> str:
