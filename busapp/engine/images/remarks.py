@@ -30,6 +30,7 @@ class Remark(StrEnum):
     NOT_SAID = "the file does not say that it is an ultrasound image"
     OTHER_MODALITY = "taken anyway, although the file says that it is no ultrasound image"
     TAKEN_ANYWAY = "taken anyway, although the description of the pixels in the file contradicts itself"
+    FIRST_PICTURE = "the file holds several pictures of this size, of which only the first came in"
     TRANSPARENT = "shown although the file says that all of it is transparent"
 
     @property
@@ -40,7 +41,13 @@ class Remark(StrEnum):
     @property
     def is_odd(self) -> bool:
         """True if people must look at the picture before they use it."""
-        return self in (Remark.LETTERS, Remark.NOT_SAID, Remark.OTHER_MODALITY, Remark.TAKEN_ANYWAY)
+        return self in (
+            Remark.FIRST_PICTURE,
+            Remark.LETTERS,
+            Remark.NOT_SAID,
+            Remark.OTHER_MODALITY,
+            Remark.TAKEN_ANYWAY,
+        )
 
 
 @dataclass(frozen=True)

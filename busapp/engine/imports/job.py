@@ -12,8 +12,9 @@ from busapp.engine.catalog import Addition, Known, KnownImages, NewImage, Statem
 from busapp.engine.catalog.addition import COMPLETED, statement_of
 from busapp.engine.contract.dataset import ImportResult
 from busapp.engine.events import Event, Finished, Job, Note, Progress, Skipped
+from busapp.engine.imports.alike_classes import alike_classes
 from busapp.engine.imports.files.sources import Steps
-from busapp.engine.imports.findings import Finding, odd_patients
+from busapp.engine.imports.findings import Finding, odd_patients, patients_of_several_sites
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting.sorting import search_sources
@@ -221,8 +222,12 @@ class _Import:
         if unclear := self._patients.unclear:
             how = "the number fits several known ones that differ by zeros in front. They stay apart"
             yield Finding("odd", f"{many(unclear, 'patient')}: {how}.")
+        if self._addition.count:
+            yield from alike_classes(self._workspace.catalog.counts("real", with_excluded=True))
         if self._names_patients:
-            known = {image.patient for image in self._workspace.catalog.images() if image.patient is not None}
+            everything = self._workspace.catalog.images()
+            yield from patients_of_several_sites((image.patient, image.site) for image in everything)
+            known = {image.patient for image in everything if image.patient is not None}
             if made_with_another_key(known):
                 yield Finding(
                     "odd",

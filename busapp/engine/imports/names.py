@@ -10,8 +10,10 @@ from busapp.errors import BadInput
 
 _MASK: Final = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
 _IDC: Final = re.compile(r"(?P<patient>\d+)_idx\d+_x\d+_y\d+_(?P<class_name>class[01])", re.IGNORECASE)
-_CLUTTER: Final = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE)
-"""Files that operating systems leave in folders. They are skipped without a word."""
+_CLUTTER: Final = re.compile(
+    r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX|@eaDir|#recycle|\$RECYCLE\.BIN|lost\+found", re.IGNORECASE
+)
+"""Files and folders that operating systems and network drives leave behind. They are skipped without a word."""
 _ARCHIVES: Final = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods"})
 """Endings of tables, also of kinds that are only refused with a sentence."""

@@ -15,9 +15,16 @@ from busapp.engine.images.preprocessing import decoded, size_of
 from busapp.engine.images.remarks import Remark
 from busapp.engine.images.signatures import HEAD as SIGNATURE
 from busapp.engine.images.signatures import is_dicom
+from busapp.engine.imports.alike_classes import alike_classes
 from busapp.engine.imports.arrays.arrays import ArrayEntry
 from busapp.engine.imports.files.sources import HEAD, from_head, read_whole
-from busapp.engine.imports.findings import Finding, missing_patients, odd_patients
+from busapp.engine.imports.findings import (
+    Finding,
+    missing_patients,
+    nameless,
+    odd_patients,
+    patients_of_several_sites,
+)
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting.sorting import search_sources
@@ -34,7 +41,7 @@ from busapp.engine.imports.storing import (
 from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.imports.tables.labels import ReadTable
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import KnownPatients
+from busapp.engine.study.patients import KnownPatients, normalised
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.steps import run_unless_stopped
 from busapp.engine.utils.words import many
@@ -117,7 +124,9 @@ class _Counting:
         self._counts: Counter[str] = Counter()
         self._of_patients: Counter[tuple[str | None, str]] = Counter()
         self._patients: set[str] = set()
+        self._at_sites: set[tuple[str | None, str | None]] = set()
         self._without_patient = 0
+        self._nameless = 0
         self._completed: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
         self._disagreements: Counter[Disagreement] = Counter()
@@ -182,6 +191,7 @@ class _Counting:
             for there in present:
                 self._compare(there, image, origin)
         self._seen.dicom_files += 1
+        self._nameless += not (image.patient or header.names_patient)
         if header.frames > 1:
             self._seen.loops += 1
             self._seen.loop_frames += header.frames
@@ -196,7 +206,8 @@ class _Counting:
         self._disagreements.update(result.disagreements)
 
     def _count(self, image: FoundImage, new: int, present: Sequence[Known], patient: str | None) -> None:
-        person = None if patient is None else " ".join(patient.casefold().split())
+        person = None if patient is None else normalised(patient)
+        self._at_sites.add((person, image.site or self._settings.site))
         self._seen.already_present += len(present)
         for there in present:
             self._of_patients[person, image.class_name or there.class_name] += 1
@@ -221,4 +232,8 @@ class _Counting:
             for remark, count in self._remarks.items()
         ]
         self._seen.findings += missing_patients(sum(self._counts.values()), self._without_patient)
+        self._seen.findings += nameless(self._nameless)
         self._seen.findings += odd_patients(self._of_patients.elements())
+        self._seen.findings += patients_of_several_sites(self._at_sites)
+        of_study = {known.class_name for known, _ in self._known.images()}
+        self._seen.findings += alike_classes(self._seen.counts.keys() | of_study if self._seen.counts else ())

@@ -20,7 +20,7 @@ from busapp.engine.events import Skipped
 from busapp.engine.images.dicom.reading import DicomHeader, read_frames, read_header
 from busapp.engine.images.masks import inside_of, read_mask
 from busapp.engine.images.orientation import LYING, turned
-from busapp.engine.images.preprocessing import decoded
+from busapp.engine.images.preprocessing import decoded, frames_of
 from busapp.engine.images.remarks import Decoded, Remark
 from busapp.engine.images.signatures import HEAD, is_dicom, picture_suffix
 from busapp.engine.imports.files.sources import Entry, read_whole
@@ -66,6 +66,8 @@ class Stored:
     masks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     burned_in: bool = False
+    nameless: bool = False
+    """True if a DICOM file names no patient, and no table does."""
     flat: int = 0
     """Number of pictures that are black, or of one grey everywhere."""
     like_masks: int = 0
@@ -145,13 +147,14 @@ class ImageStore:
         if there is not None:
             self._is_there(found, there.file, kept, suffix, origin, stored, mask=mask)
             return
-        stored.remarks += seen.remarks
+        stored.remarks += [*seen.remarks, *_about_pages(content, found.name)]
         self._put(stored, found, found.file, kept, seen.picture, origin, suffix=suffix, mask=mask)
 
     def _put_frames(self, found: FoundImage, content: bytes, stored: Stored) -> None:
         header = read_header(content, found.name, take_anyway=self._settings.take_anyway)
         refuse_patient_as_class(found, header)
         stored.burned_in = header.burned_in
+        stored.nameless = not (found.patient or header.names_patient)
         stem = dicom_stem(header.instance or sha256_of(content))
         origin = origin_of(found, self._settings, self._patients, header, stem)
         frames = read_frames(
@@ -257,6 +260,11 @@ class ImageStore:
 def as_kept(content: bytes, seen: Decoded, suffix: str) -> tuple[bytes, str]:
     """The content that a study keeps of a picture, and its ending: the file itself, or a PNG of what is seen."""
     return (content, suffix) if seen.plain else (bare_png(seen.picture), ".png")
+
+
+def _about_pages(content: bytes, file: str) -> list[Remark]:
+    may_have_several = content.startswith((b"II", b"MM", b"RIFF")) or b"acTL" in content[:HEAD]
+    return [Remark.FIRST_PICTURE] if may_have_several and len(frames_of(content, file=file)) > 1 else []
 
 
 def _needs_nothing(found: FoundImage, there: Known) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from busapp.engine.events import Skipped
 from busapp.engine.images.remarks import Remark
-from busapp.engine.imports.findings import Finding, missing_patients
+from busapp.engine.imports.findings import Finding, missing_patients, nameless
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.names import idc, stands_in
 from busapp.engine.imports.storing import Stored
@@ -31,6 +31,7 @@ class Tally:
     flat: int = 0
     like_masks: int = 0
     burned_in: int = 0
+    nameless: int = 0
     restored: int = 0
     remarks: Counter[Remark] = field(default_factory=Counter)
 
@@ -45,6 +46,7 @@ class Tally:
         self.flat += stored.flat
         self.like_masks += stored.like_masks
         self.burned_in += stored.burned_in
+        self.nameless += stored.nameless and bool(stored.images)
         self.restored += stored.restored
         self.remarks.update(stored.remarks)
 
@@ -85,6 +87,7 @@ class Tally:
 
     def _about_patients(self, found: Sequence[FoundImage]) -> Iterator[Finding]:
         yield from missing_patients(self.images, self.without_patient)
+        yield from nameless(self.nameless)
         named = sum(map(_names_its_patient, found))
         if named:
             yield Finding(

@@ -47,9 +47,13 @@ def pseudonym(patient: str) -> str:
     return _pseudonym(patient, _key())
 
 
+def normalised(patient: str) -> str:
+    """A patient's number or name in the form that counts: case and the number of spaces do not matter."""
+    return " ".join(patient.casefold().split())
+
+
 def _pseudonym(patient: str, key: bytes) -> str:
-    normalised = " ".join(patient.casefold().split())
-    return f"{_name_of(key)}:{hmac.new(key, normalised.encode(), hashlib.sha256).hexdigest()[:20]}"
+    return f"{_name_of(key)}:{hmac.new(key, normalised(patient).encode(), hashlib.sha256).hexdigest()[:20]}"
 
 
 class KnownPatients:
@@ -127,7 +131,7 @@ def remarkable(images: Iterable[tuple[str | None, str]]) -> list[str]:
     for patient, class_name in images:
         total += 1
         if patient is not None:
-            called = " ".join(patient.casefold().split())
+            called = normalised(patient)
             counts[called] += 1
             classes[called].add(class_name)
     large = [count for count in counts.values() if count >= _FEWEST_LARGE and count > _LARGE_SHARE * total]

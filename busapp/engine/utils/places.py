@@ -12,10 +12,10 @@ LONGEST: Final = 100
 
 def place_name(text: str | None) -> str | None:
     """A name as it is stored: printable, with single blanks, at most 100 characters. None if it names no place
-    (`unknown`, `n/a`)."""
+    (`unknown`, `n/a`). Tables number hospitals from 0, so 0 is one."""
     printable = "".join(sign if sign.isprintable() else " " for sign in unicodedata.normalize("NFC", text or ""))
     name = " ".join(printable.split())[:LONGEST].rstrip()
-    return None if is_nobody(name) else name
+    return None if name != "0" and is_nobody(name) else name
 
 
 def is_same_place(one: str, other: str) -> bool:

@@ -1,11 +1,25 @@
 """Kinds of image files: pictures, lesion masks and DICOM files. Import and diagnosis share this definition."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 from busapp.engine.images.signatures import HEAD, is_dicom, is_dicom_directory, picture_suffix
 from busapp.engine.imports import names
 from busapp.errors import UnreadableImage
+
+NOT_AN_IMAGE: Final = "It is not an image"
+_PHOTO: Final = "It is a picture of a kind that is not read; save it as PNG"
+_VOLUME: Final = "It is a volume; export its slices as PNG or DICOM"
+_SLIDE: Final = "It is a whole slide; export patches of it as PNG"
+_VIDEO: Final = "It is a video; export its frames as PNG"
+_NOT_READ: Final = {
+    **dict.fromkeys((".gif", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".svg", ".raw"), _PHOTO),
+    **dict.fromkeys((".nii", ".nrrd", ".nhdr", ".mha", ".mhd"), _VOLUME),
+    **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".bif"), _SLIDE),
+    **dict.fromkeys((".avi", ".mp4", ".mov", ".mkv", ".wmv", ".mpg", ".mpeg"), _VIDEO),
+    ".mat": "It is a file of MATLAB; export the pictures in it as PNG",
+}
+"""By the ending of a name: why a file is not read, and what to do."""
 
 FileKind = Literal["picture", "mask", "DICOM", "DICOMDIR"]
 
@@ -38,3 +52,9 @@ def file_kind(name: str, read: Callable[[int], bytes]) -> FileKind | None:
 
 def _picture(name: str) -> FileKind:
     return "picture" if names.image_of_mask(name) is None else "mask"
+
+
+def not_read(name: str) -> str:
+    """Why a file that `file_kind` does not know is not read, and what to do, by the ending of its name."""
+    unpacked = names.stem_of(name) if names.suffix_of(name) == ".gz" else name
+    return _NOT_READ.get(names.suffix_of(unpacked), NOT_AN_IMAGE)

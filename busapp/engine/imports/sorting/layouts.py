@@ -33,6 +33,7 @@ _FOR_MASKS: Final = """
     segmentation segmentations
 """
 _MASKS: Final = frozenset(_FOR_MASKS.split())
+_MAPS: Final = frozenset({"map", "maps"})
 _MAYBE_MASKS: Final = frozenset({"label", "labels", "annotation", "annotations", "seg", "segs", "anno"})
 """Words for masks only if the folder's name says nothing else."""
 _DRAWN: Final = frozenset({"lesion", "lesions", "tumor", "tumors", "tumour", "tumours", "binary", "roi", "rois"})
@@ -88,7 +89,7 @@ def is_mask_folder(name: str) -> bool:
     """True for the name of a folder that holds masks: `masks`, `GT`, `ground_truth`, `train_masks`, `labels`."""
     found = [word for word in words(name) if not word.isdecimal()]
     said = _MASKS.intersection(found)
-    others = _MASKS | _MAYBE_MASKS | _NOTHING | _DRAWN
+    others = _MASKS | _MAPS | _MAYBE_MASKS | _NOTHING | _DRAWN
     if said:  # not `Dataset_with_GT` nor `images_and_masks`, which hold both
         return all(word in others or _CLASS.fullmatch(word) for word in found)
     return bool(_MAYBE_MASKS.intersection(found)) and others.issuperset(found)

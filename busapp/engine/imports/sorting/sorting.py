@@ -23,7 +23,7 @@ from busapp.engine.imports import names
 from busapp.engine.imports.arrays.arrays import is_array_file
 from busapp.engine.imports.files.disc_files import KIND as DISC
 from busapp.engine.imports.files.disc_files import folders_of_classes
-from busapp.engine.imports.files.file_kinds import file_kind
+from busapp.engine.imports.files.file_kinds import file_kind, not_read
 from busapp.engine.imports.files.sources import STEP, Entry, Listing, Steps
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
@@ -202,6 +202,8 @@ class Sorting:
             self._tables.append(entry)
         elif is_array_file(entry.name):
             self._skip(entry, "It holds arrays of pictures; unpack the archive, then import this file")
+        elif names.suffix_of(names.stem_of(entry.name)) == ".nii":
+            self._skip(entry, not_read(entry.name))
         elif is_array_file(names.stem_of(entry.name)):
             self._skip(entry, "It is packed; unpack it, then import it")
         elif names.is_archive(entry.name):
@@ -243,7 +245,7 @@ class Sorting:
             )
         for entry in self._others:
             if not (known and known.table and fits(known.table, path_in(self._listing.name, entry))):
-                self._skip(entry, "It is not an image")
+                self._skip(entry, not_read(entry.name))
 
     def _wanted(self, images: list[Entry]) -> list[Entry]:
         """The images without those that the set leaves out, and in the folders that the user wants."""
@@ -341,6 +343,9 @@ class Sorting:
         of_tables = {where: label.patient for where, label in self._labels.labels.items() if label.patient}
         pattern = self._settings.patient_pattern
         in_names = patients_in_names(images, pattern) if pattern else {}
+        if pattern and len(in_names) < len(images):
+            text = f"The pattern {pattern} finds a patient in {len(in_names):,} of {many(len(images), 'name')}."
+            self._findings.append(Finding("odd", text))
         self._patients = of_folders | in_patches | self._said.patients | in_names | of_tables
         if self._said.several_types:
             slides = many(self._said.several_types, "slide")
@@ -379,7 +384,8 @@ def _nothing_in(listing: Listing) -> BadInput:
     formats = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
     remedy = f"Images are files of these kinds: {formats}, and DICOM."
     if kind is None:
-        return BadInput("This is not an image", file=listing.given, remedy=remedy)
+        reason = not_read(listing.given.name)
+        return BadInput(reason.replace("It is", "This is", 1), file=listing.given, remedy=remedy)
     if listing.skipped:
         first = listing.skipped[0]
         remedy = f"{many(len(listing.skipped), 'file')} skipped, the first of them {first.file}: {first.reason}."

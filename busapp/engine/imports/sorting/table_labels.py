@@ -17,6 +17,7 @@ from busapp.engine.imports.tables.identifiers import PatientsCutOff
 from busapp.engine.imports.tables.labels import Labelled, NoClasses, ReadTable, label
 from busapp.engine.imports.tables.tables import MAX_TABLE_BYTES, read_tables
 from busapp.engine.settings import ImportSettings
+from busapp.engine.study.patients import normalised
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
@@ -62,14 +63,19 @@ class TableLabels:
     tables: list[ReadTable] = field(default_factory=list)
     """How each table was read, that of the set first."""
 
-    def take(self, labels: Mapping[str, Label], *, decides: bool) -> list[str]:
-        """Add labels; what is there already stays. Returns the images whose class was another one."""
+    def take(self, labels: Mapping[str, Label], *, decides: bool) -> tuple[list[str], int]:
+        """Add labels; what is there already stays. Returns the images whose class was another one, and the number of
+        those whose patient was."""
         differ: list[str] = []
+        others = 0
         for where, new in labels.items():
             old = self.labels.get(where)
             if old is not None:
                 if None not in (old.class_name, new.class_name) and old.class_name != new.class_name:
                     differ.append(where)
+                others += bool(old.patient and new.patient) and normalised(old.patient or "") != normalised(
+                    new.patient or ""
+                )
                 new = Label(
                     old.class_name or new.class_name,
                     old.patient or new.patient,
@@ -78,7 +84,7 @@ class TableLabels:
                 )
             self.labels[where] = new
         self.decides |= decides
-        return differ
+        return differ, others
 
     def class_of(self, entry: Entry) -> str | None:
         found = self.labels.get(entry.where)
@@ -268,11 +274,14 @@ class _Reading:
                 labelled.findings.append(Finding("left out", text))
         said.tables += [labelled.table] if labelled.table else []
         has_classes = any(found.class_name for found in labelled.labels.values())
-        differ = said.take(labelled.labels, decides=decides and has_classes)
+        differ, others = said.take(labelled.labels, decides=decides and has_classes)
         if differ and gives_classes and not decides:
             said.left_out |= dict.fromkeys(differ, TABLES_DIFFER)
         elif differ:
             text = f"{called} gives {many(len(differ), 'image')} another class than the table that counts."
+            said.findings.append(Finding("odd", text))
+        if others:
+            text = f"{called} gives {many(others, 'image')} another patient than an earlier table, which counts."
             said.findings.append(Finding("odd", text))
         said.skipped += labelled.skipped
         said.left_out |= labelled.left_out

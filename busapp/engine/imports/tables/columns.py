@@ -88,8 +88,9 @@ class ColumnNames:
 class Chosen:
     """A table with the places of its columns, counted from 0, and the image that each row names.
 
-    `device` has several columns if maker and model are apart. `unused` names columns that may hold patients too. Of a
-    table that names no image only the columns of files and classes are chosen, and nothing is undecided.
+    `device` has several columns if maker and model are apart. `unused` names columns that may hold patients too, and
+    `unused_classes` those that may hold classes. Of a table that names no image only the columns of files and classes
+    are chosen, and nothing is undecided.
     """
 
     table: RawTable
@@ -100,6 +101,7 @@ class Chosen:
     site: int | None = None
     device: tuple[int, ...] = ()
     unused: tuple[str, ...] = ()
+    unused_classes: tuple[str, ...] = ()
 
     def name(self, column: int) -> str:
         """The name of a column for people."""
@@ -224,6 +226,18 @@ class _Choosing:
         self.taken.add(best[0])
         return best[0]
 
+    def unused_classes(self, chosen: int | None) -> tuple[str, ...]:
+        """The names of other columns that may hold classes, and say something else than the chosen one."""
+        if chosen is None or self.names.class_name is not None:
+            return ()
+        maybe = [at for at, name in enumerate(self.table.header) if at not in self.taken and self._may_be_class(at)]
+        return tuple(self.table.header[at] for at in maybe if not self._same(chosen, at))
+
+    def _may_be_class(self, column: int) -> bool:
+        values = self.values(column)
+        is_called = rank_of(self.table.header[column], Role.CLASS) is not None
+        return len(values) > 1 and not self._is_text(values) and (is_called or self._has_class_words(column))
+
     def _is_text(self, values: Counter[str]) -> bool:
         numbers = sum(value.replace(".", "").isdecimal() for value in values)
         return len(values) > _MOST_CLASSES and (2 * len(values) > values.total() or numbers == len(values))
@@ -340,7 +354,9 @@ def choose(
         patient, unused = None, tuple(table.header[at] for _, at in choosing.ranked(Role.PATIENT))
     site, device = choosing.site(), choosing.device()
     choosing.taken.update(device)
-    return Chosen(table, matches, file, choosing.class_name(needs_classes), patient, site, device, unused)
+    class_name = choosing.class_name(needs_classes)
+    unused_classes = choosing.unused_classes(class_name)
+    return Chosen(table, matches, file, class_name, patient, site, device, unused, unused_classes)
 
 
 def _no_files(table: RawTable | None, given: Path | str) -> TableUnclear:

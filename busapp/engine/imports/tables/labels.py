@@ -23,6 +23,7 @@ from busapp.engine.imports.tables.identifiers import patients_of
 from busapp.engine.imports.tables.tables import Row, read_tables
 from busapp.engine.settings import ImportSettings
 from busapp.engine.utils.nobody import is_nobody
+from busapp.engine.utils.places import place_name
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
@@ -158,8 +159,10 @@ def _in_words(called: str, chosen: Chosen) -> list[Finding]:
     for what, column in (("classes", chosen.class_name), ("patients", chosen.patient), ("sites", chosen.site)):
         parts += [] if column is None else [f"{what} from {chosen.name(column)}"]
     parts += [f"devices from {' and '.join(map(chosen.name, chosen.device))}"] if chosen.device else []
-    unused = (
-        f" These columns may hold patients too and are not used: {', '.join(chosen.unused)}." if chosen.unused else ""
+    unused = "".join(
+        f" These columns may hold {what} too and are not used: {', '.join(columns)}."
+        for what, columns in (("patients", chosen.unused), ("classes", chosen.unused_classes))
+        if columns
     )
     sheet = f", sheet {chosen.table.sheet}" if chosen.table.sheet else ""
     findings = [Finding("assumed", f"{called}{sheet}: {', '.join(parts)}.{unused}")]
@@ -239,13 +242,12 @@ class _Joining:
             self._labelled.left_out[match.entry.where] = reason
             return None
         devices = [cell for column in chosen.device if not is_nobody(cell := self._cell(row, column))]
-        site = self._cell(row, chosen.site)
         return _Said(
             row,
             match,
             class_name,
             self._patients.get(self._cell(row, chosen.patient)),
-            None if is_nobody(site) else site,
+            place_name(self._cell(row, chosen.site)),
             " ".join(devices) or None,
         )
 
