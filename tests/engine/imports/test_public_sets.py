@@ -2,6 +2,7 @@
 command line. Pictures are invented, folders, names and tables are those of the sets."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,23 @@ def test_the_command_line_says_the_same(
     assert (result["counts"], result["masks"], result["patients"]) == seen_as(expected)
     if expected.name:
         assert any(f"This looks like {expected.name}: " in finding["text"] for finding in result["findings"])
+
+
+@pytest.mark.parametrize("names", [("busi", "busbra"), ("breast", "busbra", "bus_uclm")])
+def test_sets_side_by_side_in_one_folder_are_told_apart(
+    empty_study: Workspace, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    counts: Counter[str] = Counter()
+    for number, name in enumerate(names):
+        SETS[name].build(tmp_path / "downloads" / f"set {number}")
+        counts.update(SETS[name].counts)
+    (tmp_path / "downloads" / "notes.txt").write_text("where the sets are from")
+    seen = looked_at(empty_study, tmp_path / "downloads")
+    assert seen.counts == counts and seen.masks == sum(SETS[name].masks for name in names)
+    assert seen.patients == sum(SETS[name].patients for name in names)
+    said = [finding.text for finding in seen.findings if finding.kind == "recognised"]
+    folders = ", ".join(f"set {number}" for number in range(len(names)))
+    assert f"downloads holds several sets, each of which counts as a source of its own: {folders}." in said
+    for name in names:
+        assert any(text.startswith(f"This looks like {SETS[name].name}: ") for text in said)
+    assert ("downloads/notes.txt", "It is not an image") in [(left.file, left.reason) for left in seen.skipped]

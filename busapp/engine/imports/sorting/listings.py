@@ -13,6 +13,7 @@ from busapp.engine.imports.files.archives import Archive, list_archive
 from busapp.engine.imports.files.disc_files import list_directory
 from busapp.engine.imports.files.file_kinds import file_kind
 from busapp.engine.imports.files.sources import FileEntry, Listing, Steps, list_files, list_folder, list_table, resolved
+from busapp.engine.imports.sorting.several_sets import split_sets
 from busapp.engine.settings import ImportSettings
 
 _LIST_ARRAYS: Final[dict[str, Callable[[Path, Path, ImportSettings, ExitStack], Steps[Listing]]]] = {
@@ -64,4 +65,4 @@ def _list_folder(source: Path, given: Path, settings: ImportSettings, stack: Exi
             listings.append((yield from _list_arrays(path, path, settings, stack)))
     taken = {str(path) for path in (*arrays, *belonging)}
     folder.entries = [entry for entry in folder.entries if entry.where not in taken]
-    return [folder, *listings] if folder.entries or not listings else listings
+    return [*split_sets(folder, source), *listings] if folder.entries or not listings else listings

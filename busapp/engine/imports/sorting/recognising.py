@@ -24,14 +24,15 @@ def path_in(root: str, entry: Entry) -> str:
     return "/".join(part for part in ("", root, entry.folder, entry.name) if part or part == "").replace("//", "/")
 
 
-def recognised(root: str, images: Iterable[Entry], others: Iterable[Entry]) -> KnownSet | None:
-    """The set that files look like, None if none. `root` is the name of their source, `others` are its other files."""
+def recognised(root: str, images: Iterable[Entry], others: Iterable[Entry], *, share: float = 0.5) -> KnownSet | None:
+    """The set that files look like, None if none. `root` is the name of their source, `others` are its other files.
+    The first sign of a set must fit this share of the images."""
     of_images = Counter(_shape(path_in(root, entry)) for entry in images)
     shapes = {*of_images, *(_shape(path_in(root, entry)) for entry in others)}
     for known in SETS:
         first = known.signs[0]
         fitting = sum(count for shape, count in of_images.items() if _fits(first, shape))
-        enough = any(_fits(first, shape) for shape in shapes) if known.refusal else 2 * fitting >= of_images.total()
+        enough = any(_fits(first, shape) for shape in shapes) if known.refusal else fitting >= share * of_images.total()
         if (fitting or known.refusal) and enough and all(any(_fits(sign, at) for at in shapes) for sign in known.signs):
             return known
     return None
