@@ -1,10 +1,12 @@
 """Writes a trained network as one ONNX file for diagnosis, with the normalisation inside and class activation maps as a
 second output."""
 
+import copy
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
+from torch.nn.utils import fuse_conv_bn_eval
 
 from busapp.engine.classifiers.activation_maps import look
 from busapp.engine.classifiers.feature_store import normalised
@@ -68,6 +71,30 @@ class _Novelty(nn.Module):
     def forward(self, texture: Tensor) -> Tensor:
         assert isinstance(self.mean, Tensor) and isinstance(self.whitening, Tensor)
         return (((texture - self.mean) @ self.whitening) ** 2).sum(1).sqrt()
+
+
+class _Clip(nn.Module):
+    """ReLU6 as one operation. torch takes long to take the one in place apart."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values.clamp(0.0, 6.0)
+
+
+def _simplified(network: nn.Module) -> nn.Module:
+    """A copy of a network in evaluation mode that computes the same in fewer steps: batch normalisation is folded into
+    the convolution before it. It becomes a file in less than half the time."""
+    copied = copy.deepcopy(network).cpu().eval()
+    for part in list(copied.modules()):
+        children = list(part.named_children())
+        for name, child in children:
+            if isinstance(child, nn.ReLU6):
+                setattr(part, name, _Clip())
+        if isinstance(part, nn.Sequential):
+            for (first, convolution), (second, normalisation) in pairwise(children):
+                if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+                    setattr(part, first, fuse_conv_bn_eval(convolution, normalisation))
+                    setattr(part, second, nn.Identity())
+    return copied
 
 
 class _Diagnosing(nn.Module):
@@ -136,7 +163,7 @@ def write_onnx(
     Raises:
         NoSpace: the disk is full.
     """
-    diagnosing = _Diagnosing(network, known, mirrored=mirrored).cpu().eval()
+    diagnosing = _Diagnosing(_simplified(network), known, mirrored=mirrored).cpu().eval()
     model = _converted(diagnosing, image_size)
     model.metadata_props.add(key="busapp", value=json.dumps(dict(metadata), ensure_ascii=False))
     onnx.checker.check_model(model)
