@@ -11,10 +11,22 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks lose time when the threads of torch wait for each other
 
 from busapp.engine import jobs
-from busapp.engine.settings import ImportSettings
+from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
 
+# TensorFlow takes seconds to prepare a network that is then trained for a few steps. Tests about it name it.
+SynthesizeSettings.model_fields["backend"].default = "torch"
+SynthesizeSettings.model_rebuild(force=True)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for several workers (`--dist loadgroup`): those of a file share what is prepared for them, and
+    all windows are tested in the main thread of one process."""
+    for item in items:
+        first, *rest = item.path.relative_to(Path(__file__).parent).parts
+        item.add_marker(pytest.mark.xdist_group("gui" if first == "gui" else "/".join([first, *rest])))
 
 
 @pytest.fixture(autouse=True)

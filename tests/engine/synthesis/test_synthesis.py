@@ -60,7 +60,7 @@ def test_class_is_grown_to_the_largest(phantom_study: Workspace) -> None:
     extra = phantom_study.catalog.images(class_name="normal")[:3]
     phantom_study.catalog.reclassify([image.id for image in extra], "benign")
     assert phantom_study.catalog.counts()["benign"] == 11
-    events = list(jobs.start(phantom_study, settings_of()))
+    events = list(jobs.start(phantom_study, settings_of(backend="tensorflow")))
     result = result_of(events)
 
     run = phantom_study.runs("synthesize")[0]
