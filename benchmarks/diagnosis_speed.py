@@ -56,12 +56,12 @@ def grad_cam(n_classes: int) -> Diagnose:
     """The plain way to class and heat map, as in pytorch-grad-cam's documentation."""
     import torch
 
-    from busapp.engine.classifiers.torch_setup import MobileNetV2  # isort: skip  (makes torchvision importable)
+    from busapp.engine.networks.layers.torchvision_setup import torchvision  # isort: skip  (makes it importable)
     from pytorch_grad_cam import GradCAM
 
     from busapp.engine.images.preprocessing import MEAN, STD
 
-    network = MobileNetV2(num_classes=n_classes).eval()
+    network = torchvision.models.MobileNetV2(num_classes=n_classes).eval()
     explain = GradCAM(model=network, target_layers=[network.features[-1]])
 
     def diagnose(image: Image.Image) -> Any:

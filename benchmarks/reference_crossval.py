@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import torch
 
 # This comes first, because without it torchvision from the package index does not load beside a torch for the CPU.
-import busapp.engine.classifiers.torch_setup
+import busapp.engine.networks.layers.torchvision_setup
 
 # isort: split
 from sklearn.model_selection import StratifiedKFold
@@ -28,7 +28,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.models import mobilenet_v2
 
-assert busapp.engine.classifiers.torch_setup
+assert busapp.engine.networks.layers.torchvision_setup
 
 
 class Step(NamedTuple):

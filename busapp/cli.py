@@ -199,6 +199,15 @@ app.add_typer(model_commands.app)
 
 
 @app.command()
+def networks(json_file: JsonOption = None) -> int:
+    """List the networks that `busapp validate --network` trains."""
+    from busapp.engine.networks.listing import list_lines, listed
+
+    write_result({"networks": listed()}, json_file, lambda result: list_lines(result["networks"]))
+    return 0
+
+
+@app.command()
 def compare(
     context: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Finished validation runs of one study.")],

@@ -49,6 +49,15 @@ def shared_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """The folder of real ImageNet weights; the test is skipped where it is missing."""
+    folder = SHARED / "weights"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def busi_256() -> Path:
     """BUSI, 780 images of 256×256 in three folders of classes; the test is skipped where it is missing."""
     return _shared_folder("busi-256")

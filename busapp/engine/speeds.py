@@ -2,7 +2,8 @@
 
 The seconds per unit are remembered for each kind of work. `gan-224` counts images × epochs of a DCGAN at 224×224
 pixels; its options are appended (`gan-64-altered-spectral-averaged`). `mobilenet-7-224-1` counts images × epochs of a
-MobileNetV2 with 7 frozen stages (`auto` if the machine chooses), 224×224 pixels and width 1.
+MobileNetV2 with 7 frozen stages (`auto` if the machine chooses), 224×224 pixels and width 1; keys of other networks
+begin with their names (`resnet_18-7-224-1`), and their stages count in MobileNetV2's 19.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from busapp import paths
+from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.utils.files import write_json
 from busapp.errors import UserError
@@ -68,12 +70,15 @@ def gan_key(settings: SynthesizeSettings) -> str:
 
 def classifier_key(settings: ValidateSettings) -> str:
     """The key of a classifier's work. A unit is one training image in one epoch."""
-    stages: int | str | None = settings.frozen_stages
-    if stages is None:
-        stages = settings.training.frozen_stages if settings.pretrained else 0
+    stages: int | str | None = None
+    if settings.frozen_stages is not None:
+        stages = round(settings.frozen_stages * 19 / NETWORKS[settings.network].stages)
+    else:
+        stages = settings.training.frozen_stages if settings.starts_from_imagenet else 0
     if stages is None:
         stages = "auto"
-    return f"mobilenet-{stages}-{settings.image_size}-{settings.width:g}"
+    kind = "mobilenet" if settings.network == DEFAULT else settings.network.replace("-", "_")
+    return f"{kind}-{stages}-{settings.image_size}-{settings.width:g}"
 
 
 def classifier_units(n_train: int, n_test: int, epochs: int) -> float:
@@ -118,8 +123,9 @@ def _reference(key: str) -> float:
     kind, *numbers = key.split("-")
     if kind == "gan":
         return _GAN_SECONDS * (int(numbers[0]) / 224) ** 2
-    if kind == "mobilenet":
+    entry = NETWORKS.get(DEFAULT if kind == "mobilenet" else kind.replace("_", "-"))
+    if entry is not None:
         stages = _STAGES_WITHOUT_GPU if numbers[0] == "auto" else int(numbers[0])
-        seconds = _CLASSIFIER_SECONDS[max(known for known in _CLASSIFIER_SECONDS if known <= stages)]
+        seconds = entry.effort * _CLASSIFIER_SECONDS[max(known for known in _CLASSIFIER_SECONDS if known <= stages)]
         return seconds * (int(numbers[1]) / 224) ** 2 * float(numbers[2])
     raise KeyError(key)

@@ -21,10 +21,10 @@ def weights(tmp_path: Path) -> Path:
     """Weights of an untrained network, in a file like torchvision's ImageNet weights."""
     import torch
 
-    from busapp.engine.classifiers.torch_setup import MobileNetV2
+    from busapp.engine.networks.layers.torchvision_setup import torchvision
 
     path = tmp_path / "mobilenet_v2.pth"
-    torch.save(MobileNetV2().state_dict(), path)
+    torch.save(torchvision.models.MobileNetV2().state_dict(), path)
     return path
 
 

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "busapp"
 FRAMEWORKS = ("torch", "torchvision", "tensorflow", "keras", "sklearn")
 ONLY_JOBS_LOAD = (  # they draw, or need the frameworks' packages
     "classifiers",
+    "networks.layers",
     "gan",
     "export.phone",
     "export.final_model",

@@ -1,20 +1,17 @@
-"""Class activation maps, features and texture that a MobileNetV2 computes beside its logits."""
+"""Class activation maps, features and texture that a network computes beside its logits."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import conv2d, normalize
 
-from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.novelty import Features, Texture
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.networks.layers.staged import Staged
 
-TEXTURE_STAGES = 11
-"""Number of stages, of 19, counted from the image. The channels of this stage describe texture more than content. Later
-stages separate the classes but little else: images that are no ultrasound lie among the classes there."""
 _BATCH = 32
 
 
@@ -24,7 +21,9 @@ class Seen:
 
     `maps` (n, classes, h, w) are class activation maps; their means plus the last layer's bias are the logits.
     `features` (n, d) are the pooled last feature map, of unit length. `texture` (n, 2 c) holds the means and the
-    standard deviations of the c channels of stage `TEXTURE_STAGES`.
+    standard deviations of the c channels of an early stage (`NetworkEntry.texture_stages`): they describe texture more
+    than content. Later stages separate the classes but little else: images that are no ultrasound lie among the classes
+    there.
     """
 
     maps: np.ndarray
@@ -32,16 +31,15 @@ class Seen:
     texture: Texture
 
 
-def look(network: nn.Module, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Tensor, Tensor]:
+def look(network: Staged, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Maps, pooled features (not of unit length) and texture of normalised images (n, 3, size, size), as tensors. If
     `mirrored`, maps and features are means over each image and its mirror image."""
-    stages = network.get_submodule("features")
-    weights = network.get_submodule("classifier.1").weight
-    assert isinstance(stages, nn.Sequential) and isinstance(weights, Tensor)
-    early = stages[:TEXTURE_STAGES](normal)
+    stages, weights = network.features, network.classifier[1].weight
+    assert isinstance(weights, Tensor)
+    early = stages[: network.texture_stages](normal)
     mean = early.mean((2, 3))
     texture = torch.cat([mean, ((early - mean[:, :, None, None]) ** 2).mean((2, 3)).sqrt()], 1)
-    last = stages[TEXTURE_STAGES:](early)
+    last = stages[network.texture_stages :](early)
     maps, pooled = conv2d(last, weights[:, :, None, None]), last.mean((2, 3))
     if mirrored:
         last = stages(normal.flip(3))
@@ -50,7 +48,7 @@ def look(network: nn.Module, normal: Tensor, *, mirrored: bool) -> tuple[Tensor,
     return maps, pooled, texture
 
 
-def seen_in(network: nn.Module, pixels: Pixels, *, mirrored: bool) -> Generator[int, None, Seen]:
+def seen_in(network: Staged, pixels: Pixels, *, mirrored: bool) -> Generator[int, None, Seen]:
     """Run a network in evaluation mode, on the device that it is on, over pixels uint8 (n, size, size, 3). Yields the
     number of images that are done."""
     network.eval()
@@ -59,7 +57,7 @@ def seen_in(network: nn.Module, pixels: Pixels, *, mirrored: bool) -> Generator[
     for begin in range(0, len(pixels), _BATCH):
         batch = torch.from_numpy(pixels[begin : begin + _BATCH]).to(device)
         with torch.no_grad():
-            of_classes, pooled, texture = look(network, normalised(batch), mirrored=mirrored)
+            of_classes, pooled, texture = look(network, network.normalised(batch), mirrored=mirrored)
         maps.append(of_classes.cpu())
         features.append(normalize(pooled).cpu())
         textures.append(texture.cpu())

@@ -1,26 +1,20 @@
 """The input of a training: whatever stays the same over all epochs is computed once."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from busapp.engine.classifiers.augmentation import view
-from busapp.engine.images.preprocessing import MEAN, STD, Pixels
+from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.utils.arrays import Indices
 
 MAX_BYTES = 1_500_000_000
 """Most bytes that the kept views of a store may take. Synthetic images have a store of their own. BUSI with 8 altered
 copies takes 0.4 GB after 7 frozen stages, and 1.2 GB after 4 or as pixels."""
 _BATCH = 16
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    """`preprocessing.normalise` in torch: float32 (n, 3, h, w) in channels_last memory from uint8 (n, h, w, 3)."""
-    mean, std = (torch.from_numpy(values).to(pixels.device) for values in (MEAN, STD))
-    return ((pixels.float() / 255.0 - mean) / std).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -64,18 +58,17 @@ class FeatureStore:
 
 
 def make_feature_store(
-    pixels: Pixels, views: int, stem: nn.Module | None, device: torch.device
+    pixels: Pixels, views: int, after_stem: Callable[[Tensor], Tensor] | None, device: torch.device
 ) -> Generator[int, None, FeatureStore]:
-    """The store of images uint8 (n, size, size, 3): of the output of `stem`, or of the views themselves if it is None.
-    Yields the number of images that are done."""
+    """The store of images uint8 (n, size, size, 3): of what `after_stem` makes of them, or of the views themselves if
+    it is None. Yields the number of images that are done."""
     n = len(pixels)
     kept: Tensor | None = None
     for begin in range(0, n * views, _BATCH):
         positions = range(begin, min(begin + _BATCH, n * views))
         batch = torch.from_numpy(np.stack([view(pixels[p // views], p % views) for p in positions])).to(device)
-        if stem is not None:
-            with torch.no_grad():
-                batch = stem(normalised(batch)).permute(0, 2, 3, 1).half()
+        if after_stem is not None:
+            batch = after_stem(batch).permute(0, 2, 3, 1).half()
         if kept is None:
             if batch[0].nbytes * n * views > MAX_BYTES:
                 return FeatureStore(pixels, views, None)

@@ -1,12 +1,10 @@
 """Writes a trained network as one ONNX file for diagnosis, with the normalisation inside and class activation maps as a
 second output."""
 
-import copy
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.nn.utils import fuse_conv_bn_eval
 
 from busapp.engine.classifiers.activation_maps import look
-from busapp.engine.classifiers.feature_store import normalised
 from busapp.engine.classifiers.novelty import Familiar, Features
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.networks.layers.simplifying import simplified
+from busapp.engine.networks.layers.staged import Staged
 from busapp.engine.utils.files import write_atomically
 
 OPSET = 18
@@ -73,30 +71,6 @@ class _Novelty(nn.Module):
         return (((texture - self.mean) @ self.whitening) ** 2).sum(1).sqrt()
 
 
-class _Clip(nn.Module):
-    """ReLU6 as one operation. torch takes long to take the one in place apart."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values.clamp(0.0, 6.0)
-
-
-def _simplified(network: nn.Module) -> nn.Module:
-    """A copy of a network in evaluation mode that computes the same in fewer steps: batch normalisation is folded into
-    the convolution before it. It becomes a file in less than half the time."""
-    copied = copy.deepcopy(network).cpu().eval()
-    for part in list(copied.modules()):
-        children = list(part.named_children())
-        for name, child in children:
-            if isinstance(child, nn.ReLU6):
-                setattr(part, name, _Clip())
-        if isinstance(part, nn.Sequential):
-            for (first, convolution), (second, normalisation) in pairwise(children):
-                if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
-                    setattr(part, first, fuse_conv_bn_eval(convolution, normalisation))
-                    setattr(part, second, nn.Identity())
-    return copied
-
-
 class _Diagnosing(nn.Module):
     """From pixels uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, if
     known images are given, distances (n, known) and novelty (n,).
@@ -105,7 +79,7 @@ class _Diagnosing(nn.Module):
     `mirrored`, logits, maps and features are means over the image and its mirror image.
     """
 
-    def __init__(self, network: nn.Module, known: Known | None, *, mirrored: bool) -> None:
+    def __init__(self, network: Staged, known: Known | None, *, mirrored: bool) -> None:
         super().__init__()
         self.mirrored = mirrored
         self.network = network
@@ -113,8 +87,8 @@ class _Diagnosing(nn.Module):
         self.novelty = _Novelty(known.familiar) if known else None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        maps, pooled, texture = look(self.network, normalised(pixels), mirrored=self.mirrored)
-        bias = self.network.get_submodule("classifier.1").bias
+        maps, pooled, texture = look(self.network, self.network.normalised(pixels), mirrored=self.mirrored)
+        bias = self.network.classifier[1].bias
         assert isinstance(bias, Tensor)
         answers = maps.mean((2, 3)) + bias, maps
         if self.distances is None or self.novelty is None:
@@ -145,7 +119,7 @@ def _converted(diagnosing: _Diagnosing, image_size: int) -> onnx.ModelProto:
 
 
 def write_onnx(
-    network: nn.Module,
+    network: Staged,
     path: Path,
     image_size: int,
     metadata: Mapping[str, Any],
@@ -153,7 +127,7 @@ def write_onnx(
     *,
     mirrored: bool = False,
 ) -> None:
-    """Write a MobileNetV2 by the project's contract for models. `metadata` becomes the property `busapp`, as JSON.
+    """Write a network by the project's contract for models. `metadata` becomes the property `busapp`, as JSON.
 
     Input `pixels`: uint8 (n, image_size, image_size, 3), RGB; n is free. Outputs `logits`: float32 (n, classes), and
     `maps`: float32 (n, classes, h, w), whose means plus the last layer's bias are the logits. With `known` images also
@@ -163,17 +137,17 @@ def write_onnx(
     Raises:
         NoSpace: the disk is full.
     """
-    diagnosing = _Diagnosing(_simplified(network), known, mirrored=mirrored).cpu().eval()
+    diagnosing = _Diagnosing(simplified(network), known, mirrored=mirrored).cpu().eval()
     model = _converted(diagnosing, image_size)
     model.metadata_props.add(key="busapp", value=json.dumps(dict(metadata), ensure_ascii=False))
     onnx.checker.check_model(model)
     write_atomically(path, model.SerializeToString())
 
 
-def logits_of(network: nn.Module, pixels: Pixels, *, mirrored: bool = False) -> npt.NDArray[np.float32]:
+def logits_of(network: Staged, pixels: Pixels, *, mirrored: bool = False) -> npt.NDArray[np.float32]:
     """Logits of the network itself, float32 (n, classes), for pixels uint8 (n, size, size, 3). If `mirrored`, they are
     means over each image and its mirror image. The exported file must give the same logits."""
-    normal = normalised(torch.from_numpy(pixels))
+    normal = network.cpu().normalised(torch.from_numpy(pixels))
     with torch.no_grad():
         logits = network.cpu().eval()(normal)
         if mirrored:

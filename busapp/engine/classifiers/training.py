@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from busapp.engine.classifiers.augmentation import MIRRORED, number_of_views
-from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store, normalised
-from busapp.engine.classifiers.mobilenet import build, divide, frozen_stages
+from busapp.engine.classifiers.building import build, frozen_stages
+from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.networks.layers.staged import divide
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import Arrays
 from busapp.engine.utils.arrays import Indices
@@ -57,7 +58,7 @@ class Learner:
     """
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
-        """Raises the errors of `mobilenet.build`."""
+        """Raises the errors of `building.build`."""
         self.n_classes, self.settings = n_classes, settings
         self.recipe = settings.training
         self.device = find_device()
@@ -103,18 +104,21 @@ class Learner:
         """The store of images uint8 (n, size, size, 3). Yields the number of images that are done."""
         return (
             yield from make_feature_store(
-                pixels, number_of_views(self.recipe), self.stem if self.stages else None, self.device
+                pixels, number_of_views(self.recipe), self._after_stem if self.stages else None, self.device
             )
         )
+
+    def _after_stem(self, pixels: Tensor) -> Tensor:
+        """The output of the frozen stem (n, c, h, w), for pixels uint8 (n, size, size, 3)."""
+        with torch.no_grad():
+            found: Tensor = self.stem(self.network.normalised(pixels.to(self.device)))
+        return found
 
     def _logits(self, rest: nn.Module, store: FeatureStore, images: Indices, views: Indices) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
             taken = store.take(images, views)
-            if taken.dtype == torch.uint8:
-                with torch.no_grad():
-                    taken = self.stem(normalised(taken.to(self.device)))
-            else:
-                taken = taken.float().permute(0, 3, 1, 2)
+            is_pixels = taken.dtype == torch.uint8
+            taken = self._after_stem(taken) if is_pixels else taken.float().permute(0, 3, 1, 2)
             logits: Tensor = rest(taken)
         return logits.float()
 

@@ -1,7 +1,7 @@
 """The diagnosis of one image by one model file, and the evidence for it. It uses ONNX Runtime only and never loads a
 training framework.
 
-MobileNetV2 ends in average pooling and one linear layer. Therefore `classifier weights · features` is the map that
+Every network ends in average pooling and one linear layer. Therefore `classifier weights · features` is the map that
 Grad-CAM would give, without gradients. It is the second output of the model file.
 """
 
@@ -127,7 +127,10 @@ class Diagnoser:
             probabilities=probabilities,
             abstained=bool(reasons),
             reasons=reasons,
-            heat_maps={name: to_heat_map(seen, about.map_shift, mirrored=about.mirrored) for name, seen in maps},
+            heat_maps={
+                name: to_heat_map(seen, about.map_shift, span=about.map_span, mirrored=about.mirrored)
+                for name, seen in maps
+            },
             possible=possible,
             novelty=novelty,
             similar=self._similar(answers.distances[0]),

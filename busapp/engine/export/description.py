@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,7 +13,9 @@ from busapp.engine.classifiers.novelty import Familiar, usual_distance
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
+from busapp.engine.images.heat_map import to_heat_map
 from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.progress import in_progress
 from busapp.engine.results.measured import as_trained
 from busapp.engine.results.predictions import read_predictions
@@ -25,10 +28,9 @@ from busapp.engine.validation.evidence import read_evidence
 from busapp.errors import BadInput
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from busapp.engine.classifiers.activation_maps import Seen
     from busapp.engine.classifiers.onnx_file import Known
+    from busapp.engine.networks.layers.staged import Staged
 
 _BATCH: Final = 32
 """Number of images in memory at a time."""
@@ -45,9 +47,12 @@ def describe_model(
     result, rows, trained = finished_validation(validated), read_predictions(validated), as_trained(validated)
     classes: list[str] = result["classes"]
     evidence, truth, mirrored = None, None, trained.training.mirrored_test
+    network = NETWORKS[trained.network]
+    span = trained.image_size / network.stride
     try:
         evidence = read_evidence(validated).of([row.image_id for row in rows])
-        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), mirrored=mirrored)
+        to_map = partial(to_heat_map, shift=network.map_shift, span=span, mirrored=mirrored)
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), to_map)
     except BadInput as error:
         yield Note(f"{error} The model will not detect images unlike its training images.", "warning")
     tested = OutOfFoldPredictions.of(rows, classes, evidence)
@@ -58,6 +63,8 @@ def describe_model(
         equalise=trained.equalise,
         temperature=found.temperature,
         provenance=_provenance(workspace, validated, result),
+        map_shift=network.map_shift,
+        map_span=span,
         mirrored=mirrored,
         conformal=found.conformal,
         novelty=found.novelty,
@@ -73,7 +80,7 @@ def training_images(workspace: Workspace, validated: Run) -> list[ImageRecord]:
 
 
 def describe_known(
-    workspace: Workspace, network: "nn.Module", trained: ValidateSettings, records: Sequence[ImageRecord]
+    workspace: Workspace, network: "Staged", trained: ValidateSettings, records: Sequence[ImageRecord]
 ) -> Generator[Event, None, "Known"]:
     """Compute what a model file stores about its training images: features, the usual distance, and their texture.
 

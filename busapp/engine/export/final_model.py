@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from busapp.engine.classifiers.mobilenet import build
+from busapp.engine.classifiers.building import build
 from busapp.engine.classifiers.training import Learner, load_network
 from busapp.engine.events import Event
 from busapp.engine.progress import in_progress
@@ -19,12 +19,12 @@ from busapp.engine.validation.training_data import balance, load_selection
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:
-    from torch import nn
+    from busapp.engine.networks.layers.staged import Staged
 
 FILE = "final.safetensors"
 
 
-def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "nn.Module"]:
+def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "Staged"]:
     """Train a network like a run's (`as_trained`), on all images that its protocol uses. Returns it in evaluation mode
     on the CPU.
 
@@ -62,13 +62,13 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "nn.Mo
         steps = learner.train_one_epoch(store, labels, everything, 0, epoch)
         before, total = (epoch - 1) * len(labels), settings.epochs * len(labels)
         yield from in_progress(steps, before, total, where)
-    trained = learner.tested.cpu().eval()
+    trained: Staged = learner.tested.cpu().eval()
     weights = {f"network/{name}": value.numpy() for name, value in trained.state_dict().items()}
     save_checkpoint(run.folder / FILE, weights, {"classes": classes})
     return trained
 
 
-def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> "nn.Module | None":
+def _kept(run: Run, settings: ValidateSettings, classes: list[str]) -> "Staged | None":
     try:
         arrays, _ = load_checkpoint(run.folder / FILE)
     except CannotResume:

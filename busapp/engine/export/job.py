@@ -183,12 +183,12 @@ def _tflite(
     from busapp.engine.export.phone.keras_twin import build_twin
     from busapp.engine.export.phone.tflite import TFLiteModel, to_float32, to_int8
     from busapp.engine.gan.keras_setup import keras_on
+    from busapp.engine.networks.layers.simplifying import plan_of
 
-    weights = {name: value.numpy() for name, value in network.state_dict().items()}
     keras = keras_on("tensorflow")
     twin = build_twin(
         keras,
-        weights,
+        plan_of(network, description.image_size),
         description.image_size,
         mirrored=mirrored,
         temperature=description.temperature,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine import metrics
-from busapp.engine.images.heat_map import MAP_SHIFT, to_heat_map
+from busapp.engine.images.heat_map import HeatMap
 from busapp.engine.images.preprocessing import read_image
 from busapp.engine.models.abstention import Conformal, Novelty, OutOfFold
 from busapp.engine.models.heat_map_truth import HeatMapTruth, Mask, heat_map_truth
@@ -124,17 +124,15 @@ def truth_of_heat_maps(
     classes: Sequence[str],
     evidence: "Evidence",
     mask_of: Callable[[Prediction], Mask | None],
-    *,
-    mirrored: bool,
+    to_map: Callable[[npt.NDArray[np.float32]], HeatMap],
 ) -> HeatMapTruth | None:
-    """Compare the out-of-fold heat maps of the predicted classes with the masks from `mask_of`."""
+    """Compare the out-of-fold heat maps of the predicted classes, made by `to_map` of activation maps, with the masks
+    from `mask_of`."""
     heat_maps, masks, right = [], [], []
     for row, maps in zip(rows, evidence.maps, strict=True):
         mask = mask_of(row)
         if mask is not None and mask.any():
-            heat_maps.append(
-                to_heat_map(maps[classes.index(row.predicted)].astype(np.float32), MAP_SHIFT, mirrored=mirrored)
-            )
+            heat_maps.append(to_map(maps[classes.index(row.predicted)].astype(np.float32)))
             masks.append(mask)
             right.append(row.predicted == row.true)
     return heat_map_truth(heat_maps, masks, np.array(right, dtype=bool))

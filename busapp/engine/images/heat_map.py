@@ -1,5 +1,6 @@
 """Heat maps: the places in an image that show a class, in perceptually even colours."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -37,23 +38,35 @@ COLOURS: Final = _colours()
 """The perceptually even colours of heat maps, dark to bright: uint8 (256, 3), RGB."""
 
 
-def to_heat_map(activation: npt.NDArray[np.float32], shift: float = 0.0, *, mirrored: bool = False) -> HeatMap:
+def to_heat_map(
+    activation: npt.NDArray[np.float32], shift: float = 0.0, *, span: float | None = None, mirrored: bool = False
+) -> HeatMap:
     """The heat map of a class activation map, float32 (h, w). As in Grad-CAM, only evidence for the class counts,
     relative to the strongest evidence.
 
     `shift` is the distance in cells by which the activation's cells lie to the right of and below the pixels that they
     show (`MAP_SHIFT`). With it, the heat map is moved to its right place, on a grid of four times as many cells. In a
-    `mirrored` map, the mean over an image and its mirror image, the horizontal shifts cancel out.
+    `mirrored` map, the mean over an image and its mirror image, the horizontal shifts cancel out. `span` is the number
+    of cells, not always a whole one, that the image is wide and high; None if it is that of the activation.
     """
     positive = np.maximum(activation, 0)
-    if shift:
-        height, width = positive.shape
-        rows, columns = np.minimum(np.arange(height + 1), height - 1), np.minimum(np.arange(width + 1), width - 1)
+    height, width = positive.shape
+    if shift or span not in (None, width):
+        across, down = (span or width), (span or height)
+        left = (width - across) / 2 if mirrored else shift
+        columns, right = _padded(width, left, across)
+        rows, below = _padded(height, shift, down)
         padded = Image.fromarray(positive[rows][:, columns].astype(np.float32))  # a tenth of the time of np.pad
-        right = 0.0 if mirrored else shift
-        box = (right, shift, width + right, height + shift)
+        box = (right, below, right + across, below + down)
         positive = np.maximum(np.asarray(padded.resize((4 * width, 4 * height), Image.Resampling.BICUBIC, box)), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
+
+
+def _padded(cells: int, begin: float, length: float) -> tuple[npt.NDArray[np.intp], float]:
+    """Which of a row of cells to take so that the part of this length from `begin` on lies inside, its cells at the
+    edges repeated, and where the part begins then."""
+    before, after = max(0, math.ceil(-begin)), max(1, math.ceil(begin + length - cells))
+    return np.clip(np.arange(-before, cells + after), 0, cells - 1), begin + before
 
 
 def colour_heat_map(heat_map: HeatMap, size: tuple[int, int]) -> Image.Image:

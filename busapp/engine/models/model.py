@@ -56,7 +56,8 @@ class KnownImage(NamedTuple):
 class ModelDescription(BaseModel):
     """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise`, images are not equalised.
 
-    `map_shift`: the output `maps` lies this number of cells too far right and down (`heat_map.MAP_SHIFT`).
+    `map_shift`: the output `maps` lies this number of cells too far right and down (`heat_map.MAP_SHIFT`), and
+    `map_span`: the image is this number of cells wide and high; None if it is that of the output.
     `mirrored`: the answers are means over an image and its mirror image.
     `known`: the training images to which the output `distances` refers, in its order.
     Models of earlier versions lack `conformal` or `novelty` and never abstain for that reason.
@@ -70,7 +71,8 @@ class ModelDescription(BaseModel):
     equalise: bool = False
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
-    map_shift: Annotated[float, Field(ge=0, lt=1)] = MAP_SHIFT
+    map_shift: Annotated[float, Field(gt=-1, lt=1)] = MAP_SHIFT
+    map_span: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     mirrored: bool = False
     conformal: Conformal | None = None
     novelty: Novelty | None = None

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.report.settings import in_a_line
 from busapp.engine.report.subject import Subject
 from busapp.engine.report.words import number
@@ -96,7 +97,7 @@ def _named(sources: Sequence[str]) -> str:
 
 def _of_program() -> dict[str, str]:
     return {
-        "title": "A deep-learning classifier (MobileNetV2) of breast ultrasound images.",
+        "title": "A deep-learning classifier of breast ultrasound images.",
         "goal": "Development with internal validation by cross-validation; reproduction of published systems.",
         "measures": "Sensitivity, specificity and accuracy per class (each against the rest), accuracy, balanced "
         "accuracy, area under the ROC curve, expected calibration error. Definitions under Methods.",
@@ -137,7 +138,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "used_twice": "In a cross-validation every image is tested once and trained on in the other folds; in a "
         "hold-out, a fifth is tested. No fold was held out for choosing settings.",
         "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs reported in full leaks.",
-        "model": f"MobileNetV2, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
+        "model": f"{_networks(read)}, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
         f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
         "initialization": _initialization(read),
         "training": _each(subject, _training),
@@ -210,8 +211,12 @@ def _counts(one: Measured) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in (one.result.get("counts") or {}).items()) or "not kept"
 
 
+def _networks(read: Iterable[ValidateSettings]) -> str:
+    return " or ".join(dict.fromkeys(NETWORKS[each.network].title for each in read))
+
+
 def _initialization(read: Iterable[ValidateSettings]) -> str:
-    kinds = {each.pretrained for each in read}
+    kinds = {each.starts_from_imagenet for each in read}
     words = {True: "ImageNet weights, a new last layer at random", False: "all weights at random"}
     return f"{'; or '.join(words[kind] for kind in sorted(kinds, reverse=True))}."
 
@@ -234,7 +239,7 @@ def _training(one: Measured) -> str:
         "augmentation" if recipe.variants else "no augmentation",
     ]
     if settings.frozen_stages is not None:
-        parts.append(f"{settings.frozen_stages} of 19 stages frozen")
+        parts.append(f"{settings.frozen_stages} of {NETWORKS[settings.network].stages} stages frozen")
     if recipe.label_smoothing:
         parts.append(f"label smoothing {recipe.label_smoothing:g}")
     return ", ".join(parts)

@@ -8,10 +8,11 @@ import numpy as np
 from busapp.engine import metrics
 from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.events import EpochEnded
+from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Illustration, Illustrations, Paragraph, Table
 from busapp.engine.report.words import number, number_cell, per_cent_cell
-from busapp.engine.results.measured import Measured
+from busapp.engine.results.measured import Measured, as_trained
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.figures import to_png
@@ -24,7 +25,9 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     """The settings and data of a run, its leaks, and the changes of the dataset since."""
     run, result = one.run, one.result
     device = f", on {result['device']}" if result.get("device") else ""
-    scratch = "" if run.info.settings.get("pretrained", True) else " Trained from scratch, without ImageNet weights."
+    settings = as_trained(run)
+    network = "" if settings.network == DEFAULT else f" Network: {NETWORKS[settings.network].title}."
+    network += "" if settings.starts_from_imagenet else " Trained from scratch, without ImageNet weights."
     equalised = " Images adaptively equalised (CLAHE)." if result.get("equalise") else ""
     drawn = [fold.get("n_synthetic", 0) for fold in result["folds"]]
     synthetic = f" {from_to(min(drawn), max(drawn))} synthetic images in every training fold." if any(drawn) else ""
@@ -34,7 +37,7 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
         Heading(title, 3),
         Paragraph(
             f"Run {run.id}{f', “{run.info.name}”' if run.info.name != run.id else ''}: {one.size}, "
-            f"{result['seconds']:.0f} s{device}, seed {result['seed']}.{left_out}{synthetic}{scratch}{equalised}",
+            f"{result['seconds']:.0f} s{device}, seed {result['seed']}.{left_out}{synthetic}{network}{equalised}",
             tone="quiet",
         ),
         leakage(one),

@@ -19,8 +19,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frozen_stages: int | None
-    """Number of stages, of 19 counted from the image, that keep their ImageNet weights. None: as many as the machine
-    needs to be fast enough (`classifiers.mobilenet.frozen_stages`)."""
+    """Number of stages, of MobileNetV2's 19 counted from the image, that keep their ImageNet weights. None: as many as
+    the machine needs to be fast enough (`classifiers.building.frozen_stages`)."""
 
     learning_rate: float
     """Learning rate of the optimiser; with `cosine` its highest value."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from busapp.engine.images.preprocessing import Preprocessing
+from busapp.engine.networks.registry import DEFAULT, NETWORKS, NetworkName
 from busapp.engine.settings.base import JobSettings, setting
 from busapp.engine.settings.recipes import RECIPES, Recipe, RecipeName, other_weight_of_images
 from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
@@ -20,6 +21,7 @@ from busapp.engine.settings.systems import (
 )
 
 Switch = bool | None
+_ALWAYS_FROM_SCRATCH = [name for name, entry in NETWORKS.items() if entry.weights is None]
 
 
 class SystemSettings(JobSettings):
@@ -88,6 +90,15 @@ class TrainingSettings(JobSettings):
             "falling learning rate and everything else that helped under strict.",
         ),
     ] = "paper"
+    network: Annotated[
+        NetworkName,
+        setting(
+            "Network",
+            "The network that is trained. mobilenet-v2 is the paper's. "
+            f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. `busapp networks` says more about each.",
+            paper=f"{NETWORKS[DEFAULT].title}.",
+        ),
+    ] = DEFAULT
     folds: Annotated[
         int,
         Field(ge=2, le=50),
@@ -105,8 +116,14 @@ class TrainingSettings(JobSettings):
     ] = 32
     image_size: Annotated[
         int,
-        Field(ge=32, le=512, multiple_of=32),
-        setting("Image size", "Images are resized to a square with this side.", unit="px", paper="224.", more=True),
+        Field(ge=16, le=512),
+        setting(
+            "Image size",
+            "Images are resized to a square with this side. EfficientNet-Lite0 needs a multiple of 32.",
+            unit="px",
+            paper="224.",
+            more=True,
+        ),
     ] = 224
     equalise: Annotated[
         bool,
@@ -121,15 +138,21 @@ class TrainingSettings(JobSettings):
     width: Annotated[
         float,
         Field(ge=0.1, le=2.0),
-        setting("Width", "Width multiplier of MobileNetV2. ImageNet weights need 1.0.", paper="1.0.", more=True),
+        setting(
+            "Width",
+            "Width multiplier of MobileNetV2. ImageNet weights and other networks need 1.0.",
+            paper="1.0.",
+            more=True,
+        ),
     ] = 1.0
     frozen_stages: Annotated[
         int | None,
-        Field(ge=0, le=18),
+        Field(ge=0, le=36),
         setting(
             "Frozen stages",
-            "Number of the 19 stages that keep their ImageNet weights. Their activations are computed only once. Left "
-            "empty: as in the recipe; for paper, 7 without a GPU and 0 with one. Without ImageNet weights: 0.",
+            "Number of stages that keep their ImageNet weights; MobileNetV2 has 19. Their activations are computed "
+            "only once. Left empty: as in the recipe; for paper, 7 of 19 without a GPU and 0 with one. Without "
+            "ImageNet weights: 0.",
             paper='"layers are frozen … and are fine-tuned"; the number is open.',
             more=True,
         ),
@@ -138,7 +161,7 @@ class TrainingSettings(JobSettings):
         bool,
         setting(
             "ImageNet weights",
-            "Start from weights trained on ImageNet. Switch off to train from scratch.",
+            "Start from weights trained on ImageNet, if the network has any. Switch off to train from scratch.",
             paper="pre-trained on ImageNet.",
             more=True,
         ),
@@ -245,6 +268,11 @@ class TrainingSettings(JobSettings):
     ] = None
 
     @property
+    def starts_from_imagenet(self) -> bool:
+        """True if the training starts from ImageNet weights: they are wanted, and the network has some."""
+        return self.pretrained and NETWORKS[self.network].weights is not None
+
+    @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of the run's images."""
         return Preprocessing(self.image_size, self.equalise)
@@ -258,6 +286,7 @@ class TrainingSettings(JobSettings):
     def particulars(self) -> str:
         """Differences of the training from the paper's, to append to a name: `, careful, equalised`."""
         parts = [
+            *([NETWORKS[self.network].title] if self.network != DEFAULT else []),
             *([self.recipe] if self.recipe != "paper" else []),
             *other_weight_of_images(self.recipe, self.training.model_dump()),
             *(["equalised"] if self.equalise else []),

@@ -45,7 +45,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
 
     Raises:
         NotEnoughImages: see `make_folds`.
-        BadInput, MissingWeights: see `classifiers.mobilenet.build`.
+        BadInput, MissingWeights: see `classifiers.building.build`.
         CannotResume: the dataset or the settings differ from those that the run began with, its folds are not known
             (`folds.folds_of`), or its checkpoint is damaged.
         TrainingDiverged: a loss is not a finite number.

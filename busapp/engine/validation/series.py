@@ -109,7 +109,7 @@ class _Begun:
 
 
 def _frozen_stages(settings: ValidateSettings) -> int:
-    from busapp.engine.classifiers.mobilenet import frozen_stages
+    from busapp.engine.classifiers.building import frozen_stages
     from busapp.engine.utils.devices import find_device
 
     return frozen_stages(settings, find_device())

@@ -12,15 +12,16 @@ import torch
 from safetensors.torch import save_file
 
 from busapp.engine.classifiers import feature_store
-from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store, normalised
+from busapp.engine.classifiers.building import build, frozen_stages
+from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store
 from busapp.engine.classifiers.features import embed
-from busapp.engine.classifiers.mobilenet import build, find_weights, frozen_stages, read_weights
 from busapp.engine.classifiers.onnx_file import logits_of
-from busapp.engine.classifiers.relu6 import InPlaceReLU6, replace_relu6
-from busapp.engine.classifiers.torch_setup import MobileNetV2
 from busapp.engine.classifiers.training import Learner, batches
-from busapp.engine.images.heat_map import MAP_SHIFT
 from busapp.engine.images.preprocessing import normalise
+from busapp.engine.networks.layers.relu6 import InPlaceReLU6, replace_relu6
+from busapp.engine.networks.layers.torchvision_setup import torchvision
+from busapp.engine.networks.layers.weights import find_weights, read_weights
+from busapp.engine.networks.mobilenet_v2 import MOBILENET_V2
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.utils.devices import device_name
@@ -41,7 +42,7 @@ def some_pixels(n: int, size: int = 32) -> np.ndarray:
 def weights() -> dict[str, torch.Tensor]:
     """Random weights in the shapes of the ImageNet weights."""
     torch.manual_seed(0)
-    return MobileNetV2().state_dict()
+    return torchvision.models.MobileNetV2().state_dict()
 
 
 @pytest.fixture
@@ -59,34 +60,20 @@ def put(path: Path) -> Path:
     return path
 
 
-def test_a_cell_of_the_last_feature_map_sees_what_lies_above_and_left_of_its_place() -> None:
-    network = build(3, ValidateSettings(pretrained=False), 0).eval()
-    seen = np.zeros((224, 224))
-    for seed in range(6):
-        torch.manual_seed(seed)
-        image = torch.randn(1, 3, 224, 224, requires_grad=True)
-        network.get_submodule("features")(image)[0, :, 3, 3].sum().backward()
-        assert image.grad is not None
-        seen += image.grad[0].abs().sum(0).numpy()
-    middle = [float((seen.sum(axis) * np.arange(224)).sum() / seen.sum()) for axis in (0, 1)]
-    in_grid, expected = 3.5 * 32 - 0.5, 3.5 * 32 - 0.5 - 32 * MAP_SHIFT
-    assert all(abs(place - expected) < 6 < in_grid - place for place in middle)
-
-
 def test_weights_are_found_in_the_order_of_the_places(places: Path) -> None:
     with pytest.raises(MissingWeights, match=r"mobilenet_v2-b0353104\.pth.*weights.*--no-pretrained"):
-        find_weights()
+        find_weights(MOBILENET_V2)
     in_cache = put(places / "torch" / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth")
-    assert find_weights() == in_cache
+    assert find_weights(MOBILENET_V2) == in_cache
     named = put(places / "named.pth")
-    assert find_weights(named) == named
+    assert find_weights(MOBILENET_V2, named) == named
     in_resources = put(places / "resources" / "weights" / "mobilenet_v2_imagenet.safetensors")
-    assert find_weights(named) == in_resources
+    assert find_weights(MOBILENET_V2, named) == in_resources
 
 
 def test_a_weights_file_that_is_not_there_is_named(places: Path) -> None:
     with pytest.raises(BadInput, match=r"gone\.pth"):
-        find_weights(places / "gone.pth")
+        find_weights(MOBILENET_V2, places / "gone.pth")
 
 
 def test_weights_are_read_from_both_formats(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
@@ -111,7 +98,7 @@ def test_a_pickle_that_would_call_code_is_refused(tmp_path: Path, monkeypatch: p
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Malicious()))
     for name in ("torch.pth", "plain.pth"):
         with pytest.raises(BadInput, match=name):
-            read_weights(tmp_path / name)
+            read_weights(MOBILENET_V2, tmp_path / name)
     assert not (tmp_path / "executed").exists()
 
 
@@ -152,7 +139,7 @@ def test_stages_are_frozen_where_there_is_no_gpu() -> None:
 
 def test_pixels_are_normalised_as_everywhere_else() -> None:
     pixels = some_pixels(3)
-    found = normalised(torch.from_numpy(pixels))
+    found = build(2, tiny(), 0).normalised(torch.from_numpy(pixels))
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert np.array_equal(found.numpy(), normalise(pixels))
 
@@ -184,7 +171,7 @@ def test_the_frozen_stem_stays_and_its_activations_stand_for_it() -> None:
     from_cache, _ = run_to_end(learner.evaluate(store, labels, np.arange(8)))
     from_pixels, _ = run_to_end(learner.evaluate(FeatureStore(pixels, 1, None), labels, np.arange(8)))
     with torch.no_grad():
-        whole = learner.network.eval()(normalised(torch.from_numpy(pixels))).numpy()
+        whole = learner.network.eval()(learner.network.normalised(torch.from_numpy(pixels))).numpy()
     assert from_cache == pytest.approx(whole, abs=2e-3)  # kept in half precision
     assert from_pixels == pytest.approx(whole, abs=1e-5)
 
@@ -328,7 +315,7 @@ def test_the_careful_recipe_is_trained_as_it_says() -> None:
 
 def test_relu6_without_its_copy_learns_the_same_to_the_last_bit() -> None:
     torch.manual_seed(0)
-    plain = MobileNetV2(num_classes=3, width_mult=0.25).to(memory_format=torch.channels_last)
+    plain = torchvision.models.MobileNetV2(num_classes=3, width_mult=0.25).to(memory_format=torch.channels_last)
     other = copy.deepcopy(plain)
     replace_relu6(other)
     assert sum(isinstance(module, InPlaceReLU6) for module in other.modules()) == 35

@@ -8,9 +8,8 @@ import onnxruntime
 import pytest
 import torch
 
-from busapp.engine.classifiers.mobilenet import build
+from busapp.engine.classifiers.building import build
 from busapp.engine.classifiers.onnx_file import write_onnx
-from busapp.engine.classifiers.training import normalised
 from busapp.engine.settings import ValidateSettings
 
 
@@ -18,7 +17,7 @@ def test_the_file_agrees_with_the_network(tmp_path: Path) -> None:
     settings = ValidateSettings(pretrained=False, width=0.25, image_size=64)
     network = build(3, settings, seed=0)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
-    images = normalised(torch.from_numpy(pixels))
+    images = network.normalised(torch.from_numpy(pixels))
     with torch.no_grad():
         network.get_submodule("classifier.1").weight.mul_(1000)  # type: ignore[operator, union-attr]
         network.get_parameter("classifier.1.bias").copy_(torch.tensor([1.0, -2.0, 3.0]))

@@ -15,8 +15,7 @@ from pulling import gather, pull_job
 from skimage.exposure import equalize_adapthist
 
 from busapp.engine import jobs
-from busapp.engine.classifiers.feature_store import normalised
-from busapp.engine.classifiers.mobilenet import build
+from busapp.engine.classifiers.building import build
 from busapp.engine.classifiers.onnx_file import logits_of
 from busapp.engine.events import Event, Finished, Progress, Skipped
 from busapp.engine.export.phone.agreement import ConvertedFile, Example, compare_files, evenly
@@ -26,6 +25,8 @@ from busapp.engine.gan.keras_setup import keras_on, tensorflow
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.metrics import softmax
 from busapp.engine.models.model import Model
+from busapp.engine.networks.layers.simplifying import plan_of
+from busapp.engine.networks.layers.staged import Staged
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, BadModel, NotEnoughImages
@@ -36,9 +37,10 @@ TINY = ValidateSettings(
 )
 
 
-def lively(width: float, n_classes: int, pixels: np.ndarray) -> torch.nn.Module:
+def lively(name: str, width: float, n_classes: int, pixels: np.ndarray) -> Staged:
     """A network with batch statistics of these images, whose answers differ between them."""
-    network = build(n_classes, ValidateSettings(width=width, pretrained=False), seed=3)
+    settings = ValidateSettings(network=name, width=width, pretrained=False, image_size=pixels.shape[1])
+    network = build(n_classes, settings, seed=3)
     torch.manual_seed(0)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -46,33 +48,42 @@ def lively(width: float, n_classes: int, pixels: np.ndarray) -> torch.nn.Module:
             module.bias.data.normal_(0, 0.2)
             module.momentum = None  # the running statistics are means
     with torch.no_grad():
-        network.train()(normalised(torch.from_numpy(pixels)))
-        network.get_submodule("classifier.1").weight.mul_(3)  # type: ignore[operator, union-attr]
-    return network.eval()
+        network.train()(network.normalised(torch.from_numpy(pixels)))
+        logits = network.eval()(network.normalised(torch.from_numpy(pixels)))
+        network.classifier[1].weight.mul_(float(0.3 / logits.std(0).mean()))
+    return network
 
 
 @pytest.mark.parametrize(
-    ("width", "size", "n_classes", "mirrored"), [(0.35, 32, 3, False), (0.35, 32, 3, True), (0.25, 77, 2, True)]
+    ("name", "width", "size", "n_classes", "mirrored"),
+    [
+        ("mobilenet-v2", 0.35, 32, 3, False),
+        ("mobilenet-v2", 0.35, 32, 3, True),
+        ("mobilenet-v2", 0.25, 77, 2, True),
+        ("efficientnet-lite0", 1.0, 64, 3, False),
+        ("resnet-18", 1.0, 50, 2, False),
+        ("squeezenet", 1.0, 50, 3, True),
+        ("alexnet", 1.0, 90, 2, False),
+        ("cnn", 1.0, 50, 2, False),
+        ("resnet-small", 1.0, 50, 3, True),
+    ],
 )
-def test_the_twin_answers_as_the_network(width: float, size: int, n_classes: int, mirrored: bool) -> None:
+def test_the_twin_answers_as_the_network(name: str, width: float, size: int, n_classes: int, mirrored: bool) -> None:
     coarse = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype=np.uint8)
     pixels = np.stack([np.asarray(Image.fromarray(image).resize((size, size))) for image in coarse])
-    network = lively(width, n_classes, pixels)
-    weights = {name: value.numpy() for name, value in network.state_dict().items()}
-    twin = build_twin(keras_on("tensorflow"), weights, size, mirrored=mirrored, temperature=2.0)
+    network = lively(name, width, n_classes, pixels)
+    plan = plan_of(network, size)
+    twin = build_twin(keras_on("tensorflow"), plan, size, mirrored=mirrored, temperature=2.0)
     logits, maps = (values.numpy() for values in twin(pixels.astype(np.float32)))
     expected = logits_of(network, pixels, mirrored=mirrored)
     assert np.ptp(expected, axis=0).min() > 0.1, "the images have to be told apart"
     np.testing.assert_allclose(2 * logits, expected, atol=1e-4)
     assert maps.shape[:2] == (16, n_classes)
-    bias = weights["classifier.1.bias"]
-    np.testing.assert_allclose(maps.mean((2, 3)) + bias, expected, atol=1e-4)
+    np.testing.assert_allclose(maps.mean((2, 3)) + plan.bias, expected, atol=1e-4)
     if not mirrored:
         with torch.no_grad():
-            features = network.get_submodule("features")(normalised(torch.from_numpy(pixels))).numpy()
-        np.testing.assert_allclose(
-            maps, np.einsum("kc,nchw->nkhw", weights["classifier.1.weight"], features), atol=1e-4
-        )
+            features = network.features(network.normalised(torch.from_numpy(pixels))).numpy()
+        np.testing.assert_allclose(maps, np.einsum("kc,nchw->nkhw", plan.weight, features), atol=1e-4)
 
 
 class Exported(NamedTuple):

@@ -12,7 +12,7 @@ from pulling import pull, result_of
 
 from busapp.engine import jobs
 from busapp.engine.catalog import FoundPair, NewImage
-from busapp.engine.classifiers.mobilenet import build
+from busapp.engine.classifiers.building import build
 from busapp.engine.curation.covering import cover_image
 from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress, Skipped
 from busapp.engine.export.final_model import train_final

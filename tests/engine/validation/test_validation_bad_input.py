@@ -13,10 +13,10 @@ from pulling import pull
 
 from busapp import cli
 from busapp.engine import jobs
-from busapp.engine.classifiers.mobilenet import build
-from busapp.engine.classifiers.torch_setup import MobileNetV2
+from busapp.engine.classifiers.building import build
 from busapp.engine.classifiers.training import Learner
 from busapp.engine.events import EpochEnded, Event, Finished, Skipped
+from busapp.engine.networks.layers.torchvision_setup import torchvision
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.results.statistics import of_run
 from busapp.engine.settings import CurateSettings, ImportSettings, ValidateSettings
@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_keeps_the_finished_folds(study: Workspace, mon
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
-    weights = MobileNetV2().state_dict()
+    weights = torchvision.models.MobileNetV2().state_dict()
     weights["features.3.conv.0.0.weight"][0] = value
     torch.save(weights, tmp_path / "w.pth")
     with pytest.raises(BadInput, match="does not hold MobileNetV2's ImageNet weights"):

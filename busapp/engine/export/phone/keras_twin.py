@@ -1,44 +1,32 @@
-"""A Keras network that computes the same as torchvision's MobileNetV2, made from its weights.
+"""A Keras network that computes the same as a network of torch, made from its numbers.
 
-Source: Sandler et al. 2018, table 2, as torchvision builds it. Differences that do not change the answers:
+Differences that do not change the answers:
 - Batch normalisation is folded into the convolution before it, since it is fixed after training.
-- ImageNet's mean is subtracted first, and its deviation divides the first convolution's weights. The padding of the
+- The colours' mean is subtracted first, and their deviation divides the first convolution's weights. The padding of the
   image is the mean in both networks, and an int8 file rounds pixels once instead of twice.
-- A convolution of stride 2 pads both sides equally, as torch does. TensorFlow's `same` would pad only the far side of
-  an even size, and shift everything by half a pixel.
+- A convolution of stride 2 pads as torch does. TensorFlow's `same` would pad only the far side of an even size, and
+  shift everything by half a pixel.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from busapp.engine.images.preprocessing import MEAN, STD
+from busapp.engine.networks.plan import PIXELS, Plan, Step
 
-Weights = Mapping[str, npt.NDArray[Any]]
-"""torch's `state_dict` as arrays: `features.0.0.weight` and so on; convolutions are (out, in, height, width)."""
-
-_STRIDES: Final = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
-"""Strides of the 17 blocks. Everything else follows from the shapes of the weights."""
 _FEATURES: Final = "features"
-_EPSILON: Final = 1e-5
-"""torch adds this to the variance; Keras would add 1e-3."""
 
 
-def build_twin(
-    keras: Any, weights: Weights, image_size: int, *, mirrored: bool = False, temperature: float = 1.0
-) -> Any:
+def build_twin(keras: Any, plan: Plan, image_size: int, *, mirrored: bool = False, temperature: float = 1.0) -> Any:
     """Build the network from pixels (n, size, size, 3), float32 in [0, 255], RGB, to the outputs of a model file in
     this project: logits (n, classes), divided by `temperature`, and class activation maps (n, classes, h, w), float32.
 
     `keras` is the package that computes it (`keras_setup.keras_on`). If `mirrored`, both outputs are means over the
     image and its mirror image.
     """
-    features = _features(keras, weights, image_size)
-    last, bias = weights["classifier.1.weight"], weights["classifier.1.bias"]
+    features = _features(keras, plan, image_size)
     pool = keras.layers.GlobalAveragePooling2D()
-    answer, locate = keras.layers.Dense(len(bias)), keras.layers.Conv2D(len(bias), 1, use_bias=False)
+    answer, locate = keras.layers.Dense(len(plan.bias)), keras.layers.Conv2D(len(plan.bias), 1, use_bias=False)
     to_front = keras.layers.Permute((3, 1, 2))
 
     pixels = keras.Input((image_size, image_size, 3), dtype="float32")
@@ -49,40 +37,9 @@ def build_twin(
         pooled = keras.layers.average([pooled, pool(found)])
         maps = keras.layers.average([maps, locate(found)[:, :, ::-1]])
     twin = keras.Model(pixels, [answer(pooled), to_front(maps)])
-    answer.set_weights([last.T / temperature, bias / temperature])
-    locate.set_weights([last.T[None, None]])
+    answer.set_weights([plan.weight.T / temperature, plan.bias / temperature])
+    locate.set_weights([plan.weight.T[None, None]])
     return twin
-
-
-class _Builder:
-    """Makes layers, and fills them with weights once the network is built."""
-
-    def __init__(self, keras: Any, weights: Weights) -> None:
-        self._layers = keras.layers
-        self._weights = weights
-        self._contents: list[tuple[Any, list[npt.NDArray[np.float32]]]] = []
-
-    def convolution(self, values: Any, name: str, stride: int = 1, *, clipped: bool = True, scale: Any = 1.0) -> Any:
-        """Add the convolution `name` with the batch normalisation after it. The kernel is multiplied by `scale`,
-        broadcast over (height, width, in, out). `clipped`: the values are clipped to [0, 6]."""
-        kernel, bias = _folded(self._weights, name)
-        kernel = kernel * scale
-        if stride == 2:
-            values = self._layers.ZeroPadding2D(1)(values)
-        given = {"strides": stride, "padding": "valid" if stride == 2 else "same"}
-        in_groups = kernel.shape[2] == 1 and values.shape[-1] > 1
-        if in_groups:
-            layer = self._layers.DepthwiseConv2D(kernel.shape[0], **given)
-            kernel = kernel.swapaxes(2, 3)
-        else:
-            layer = self._layers.Conv2D(kernel.shape[3], kernel.shape[0], **given)
-        values = layer(values)
-        self._contents.append((layer, [kernel.astype(np.float32), bias.astype(np.float32)]))
-        return self._layers.Activation("relu6")(values) if clipped else values
-
-    def fill(self) -> None:
-        for layer, arrays in self._contents:
-            layer.set_weights(arrays)
 
 
 def features_of(twin: Any) -> Any:
@@ -90,33 +47,60 @@ def features_of(twin: Any) -> Any:
     return twin.get_layer(_FEATURES)
 
 
-def _features(keras: Any, weights: Weights, image_size: int) -> Any:
-    """Build the network before the pooling: pixels to (n, h, w, channels)."""
-    builder = _Builder(keras, weights)
+def _features(keras: Any, plan: Plan, image_size: int) -> Any:
+    """Build the network before the last pooling: pixels to (n, h, w, channels)."""
     pixels = keras.Input((image_size, image_size, 3), dtype="float32")
-    centred = keras.layers.Rescaling(1.0, offset=[-255 * float(value) for value in MEAN])(pixels)
-    values = builder.convolution(centred, "features.0.0", 2, scale=1 / (255 * STD[:, None]))
-    for number, stride in enumerate(_STRIDES, start=1):
-        block, before = f"features.{number}.conv", values
-        is_widened = f"{block}.3.weight" in weights
-        if is_widened:
-            values = builder.convolution(values, f"{block}.0.0")
-        values = builder.convolution(values, f"{block}.1.0" if is_widened else f"{block}.0.0", stride)
-        values = builder.convolution(values, f"{block}.2" if is_widened else f"{block}.1", clipped=False)
-        if stride == 1 and before.shape[-1] == values.shape[-1]:
-            values = keras.layers.add([before, values])
-    features = keras.Model(pixels, builder.convolution(values, "features.18.0"), name=_FEATURES)
-    builder.fill()
+    centred = keras.layers.Rescaling(1.0, offset=[-255 * float(value) for value in plan.mean])(pixels)
+    outputs = {PIXELS: centred}
+    of_pixels = {PIXELS}
+    """Outputs that are still pixels, whose deviation the next convolution has to divide by."""
+    contents: list[tuple[Any, list[Any]]] = []
+    for step in plan.steps:
+        scale = 1 / (255 * plan.std[:, None]) if step.inputs[0] in of_pixels else 1.0
+        inputs = [outputs[name] for name in step.inputs]
+        if step.op == "convolution":
+            outputs[step.name], content = _convolution(keras, step, inputs[0], scale)
+            contents.append(content)
+        else:
+            outputs[step.name] = _without_weights(keras, step, inputs)
+            of_pixels |= {step.name} if step.op == "pad" and step.inputs[0] in of_pixels else set()
+    features = keras.Model(pixels, outputs[plan.steps[-1].name], name=_FEATURES)
+    for layer, arrays in contents:
+        layer.set_weights(arrays)
     return features
 
 
-def _folded(weights: Weights, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Fold a convolution and the batch normalisation after it: kernel (height, width, in, out) and bias (out,)."""
-    parent, _, place = name.rpartition(".")
-    normal = f"{parent}.{int(place) + 1}"
-    kernel = weights[f"{name}.weight"].astype(np.float64)
-    gamma, beta, mean, variance = (
-        weights[f"{normal}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
-    )
-    factor = gamma / np.sqrt(variance + _EPSILON)
-    return (kernel * factor[:, None, None, None]).transpose(2, 3, 1, 0), beta - mean * factor
+def _convolution(keras: Any, step: Step, values: Any, scale: Any) -> tuple[Any, tuple[Any, list[Any]]]:
+    """Add a convolution. Returns its output, and the layer with its weights, to be filled in later. The kernel is
+    multiplied by `scale`, broadcast over (height, width, in, out)."""
+    assert step.kernel is not None and step.bias is not None
+    kernel = step.kernel.transpose(2, 3, 1, 0) * scale
+    inside = step.size // 2
+    is_same = step.stride == 1 and step.size % 2 == 1 and step.padding == (inside,) * 4
+    given = {"strides": step.stride, "padding": "same" if is_same else "valid"}
+    values = values if is_same else _padded(keras, step, values)
+    if kernel.shape[2] == 1 and values.shape[-1] > 1:
+        layer = keras.layers.DepthwiseConv2D(step.size, **given)
+        kernel = kernel.swapaxes(2, 3)
+    else:
+        layer = keras.layers.Conv2D(kernel.shape[3], step.size, **given)
+    return layer(values), (layer, [kernel.astype(np.float32), step.bias])
+
+
+def _padded(keras: Any, step: Step, values: Any) -> Any:
+    above, below, left, right = step.padding
+    return keras.layers.ZeroPadding2D(((above, below), (left, right)))(values) if any(step.padding) else values
+
+
+def _without_weights(keras: Any, step: Step, inputs: list[Any]) -> Any:
+    match step.op:
+        case "relu" | "relu6":
+            return keras.layers.Activation(step.op)(inputs[0])
+        case "pool":  # of values that are not negative, so that padding with 0 adds no larger one
+            return keras.layers.MaxPooling2D(step.size, step.stride)(_padded(keras, step, inputs[0]))
+        case "add":
+            return keras.layers.add(inputs)
+        case "join":
+            return keras.layers.concatenate(inputs)
+        case _:
+            return _padded(keras, step, inputs[0])

@@ -14,7 +14,6 @@ except RuntimeError as error:
     _schemas = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for _name in ("nms", "qnms"):
         _schemas.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-    import torchvision  # noqa: F401
-from torchvision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2
+    import torchvision
 
-__all__ = ["MobileNetV2", "MobileNet_V2_Weights"]
+__all__ = ["torchvision"]

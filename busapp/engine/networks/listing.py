@@ -1,0 +1,48 @@
+"""The registry in words, for `busapp networks`."""
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from busapp.engine.networks.registry import NETWORKS
+
+
+class ListedNetwork(TypedDict):
+    """A network as `busapp networks --json` gives it. `weights` is the file with its ImageNet weights, None if it is
+    always trained from scratch. `differs` says how it differs from the published network; it may be empty."""
+
+    name: str
+    title: str
+    source: str
+    parameters: int
+    stages: int
+    least_size: int
+    weights: str | None
+    differs: str
+
+
+def listed() -> list[ListedNetwork]:
+    """All networks of the registry."""
+    return [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "source": entry.source,
+            "parameters": entry.parameters,
+            "stages": entry.stages,
+            "least_size": entry.least_size,
+            "weights": entry.weights.file_name if entry.weights else None,
+            "differs": entry.differs,
+        }
+        for entry in NETWORKS.values()
+    ]
+
+
+def list_lines(networks: Iterable[ListedNetwork]) -> list[str]:
+    """Lines for people, two or three for each network."""
+    lines = []
+    for entry in networks:
+        start = f"ImageNet weights: {entry['weights']}" if entry["weights"] else "Trained from scratch"
+        lines.append(f"{entry['name']}: {entry['title']}, {entry['parameters'] / 1e6:.1f} million weights. {start}.")
+        lines.append(f"    {entry['source']}.")
+        lines += [f"    {entry['differs']}"] if entry["differs"] else []
+    return lines
