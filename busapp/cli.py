@@ -234,7 +234,7 @@ def report(
             "--run",
             metavar="RUN",
             help="A finished validation run to report in full; may be given repeatedly. Default: the longest of each "
-            "system, protocol and recipe.",
+            "system, protocol, network and recipe.",
         ),
     ] = None,
     image: Annotated[

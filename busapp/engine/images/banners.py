@@ -55,6 +55,8 @@ class Banners(NamedTuple):
 def find_banners(grey: Grey) -> Banners:
     """Look for text around a picture, uint8 (height, width), and for text that cannot be cut away."""
     small, factor = reduced(grey)
+    if np.ptp(small) == 0:  # and nothing is written on it
+        return Banners(None, False)
     found = _find_in(small)
     if found.box is None or factor == 1:
         return found

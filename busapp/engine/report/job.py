@@ -42,7 +42,8 @@ def make_report(
     Args:
         workspace: the study.
         path: a file that ends in .html, .htm or .pdf; an existing one is replaced.
-        runs: ids of the validations to report in full. Default: the longest of each system, protocol and recipe.
+        runs: ids of the validations to report in full. Default: the longest of each system, protocol,
+            network and recipe.
         diagnosis_images: images to diagnose in the report.
         model: the model that diagnoses; None means the study's newest.
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, other_weight_of_images
@@ -95,13 +96,15 @@ def as_trained(run: Run) -> ValidateSettings:
 
 
 def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
-    """The protocol (with `changed` if some of its leaks were set one by one), then the recipe unless it is the paper's,
-    then altered copies and class weights that differ from the recipe, then `equalised`."""
+    """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are the
+    paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
     protocol, system = result["protocol"], result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
+    network = run.info.settings.get("network", DEFAULT)
     return (
         f"{protocol} changed" if changed else protocol,
+        *([NETWORKS[network].title if network in NETWORKS else network] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
         *(other_weight_of_images(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(["equalised"] if result.get("equalise") else []),
@@ -109,9 +112,9 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
 
 
 def longest_runs(workspace: Workspace) -> list[Run]:
-    """The finished run with the most epochs of each system, protocol and recipe; if several have as many, the newest.
-    They are in the order of the paper's systems, the published protocol first. Runs with single leaks set by hand
-    belong to no protocol and are skipped."""
+    """The finished run with the most epochs of each system, protocol, network and recipe; if several have as many, the
+    newest. They are in the order of the paper's systems, the published protocol first. Runs with single leaks set by
+    hand belong to no protocol and are skipped."""
     found: dict[tuple[str, ...], tuple[int, Run]] = {}
     for run in finished_runs(workspace):
         result = finished_validation(run)

@@ -254,7 +254,8 @@ def record(run: Run, job: Job) -> Job:
                             return
                         last_progress = time.monotonic()
                     stream.write(to_line(event) + "\n")
-                    stream.flush()
+                    if not isinstance(event, Skipped):  # an import may skip many thousands of files
+                        stream.flush()
 
                 first = RunStarted(run.id, run.info.kind, run.info.name)
                 write(first)

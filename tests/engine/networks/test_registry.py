@@ -19,6 +19,7 @@ from busapp.engine.networks import efficientnet_lite0
 from busapp.engine.networks.layers.staged import divide
 from busapp.engine.networks.layers.weights import find_weights
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
+from busapp.engine.results.measured import Measured, longest_runs
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, MissingWeights
@@ -211,6 +212,11 @@ def test_a_network_is_part_of_what_a_run_is(phantom_study: Workspace) -> None:
     list(jobs.start(phantom_study, settings_of("cnn")))
     found = find_runs(phantom_study, [settings_of("cnn"), settings_of("resnet-small")])
     assert [run is not None for run in found] == [True, False]
+    list(jobs.start(phantom_study, settings_of("resnet-small")))
+    assert {Measured.of(run).title for run in longest_runs(phantom_study)} == {
+        "system1, strict, Plain CNN",
+        "system1, strict, Small ResNet",
+    }, "no network stands for the paper's"
     keys = [classifier_key(settings_of(name)) for name in NETWORKS]
     assert len(set(keys)) == len(keys) and classifier_key(ValidateSettings()) == "mobilenet-auto-224-1"
     assert expect(classifier_key(ValidateSettings(network="vgg-16")), 100).seconds > 0
