@@ -96,8 +96,8 @@ def as_trained(run: Run) -> ValidateSettings:
 
 
 def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
-    """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are the
-    paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
+    """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are
+    the paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
     protocol, system = result["protocol"], result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
