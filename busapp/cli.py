@@ -260,8 +260,8 @@ def figures(
         typer.Argument(
             metavar="[RUN…]",
             help="Finished validation and synthesis runs of one study. Default: the longest validation of each system, "
-            "protocol and recipe, the newest synthesis of each class, and every other synthesis whose images are in "
-            "use.",
+            "protocol, network and recipe, the newest synthesis of each class, and every other synthesis whose images "
+            "are in use.",
         ),
     ] = None,
     out: Annotated[

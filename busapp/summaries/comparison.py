@@ -7,7 +7,7 @@ from busapp.engine.contract.validation import Comparison, GainResult, LeaksResul
 from busapp.engine.results import gain_words
 from busapp.engine.utils.words import many, per_cent
 from busapp.summaries.tables import aligned, area_gained, points, rows_of, with_interval
-from busapp.summaries.validation import equalisation_in_words, has_leaks
+from busapp.summaries.validation import equalisation_in_words, has_leaks, network_in_words
 
 
 def compare_lines(result: Comparison) -> list[str]:
@@ -15,7 +15,8 @@ def compare_lines(result: Comparison) -> list[str]:
     columns = result["runs"]
     short = {column["run"]: f"run {number}" for number, column in enumerate(columns, start=1)}
     lines = [
-        f"{short[column['run']]}: {column['run']}  {column['system']}, {column['protocol']}, {column['recipe']}: "
+        f"{short[column['run']]}: {column['run']}  {column['system']}, {column['protocol']}, {column['recipe']}"
+        f"{network_in_words(column)}: "
         f"{column['n_images']} images in {column['n_groups']} groups, {many(column['n_folds'], 'fold')} of "
         f"{many(column['epochs'], 'epoch')}{equalisation_in_words(column)}"
         f"{', leaks' if has_leaks(column) else ''}"

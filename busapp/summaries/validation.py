@@ -3,18 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.contract.validation import Validated, ValidationResult
+from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
 from busapp.summaries.tables import aligned, rows_of, with_interval
+
+
+def network_in_words(result: Validated) -> str:
+    """`, Plain CNN`; empty for the paper's network."""
+    name = result.get("network", DEFAULT)
+    return "" if name == DEFAULT else f", {NETWORKS[name].title if name in NETWORKS else name}"
 
 
 def validate_lines(result: ValidationResult) -> list[str]:
     """Accuracy with its interval and protocol, every measure with its interval and range over folds, and the leaks."""
     n_folds = len(result["folds"])
     lines = [
-        f"{result['system']}, protocol {result['protocol']}, recipe {result['recipe']}: accuracy "
-        f"{per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
+        f"{result['system']}, protocol {result['protocol']}, recipe {result['recipe']}{network_in_words(result)}: "
+        f"accuracy {per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
         f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
         f"{equalisation_in_words(result)}."
     ]

@@ -165,6 +165,8 @@ class Validated(Measures):
     switches: dict[str, bool]
     """By the fields of `settings.systems.Leaks`; true: it is let through."""
     recipe: NotRequired[str]
+    network: NotRequired[str]
+    """By the names of `networks.registry`. Older results lack it; they are of mobilenet-v2."""
     classes: list[str]
     seed: int
     epochs: int

@@ -9,8 +9,8 @@ from typing import Final
 from busapp.engine.imports.findings import Finding
 
 _IN_LANGUAGES: Final = (
-    "benign benigne benigna benigno benigni benin gutartig goedaardig lagodny",
-    "malignant malign maligne maligna maligno maligni malin bosartig kwaadaardig zlosliwy",
+    "benign benigne benignes benigna benigno benigni benin gutartig goedaardig lagodny",
+    "malignant malign maligne malignes maligna maligno maligni malin bosartig kwaadaardig zlosliwy",
     "normal normale normaal gesund healthy sano sain",
 )
 _ALIKE: Final = 0.88

@@ -19,6 +19,7 @@ from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.later import completed_in_words, contradicted_in_words
 from busapp.engine.imports.sorting.sorting import search_sources
 from busapp.engine.imports.storing import ImageStore, Stored
+from busapp.engine.imports.study_entries import StudyEntry
 from busapp.engine.imports.summary import Tally
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.patients import KnownPatients, made_with_another_key
@@ -59,7 +60,8 @@ def import_images(workspace: Workspace, settings: ImportSettings, run: Run) -> J
         found = yield from _as_progress(search_sources(settings, stack, known))
         yield from found.skipped
         if not any(image.is_dicom for image in found.images):  # DICOM files name their patients as they are read
-            for finding in odd_patients((image.patient, image.class_name or "") for image in found.images):
+            new = [image for image in found.images if not isinstance(image.entry, StudyEntry)]
+            for finding in odd_patients((image.patient, image.class_name or "") for image in new):
                 yield Note(finding.text, "warning")
         addition = workspace.catalog.addition(lambda n: f"{many(n, 'image')} imported", update=settings.update)
         importing = _Import(workspace, settings, addition, known, found.images)
@@ -108,6 +110,7 @@ class _Import:
         images: Sequence[FoundImage],
     ) -> None:
         self._known = known
+        self._updates = settings.update
         self._new = KnownImages()
         self._stop = Flag()
         self._patients = KnownPatients(
@@ -182,9 +185,11 @@ class _Import:
         self._names_patients = self._names_patients or new.patient is not None
 
     def _class_said(self, said: Statement) -> str:
-        """The class that the import gives an image of the study, or else that which it has."""
+        """The class that an image has after the import: its own, if the study has it and it is not to be updated."""
         there = self._known.find(said.file, said.sha256)
-        return said.class_name or (there.class_name if there else "")
+        if there is not None and (said.class_name is None or not self._updates):
+            return there.class_name
+        return said.class_name or ""
 
     def _state(self, said: Statement) -> None:
         self.already_present += 1

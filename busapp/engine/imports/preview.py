@@ -210,7 +210,8 @@ class _Counting:
         self._at_sites.add((person, image.site or self._settings.site))
         self._seen.already_present += len(present)
         for there in present:
-            self._of_patients[person, image.class_name or there.class_name] += 1
+            said = image.class_name if self._settings.update else None
+            self._of_patients[person, said or there.class_name] += 1
         if image.class_name is not None:
             self._counts[image.class_name] += new
             self._of_patients[person, image.class_name] += new

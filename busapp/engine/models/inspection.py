@@ -147,6 +147,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
             "Run": learned.run,
             "System": learned.system,
             "Protocol": learned.protocol,
+            "Network": learned.network,
             "Recipe": learned.recipe or "paper",
             "Epochs": f"{learned.epochs:,}",
             "Real images": f"{learned.n_images:,} in {learned.n_groups:,} groups",

@@ -22,8 +22,8 @@ OUTPUTS: Final = ("logits", "maps", "distances", "novelty")
 class Provenance(BaseModel):
     """A model's training data, and the result of the cross-validation of its run.
 
-    `recipe` is empty in older models. `accuracy` is a fraction, out of fold. `leaks` are the counts in the validation's
-    result. `created` is ISO 8601.
+    `recipe` is empty in older models. `network` is a title. `accuracy` is a fraction, out of fold. `leaks` are the
+    counts in the validation's result. `created` is ISO 8601.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -34,6 +34,7 @@ class Provenance(BaseModel):
     system: str
     protocol: str
     recipe: str = ""
+    network: str = "MobileNetV2"
     epochs: int
     n_images: int
     n_groups: int

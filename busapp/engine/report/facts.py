@@ -138,8 +138,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
         "used_twice": "In a cross-validation every image is tested once and trained on in the other folds; in a "
         "hold-out, a fifth is tested. No fold was held out for choosing settings.",
         "leaks": f"{'. '.join(leaking)}." if leaking else "None of the runs reported in full leaks.",
-        "model": f"{_networks(read)}, width {_listed(sorted({each.width for each in read}))}, input {_listed(sizes)}×"
-        f"{_listed(sizes)} RGB, {many(len(first.classes), 'output')}.",
+        "model": f"{_networks(read)}; {many(len(first.classes), 'output')}.",
         "initialization": _initialization(read),
         "training": _each(subject, _training),
         "final_model": "The weights after the last epoch"
@@ -212,7 +211,11 @@ def _counts(one: Measured) -> str:
 
 
 def _networks(read: Iterable[ValidateSettings]) -> str:
-    return " or ".join(dict.fromkeys(NETWORKS[each.network].title for each in read))
+    each_once = dict.fromkeys(
+        f"{NETWORKS[one.network].title}, width {one.width:g}, input {one.image_size}×{one.image_size} RGB"
+        for one in read
+    )
+    return "; or ".join(each_once)
 
 
 def _initialization(read: Iterable[ValidateSettings]) -> str:

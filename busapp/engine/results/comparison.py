@@ -17,6 +17,7 @@ from busapp.engine.contract.validation import (
     MeasureDifference,
     PairedTest,
 )
+from busapp.engine.networks.registry import DEFAULT
 from busapp.engine.results import statistics
 from busapp.engine.results.predictions import Prediction, read_predictions
 from busapp.engine.results.stored_results import finished_validation
@@ -56,6 +57,7 @@ def _column(run: Run) -> ComparisonColumn:
         "system": result["system"],
         "protocol": result["protocol"],
         "recipe": result["recipe"],
+        "network": result.get("network", DEFAULT),
         "classes": result["classes"],
         "epochs": result["epochs"],
         "seed": result["seed"],

@@ -122,6 +122,7 @@ def _so_far(run: Run, classes: list[str], recorded: Sequence[RecordedFold | Fold
         "protocol": settings.protocol,
         "switches": settings.leaks.model_dump(),
         "recipe": settings.recipe,
+        "network": settings.network,
         "training": settings.training.model_dump(),
         "classes": classes,
         "seed": settings.seed,

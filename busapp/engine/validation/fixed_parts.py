@@ -7,6 +7,7 @@ import numpy as np
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
 from busapp.engine.study.patients import remarkable
@@ -66,6 +67,9 @@ class Study:
         folds, epochs = many(len(self.folds), "fold"), many(settings.epochs, "epoch")
         images = many(len(self.selection.records), "image")
         said = [f"{folds} of {epochs} on {images}: {training.in_words()}."]
+        entry = NETWORKS[settings.network]
+        if settings.weights_file is not None and settings.pretrained and entry.weights is None:
+            said.append(f"{entry.title} has no ImageNet weights; {settings.weights_file.name} is not used.")
         if self.selection.set_aside:
             aside = self.selection.set_aside
             said.append(

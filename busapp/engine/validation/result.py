@@ -53,6 +53,7 @@ def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResu
         "protocol": settings.protocol,
         "switches": settings.leaks.model_dump(),
         "recipe": settings.recipe,
+        "network": settings.network,
         "training": settings.training.model_dump(),
         "classes": list(selection.classes),
         "n_images": len(selection.records),

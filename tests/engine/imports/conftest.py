@@ -14,3 +14,11 @@ def folder(tmp_path: Path) -> Path:
     for number in (1, 2):
         picture(tmp_path / "data" / "Malignant " / f"m{number}.JPG", 100 + number)
     return tmp_path / "data"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Eight pictures in two folders of classes."""
+    for number in range(8):
+        picture(tmp_path / "data" / ("benign", "malignant")[number // 4] / f"{number % 4}.png", number)
+    return tmp_path / "data"

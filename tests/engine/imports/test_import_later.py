@@ -1,14 +1,13 @@
 """A later import completes images that are there, and never changes silently what it contradicts."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from dicom_samples import dicom_bytes
 from image_folders import imported, looked_at, mask, picture
+from later_tables import PATIENTS, images, table, told
 
-from busapp.engine.catalog import ImageRecord
 from busapp.engine.images.dicom.reading import DicomHeader
 from busapp.engine.imports.files.sources import FileEntry
 from busapp.engine.imports.sorting.sorting import FoundImage
@@ -19,33 +18,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
 from busapp.summaries import summary
 
-PATIENTS = "file,class,patient\n" + "".join(
-    f"{name},{name.split('/')[0]},P-{number // 2}\n"
-    for number, name in enumerate(f"{class_name}/{n}.png" for class_name in ("benign", "malignant") for n in range(4))
-)
-
 ROWS = list(enumerate(PATIENTS.splitlines()[1:]))
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Eight pictures in two folders of classes."""
-    for number in range(8):
-        picture(tmp_path / "data" / ("benign", "malignant")[number // 4] / f"{number % 4}.png", number)
-    return tmp_path / "data"
-
-
-def table(folder: Path, text: str) -> Path:
-    (folder / "later.csv").write_text(text)
-    return folder / "later.csv"
-
-
-def images(study: Workspace) -> dict[str, ImageRecord]:
-    return {image.file: image for image in study.catalog.images()}
-
-
-def told(result: dict[str, Any]) -> list[str]:
-    return [finding["text"] for finding in result["findings"] if "already there" in finding["text"]]
 
 
 def test_a_later_table_gives_patients_to_images_that_are_there_in_one_change(
@@ -234,103 +207,6 @@ def test_odd_patients_of_images_that_are_there_are_told_before_and_after(
     odd = "1 patient has images in several classes."
     assert odd in [finding.text for finding in looked_at(empty_study, later).findings]
     assert odd in [finding["text"] for finding in imported(empty_study, later)["findings"]]
-
-
-# -- a table in a place of its own -----------------------------------------------------------------------------
-
-
-def elsewhere(tmp_path: Path, text: str) -> Path:
-    (tmp_path / "letters").mkdir(exist_ok=True)
-    return table(tmp_path / "letters", text)
-
-
-def test_a_table_far_from_the_pictures_completes_images_of_the_study_by_their_names(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    later = elsewhere(tmp_path, PATIENTS)
-    seen = looked_at(empty_study, later)
-    assert (seen.counts, seen.already_present, seen.patients, seen.skipped) == ({}, 8, 4, [])
-    by_name = "later.csv: 8 images do not lie beside the table and were found in the study, by their names alone."
-    gets = "8 images that are already there get a patient."
-    assert {by_name, gets} <= {finding.text for finding in seen.findings}
-    result = imported(empty_study, later)
-    assert (result["imported"], result["already_present"], result["completed"]) == (0, 8, {"patient": 8})
-    assert {by_name, gets} <= {finding["text"] for finding in result["findings"]}
-    assert [image.group for image in empty_study.catalog.images()] == [1, 1, 3, 3, 5, 5, 7, 7]
-    empty_study.catalog.undo()
-    assert {image.patient for image in empty_study.catalog.images()} == {None}
-
-
-def test_a_table_far_from_the_pictures_needs_no_classes_and_guesses_no_name(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    rows = "benign/0,C1,UKE\nmalignant/0,C2,\n1,C3,\nP7/benign/2.png,C4,\nP7/3.png,C5,\nbenign/9,C6,\n"
-    result = imported(empty_study, elsewhere(tmp_path, f"Image,Case,Hospital\n{rows}"))
-    assert (result["already_present"], result["completed"]) == (3, {"patient": 3, "site": 1})
-    found = images(empty_study)
-    patients = {file: image.patient for file, image in found.items() if image.patient}
-    assert patients == {
-        "benign/0.png": pseudonym("C1"),
-        "malignant/0.png": pseudonym("C2"),
-        "benign/2.png": pseudonym("C4"),
-    }
-    assert found["benign/0.png"].site == "UKE"
-    assert [left["reason"] for left in result["skipped"]] == [
-        "1 fits 2 images. Give its folder and its ending",
-        "There is no image P7/3.png",
-        "There is no image benign/9",
-    ]
-
-
-def test_a_table_far_from_the_pictures_changes_classes_only_if_it_is_to_update(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    later = elsewhere(tmp_path, "file,class\nbenign/0.png,malignant\nbenign/1.png,benign\n")
-    assert told(imported(empty_study, later))[0].startswith("1 image is already there as benign; the import says mali")
-    assert images(empty_study)["benign/0.png"].class_name == "benign"
-    assert imported(empty_study, later, update=True)["completed"] == {"class": 1}
-    assert images(empty_study)["benign/0.png"].class_name == "malignant"
-
-
-def test_pictures_beside_a_table_count_before_those_of_the_study(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    later = elsewhere(tmp_path, "file,class,patient\nbenign/0.png,benign,P-1\nbenign/1.png,benign,P-2\n")
-    picture(later.parent / "benign" / "0.png", 77)
-    result = imported(empty_study, later)
-    assert (result["imported"], result["already_present"]) == (1, 1)
-    by_content = {(image.file, image.sha256): image.patient for image in empty_study.catalog.images()}
-    assert sorted(patient for (file, _), patient in by_content.items() if file == "benign/0.png" and patient) == [
-        pseudonym("P-1")
-    ]
-    assert images(empty_study)["benign/1.png"].patient == pseudonym("P-2")
-
-
-def test_images_that_share_a_name_are_not_told_apart_by_a_table(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    picture(tmp_path / "more" / "benign" / "0.png", 55)
-    imported(empty_study, tmp_path / "more" / "benign")
-    result = imported(empty_study, elsewhere(tmp_path, "file,patient\nbenign/0.png,P-1\nbenign/1.png,P-2\n"))
-    assert result["completed"] == {"patient": 1}
-    assert [left["reason"] for left in result["skipped"]] == [
-        "benign/0.png fits 2 images. Give its folder and its ending"
-    ]
-
-
-def test_a_table_that_names_nothing_of_the_study_is_refused(
-    empty_study: Workspace, pictures: Path, tmp_path: Path
-) -> None:
-    imported(empty_study, pictures)
-    before = empty_study.catalog.history()
-    with pytest.raises(BadInput):
-        imported(empty_study, elsewhere(tmp_path, "file,patient\nx1.png,P-1\nx2.png,P-2\n"))
-    assert empty_study.catalog.history() == before
 
 
 # -- sites and devices ---------------------------------------------------------------------------------------

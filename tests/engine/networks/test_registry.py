@@ -19,10 +19,13 @@ from busapp.engine.networks import efficientnet_lite0
 from busapp.engine.networks.layers.staged import divide
 from busapp.engine.networks.layers.weights import find_weights
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
+from busapp.engine.results.comparison import compare_runs
 from busapp.engine.results.measured import Measured, longest_runs
 from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, MissingWeights
+from busapp.summaries import summary
+from busapp.summaries.comparison import compare_lines
 
 FAST = ["mobilenet-v2", "efficientnet-lite0", "resnet-18", "squeezenet", "alexnet", "cnn", "resnet-small"]
 """Those of which one step takes little time. The others are of the same making."""
@@ -123,6 +126,10 @@ def test_a_study_is_validated_resumed_exported_and_diagnosed_with_it(name: str, 
     found = Diagnoser(model).diagnose(phantom_study.image_path(phantom_study.catalog.images()[0]))
     assert set(found.probabilities) == {"benign", "malignant", "normal"}
     assert found.heat_map.max() <= 1
+    assert NETWORKS[name].title in (Path(exported["folder"]) / "README.md").read_text(encoding="utf-8")
+    assert f", {NETWORKS[name].title}: accuracy" in summary("validate", whole)[0]
+    compared = compare_lines(compare_runs(phantom_study.runs("validate")))
+    assert f"strict, paper, {NETWORKS[name].title}: " in compared[0]
 
 
 # -- weights -----------------------------------------------------------------------------------------------------

@@ -50,10 +50,10 @@ _CALIBRATED: Final = (
 _MAPS: Final = (
     "`maps` holds a class activation map for each class. Values are high where the image is evidence for the class, "
     "and low or negative where it is evidence against it. To show a map over the image, enlarge it to the image's size "
-    "(bicubic or bilinear), set values below 0 to 0, divide by the largest value, and move it up and left by 15.5/32 "
-    "of a cell. The shift is needed because the network pads every side: cell (row, column) belongs to the pixels "
-    "around (32 row, 32 column) of the prepared image. The map shows where the network found evidence. It is not the "
-    "outline of a lesion."
+    "(bicubic or bilinear), set values below 0 to 0, divide by the largest value, and lay it over the image by this "
+    "rule: cell (row, column) belongs to the pixels around ({first:g} + {stride:g} row, {first:g} + {stride:g} column) "
+    "of the prepared image, counted from 0. So the map does not begin and end where the image does. It shows where the "
+    "network found evidence. It is not the outline of a lesion."
 )
 _REFUSE: Final = (
     "The model answers even an image without any content (a standard deviation of the grey values below 2 of 255). "
@@ -73,9 +73,11 @@ def readme(
     is_onnx = files[0].name.endswith(".onnx")
     size, temperature = description.image_size, description.temperature
     tile = max(1, size // TILES)
+    stride = size / description.map_span if description.map_span else 32
     equalise = _EQUALISE.format(tiles=TILES, tile=tile, clip=CLIP_LIMIT) if description.equalise else ""
     parts = [
         f"# A classifier of breast-ultrasound images\n\n**{RESEARCH_USE}** Do not use it to diagnose patients.",
+        f"The network is {description.provenance.network}.",
         _ONNX if is_onnx else _TFLITE,
         f"## Before the model\n\n{_RESIZE.format(size=size)}",
         equalise,
@@ -83,7 +85,7 @@ def readme(
         f"## Input and output\n\n{_tensors(description, files[0], is_onnx)}",
         f"The classes are in the order of `labels.txt`: {', '.join(description.classes)}.",
         (_SOFTMAX if is_onnx else _CALIBRATED).format(temperature=temperature),
-        _MAPS,
+        _MAPS.format(stride=stride, first=stride * (0.5 - description.map_shift) - 0.5),
         _REFUSE,
         f"## Does it work in the app?\n\n{_examples(shown)}",
         f"## How far the files agree with the original\n\n{_agreement(agreement)}",

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from busapp.engine.imports.files.sources import STEP, Steps, read_whole
+from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import FoundImage
+from busapp.engine.imports.study_entries import StudyEntry
+from busapp.engine.study.patients import normalised
 from busapp.engine.utils.files import sha256_of
+from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
 
 
@@ -36,3 +40,29 @@ def without_copies(images: Sequence[FoundImage]) -> Steps[list[FoundImage]]:
             kept[earlier] = replace(one, masks=one.masks or image.masks, patient=one.patient or image.patient)
             del kept[number]
     return list(kept.values())
+
+
+def told_once(images: Sequence[FoundImage]) -> tuple[list[FoundImage], list[Finding]]:
+    """The images with each image of the study once, although several tables name it. What an earlier table says
+    counts; later ones say what is missing. Returns findings about tables that disagree, too."""
+    kept: dict[str, FoundImage] = {}
+    differ: Counter[str] = Counter()
+    for image in images:
+        earlier = kept.get(image.entry.where) if isinstance(image.entry, StudyEntry) else None
+        if earlier is None:
+            kept[image.entry.where] = image
+            continue
+        both = earlier.patient, image.patient
+        differ["patient"] += None not in both and len({normalised(one or "") for one in both}) > 1
+        differ["class"] += None not in (earlier.class_name, image.class_name) and earlier.class_name != image.class_name
+        kept[image.entry.where] = replace(
+            earlier,
+            class_name=earlier.class_name or image.class_name,
+            patient=earlier.patient or image.patient,
+            site=earlier.site or image.site,
+            device=earlier.device or image.device,
+        )
+    text = "A later table gives {} of the study another {} than an earlier one, which counts."
+    return [*kept.values()], [
+        Finding("odd", text.format(many(count, "image"), what)) for what, count in differ.items() if count
+    ]

@@ -29,7 +29,7 @@ from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import CLASS_NAMES_PATIENT, FoundImage
 from busapp.engine.imports.sorting.cbis_ddsm import read_films
 from busapp.engine.imports.sorting.class_choice import ClassChoice
-from busapp.engine.imports.sorting.copies import without_copies
+from busapp.engine.imports.sorting.copies import told_once, without_copies
 from busapp.engine.imports.sorting.known_sets import KnownSet
 from busapp.engine.imports.sorting.layouts import Layout, layout_of
 from busapp.engine.imports.sorting.listings import list_sources
@@ -97,6 +97,8 @@ def search_sources(settings: ImportSettings, stack: ExitStack, known: KnownImage
         sorted_.append(sorting)
         found.images.extend(images)
         found.skipped.extend(listing.skipped)
+    found.images[:], disagreements = told_once(found.images)
+    found.findings.extend(disagreements)
     once = yield from without_copies(found.images)
     kept = {image.entry.where for image in once}
     for sorting in sorted_:

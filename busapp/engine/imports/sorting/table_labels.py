@@ -144,6 +144,15 @@ def _flagged(known: KnownSet, table: Entry, images: Sequence[Entry]) -> list[Fin
     return [Finding("odd", text)] if count else []
 
 
+def _nothing_joined(table: Entry, skipped: Sequence[Skipped]) -> BadInput:
+    first = f" The first: {skipped[0].reason}." if skipped else ""
+    return BadInput(
+        "No row of the table can be joined to one image, beside it or in the study",
+        file=table.name,
+        remedy=f"{many(len(skipped), 'row')} cannot be joined.{first}",
+    )
+
+
 def _of_set(known: KnownSet, patient: str | None) -> str | None:
     return None if patient is None else patient_of_set(known, patient)
 
@@ -250,7 +259,9 @@ class _Reading:
             of_study = {one.where for one in in_study}
             self.said.keeps_classes = is_source and (self._may_keep_classes or not of_study.isdisjoint(said.labels))
             if is_source and not self.said.keeps_classes:
-                raise
+                if not in_study or said.labels:
+                    raise
+                raise _nothing_joined(table, said.skipped) from error
         if self.said.keeps_classes:
             text = f"{table.name} names no classes. Images of the study keep theirs, and no new image comes in."
             said.findings.append(Finding("assumed", text))

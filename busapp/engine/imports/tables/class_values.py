@@ -43,7 +43,7 @@ class ValuesUnknown(Undecided):
             f"It is not known what the values in the column {column} mean: {shown}{more}",
             file=given,
             remedy=f'Say it with --class-values "{options}", for instance 0=benign, 1=malignant. To keep a value as it '
-            "stands, write 0=0.",
+            "stands, write 0=0. If the table gives no classes, write --class-column -.",
         )
         error.values = dict(values)
         return error

@@ -262,8 +262,9 @@ class _Joining:
     def _class(self, row: Row, entry: Entry) -> str | None:
         """The class that a row gives, `-` to leave the image out. Raises `BadInput` if a needed class is missing."""
         value = self._cell(row, self._chosen.class_name)
-        if not value:
-            if self._needs_classes:
+        is_empty = not value or (is_nobody(value) and not value.isdecimal())
+        if is_empty:
+            if self._needs_classes and not isinstance(entry, StudyEntry):
                 raise BadInput("It has no class")
             return None
         meaning = self._meanings.get(plain_value(value))
@@ -285,8 +286,8 @@ class _Joining:
             one = said[0]
             self._labelled.labels[where] = Label(one.class_name, one.patient, one.site, one.device)
             return
-        closest = min(one.match.fit for one in said)
-        keys = {one.match.key for one in said if one.match.fit == closest}
+        exact = [one for one in said if one.match.fit < Fit.WITHOUT_ZEROS] or said
+        keys = {one.match.key for one in exact}
         for one in said:  # 7.png and 07.png may both be named, and only one of them be there
             if one.match.key not in keys and not _are_one(said):
                 self._skip(one.row, f"There is no image {self._cell(one.row, self._chosen.file)}")
