@@ -126,7 +126,10 @@ def test_a_study_is_validated_resumed_exported_and_diagnosed_with_it(name: str, 
     found = Diagnoser(model).diagnose(phantom_study.image_path(phantom_study.catalog.images()[0]))
     assert set(found.probabilities) == {"benign", "malignant", "normal"}
     assert found.heat_map.max() <= 1
-    assert NETWORKS[name].title in (Path(exported["folder"]) / "README.md").read_text(encoding="utf-8")
+    readme = (Path(exported["folder"]) / "README.md").read_text(encoding="utf-8")
+    entry = NETWORKS[name]
+    assert f"The network is {entry.title}." in readme
+    assert f"around ({entry.first_cell:g} + {entry.stride:g} row, " in readme
     assert f", {NETWORKS[name].title}: accuracy" in summary("validate", whole)[0]
     compared = compare_lines(compare_runs(phantom_study.runs("validate")))
     assert f"strict, paper, {NETWORKS[name].title}: " in compared[0]
