@@ -52,6 +52,11 @@ def normalised(patient: str) -> str:
     return " ".join(patient.casefold().split())
 
 
+def are_two(one: str | None, other: str | None) -> bool:
+    """True if two patients are known, and are not the same one."""
+    return one is not None and other is not None and normalised(one) != normalised(other)
+
+
 def _pseudonym(patient: str, key: bytes) -> str:
     return f"{_name_of(key)}:{hmac.new(key, normalised(patient).encode(), hashlib.sha256).hexdigest()[:20]}"
 

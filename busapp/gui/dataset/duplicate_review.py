@@ -81,8 +81,7 @@ class DuplicateReview(QWidget):
         self.leave_action = self._action("Back to the images", "Esc", self._leave)
 
     def _action(self, text: str, keys: str, slot: Callable[[], object]) -> QAction:
-        action = keyed_action(self, text, keys, slot)
-        self.addAction(action)
+        self.addAction(action := keyed_action(self, text, keys, slot))
         return action
 
     def _lay_out(self) -> None:

@@ -9,7 +9,7 @@ from busapp.engine.imports.files.sources import STEP, Steps, read_whole
 from busapp.engine.imports.findings import Finding
 from busapp.engine.imports.found import FoundImage
 from busapp.engine.imports.study_entries import StudyEntry
-from busapp.engine.study.patients import normalised
+from busapp.engine.study.patients import are_two
 from busapp.engine.utils.files import sha256_of
 from busapp.engine.utils.words import many
 from busapp.errors import UnreadableImage
@@ -52,8 +52,7 @@ def told_once(images: Sequence[FoundImage]) -> tuple[list[FoundImage], list[Find
         if earlier is None:
             kept[image.entry.where] = image
             continue
-        both = earlier.patient, image.patient
-        differ["patient"] += None not in both and len({normalised(one or "") for one in both}) > 1
+        differ["patient"] += are_two(earlier.patient, image.patient)
         differ["class"] += None not in (earlier.class_name, image.class_name) and earlier.class_name != image.class_name
         kept[image.entry.where] = replace(
             earlier,

@@ -45,7 +45,7 @@ from busapp.engine.imports.sorting.recognising import (
     recognised,
     sentences,
 )
-from busapp.engine.imports.sorting.table_labels import TableLabels, read_tables_beside
+from busapp.engine.imports.sorting.table_labels import TableLabels, TableReading
 from busapp.engine.imports.study_entries import study_entries
 from busapp.engine.imports.tables.class_values import LEFT_OUT
 from busapp.engine.imports.tables.labels import ReadTable
@@ -288,17 +288,17 @@ class Sorting:
         elif self._known and self._known.by_films and self._given is None:
             self._labels = read_films(self._known.name, self._tables, images)
         else:
-            self._labels = read_tables_beside(
-                self._listing,
-                [own] if own else [*self._tables, *self._others],
-                images,
-                self._settings,
-                self._known,
+            reading = TableReading(
+                listing=self._listing,
+                images=images,
+                settings=self._settings,
+                known=self._known,
                 in_study=in_study,
                 needs_classes=self._given is None and not (self._known and self._said.classes),
                 may_keep_classes=self._is_of_study(images),
                 is_certain=self._layout.is_certain or all(names.idc(entry.name) for entry in images),
             )
+            self._labels = reading.read_all([own] if own else [*self._tables, *self._others])
         self._findings += self._labels.findings
         if own is not None:
             self._listing.skipped = [*self._labels.skipped]

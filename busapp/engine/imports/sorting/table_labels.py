@@ -17,7 +17,7 @@ from busapp.engine.imports.tables.identifiers import PatientsCutOff
 from busapp.engine.imports.tables.labels import Labelled, NoClasses, ReadTable, label
 from busapp.engine.imports.tables.tables import MAX_TABLE_BYTES, read_tables
 from busapp.engine.settings import ImportSettings
-from busapp.engine.study.patients import normalised
+from busapp.engine.study.patients import are_two
 from busapp.engine.utils.words import many
 from busapp.errors import BadInput
 
@@ -73,9 +73,7 @@ class TableLabels:
             if old is not None:
                 if None not in (old.class_name, new.class_name) and old.class_name != new.class_name:
                     differ.append(where)
-                others += bool(old.patient and new.patient) and normalised(old.patient or "") != normalised(
-                    new.patient or ""
-                )
+                others += are_two(old.patient, new.patient)
                 new = Label(
                     old.class_name or new.class_name,
                     old.patient or new.patient,
@@ -93,37 +91,6 @@ class TableLabels:
     def names(self, entry: Entry) -> bool:
         """True if a table says anything about an image."""
         return entry.where in self.labels or entry.where in self.left_out
-
-
-def read_tables_beside(
-    listing: Listing,
-    tables: Iterable[Entry],
-    images: Sequence[Entry],
-    settings: ImportSettings,
-    known: KnownSet | None,
-    *,
-    in_study: Sequence[StudyEntry],
-    needs_classes: bool,
-    may_keep_classes: bool,
-    is_certain: bool,
-) -> TableLabels:
-    """Read the tables of a source. Tables that say nothing about its images are added to the skipped files.
-
-    Args:
-        tables: files that may be tables.
-        in_study: images of the study that the table that is itself the source may name.
-        needs_classes: neither the user nor the names of a known set give the classes.
-        may_keep_classes: the study may have some of the images, so that a table may name none.
-        is_certain: folders or names give the classes.
-
-    Raises:
-        Undecided: the user has to say how a table is to be read.
-        BadInput: the table that is itself the source cannot be read.
-    """
-    reading = _Reading(listing, images, settings, known, in_study, needs_classes, may_keep_classes, is_certain)
-    for table in sorted(tables, key=lambda table: not reading.is_of_set(table)):
-        reading.read(table)
-    return reading.said
 
 
 def _flagged(known: KnownSet, table: Entry, images: Sequence[Entry]) -> list[Finding]:
@@ -157,57 +124,72 @@ def _of_set(known: KnownSet, patient: str | None) -> str | None:
     return None if patient is None else patient_of_set(known, patient)
 
 
-class _Reading:
-    def __init__(
-        self,
-        listing: Listing,
-        images: Sequence[Entry],
-        settings: ImportSettings,
-        known: KnownSet | None,
-        in_study: Sequence[StudyEntry],
-        needs_classes: bool,
-        may_keep_classes: bool,
-        is_certain: bool,
-    ) -> None:
-        self.said = TableLabels()
-        self._listing = listing
-        self._images = images
-        self._settings = settings
-        self._known = known
-        self._in_study = in_study
-        self._needs_classes = needs_classes
-        self._may_keep_classes = may_keep_classes
-        self._is_certain = is_certain
+@dataclass(frozen=True, kw_only=True)
+class TableReading:
+    """The reading of all tables of a source. `said` is what they say.
+
+    Attributes:
+        listing: the source.
+        images: its images, without masks.
+        settings: the user's choice of columns and class values, which wins.
+        known: the public set that it looks like, if any.
+        in_study: images of the study that the table that is itself the source may name.
+        needs_classes: neither the user nor the names of a known set give the classes.
+        may_keep_classes: the study may have some of the images, so that a table may name none.
+        is_certain: folders or names give the classes.
+    """
+
+    listing: Listing
+    images: Sequence[Entry]
+    settings: ImportSettings
+    known: KnownSet | None
+    in_study: Sequence[StudyEntry]
+    needs_classes: bool
+    may_keep_classes: bool
+    is_certain: bool
+    said: TableLabels = field(default_factory=TableLabels)
+
+    def read_all(self, tables: Iterable[Entry]) -> TableLabels:
+        """Read files that may be tables, that of a known set first. Those that say nothing about the images are added
+        to the skipped files.
+
+        Raises:
+            Undecided: the user has to say how a table is to be read.
+            BadInput: the table that is itself the source cannot be read.
+        """
+        for table in sorted(tables, key=lambda table: not self.is_of_set(table)):
+            self.read(table)
+        return self.said
 
     def is_of_set(self, table: Entry) -> bool:
         """True for the table of a known set."""
-        return bool(self._known and self._known.table and fits(self._known.table, path_in(self._listing.name, table)))
+        return bool(self.known and self.known.table and fits(self.known.table, path_in(self.listing.name, table)))
 
     def read(self, table: Entry) -> None:
-        """Read one file, if it is a table. Raises the errors of `read_tables_beside`."""
-        known = self._known
+        """Read one file, if it is a table. Raises the errors of `read_all`."""
+        known = self.known
         is_of_set = self.is_of_set(table)
         if is_of_set and known and known.lines:
             self._read_lines(known, table)
-        elif is_of_set or table is self._listing.table or names.is_table(table.name):
+        elif is_of_set or table is self.listing.table or names.is_table(table.name):
             self._read_columns(table, known if is_of_set else None)
 
     def _skip(self, table: Entry, reason: str) -> None:
-        self.said.skipped.append(Skipped(self._listing.called(table), reason))
+        self.said.skipped.append(Skipped(self.listing.called(table), reason))
 
     def _read_lines(self, known: KnownSet, table: Entry) -> None:
-        classes, several = read_lines(known, table.read(MAX_TABLE_BYTES), self._images)
+        classes, several = read_lines(known, table.read(MAX_TABLE_BYTES), self.images)
         self.said.left_out |= dict.fromkeys(several, SEVERAL_CLASSES)
-        self.said.take({where: Label(name, None) for where, name in classes.items()}, decides=self._needs_classes)
-        if self._needs_classes:
+        self.said.take({where: Label(name, None) for where, name in classes.items()}, decides=self.needs_classes)
+        if self.needs_classes:
             text = f"{table.name}: classes of {many(len(classes), 'image')}, as the set's authors describe it."
             self.said.findings.append(Finding("assumed", text))
 
     def _read_columns(self, table: Entry, known: KnownSet | None) -> None:
-        is_source = table is self._listing.table
-        decides = is_source or known is not None or self._settings.class_column is not None
-        given = self._settings.class_name is not None
-        needs = not given and (decides or (self._needs_classes and not self._is_certain and not self.said.decides))
+        is_source = table is self.listing.table
+        decides = is_source or known is not None or self.settings.class_column is not None
+        given = self.settings.class_name is not None
+        needs = not given and (decides or (self.needs_classes and not self.is_certain and not self.said.decides))
         try:
             labelled = self._labelled(table, known, needs)
         except PatientsCutOff:
@@ -229,19 +211,19 @@ class _Reading:
             self._skip(table, NOT_USED)
 
     def _labelled(self, table: Entry, known: KnownSet | None, needs: bool) -> Labelled:
-        images: Sequence[Entry] = self._images
+        images: Sequence[Entry] = self.images
         if known and known.file_key:
             key = known.file_key
             images = [_Called(image, m["file"] if (m := key.search(image.name)) else image.name) for image in images]
         columns, values = (known.columns, known.class_values) if known else (None, None)
-        is_source = table is self._listing.table
-        in_study = self._in_study if is_source else ()
+        is_source = table is self.listing.table
+        in_study = self.in_study if is_source else ()
 
         def read(needs_classes: bool) -> Labelled:
             return label(
                 table,
                 images,
-                self._settings,
+                self.settings,
                 in_study=in_study,
                 columns=columns,
                 class_values=values,
@@ -257,7 +239,7 @@ class _Reading:
                 raise
             said = read(False)
             of_study = {one.where for one in in_study}
-            self.said.keeps_classes = is_source and (self._may_keep_classes or not of_study.isdisjoint(said.labels))
+            self.said.keeps_classes = is_source and (self.may_keep_classes or not of_study.isdisjoint(said.labels))
             if is_source and not self.said.keeps_classes:
                 if not in_study or said.labels:
                     raise
@@ -271,12 +253,12 @@ class _Reading:
     def _take(
         self, table: Entry, labelled: Labelled, known: KnownSet | None, *, decides: bool, gives_classes: bool
     ) -> None:
-        said, called = self.said, self._listing.called(table)
+        said, called = self.said, self.listing.called(table)
         if known:
             of_set = {at: replace(one, patient=_of_set(known, one.patient)) for at, one in labelled.labels.items()}
             labelled = replace(labelled, labels=of_set)
-            said.findings += _flagged(known, table, self._images)
-        if table is not self._listing.table:
+            said.findings += _flagged(known, table, self.images)
+        if table is not self.listing.table:
             missing = Counter(row.reason.startswith(_MISSING) for row in labelled.skipped)[True]
             labelled = replace(labelled, skipped=[r for r in labelled.skipped if not r.reason.startswith(_MISSING)])
             if missing:
@@ -296,7 +278,7 @@ class _Reading:
             said.findings.append(Finding("odd", text))
         said.skipped += labelled.skipped
         said.left_out |= labelled.left_out
-        if (gives_classes and has_classes) or table is self._listing.table:
+        if (gives_classes and has_classes) or table is self.listing.table:
             said.findings += labelled.findings
             return
         n_patients = sum(found.patient is not None for found in labelled.labels.values())
