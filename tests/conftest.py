@@ -21,6 +21,7 @@ SynthesizeSettings.model_rebuild(force=True)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for several workers (`--dist loadgroup`): those of a file share what is prepared for them, and
     all windows are tested in the main thread of one process."""

@@ -39,7 +39,7 @@ def settings_in_words(info: RunInfo) -> str:
         value = info.settings.get(name)
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         is_default = field.is_required() or value == field.default
-        if value is None or (extra.get("more") and is_default):
+        if value is None or ((extra.get("more") or extra.get("usual")) and is_default):
             continue
         if isinstance(value, bool):
             parts.append(f"{field.title} {'on' if value else 'off'}")

@@ -30,7 +30,7 @@ def weights(tmp_path: Path) -> Path:
 
 def test_all_sides_do_the_same_work(phantom_folder: Path, weights: Path) -> None:
     command = [sys.executable, BENCHMARKS / "crossval_speed.py", "--data", phantom_folder, "--weights", weights]
-    command += ["--folds", 2, "--epochs", 1, "--image-size", 64, "--batch-size", 4, "--json", "-"]
+    command += ["--folds", 2, "--epochs", 1, "--image-size", 32, "--batch-size", 4, "--json", "-"]
     report = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
     assert report["mode"] == "whole" and report["turns"] == 2
     assert report["folds_compared"] == 4, "both folds of both jobs"

@@ -6,14 +6,19 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
-def setting(title: str, help: str, *, unit: str = "", paper: str = "", more: bool = False) -> Any:
+def setting(
+    title: str, help: str, *, unit: str = "", paper: str = "", more: bool = False, usual: bool = False, step: int = 1
+) -> Any:
     """Describe one field for people.
 
     `paper` gives the paper's value, or says that the paper leaves it open and what is assumed here. `more` places the
-    field under "More" in the window.
+    field under "More" in the window. Runs with the default of a `usual` field do not name it. `step` is how far the
+    arrows of a number go.
     """
     described = f"{help} Paper: {paper}" if paper else help
-    return Field(title=title, description=described, json_schema_extra={"unit": unit, "more": more})
+    return Field(
+        title=title, description=described, json_schema_extra={"unit": unit, "more": more, "usual": usual, "step": step}
+    )
 
 
 class JobSettings(BaseModel):

@@ -97,6 +97,7 @@ class TrainingSettings(JobSettings):
             "The network that is trained. mobilenet-v2 is the paper's. "
             f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. `busapp networks` says more about each.",
             paper=f"{NETWORKS[DEFAULT].title}.",
+            usual=True,
         ),
     ] = DEFAULT
     folds: Annotated[
@@ -123,6 +124,7 @@ class TrainingSettings(JobSettings):
             unit="px",
             paper="224.",
             more=True,
+            step=32,
         ),
     ] = 224
     equalise: Annotated[

@@ -297,6 +297,12 @@ def _limit(field: FieldInfo, *names: str) -> float | None:
     return None
 
 
+def _step(field: FieldInfo) -> int:
+    extra = field.json_schema_extra
+    step = extra.get("step") if isinstance(extra, dict) else None
+    return step if isinstance(step, int) else 1
+
+
 def editor_for(field: FieldInfo) -> Editor | None:
     """Return the editor of a settings field; None for types that no form asks for (tuples of paths)."""
     kind: Any = field.annotation
@@ -314,7 +320,7 @@ def editor_for(field: FieldInfo) -> Editor | None:
         return IntEditor(
             int(low) if low is not None else -(2**31) + 1,
             int(high) if high is not None else 2**31 - 1,
-            int(_limit(field, "multiple_of") or 1),
+            int(_limit(field, "multiple_of") or _step(field)),
             may_be_empty,
         )
     if kind is float:

@@ -57,14 +57,11 @@ def lively(name: str, width: float, n_classes: int, pixels: np.ndarray) -> Stage
 @pytest.mark.parametrize(
     ("name", "width", "size", "n_classes", "mirrored"),
     [
-        ("mobilenet-v2", 0.35, 32, 3, False),
         ("mobilenet-v2", 0.35, 32, 3, True),
         ("mobilenet-v2", 0.25, 77, 2, True),
         ("efficientnet-lite0", 1.0, 64, 3, False),
         ("resnet-18", 1.0, 50, 2, False),
         ("squeezenet", 1.0, 50, 3, True),
-        ("alexnet", 1.0, 90, 2, False),
-        ("cnn", 1.0, 50, 2, False),
         ("resnet-small", 1.0, 50, 3, True),
     ],
 )

@@ -29,6 +29,8 @@ from busapp.summaries.comparison import compare_lines
 
 FAST = ["mobilenet-v2", "efficientnet-lite0", "resnet-18", "squeezenet", "alexnet", "cnn", "resnet-small"]
 """Those of which one step takes little time. The others are of the same making."""
+EXPORTED = ["efficientnet-lite0", "resnet-18", "squeezenet"]
+"""Those that together have every kind of layer; MobileNetV2 has a test of its own."""
 SIZE = 64
 
 
@@ -53,15 +55,16 @@ def test_the_last_feature_map_lies_where_the_entry_says(name: str) -> None:
     """Where a cell looks is measured: by the pixels that its value depends on."""
     entry = NETWORKS[name]
     network = entry.build(3, 1.0, None).eval()
-    seen = np.zeros((224, 224))
-    cell = round(112 / entry.stride) - 1
-    for seed in range(4):
+    side = 224
+    seen = np.zeros((side, side))
+    cell = round(side / 2 / entry.stride) - 1
+    for seed in range(3):
         torch.manual_seed(seed)
-        image = torch.randn(1, 3, 224, 224, requires_grad=True)
+        image = torch.randn(1, 3, side, side, requires_grad=True)
         network.features(image)[0, :, cell, cell].sum().backward()
         assert image.grad is not None
         seen += image.grad[0].abs().sum(0).numpy()
-    middle = [float((seen.sum(axis) * np.arange(224)).sum() / seen.sum()) for axis in (0, 1)]
+    middle = [float((seen.sum(axis) * np.arange(side)).sum() / seen.sum()) for axis in (0, 1)]
     expected = entry.first_cell + cell * entry.stride
     assert middle == pytest.approx([expected, expected], abs=0.3 * entry.stride)
 
@@ -80,7 +83,7 @@ def test_maps_and_a_frozen_stem_give_the_logits(name: str) -> None:
     assert network.normalised(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).abs().max() < 3
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_the_onnx_file_answers_as_the_network(name: str, tmp_path: Path) -> None:
     import onnxruntime
 
@@ -101,7 +104,7 @@ def test_the_onnx_file_answers_as_the_network(name: str, tmp_path: Path) -> None
     assert maps.mean((2, 3)) + network.classifier[1].bias.detach().numpy() == pytest.approx(logits, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["cnn", "squeezenet", "resnet-small"])
+@pytest.mark.parametrize("name", ["squeezenet", "resnet-small"])
 def test_a_study_is_validated_resumed_exported_and_diagnosed_with_it(name: str, phantom_study: Workspace) -> None:
     from busapp.engine.diagnosis.diagnosis import Diagnoser
     from busapp.engine.events import EpochEnded
