@@ -21,15 +21,6 @@ SynthesizeSettings.model_rebuild(force=True)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for several workers (`--dist loadgroup`): those of a file share what is prepared for them, and
-    all windows are tested in the main thread of one process."""
-    for item in items:
-        first, *rest = item.path.relative_to(Path(__file__).parent).parts
-        item.add_marker(pytest.mark.xdist_group("gui" if first == "gui" else "/".join([first, *rest])))
-
-
 @pytest.fixture(autouse=True)
 def _own_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads or writes what this machine's user keeps: studies, settings, measured speeds."""
