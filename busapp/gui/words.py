@@ -52,7 +52,7 @@ def settings_in_words(info: RunInfo) -> str:
 
 def recipe_in_words(recipe: Recipe) -> str:
     """Describe how a classifier is trained, with every part of the recipe that has an effect."""
-    parts = [f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"]
+    parts = [recipe.optimizer_in_words]
     parts.append(f"learning rate {recipe.learning_rate:g}{', falling' if recipe.cosine else ''}")
     if recipe.variants:
         parts.append(f"{recipe.variants} altered copies of each image")

@@ -34,10 +34,14 @@ def validate_lines(result: ValidationResult) -> list[str]:
         picked = per_cent(result["picked_epoch"])
         lines.append(f"With the best epoch of each fold picked by its test images, the accuracy would be {picked}.")
     if has_leaks(result):
-        let_through = "; ".join(leaks_in_words(result["system"], Leaks(**result["switches"]))) or "by its protocol"
+        let_through = "; ".join(_leaking(result)) or "by its protocol"
         counted = "; ".join(counted_leaks(result["leaks"])) or "nothing"
         lines.append(f"This number leaks: {let_through}. Counted: {counted}.")
     return lines
+
+
+def _leaking(result: ValidationResult) -> list[str]:
+    return leaks_in_words(result["system"], Leaks(**result["switches"]), result.get("network", DEFAULT))
 
 
 def _range(ranges: Mapping[str, Any], measure: str, class_name: str | None) -> str:

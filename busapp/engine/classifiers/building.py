@@ -24,7 +24,7 @@ def build(n_classes: int, settings: ValidateSettings, seed: int) -> Staged:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = entry.build(n_classes, settings.width, weights)
+            network = entry.build(n_classes, settings.options, weights)
         except (RuntimeError, ValueError) as error:
             if path is None:
                 raise
@@ -46,6 +46,11 @@ def _check(entry: NetworkEntry, settings: ValidateSettings) -> None:
         raise BadInput(
             f"Images of {size}×{size} pixels do not fit {entry.title}",
             remedy=f"The image size must be at least {entry.least_size}{step}.",
+        )
+    if settings.frozen_stages and entry.needs_discriminator:
+        raise BadInput(
+            f"The stages of {entry.title} cannot be frozen, because the first one is another in every fold",
+            remedy="Leave the number of frozen stages empty.",
         )
     if (settings.frozen_stages or 0) >= entry.stages:
         raise BadInput(

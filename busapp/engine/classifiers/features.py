@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.networks.entry import Options
 from busapp.engine.networks.layers.weights import find_weights, not_weights, read_weights
 from busapp.engine.networks.mobilenet_v2 import MOBILENET_V2
 from busapp.engine.utils.devices import find_device
@@ -30,7 +31,7 @@ def embed(pixels: Pixels, weights_file: Path | None = None) -> npt.NDArray[np.fl
     # Nobody has asked for a download here: features are a by-product of other jobs.
     path = find_weights(MOBILENET_V2, weights_file, may_download=False)
     try:
-        network = MOBILENET_V2.build(2, 1.0, read_weights(MOBILENET_V2, path))
+        network = MOBILENET_V2.build(2, Options(), read_weights(MOBILENET_V2, path))
     except RuntimeError as error:
         raise not_weights(MOBILENET_V2, path) from error
     pooled = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()

@@ -19,6 +19,7 @@ from busapp.engine.classifiers.augmentation import MIRRORED, number_of_views
 from busapp.engine.classifiers.building import build, frozen_stages
 from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store
 from busapp.engine.images.preprocessing import Pixels
+from busapp.engine.networks.layers.discriminator import use_discriminator
 from busapp.engine.networks.layers.staged import divide
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import Arrays
@@ -79,22 +80,33 @@ class Learner:
         self._tested_rest = divide(self.tested, stages)[1]
         self.optimizer = self._new_optimizer()
 
-    def _new_optimizer(self) -> torch.optim.AdamW:
-        """AdamW; without weight decay it is Adam. Biases and batch normalisation do not decay."""
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        """The recipe's optimiser. Biases and batch normalisation do not decay."""
         parameters = list(self.rest.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         # torch's defaults, written down so that a later version cannot change them in the middle of a run
-        constants: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
-        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type != "mps", **constants)
+        fused = self.device.type != "mps"
+        rate = self.recipe.learning_rate
+        match self.recipe.optimizer:
+            case "adam":  # AdamW; without weight decay it is Adam
+                constants: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+                return torch.optim.AdamW(groups, lr=rate, fused=fused, **constants)
+            case "sgd":
+                return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused)
+            case "rmsprop":
+                return torch.optim.RMSprop(groups, lr=rate, alpha=0.99, eps=1e-8)
 
-    def begin_fold(self, *, carry_weights: bool) -> None:
-        """Restore the initial weights, or keep those of the fold before. The optimiser starts anew in both cases:
-        Figure 13 shows that the paper carried weights over, and nothing says that it carried the optimiser over."""
+    def begin_fold(self, *, carry_weights: bool, discriminator: Arrays | None = None) -> None:
+        """Restore the initial weights, or keep those of the fold before, and use the weights of a discriminator, if one
+        is a part of the network. The optimiser starts anew in any case: Figure 13 shows that the paper carried weights
+        over, and nothing says that it carried the optimiser over."""
         if not carry_weights:
             self.network.load_state_dict(self._first)
+        if discriminator is not None:
+            use_discriminator(self.network, discriminator)
         self.tested.load_state_dict(self.network.state_dict())
         self.optimizer = self._new_optimizer()
 

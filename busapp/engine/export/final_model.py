@@ -15,6 +15,7 @@ from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.fold_generators import fold_discriminator
 from busapp.engine.validation.training_data import balance, load_selection
 from busapp.errors import BadInput, CannotResume
 
@@ -29,8 +30,9 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "Stage
     on the CPU.
 
     No image is held out: the run has already measured the recipe, out of fold. For `system2` synthetic images are
-    added, from one generator for each class. The network is saved as `final.safetensors` in the run's folder; a second
-    call loads it from there. Its logits are in the order of the run's classes.
+    added, from one generator for each class, and a network with a discriminator gets that of a GAN on all images. The
+    network is saved as `final.safetensors` in the run's folder; a second call loads it from there. Its logits are in
+    the order of the run's classes.
 
     Raises:
         BadInput: the run is not a finished validation, or the study's images have changed since the run.
@@ -55,6 +57,11 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "Stage
         drawn = yield from balance(workspace, run, selection, selection.records, frozenset(), settings, "all images")
         pixels, labels = np.concatenate([pixels, drawn.pixels]), np.concatenate([labels, drawn.labels])
     learner = Learner(len(classes), settings)
+    if settings.needs_discriminator:
+        _, discriminator = yield from fold_discriminator(
+            workspace, run, selection.records, frozenset(), settings.gan, "all images"
+        )
+        learner.begin_fold(carry_weights=False, discriminator=discriminator)
     store = yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} images")
     everything = np.arange(len(labels))
     for epoch in range(1, settings.epochs + 1):

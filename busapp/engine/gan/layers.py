@@ -81,6 +81,10 @@ def spectral(keras: Any, layer: type[Layer]) -> type[Layer]:
                 outputs = ops.conv(inputs, kernel, strides=self.strides, padding=self.padding)
             return outputs if self.bias is None else outputs + ops.cast(self.bias, self.compute_dtype)
 
+        def effective_kernel(self) -> Any:
+            """The kernel as it is applied."""
+            return self._normalised(training=False)
+
         def _normalised(self, training: bool | None) -> Any:
             matrix = ops.reshape(self.kernel.value, (-1, self.kernel.shape[-1]))
             left = ops.stop_gradient(_unit(ops, ops.matmul(matrix, self.direction.value)))

@@ -22,6 +22,7 @@ from busapp.engine import speeds
 from busapp.engine.events import CheckpointSaved, Event, GanEpochEnded, Note, Progress, SamplesDrawn
 from busapp.engine.gan import dcgan
 from busapp.engine.gan.dcgan import Stream
+from busapp.engine.gan.discriminator_file import save_discriminator
 from busapp.engine.gan.generators import GeneratorRecord, same_training
 from busapp.engine.gan.keras_setup import choose_framework, device_of
 from busapp.engine.gan.networks import Networks
@@ -107,7 +108,8 @@ def train_generator(
     """Train a DCGAN on `pixels`, uint8 (n, size, size, 3), with the content hashes `trained_on`, in `folder`.
 
     Resumes from the checkpoint in `folder` if there is one; on the CPU it then ends with the same numbers. When closed,
-    it leaves a checkpoint of its last step. At the end `folder` holds `generator.keras` and `generator.json`.
+    it leaves a checkpoint of its last step. At the end `folder` holds `generator.keras`, `generator.json` and
+    `discriminator.safetensors`.
 
     Yields `Progress` after every step, `GanEpochEnded`, and now and then `SamplesDrawn`, `CheckpointSaved` and a
     warning.
@@ -297,6 +299,7 @@ class _Training:
         with space_is_needed(aside):
             self.networks.drawing_network().save(aside)
         aside.replace(record.network_file)
+        save_discriminator(self.folder, self.networks)
         record.save()
         speeds.remember(speeds.gan_key(self.settings), at.seconds / (self.settings.epochs * len(self.pixels)))
         return TrainedGenerator(record, self.networks.framework, at.steps, at.seconds, at.g_loss, at.d_loss)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from busapp.engine.networks.entry import NetworkEntry
+from busapp.engine.networks.entry import NetworkEntry, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CHANNELS: Final = (3, 32, 64, 128, 256)
 
 
-def _build(n_classes: int, _: float, __: Mapping[str, Tensor] | None) -> Staged:
+def _build(n_classes: int, _: Options, __: Mapping[str, Tensor] | None) -> Staged:
     from torch import nn
 
     from busapp.engine.networks.layers.blocks import convolution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry
+from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ _FIRST: Final = 32
 _LAST: Final = 1280
 
 
-def _build(n_classes: int, _: float, weights: Mapping[str, Tensor] | None) -> Staged:
+def _build(n_classes: int, _: Options, weights: Mapping[str, Tensor] | None) -> Staged:
     from torch import nn
 
     from busapp.engine.networks.layers.blocks import MobileBlock, lite_normalisation, padded_convolution

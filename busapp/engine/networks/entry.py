@@ -11,11 +11,27 @@ if TYPE_CHECKING:
 
     from busapp.engine.networks.layers.staged import Staged
 
-    Builder = Callable[[int, float, Mapping[str, Tensor] | None], Staged]
+    Builder = Callable[[int, "Options", Mapping[str, Tensor] | None], Staged]
 
 Colours = tuple[float, float, float]
 IMAGENET_MEAN: Final[Colours] = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final[Colours] = (0.229, 0.224, 0.225)
+HALVES: Final[Colours] = (0.5, 0.5, 0.5)
+"""As mean and deviation, they bring colours to [-1, 1], in which GANs have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the settings leave open about a network.
+
+    `width` is a multiplier of its channels. The others are about the discriminator that is a part of it: the width of
+    its kernels, the negative slope of its LeakyReLU, and the factor by which images are made smaller for it.
+    """
+
+    width: float = 1.0
+    kernel_size: int = 4
+    leak: float = 0.2
+    shrunk: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +65,20 @@ class NetworkEntry:
         name: as `--network` takes it.
         title: for people.
         source: the paper, and the implementation.
-        build: from the number of classes, the width, and ImageNet weights by torchvision's or the source's names (None:
-            random ones) to the network.
+        build: from the number of classes, the options, and ImageNet weights by torchvision's or the source's names
+            (None: random ones) to the network.
         stages: number of stages.
         texture_stages: stages after which channels describe texture more than content (`classifiers.novelty`).
         stride: pixels of the picture for each cell of the feature map.
         first_cell: the pixel, counted from 0, around which the first cell of the feature map looks.
         least_size: smallest side of the picture. It must be a multiple of `size_step`.
-        parameters: number of weights for three classes and width 1.
+        parameters: number of weights that are trained, for three classes and width 1.
         weights: its ImageNet weights, None if it is always trained from scratch.
         mean, std: the colours are normalised with them, in [0, 1].
         effort: time for one image and epoch, as a multiple of MobileNetV2's with the same part frozen.
         has_width: True if it can be built narrower or wider.
+        needs_discriminator: True if a part of it is the discriminator of a GAN, which is trained on the training images
+            of each fold first and then keeps its weights.
         differs: how it differs from the published network, a sentence; empty if it does not.
     """
 
@@ -80,6 +98,7 @@ class NetworkEntry:
     std: Colours = IMAGENET_STD
     effort: float = 1.0
     has_width: bool = False
+    needs_discriminator: bool = False
     differs: str = ""
 
     @property

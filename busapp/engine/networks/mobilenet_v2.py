@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry
+from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from busapp.engine.networks.layers.staged import Staged
 
 
-def _build(n_classes: int, width: float, weights: Mapping[str, Tensor] | None) -> Staged:
+def _build(n_classes: int, options: Options, weights: Mapping[str, Tensor] | None) -> Staged:
     from busapp.engine.networks.layers.relu6 import replace_relu6
     from busapp.engine.networks.layers.staged import Staged
     from busapp.engine.networks.layers.torchvision_setup import torchvision
     from busapp.engine.networks.layers.weights import load_part
 
-    network = torchvision.models.MobileNetV2(num_classes=n_classes, width_mult=width)
+    network = torchvision.models.MobileNetV2(num_classes=n_classes, width_mult=options.width)
     replace_relu6(network)
     load_part("features.", network.features, weights)
     return Staged(MOBILENET_V2, network.features.children(), network.classifier)

@@ -18,31 +18,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from busapp.engine.networks.entry import NetworkEntry
+from busapp.engine.networks.entry import HALVES, NetworkEntry, Options
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from busapp.engine.networks.layers.staged import Staged
 
-_CHANNELS: Final = 64
+CHANNELS: Final = 64
 _BLOCKS: Final = 4
 
 
-def _build(n_classes: int, _: float, __: Mapping[str, Tensor] | None) -> Staged:
+def stages() -> list[nn.Module]:
+    """The stem and the blocks, from an image (n, 3, h, w) to (n, 64, h/4, w/4)."""
     from torch import nn
 
     from busapp.engine.networks.layers.blocks import ResidualBlock, convolution
-    from busapp.engine.networks.layers.staged import Staged, new_classifier
 
     stem = nn.Sequential(
-        convolution(3, _CHANNELS, 7, stride=2, bias=True),
-        nn.BatchNorm2d(_CHANNELS),
+        convolution(3, CHANNELS, 7, stride=2, bias=True),
+        nn.BatchNorm2d(CHANNELS),
         nn.ReLU(inplace=True),
         nn.MaxPool2d(3, 2, 1),
     )
-    blocks = [ResidualBlock(_CHANNELS, bias=True) for _ in range(_BLOCKS)]
-    return Staged(RESNET_SMALL, [stem, *blocks], new_classifier(_CHANNELS, n_classes))
+    return [stem, *(ResidualBlock(CHANNELS, bias=True) for _ in range(_BLOCKS))]
+
+
+def _build(n_classes: int, _: Options, __: Mapping[str, Tensor] | None) -> Staged:
+    from busapp.engine.networks.layers.staged import Staged, new_classifier
+
+    return Staged(RESNET_SMALL, stages(), new_classifier(CHANNELS, n_classes))
 
 
 RESNET_SMALL = NetworkEntry(
@@ -56,6 +61,8 @@ RESNET_SMALL = NetworkEntry(
     first_cell=0,
     least_size=16,
     parameters=306_243,
+    mean=HALVES,
+    std=HALVES,
     effort=1.3,
     differs="The table contradicts itself; the file networks/resnet_small.py says what was built in place of what.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry
+from busapp.engine.networks.entry import ImageNetWeights, NetworkEntry, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from busapp.engine.networks.layers.staged import Staged
 
 
-def _build(n_classes: int, _: float, weights: Mapping[str, Tensor] | None) -> Staged:
+def _build(n_classes: int, _: Options, weights: Mapping[str, Tensor] | None) -> Staged:
     from busapp.engine.networks.layers.staged import Staged, new_classifier
     from busapp.engine.networks.layers.torchvision_setup import torchvision
     from busapp.engine.networks.layers.weights import load_part

@@ -234,11 +234,10 @@ def _tested_by(measured: Iterable[Measured]) -> str:
 def _training(one: Measured) -> str:
     settings = as_trained(one.run)
     recipe = settings.training
-    optimiser = f"AdamW, weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "Adam"
     parts = [
         f"{many(settings.epochs, 'epoch')}",
         f"batch {settings.batch_size}",
-        f"{optimiser}, learning rate {recipe.learning_rate:g}{', cosine' if recipe.cosine else ''}",
+        f"{recipe.optimizer_in_words}, learning rate {recipe.learning_rate:g}{', cosine' if recipe.cosine else ''}",
         "augmentation" if recipe.variants else "no augmentation",
     ]
     if settings.frozen_stages is not None:

@@ -4,6 +4,7 @@ leaks."""
 from collections.abc import Iterable, Mapping
 
 from busapp.engine.contract.validation import LeakEntry, MeasureDifference
+from busapp.engine.networks.registry import DEFAULT
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, Paragraph, Table
@@ -39,7 +40,7 @@ def validations(subject: Subject) -> list[Block]:
 
 def _line(run: Run, mark: str) -> tuple[str, ...]:
     result = finished_validation(run)
-    leaks = open_leaks(result["system"], Leaks(**result["switches"]))
+    leaks = open_leaks(result["system"], Leaks(**result["switches"]), result.get("network", DEFAULT))
     return (
         mark,
         f"{', '.join((result['system'], *variant_of(run, result)))}\n{run.id}",

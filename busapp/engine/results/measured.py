@@ -9,7 +9,7 @@ from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.settings.recipes import RECIPES, other_weight_of_images
+from busapp.engine.settings.recipes import RECIPES, differences_in_words
 from busapp.engine.settings.systems import (
     PROTOCOLS,
     Leaks,
@@ -67,7 +67,7 @@ class Measured:
     @property
     def leaks(self) -> list[str]:
         """The open leaks, one phrase each; empty if nothing leaks."""
-        return leaks_in_words(self.system, Leaks(**self.result["switches"]))
+        return leaks_in_words(self.system, Leaks(**self.result["switches"]), self.result.get("network", DEFAULT))
 
     @property
     def counted(self) -> list[str]:
@@ -99,14 +99,15 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are
     the paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
     protocol, system = result["protocol"], result["system"]
-    changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
-    recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     network = run.info.settings.get("network", DEFAULT)
+    leaks = [open_leaks(system, each, network) for each in (Leaks(**result["switches"]), PROTOCOLS[protocol])]
+    changed = leaks[0] != leaks[1]
+    recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     return (
         f"{protocol} changed" if changed else protocol,
         *([NETWORKS[network].title if network in NETWORKS else network] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
-        *(other_weight_of_images(recipe, result.get("training", {})) if recipe in RECIPES else []),
+        *(differences_in_words(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(["equalised"] if result.get("equalise") else []),
     )
 

@@ -21,7 +21,7 @@ class LeaksSettings(SeriesSettings, SystemSettings):
 
     def validation(self, leaking: Collection[str]) -> ValidateSettings:
         """The cross-validation with exactly these leaks (fields of `Leaks`) open."""
-        everything = set(leaking) >= set(possible_leaks(self.system))
+        everything = set(leaking) >= set(possible_leaks(self.system, self.network))
         switches = {} if everything else dict.fromkeys(leaking, True)
         protocol = "published" if everything else "strict"
         return ValidateSettings.model_validate({**self.model_dump(), "protocol": protocol, **switches})
@@ -30,14 +30,14 @@ class LeaksSettings(SeriesSettings, SystemSettings):
     def waterfall(self) -> list[ValidateSettings]:
         """The cross-validations from published to strict. Leaks are closed in the order of the fields of `Leaks`.
         Carried weights come first: a network trained on every test image gains nothing from the other leaks."""
-        leaking = possible_leaks(self.system)
+        leaking = possible_leaks(self.system, self.network)
         return [self.validation(leaking[closed:]) for closed in range(len(leaking) + 1)]
 
     @property
     def alone(self) -> list[ValidateSettings]:
         """Strict cross-validations with one leak each, in the same order. The last one is also the second to last of
         the waterfall."""
-        return [self.validation([name]) for name in possible_leaks(self.system)]
+        return [self.validation([name]) for name in possible_leaks(self.system, self.network)]
 
     @property
     def validations(self) -> list[ValidateSettings]:

@@ -1,7 +1,7 @@
 """Settings of a DCGAN and its presets."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ PresetName = Literal["published", "quick", "efficient"]
 Framework = Literal["tensorflow", "torch"]
 """Framework that Keras runs on."""
 BackendName = Literal["auto", "tensorflow", "torch"]
+ALL_CLASSES: Final = ""
+"""In the place of the class: a GAN that is trained on images of all classes."""
 
 
 # Section 3.4 gives these numbers per class. Other classes use those of malignant.

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from busapp.engine.contract.validation import ProtocolName as ProtocolName
 from busapp.engine.contract.validation import SystemName as SystemName
+from busapp.engine.networks.registry import DEFAULT, NETWORKS
 
 
 class Leaks(BaseModel):
@@ -51,25 +52,25 @@ _LEAK_WORDS: dict[str, str] = {
 }
 
 
-def possible_leaks(system: SystemName) -> list[str]:
-    """Leaks that a system can have, in the order of the fields of `Leaks`. `existing` has a single fold, so it carries
-    no weights. Only `system2` has generators."""
+def possible_leaks(system: SystemName, network: str = DEFAULT) -> list[str]:
+    """Leaks that a system with a network of the registry can have, in the order of the fields of `Leaks`. `existing`
+    has a single fold, so it carries no weights. Only `system2`, and networks with a discriminator, have generators."""
     cannot = set()
     if system == "existing":
         cannot.add("carry_weights")
-    if system != "system2":
+    if system != "system2" and not (network in NETWORKS and NETWORKS[network].needs_discriminator):
         cannot.add("generator_sees_test")
     return [name for name in Leaks.model_fields if name not in cannot]
 
 
-def open_leaks(system: SystemName, leaks: Leaks) -> list[str]:
-    """Leaks that are open: switched on, and possible for this system."""
-    return [name for name in possible_leaks(system) if getattr(leaks, name)]
+def open_leaks(system: SystemName, leaks: Leaks, network: str = DEFAULT) -> list[str]:
+    """Leaks that are open: switched on, and possible for this system and this network."""
+    return [name for name in possible_leaks(system, network) if getattr(leaks, name)]
 
 
-def leaks_in_words(system: SystemName, leaks: Leaks) -> list[str]:
+def leaks_in_words(system: SystemName, leaks: Leaks, network: str = DEFAULT) -> list[str]:
     """Phrases for the open leaks."""
-    return [_LEAK_WORDS[name] for name in open_leaks(system, leaks)]
+    return [_LEAK_WORDS[name] for name in open_leaks(system, leaks, network)]
 
 
 _COUNTED: dict[str, str] = {

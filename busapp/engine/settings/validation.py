@@ -6,10 +6,18 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from busapp.engine.images.preprocessing import Preprocessing
+from busapp.engine.networks.entry import Options
 from busapp.engine.networks.registry import DEFAULT, NETWORKS, NetworkName
 from busapp.engine.settings.base import JobSettings, setting
-from busapp.engine.settings.recipes import RECIPES, Recipe, RecipeName, other_weight_of_images
-from busapp.engine.settings.synthesis import PresetName, SynthesizeSettings
+from busapp.engine.settings.recipes import (
+    OPTIMIZERS,
+    RECIPES,
+    OptimizerName,
+    Recipe,
+    RecipeName,
+    differences_in_words,
+)
+from busapp.engine.settings.synthesis import ALL_CLASSES, PresetName, SynthesizeSettings
 from busapp.engine.settings.systems import (
     LEAK_NAMES,
     PROTOCOLS,
@@ -87,7 +95,8 @@ class TrainingSettings(JobSettings):
         setting(
             "Recipe",
             "paper: as published, with Adam only. careful: altered copies of the training images, weighted classes, a "
-            "falling learning rate and everything else that helped under strict.",
+            "falling learning rate and everything else that helped under strict. histology: that of the paper on "
+            "histology, altered copies and weighted classes.",
         ),
     ] = "paper"
     network: Annotated[
@@ -179,12 +188,22 @@ class TrainingSettings(JobSettings):
         Field(ge=0, lt=2**31),
         setting("Seed", "Seed of the split, the order of the images and the new layer.", more=True),
     ] = 0
+    optimizer: Annotated[
+        OptimizerName | None,
+        setting(
+            "Optimiser",
+            "adam: Adam, with weight decay AdamW. sgd: gradient descent with momentum. rmsprop: RMSprop. Left empty: "
+            "as in the recipe.",
+            paper="open; Adam is assumed. Zion and Tripathy compared several without naming them.",
+            more=True,
+        ),
+    ] = None
     learning_rate: Annotated[
         float | None,
         Field(gt=0, le=1),
         setting(
             "Learning rate",
-            "Learning rate of the optimiser. Left empty: as in the recipe.",
+            "Learning rate of the optimiser. Left empty: as in the recipe; for sgd 100 times that.",
             paper="open; Adam with 0.0001 is assumed.",
             more=True,
         ),
@@ -194,7 +213,7 @@ class TrainingSettings(JobSettings):
         Field(ge=0, le=1),
         setting(
             "Weight decay",
-            "Weight decay of AdamW; 0 means Adam. Left empty: as in the recipe.",
+            "Weight decay; Adam with 0. Left empty: as in the recipe.",
             paper="none.",
             more=True,
         ),
@@ -259,13 +278,29 @@ class TrainingSettings(JobSettings):
     ] = None
     generator_preset: Annotated[
         PresetName,
-        setting("Generator preset", "Preset for generators that system2 has to train.", more=True),
+        setting(
+            "Generator preset",
+            "Preset for generators that system2 has to train, and for the GAN of gan-resnet and gan-discriminator.",
+            more=True,
+        ),
     ] = "quick"
     generator_epochs: Annotated[
         int | None,
         Field(ge=1),
         setting(
             "Generator epochs", "Epochs of these generators. Left empty: as in the preset.", unit="epochs", more=True
+        ),
+    ] = None
+    generator_size: Annotated[
+        int | None,
+        Field(ge=16, le=512, multiple_of=8),
+        setting(
+            "Generator size",
+            "Width and height of the images that system2 draws. Left empty: as in the preset.",
+            unit="px",
+            paper="224.",
+            more=True,
+            step=8,
         ),
     ] = None
 
@@ -281,8 +316,12 @@ class TrainingSettings(JobSettings):
 
     @property
     def training(self) -> Recipe:
-        """The named recipe, each part overridden if it was set by itself."""
-        return RECIPES[self.recipe].model_copy(update=_set_by_hand(self, Recipe))
+        """The named recipe, each part overridden if it was set by itself. An optimiser that was set without a learning
+        rate takes its usual one (`OPTIMIZERS`)."""
+        named, by_hand = RECIPES[self.recipe], _set_by_hand(self, Recipe)
+        if self.optimizer is not None and self.learning_rate is None:
+            by_hand["learning_rate"] = named.learning_rate * OPTIMIZERS[self.optimizer] / OPTIMIZERS[named.optimizer]
+        return named.model_copy(update=by_hand)
 
     @property
     def particulars(self) -> str:
@@ -290,7 +329,7 @@ class TrainingSettings(JobSettings):
         parts = [
             *([NETWORKS[self.network].title] if self.network != DEFAULT else []),
             *([self.recipe] if self.recipe != "paper" else []),
-            *other_weight_of_images(self.recipe, self.training.model_dump()),
+            *differences_in_words(self.recipe, self.training.model_dump()),
             *(["equalised"] if self.equalise else []),
         ]
         return "".join(f", {part}" for part in parts)
@@ -302,9 +341,30 @@ class TrainingSettings(JobSettings):
                 "class_name": class_name,
                 "preset": self.generator_preset,
                 "epochs": self.generator_epochs,
+                "image_size": self.generator_size,
                 "seed": self.seed,
             }
         )
+
+    @property
+    def needs_discriminator(self) -> bool:
+        """True if a part of the network is the discriminator of a GAN, which has to be trained first."""
+        return NETWORKS[self.network].needs_discriminator
+
+    @property
+    def gan(self) -> SynthesizeSettings:
+        """Settings of the GAN whose discriminator is a part of the network. It is trained on all classes, at the size
+        of the images or at a whole fraction of it."""
+        size = round(self.image_size / self.options.shrunk / 8) * 8
+        return self.generator(ALL_CLASSES).model_copy(update={"image_size": max(16, size)})
+
+    @property
+    def options(self) -> Options:
+        """The options of the network. Images that are much larger than those of the preset are made smaller for the
+        discriminator."""
+        preset = self.generator(ALL_CLASSES)
+        shrunk = max(1, round(self.image_size / preset.image_size))
+        return Options(width=self.width, kernel_size=preset.kernel_size, leak=preset.leak, shrunk=shrunk)
 
 
 class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the latter come first
@@ -317,11 +377,21 @@ class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the
     def subject(self) -> str:
         return f"{self.system}, {self._protocol_in_words()}{self.particulars}"
 
+    @property
+    def uses_generators(self) -> bool:
+        """True if generators are trained: to draw images, or for their discriminators."""
+        return self.system == "system2" or self.needs_discriminator
+
+    @property
+    def open_leaks(self) -> list[str]:
+        """Leaks that are open, by the fields of `Leaks`."""
+        return open_leaks(self.system, self.leaks, self.network)
+
     def _protocol_in_words(self) -> str:
-        leaking = open_leaks(self.system, self.leaks)
+        leaking = self.open_leaks
         if not leaking:
             return "strict"
-        if leaking == possible_leaks(self.system):
+        if leaking == possible_leaks(self.system, self.network):
             return "published"
         return f"with {' and '.join(LEAK_NAMES[name] for name in leaking)}"
 

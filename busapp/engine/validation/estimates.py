@@ -23,9 +23,15 @@ def estimate_validations(validations: Sequence[ValidateSettings], counts: dict[s
         total += _estimate_training(settings, counts)
     # Generators depend on the images and, unless they were trained on all of them, on the folds.
     distinct = {
-        (leaks.keep_conflicts, leaks.generator_sees_test, leaks.split_duplicates or leaks.generator_sees_test): settings
+        (
+            settings.system == "system2",
+            settings.needs_discriminator,
+            leaks.keep_conflicts,
+            leaks.generator_sees_test,
+            leaks.split_duplicates or leaks.generator_sees_test,
+        ): settings
         for settings in validations
-        if settings.system == "system2"
+        if settings.uses_generators
         for leaks in [settings.leaks]
     }
     for settings in distinct.values():
@@ -43,10 +49,11 @@ def _estimate_training(settings: ValidateSettings, counts: dict[str, int]) -> Es
 
 def _estimate_generators(settings: ValidateSettings, counts: dict[str, int]) -> Estimate:
     total = Estimate(0.0, measured=True)
-    for class_name in _lacks(settings, counts):
-        generator = settings.generator(class_name)
+    to_train = [(settings.generator(name), counts[name]) for name in _lacks(settings, counts)]
+    to_train += [(settings.gan, sum(counts.values()))] if settings.needs_discriminator else []
+    for generator, n_images in to_train:
         passes = 1 if settings.leaks.generator_sees_test else settings.folds - 1  # each is trained on all folds but one
-        total += expect(gan_key(generator), generator.epochs * counts[class_name] * passes)
+        total += expect(gan_key(generator), generator.epochs * n_images * passes)
     return total
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
 from busapp.engine.networks.registry import NETWORKS
-from busapp.engine.settings import ValidateSettings
+from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
 from busapp.engine.study.patients import remarkable
 from busapp.engine.study.runs import Run
@@ -49,6 +49,16 @@ class Study:
         known = frozenset(record.sha256 for record in self.everything)
         return forbidden_hashes(self.selection, fold, self.everything) | (real_hashes(self.workspace) - known)
 
+    def for_generators(self, fold: Fold) -> tuple[list[ImageRecord], frozenset[str]]:
+        """The images that a fold's generators are trained on, and the content hashes of those that they must not be
+        trained on: all images and none, if one generator serves all folds."""
+        records = self.selection.records
+        if self.settings.leaks.generator_sees_test:
+            return list(records), frozenset()
+        forbidden = self.forbidden(fold)
+        trained = (records[position] for position in fold.train)
+        return [record for record in trained if record.sha256 not in forbidden], forbidden
+
     def images_of(self, fold: Fold) -> int:
         """Images that one epoch of a fold trains and tests on."""
         return len(fold.train) + sum(self.lacks.values()) + len(fold.test)
@@ -79,20 +89,30 @@ class Study:
         return said + self._generator_notes(training)
 
     def _generator_notes(self, training: Estimate) -> list[str]:
-        from busapp.engine.validation.fold_generators import plan
-
         shared = self.settings.leaks.generator_sees_test
         forbidden = [frozenset[str]()] if shared else [self.forbidden(fold) for fold in self.folds]
-        share = 1.0 if shared else np.mean([len(fold.train) / len(self.selection.records) for fold in self.folds])
+        n_train = [len(self.selection.records)] if shared else [len(fold.train) for fold in self.folds]
+        share = float(np.mean(n_train)) / len(self.selection.records)
         said, total = [], training
         for class_name, count in self.lacks.items():
-            n_training = round(self.selection.counts[class_name] * share)
-            planned = plan(self.workspace, class_name, forbidden, self.settings.generator(class_name), n_training)
-            total += planned.estimate
-            needed = (
-                f"{planned.to_train} of {len(forbidden)} generators have to be trained, {planned.estimate.in_words()}"
-                if planned.to_train
-                else "the study already has the generators"
-            )
+            needed, estimate = self._needed(class_name, self.settings.generator(class_name), forbidden, share)
+            total += estimate
             said.append(f"{class_name} gets {count} synthetic images in training: {needed}.")
+        if self.settings.needs_discriminator:
+            needed, estimate = self._needed(None, self.settings.gan, forbidden, share)
+            total += estimate
+            said.append(f"{NETWORKS[self.settings.network].title} uses the discriminator of a GAN: {needed}.")
         return [*said, f"In total: {total.in_words()}."] if said else []
+
+    def _needed(
+        self, class_name: str | None, settings: SynthesizeSettings, forbidden: Sequence[frozenset[str]], share: float
+    ) -> tuple[str, Estimate]:
+        """What has to be trained, in words, and how long it takes."""
+        from busapp.engine.validation.fold_generators import plan
+
+        n_images = self.selection.counts[class_name] if class_name else len(self.selection.records)
+        planned = plan(self.workspace, forbidden, settings, round(n_images * share))
+        if not planned.to_train:
+            return "the study already has the generators", planned.estimate
+        words = f"{planned.to_train} of {len(forbidden)} generators have to be trained, {planned.estimate.in_words()}"
+        return words, planned.estimate

@@ -22,6 +22,7 @@ from busapp.engine.gan.generators import (
 )
 from busapp.engine.settings import SynthesizeSettings
 from busapp.engine.speeds import Estimate
+from busapp.engine.study.checkpoints import Arrays
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.steps import mapped
@@ -47,33 +48,31 @@ class Plan:
     estimate: Estimate
 
 
-def _able(
-    workspace: Workspace, class_name: str, forbidden: frozenset[str], settings: SynthesizeSettings
-) -> list[GeneratorRecord]:
+def _able(workspace: Workspace, forbidden: frozenset[str], settings: SynthesizeSettings) -> list[GeneratorRecord]:
     """The study's generators, newest first, that were trained with these settings and only on real images that the
-    study still has, none of them forbidden. It does not matter which job trained them."""
+    study still has, none of them forbidden. It does not matter which job trained them. Those of all classes are there
+    for their discriminators."""
     allowed = real_hashes(workspace) - forbidden
     return [
         record
-        for record in find_generators(workspace, class_name)
+        for record in find_generators(workspace, settings.class_name)
         if same_training(record.settings, settings) and qualifies(record, allowed)
     ]
 
 
 def plan(
     workspace: Workspace,
-    class_name: str,
     forbidden_per_fold: Sequence[frozenset[str]],
     settings: SynthesizeSettings,
     n_training: int,
 ) -> Plan:
     """The generators that `fold_images` will have to train for these folds, each on about `n_training` images of the
     class."""
-    of_class = real_hashes(workspace, class_name)
+    of_class = real_hashes(workspace, settings.class_name or None)
 
     def is_served(forbidden: frozenset[str]) -> bool:
         n_distinct = min(n_training, len(of_class - forbidden))
-        able = [record.trained_on for record in _able(workspace, class_name, forbidden, settings)]
+        able = [record.trained_on for record in _able(workspace, forbidden, settings)]
         if not forbidden:
             return any(seen <= of_class and len(seen) == n_distinct for seen in able)
         # The training parts of folds differ in size, since groups stay whole; `n_training` is the mean.
@@ -87,7 +86,6 @@ def plan(
 def fold_images(
     workspace: Workspace,
     run: Run,
-    class_name: str,
     training: Sequence[ImageRecord],
     forbidden: frozenset[str],
     count: int,
@@ -95,7 +93,21 @@ def fold_images(
     label: str,
 ) -> Generator[Event, None, FoldImages]:
     """Up to `count` images for the training of one fold, from a generator that was trained on none of the `forbidden`
-    images. Skips copies and images that the study has set aside (`draw_new`).
+    images (`fold_generator`, with its errors). Skips copies and images that the study has set aside (`draw_new`)."""
+    record = yield from fold_generator(workspace, run, training, forbidden, settings, label)
+    drawn = yield from draw_new(workspace, record, count, f"images for {label}")
+    return FoldImages(drawn, record)
+
+
+def fold_generator(
+    workspace: Workspace,
+    run: Run,
+    training: Sequence[ImageRecord],
+    forbidden: frozenset[str],
+    settings: SynthesizeSettings,
+    label: str,
+) -> Generator[Event, None, GeneratorRecord]:
+    """A generator of the class of `settings`, or of all classes, that was trained on none of the `forbidden` images.
 
     Uses a generator of the study, also one that the user trained, if its settings are equal (`same_training`):
     - With nothing forbidden, it must be trained on exactly the `training` images.
@@ -106,20 +118,38 @@ def fold_images(
 
     Raises:
         NotEnoughImages: a generator has to be trained, and none of the `training` images can be read.
-        BadModel: the generator is damaged.
         Also the errors of `train_generator`.
     """
     wanted = frozenset(image.sha256 for image in training)
     able = [
         record
-        for record in _able(workspace, class_name, forbidden, settings)
+        for record in _able(workspace, forbidden, settings)
         if record.trained_on == wanted or (forbidden and len(record.trained_on) >= len(wanted))
     ]
     record = max(able, key=lambda record: record.trained_on == wanted, default=None)
     if record is None:
         record = yield from _train(workspace, run, training, settings, label)
-    drawn = yield from draw_new(workspace, record, count, f"images for {label}")
-    return FoldImages(drawn, record)
+    return record
+
+
+def fold_discriminator(
+    workspace: Workspace,
+    run: Run,
+    training: Sequence[ImageRecord],
+    forbidden: frozenset[str],
+    settings: SynthesizeSettings,
+    label: str,
+) -> Generator[Event, None, tuple[GeneratorRecord, Arrays]]:
+    """A GAN as by `fold_generator`, on images of all classes, and the weights of its discriminator.
+
+    Raises:
+        BadModel: the discriminator is damaged.
+        Also the errors of `fold_generator`.
+    """
+    from busapp.engine.gan.discriminator_file import read_discriminator
+
+    record = yield from fold_generator(workspace, run, training, forbidden, settings, f"{label}, all classes")
+    return record, read_discriminator(record)
 
 
 def _train(

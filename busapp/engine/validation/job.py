@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from busapp.engine import metrics
+from busapp.engine.contract.validation import UsedGenerator
 from busapp.engine.curation.job import curated_first
 from busapp.engine.events import EpochEnded, Event, Finished, FoldEnded, Job, Note, Progress
 from busapp.engine.images.preprocessing import Pixels
@@ -21,6 +22,7 @@ from busapp.engine.progress import in_progress
 from busapp.engine.results.predictions import write_predictions
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.speeds import classifier_key, classifier_units, remember
+from busapp.engine.study.checkpoints import Arrays
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, make_folds, select
 from busapp.engine.study.workspace import Workspace
@@ -30,7 +32,7 @@ from busapp.engine.validation.fixed_parts import Study
 from busapp.engine.validation.folds import folds_of
 from busapp.engine.validation.result import run_result, tested_predictions
 from busapp.engine.validation.state import State
-from busapp.engine.validation.training_data import Synthetic, balance, load_selection
+from busapp.engine.validation.training_data import Synthetic, balance, load_selection, may_have_seen
 
 if TYPE_CHECKING:
     from busapp.engine.classifiers.feature_store import FeatureStore
@@ -84,18 +86,22 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         return
     real = yield from _prepared(learner, pixels, "images")
     synthetic: Synthetic | None = None
+    discriminator: Arrays | None = None
     store, labels = real, study.selection.labels
     shared = study.settings.leaks.generator_sees_test
     for number in range(state.fold, n_folds + 1):
-        fold = study.folds[number - 1]
+        fold, words = study.folds[number - 1], "all folds" if shared else f"fold {number}"
         if study.lacks and (synthetic is None or not shared):
-            synthetic = yield from _drawn(study, fold, "all folds" if shared else f"fold {number}")
+            synthetic = yield from _drawn(study, fold, words)
             store, labels = yield from _joined(study, learner, real, synthetic)
         if synthetic is not None:
             state.leaky_generators |= synthetic.generators_that_saw(study.forbidden(fold))
             state.generators += [used for used in synthetic.generators if used not in state.generators]
         if state.epoch == 0:
-            learner.begin_fold(carry_weights=study.settings.leaks.carry_weights and number > 1)
+            if study.settings.needs_discriminator and (discriminator is None or not shared):
+                discriminator = yield from _discriminator(study, state, fold, words)
+            carry_weights = study.settings.leaks.carry_weights and number > 1
+            learner.begin_fold(carry_weights=carry_weights, discriminator=discriminator)
         yield from _train_fold(study, state, learner, store, labels)
 
 
@@ -106,11 +112,24 @@ def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, N
 def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synthetic]:
     """Synthetic images from one generator per class, shared by all folds or trained on the training images of this fold
     alone."""
-    shared = study.settings.leaks.generator_sees_test
-    records = study.selection.records
-    trained = records if shared else [records[position] for position in fold.train]
-    forbidden = frozenset[str]() if shared else study.forbidden(fold)
+    trained, forbidden = study.for_generators(fold)
     return (yield from balance(study.workspace, study.run, study.selection, trained, forbidden, study.settings, label))
+
+
+def _discriminator(study: Study, state: State, fold: Fold, label: str) -> Generator[Event, None, Arrays]:
+    """The weights of a discriminator, of a GAN for all folds or of one for this fold alone."""
+    from busapp.engine.gan.generators import real_hashes
+    from busapp.engine.validation.fold_generators import fold_discriminator
+
+    trained, forbidden = study.for_generators(fold)
+    record, weights = yield from fold_discriminator(
+        study.workspace, study.run, trained, forbidden, study.settings.gan, label
+    )
+    if may_have_seen(record.trained_on, study.forbidden(fold), real_hashes(study.workspace)):
+        state.leaky_generators.add(record.name)
+    used = cast(UsedGenerator, record.summary())
+    state.generators += [used] if used not in state.generators else []
+    return weights
 
 
 def _joined(

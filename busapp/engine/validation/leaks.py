@@ -16,7 +16,7 @@ from busapp.engine.results.comparison import paired
 from busapp.engine.results.predictions import read_predictions
 from busapp.engine.results.statistics import of_run
 from busapp.engine.settings import LeaksSettings, ValidateSettings
-from busapp.engine.settings.systems import LEAK_NAMES, open_leaks, possible_leaks
+from busapp.engine.settings.systems import LEAK_NAMES, possible_leaks
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.validation.series import completed
@@ -49,12 +49,12 @@ def measure_leaks(workspace: Workspace, settings: LeaksSettings, run: Run) -> Jo
 
 def _key(settings: ValidateSettings) -> str:
     """The names of a run's open leaks, as a key."""
-    return " ".join(open_leaks(settings.system, settings.leaks))
+    return " ".join(settings.open_leaks)
 
 
 def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Event, None, LeaksResult]:
     """Build the result. Yields between two comparisons."""
-    leaks, results = possible_leaks(settings.system), {run.id: of_run(run) for run in runs.values()}
+    leaks, results = possible_leaks(settings.system, settings.network), {run.id: of_run(run) for run in runs.values()}
     waterfall = [runs[_key(each)] for each in settings.waterfall]
     published, strict = waterfall[0], waterfall[-1]
     alone = [(strict, runs[_key(each)]) for each in settings.alone]

@@ -8,15 +8,15 @@ import busapp
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.results.stored_results import validation_result
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.settings.recipes import Recipe
-from busapp.engine.settings.systems import Leaks, open_leaks
+from busapp.engine.settings.recipes import Recipe, same_recipe
+from busapp.engine.settings.systems import Leaks
 from busapp.engine.study.checkpoints import load_header
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import CannotResume
 
-_FOR_GENERATORS = frozenset({"generator_preset", "generator_epochs"})
+_FOR_GENERATORS = frozenset({"generator_preset", "generator_epochs", "generator_size"})
 _NOT_AS_SPELT = frozenset({"weights_file", "protocol", "recipe", *Leaks.model_fields, *Recipe.model_fields})
 
 
@@ -42,7 +42,7 @@ def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: 
     - the version of the program;
     - system, folds, training and open leaks. How the settings express them does not matter, nor where the weights were
       read from; but the recipe must still have the parts that it had then;
-    - the images with their classes and groups. For `system2` also the whole dataset, since its generators depend on
+    - the images with their classes and groups. If it uses generators, also the whole dataset, since they depend on
       images that are set aside, too.
 
     `stages` is the number of stages that this machine freezes if the settings leave it open (None: not known yet).
@@ -57,30 +57,30 @@ def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run],
     if not alike:
         return None
     dataset, images = workspace.catalog.fingerprint(), select(workspace, settings).fingerprint()
-    training = settings.training.model_dump()
     for run in alike:
         result = validation_result(run)
         if (
             result is not None
             and result.get("images_fingerprint") == images
-            and (settings.system != "system2" or (run.info.dataset == dataset and _draws_as_now(result)))
+            and (not settings.uses_generators or (run.info.dataset == dataset and _draws_as_now(result)))
             and (stages is None or result.get("frozen_stages") == stages)
-            and result.get("training", training) == training
+            and same_recipe(result.get("training"), settings.training)
         ):
             return run
     begun = (run for run in alike if can_continue(run) and run.info.dataset == dataset)
-    return next((run for run in begun if _trains_so(run, training, stages)), None)
+    return next((run for run in begun if _trains_so(run, settings.training, stages)), None)
 
 
 def _draws_as_now(result: ValidationResult) -> bool:
-    """True if a run of `system2` skipped copies of training images and images set aside; earlier versions did not."""
+    """True if a run with generators skipped copies of training images and images set aside. Earlier versions did
+    not."""
     return "synthetic_ranges" in result
 
 
-def _trains_so(run: Run, training: dict[str, object], stages: int | None) -> bool:
+def _trains_so(run: Run, training: Recipe, stages: int | None) -> bool:
     """True if a run that can be resumed was begun with this recipe and this number of frozen stages."""
     header = load_header(run.checkpoint)
-    return header.get("training", training) == training and (stages is None or header.get("stages") == stages)
+    return same_recipe(header.get("training"), training) and (stages is None or header.get("stages") == stages)
 
 
 def _work_of(run: Run) -> dict[str, object] | None:
@@ -95,10 +95,10 @@ def _work(settings: ValidateSettings) -> dict[str, object]:
     without = set(_NOT_AS_SPELT)
     if settings.system == "existing":
         without.add("folds")
-    if settings.system != "system2":
+    if not settings.uses_generators:
         without |= _FOR_GENERATORS
     return {
         **settings.model_dump(exclude=without),
         "training": settings.training,
-        "leaking": open_leaks(settings.system, settings.leaks),
+        "leaking": settings.open_leaks,
     }

@@ -12,6 +12,7 @@ import numpy as np
 from busapp.engine.contract.validation import RecordedFold, UsedGenerator
 from busapp.engine.events import CheckpointSaved, Event, from_line, to_line
 from busapp.engine.settings import ValidateSettings
+from busapp.engine.settings.recipes import same_recipe
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.resumption import surroundings_changed
 from busapp.engine.study.runs import Run
@@ -132,8 +133,7 @@ def _check(header: dict[str, Any], study: Study) -> None:
             file=study.run.checkpoint,
             remedy="Start a new run with the same settings.",
         )
-    training = header.pop("training", None)
-    if training is not None and training != study.settings.training.model_dump():
+    if not same_recipe(header.pop("training", None), study.settings.training):
         raise CannotResume(
             f"The recipe {study.settings.recipe} has changed since the run was started",
             file=study.run.id,

@@ -62,11 +62,15 @@ class Synthetic:
     """Content hashes of the synthetic images, as the study stores them."""
 
     def generators_that_saw(self, hashes: frozenset[str]) -> set[str]:
-        """Names of the generators that were, or may have been, trained on one of these images. A generator also
-        counts if its training images are unknown, or if the study no longer has one of them, since that may have been a
-        copy of one of these."""
-        allowed = self.known - hashes
-        return {name for name, seen in self.trained_on.items() if not (seen and seen <= allowed)}
+        """Names of the generators that may have been trained on one of these images (`may_have_seen`)."""
+        return {name for name, seen in self.trained_on.items() if may_have_seen(seen, hashes, self.known)}
+
+
+def may_have_seen(trained_on: frozenset[str], hashes: frozenset[str], known: frozenset[str]) -> bool:
+    """True if a generator was, or may have been, trained on one of these images. That is also so if its training images
+    are unknown, or if the study, which has the `known` ones, no longer has one of them, since that may have been a copy
+    of one of these."""
+    return not (trained_on and trained_on <= known - hashes)
 
 
 def balance(
@@ -104,7 +108,7 @@ def balance(
         of_class = [record for record in trained if record.class_name == class_name and record.sha256 not in forbidden]
         words = f"{label}, {class_name}"
         images = yield from fold_images(
-            workspace, run, class_name, of_class, forbidden, count, settings.generator(class_name), words
+            workspace, run, of_class, forbidden, count, settings.generator(class_name), words
         )
         drawn, generator = images.drawn, images.generator
         pixels.append((yield from _prepared(drawn.pixels, settings.preprocessing, words)))

@@ -192,18 +192,21 @@ class ValidationTab(RunTab):
             self.estimate_label.setText("Estimate: correct the marked field first.")
             return
         self.recipe_label.setText(f"Recipe: {recipe_in_words(settings.training)}.")
-        self.protocol_leaks.show_list("This protocol leaks:", leaks_in_words(settings.system, settings.leaks))
+        leaks = leaks_in_words(settings.system, settings.leaks, settings.network)
+        self.protocol_leaks.show_list("This protocol leaks:", leaks)
         self._describe_generators(settings, lacking(counts))
         expected = estimate(settings, self.workspace) if self.workspace and counts else None
         self.estimate_label.setText(f"Estimate: {expected.in_words()}" if expected else "")
 
     def _describe_generators(self, settings: ValidateSettings, lacks: dict[str, int]) -> None:
-        self.generators_label.setVisible(settings.system == "system2")
+        self.generators_label.setVisible(settings.uses_generators)
         per = "one for all folds" if settings.leaks.generator_sees_test else f"one for each of {settings.folds} folds"
+        wanted = [*lacks] if settings.system == "system2" else []
+        wanted += ["all classes (the network uses its discriminator)"] if settings.needs_discriminator else []
         self.generators_label.setText(
-            f"Trains a generator for {' and '.join(lacks)}, {per}, unless the study has one that this protocol allows "
+            f"Trains a generator for {' and '.join(wanted)}, {per}, unless the study has one that this protocol allows "
             f"({settings.generator_preset} preset)."
-            if lacks
+            if wanted
             else "All classes are equally large, so no synthetic images are needed."
         )
 

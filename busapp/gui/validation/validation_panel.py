@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWid
 from busapp.engine.contract import validation as contract
 from busapp.engine.paper.published import CLASSES, CONTRADICTS, PUBLISHED, contradictions
 from busapp.engine.settings import ValidateSettings
-from busapp.engine.settings.systems import SystemName, counted_leaks, open_leaks
+from busapp.engine.settings.systems import SystemName, counted_leaks
 from busapp.engine.study.runs import RunInfo
 from busapp.engine.utils.words import low_to_high, many
 from busapp.gui.theme import SPACE
@@ -154,7 +154,7 @@ class ValidationPanel(QWidget):
     def show_statistics(self, statistics: contract.ValidationResult) -> None:
         """Show the numbers of the run, or of its finished folds (`statistics.of_run`)."""
         if not self._is_finished:
-            mark = "⚠ " if open_leaks(self._settings.system, self._settings.leaks) else ""
+            mark = "⚠ " if self._settings.open_leaks else ""
             self.accuracy.setText(f"{mark}{100 * statistics['accuracy']:.1f} % so far")
             self.accuracy.setToolTip(f"Test accuracy of {many(len(statistics['folds']), 'finished fold')}")
         self.table.show_measures(statistics["classes"], statistics)

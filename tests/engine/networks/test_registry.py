@@ -1,6 +1,7 @@
 """Every network of the registry can be trained, resumed, explained, exported and used for diagnosis alike."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from busapp.engine.classifiers.activation_maps import look
 from busapp.engine.classifiers.building import build, frozen_stages
 from busapp.engine.classifiers.onnx_file import logits_of, write_onnx
 from busapp.engine.networks import efficientnet_lite0
+from busapp.engine.networks.entry import Options
+from busapp.engine.networks.layers.discriminator import DEPTHS, use_discriminator
 from busapp.engine.networks.layers.staged import divide
 from busapp.engine.networks.layers.weights import find_weights
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
@@ -27,11 +30,23 @@ from busapp.errors import BadInput, MissingWeights
 from busapp.summaries import summary
 from busapp.summaries.comparison import compare_lines
 
-FAST = ["mobilenet-v2", "efficientnet-lite0", "resnet-18", "squeezenet", "alexnet", "cnn", "resnet-small"]
+FAST = ["mobilenet-v2", "efficientnet-lite0", "resnet-18", "squeezenet", "alexnet", "cnn", "resnet-small", "gan-resnet"]
 """Those of which one step takes little time. The others are of the same making."""
 EXPORTED = ["efficientnet-lite0", "resnet-18", "squeezenet"]
 """Those that together have every kind of layer; MobileNetV2 has a test of its own."""
 SIZE = 64
+
+
+def some_discriminator(kernel_size: int = 4) -> dict[str, np.ndarray]:
+    """The arrays of a discriminator's file, with random numbers."""
+    rng = np.random.default_rng(5)
+    found = {}
+    for number, (inputs, outputs) in enumerate(pairwise(DEPTHS)):
+        kernel = rng.normal(0, (inputs * kernel_size**2) ** -0.5, (kernel_size, kernel_size, inputs, outputs))
+        found[f"{number}/kernel"] = kernel.astype(np.float32)
+        for part in ("bias", "gamma", "beta", "mean", "variance"):
+            found[f"{number}/{part}"] = rng.uniform(0.5, 1.5, outputs).astype(np.float32)
+    return found
 
 
 def settings_of(name: str, **changes: Any) -> ValidateSettings:
@@ -42,7 +57,7 @@ def settings_of(name: str, **changes: Any) -> ValidateSettings:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_entry_says_what_the_network_is(name: str) -> None:
     entry = NETWORKS[name]
-    network = entry.build(3, 1.0, None).eval()
+    network = entry.build(3, Options(), None).eval()
     assert sum(weight.numel() for weight in network.parameters()) == entry.parameters
     assert len(network.features) == entry.stages and 0 < entry.texture_stages <= entry.stages
     least = torch.zeros(1, 3, entry.least_size, entry.least_size)
@@ -54,7 +69,9 @@ def test_the_entry_says_what_the_network_is(name: str) -> None:
 def test_the_last_feature_map_lies_where_the_entry_says(name: str) -> None:
     """Where a cell looks is measured: by the pixels that its value depends on."""
     entry = NETWORKS[name]
-    network = entry.build(3, 1.0, None).eval()
+    network = entry.build(3, Options(), None).eval()
+    if entry.needs_discriminator:
+        use_discriminator(network, some_discriminator())
     side = 224
     seen = np.zeros((side, side))
     cell = round(side / 2 / entry.stride) - 1
@@ -164,7 +181,7 @@ def source_of(name: str) -> dict[str, torch.Tensor]:
     from busapp.engine.networks.layers.torchvision_setup import torchvision
 
     if name == "efficientnet-lite0":
-        built = NETWORKS[name].build(1000, 1.0, None)
+        built = NETWORKS[name].build(1000, Options(), None)
         layers = [layer for layer in built.features.modules() if list(layer.parameters(recurse=False))]
         names = efficientnet_lite0._names_in_source()
         return {

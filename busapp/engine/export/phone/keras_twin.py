@@ -63,7 +63,7 @@ def _features(keras: Any, plan: Plan, image_size: int) -> Any:
             contents.append(content)
         else:
             outputs[step.name] = _without_weights(keras, step, inputs)
-            of_pixels |= {step.name} if step.op == "pad" and step.inputs[0] in of_pixels else set()
+            of_pixels |= {step.name} if step.op in ("pad", "average") and step.inputs[0] in of_pixels else set()
     features = keras.Model(pixels, outputs[plan.steps[-1].name], name=_FEATURES)
     for layer, arrays in contents:
         layer.set_weights(arrays)
@@ -98,6 +98,15 @@ def _without_weights(keras: Any, step: Step, inputs: list[Any]) -> Any:
             return keras.layers.Activation(step.op)(inputs[0])
         case "pool":  # of values that are not negative, so that padding with 0 adds no larger one
             return keras.layers.MaxPooling2D(step.size, step.stride)(_padded(keras, step, inputs[0]))
+        case "leaky":
+            return keras.layers.LeakyReLU(negative_slope=step.slope)(inputs[0])
+        case "average":
+            return keras.layers.AveragePooling2D(step.size, step.stride)(inputs[0])
+        case "channels":
+            begin, end = step.channels
+            return inputs[0][..., begin:end]
+        case "resize":
+            return keras.layers.Resizing(*step.grid, interpolation="bilinear")(inputs[0])
         case "add":
             return keras.layers.add(inputs)
         case "join":

@@ -27,6 +27,29 @@ class ResidualBlock(nn.Module):
         return found
 
 
+class OnGrid(nn.Module):
+    """Maps (n, c, h, w) on the grid of others, by linear interpolation, or on a grid `finer` by a whole factor."""
+
+    def __init__(self, finer: int = 1) -> None:
+        super().__init__()
+        self.finer = finer
+
+    def forward(self, maps: Tensor, others: Tensor) -> Tensor:
+        grid = [self.finer * side for side in others.shape[2:]]
+        return nn.functional.interpolate(maps, size=grid, mode="bilinear")
+
+
+class Channels(nn.Module):
+    """Some of the channels of maps (n, c, h, w), from `begin` to before `end`."""
+
+    def __init__(self, begin: int, end: int | None) -> None:
+        super().__init__()
+        self.begin, self.end = begin, end
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps[:, self.begin : self.end]
+
+
 class MobileBlock(nn.Module):
     """An inverted residual block of EfficientNet-Lite, whose strided convolutions pad as TensorFlow does."""
 
@@ -47,11 +70,13 @@ class MobileBlock(nn.Module):
         return found + values if self.has_shortcut else found
 
 
-def padded_convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
+def padded_convolution(
+    inputs: int, outputs: int, kernel: int, stride: int, *, groups: int = 1, bias: bool = False
+) -> list[nn.Module]:
     """A convolution padded as TensorFlow's `same` pads pictures whose sides are multiples of the stride."""
     padding = kernel - stride
     before, after = padding // 2, padding - padding // 2
-    inside = nn.Conv2d(inputs, outputs, kernel, stride, before if before == after else 0, groups=groups, bias=False)
+    inside = nn.Conv2d(inputs, outputs, kernel, stride, before if before == after else 0, groups=groups, bias=bias)
     return [inside] if before == after else [nn.ZeroPad2d((before, after, before, after)), inside]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils import fuse_conv_bn_eval
 
+from busapp.engine.networks.layers.blocks import Channels, OnGrid
 from busapp.engine.networks.layers.staged import Staged
 from busapp.engine.networks.plan import PIXELS, Padding, Plan, Step
 
@@ -41,7 +42,7 @@ def simplified(network: Staged) -> Staged:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return isinstance(module, Clip) or super().is_leaf_module(module, name)
+        return isinstance(module, Clip | OnGrid | Channels) or super().is_leaf_module(module, name)
 
 
 def plan_of(network: Staged, size: int) -> Plan:
@@ -72,6 +73,9 @@ def _steps(graph: fx.GraphModule) -> Iterator[Step]:
             same[node.name] = PIXELS
             continue
         inputs = tuple(same.get(one.name, one.name) for one in node.all_input_nodes)
+        if isinstance(_layer(graph, node), OnGrid) and _grid(node) == _grid(node.all_input_nodes[0]):
+            same[node.name] = inputs[0]
+            continue
         if node.op == "call_function" and node.target is operator.add:
             yield Step(node.name, "add", inputs)
         elif node.op == "call_function" and node.target is torch.cat:
@@ -84,6 +88,15 @@ def _steps(graph: fx.GraphModule) -> Iterator[Step]:
                 yield _step_of(node, layer, inputs)
         elif node.op != "output":
             raise NotImplementedError(f"{node.op} {node.target}")
+
+
+def _layer(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def _grid(node: fx.Node) -> tuple[int, ...]:
+    """Height and width of a node's output."""
+    return tuple(node.meta["tensor_meta"].shape[-2:])
 
 
 def _step_of(node: fx.Node, layer: nn.Module, inputs: tuple[str, ...]) -> Step:
@@ -110,6 +123,14 @@ def _step_of(node: fx.Node, layer: nn.Module, inputs: tuple[str, ...]) -> Step:
                 stride=_side(layer.stride),
                 padding=_padding_of_pool(node, layer),
             )
+        case nn.AvgPool2d():
+            return Step(node.name, "average", inputs, size=_side(layer.kernel_size), stride=_side(layer.stride))
+        case OnGrid():
+            return Step(node.name, "resize", inputs[:1], grid=_grid(node))
+        case Channels():
+            return Step(node.name, "channels", inputs, channels=(layer.begin, layer.end))
+        case nn.LeakyReLU():
+            return Step(node.name, "leaky", inputs, slope=layer.negative_slope)
         case nn.ZeroPad2d():
             left, right, above, below = layer.padding
             return Step(node.name, "pad", inputs, padding=(above, below, left, right))
