@@ -179,7 +179,7 @@ def test_same_content_twice_is_one_image_that_was_seen(empty_study: Workspace) -
 def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace) -> None:
     run, records = new_run(phantom_study, "validate"), images(phantom_study)
     training, forbidden = records[:6], frozenset(image.sha256 for image in records[6:])
-    arguments = (phantom_study, run, "malignant", training, forbidden, 5, SETTINGS, "fold 3, malignant")
+    arguments = (phantom_study, run, training, forbidden, 5, SETTINGS, "fold 3, malignant")
 
     events, drawn = gather(fold_images(*arguments))
     assert drawn.drawn.pixels.shape == (5, 16, 16, 3)
@@ -212,7 +212,7 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
     phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, records = new_run(phantom_study, "validate"), images(phantom_study)
-    arguments = (phantom_study, run, "malignant", records, frozenset[str](), 5, SETTINGS, "fold 1, malignant")
+    arguments = (phantom_study, run, records, frozenset[str](), 5, SETTINGS, "fold 1, malignant")
     _, before = gather(fold_images(*arguments))
     unfit = stored_png(before.drawn.pixels[1])
     sha256 = phantom_study.store_image(unfit, ".png")
@@ -241,7 +241,7 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
 
 def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:
     run = new_run(phantom_study, "validate")
-    arguments = (phantom_study, run, "malignant", images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
+    arguments = (phantom_study, run, images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
     job = fold_images(*arguments)
     for event in job:
         if isinstance(event, Progress) and event.what.startswith("generator for fold 1"):
