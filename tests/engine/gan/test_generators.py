@@ -197,7 +197,7 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     assert words[-1] == "images for fold 3, malignant: image 5 of 5" and not any("epoch" in what for what in words)
     assert again.generator == drawn.generator
     np.testing.assert_array_equal(again.drawn.pixels, drawn.drawn.pixels)
-    assert plan(phantom_study, "malignant", [forbidden], SETTINGS, 6).to_train == 0
+    assert plan(phantom_study, [forbidden], SETTINGS, 6).to_train == 0
 
     record = find_generators(phantom_study, "malignant")[0]
     parts = list(draw_in_parts(record, 40))
