@@ -62,6 +62,8 @@ class NetworkEntry:
         effort: time for one image and epoch, as a multiple of MobileNetV2's with the same part frozen.
         has_width: True if it can be built narrower or wider.
         differs: how it differs from the published network, a sentence; empty if it does not.
+        paper: the paper of this program that describes it, by the names of `paper.published_histology`, so that the
+            numbers of that paper stand beside those of its networks; empty if there are none.
     """
 
     name: str
@@ -81,6 +83,7 @@ class NetworkEntry:
     effort: float = 1.0
     has_width: bool = False
     differs: str = ""
+    paper: str = ""
 
     @property
     def map_shift(self) -> float:

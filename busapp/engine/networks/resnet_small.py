@@ -58,4 +58,5 @@ RESNET_SMALL = NetworkEntry(
     parameters=306_243,
     effort=1.3,
     differs="The table contradicts itself; the file networks/resnet_small.py says what was built in place of what.",
+    paper="zion",
 )

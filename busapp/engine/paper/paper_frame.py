@@ -1,11 +1,13 @@
-"""Shared parts of the paper's figures: file names, numbers, title and footer. Only jobs import this."""
+"""Shared parts of the papers' figures: file names, numbers, title and footer. Only jobs import this."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from matplotlib.figure import Figure
 
+from busapp.engine.results.measured import Measured
 from busapp.engine.utils.figures import ORANGE
 from busapp.engine.utils.tables import csv_bytes
 
@@ -28,10 +30,50 @@ class Drawing:
         return csv_bytes([self.head, *self.rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table in words: its title, details, and for each column a number and what stands below it, such as
+    its interval (empty if there is none)."""
+
+    title: str
+    detail: str
+    is_paper: bool
+    leaks: bool
+    cells: tuple[tuple[str, str], ...]
+
+
+DESCRIPTION: Final = ("run", "system", "protocol", "leaks")
+"""The columns of `described`."""
+
+
+def described(one: Measured) -> Row:
+    """A run in the first columns of a figure's numbers."""
+    return one.run.id, one.system, " ".join(one.variant), "; ".join(one.leaks)
+
+
+def file_names(measured: Sequence[Measured]) -> list[str]:
+    """`system1-strict`, followed by the run's id if two runs would have the same name."""
+    stems = ["-".join((one.system, *one.variant)).replace(" ", "-") for one in measured]
+    return [
+        stem if stems.count(stem) == 1 else f"{stem}-{one.run.id}" for stem, one in zip(stems, measured, strict=True)
+    ]
+
+
+def leaks_of(measured: Iterable[Measured]) -> list[tuple[str, str]]:
+    """A line for `framed` for each run: its leaks in words, and the colour of these words."""
+    return [
+        (f"{one.title}: ⚠ leaks: {'; '.join(one.leaks)}", ORANGE)
+        if one.leaks
+        else (f"{one.title}: leaks nothing", "0.35")
+        for one in measured
+    ]
+
+
 def framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
     """Add the title and a footer: `lines`, each with its colour, and for phantoms a note that they are no patients."""
-    figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
     width, height = figure.get_size_inches()
+    title = "\n".join(textwrap.wrap(title, round(9.5 * width)))
+    figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
     if phantoms:
         lines = [*lines, ("Simulated phantoms: these numbers say nothing about patients.", ORANGE)]
     wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
