@@ -1,5 +1,8 @@
-"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024; 14 to 16 by `gan_figures.py`), from a study's own runs. Only
-jobs import this.
+"""The figures of both papers, from a study's own images and runs. Only jobs import this.
+
+Table 1 and Figures 11 to 13 of the paper on ultrasound (Samrin 2024) are drawn here, its Figures 14 to 16 in
+`gan_figures.py`; those of the paper on histology patches (Zion and Tripathy) in `histology_data.py` and
+`histology_runs.py`.
 
 A figure of numbers that leak says so within the figure, so that it cannot be shown without this warning.
 """
@@ -16,6 +19,9 @@ from matplotlib.ticker import MaxNLocator
 
 from busapp.engine.events import EpochEnded, Finished, Job, Note, Progress
 from busapp.engine.paper.gan_figures import gan_drawings
+from busapp.engine.paper.histology_data import data_drawings
+from busapp.engine.paper.histology_runs import run_drawings
+from busapp.engine.paper.histology_table import table2
 from busapp.engine.paper.paper_frame import DESCRIPTION, Drawing, described, file_names, framed, leaks_of
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.paper.table_drawing import draw_table
@@ -34,9 +40,11 @@ _ROLES: Final = {"TP": "#0072B2", "TN": "#CFE5F3", "FP": "#F7D9C4", "FN": "#E69F
 
 
 def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
-    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV.
+    """Write the figures of both papers into a folder, each as SVG, PNG and CSV.
 
-    Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out.
+    Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out. The
+    names of the second paper's figures begin with `zion-`: they need a validation. Figures 7 to 9 show the study's
+    images, Table 2, Figures 10 and 11 and the folds its validations.
 
     Args:
         workspace: the study.
@@ -54,24 +62,39 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
     runs, syntheses = _chosen(workspace, ids)
     measured: list[Measured] = []
     for number, run in enumerate(runs):
-        yield Progress(number, 2 * len(runs), f"measuring {run.info.name}")
+        yield _progress(number, len(runs), 0, f"measuring {run.info.name}")
         measured.append(Measured.of(run))
-    drawings = list(paper_drawings(measured, phantoms=workspace.phantoms)) if measured else []
-    for sentence in table1(measured, with_paper=not workspace.phantoms).contradictions:
+    phantoms = workspace.phantoms
+    for sentence in table1(measured, with_paper=not phantoms).contradictions:
         yield Note(sentence, "warning")
+    drawings: list[Drawing] = []
+    if measured:
+        drawings += paper_drawings(measured, phantoms=phantoms)
+        of_patches = table2(measured, with_paper=not phantoms)
+        for sentence in of_patches.contradictions:
+            yield Note(sentence, "warning")
+        drawings += yield from data_drawings(
+            workspace, lambda done, of: _progress(done, of, 1, f"measuring image {min(done + 1, of):,} of {of:,}")
+        )
+        drawings += run_drawings(of_patches, phantoms=phantoms)
     classes = [one.class_name for one in syntheses]
     for one in syntheses:
         drawings += gan_drawings(one, named_by_run=classes.count(one.class_name) > 1)
     files: list[str] = []
     for number, drawing in enumerate(drawings):
-        yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+        yield _progress(number, len(drawings), 2, f"drawing {drawing.name}")
         figure = drawing.draw()
         for suffix, content in (("svg", to_svg), ("png", to_png)):
             files.append(_write(out / f"{drawing.name}.{suffix}", content(figure)))
-            yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+            yield _progress(number, len(drawings), 2, f"drawing {drawing.name}")
         files.append(_write(out / f"{drawing.name}.csv", drawing.as_csv()))
     used = [run.id for run in (*runs, *(one.run for one in syntheses))]
     yield Finished({"out": str(out), "runs": used, "files": files})
+
+
+def _progress(done: int, of: int, part: int, doing: str) -> Progress:
+    """Progress within one of three parts of equal length: runs, images, drawings."""
+    return Progress(part * of + done, 3 * of, doing)
 
 
 def _chosen(workspace: Workspace, ids: Sequence[str]) -> tuple[list[Run], list[Synthesis]]:

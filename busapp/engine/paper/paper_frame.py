@@ -72,11 +72,11 @@ def leaks_of(measured: Iterable[Measured]) -> list[tuple[str, str]]:
 def framed(figure: Figure, title: str, lines: list[tuple[str, str]], phantoms: bool) -> None:
     """Add the title and a footer: `lines`, each with its colour, and for phantoms a note that they are no patients."""
     width, height = figure.get_size_inches()
-    title = "\n".join(textwrap.wrap(title, round(9.5 * width)))
+    title = "\n".join(textwrap.wrap(title, round(10.5 * width)))
     figure.suptitle(title, fontsize=11, weight="bold", x=0.01, ha="left", parse_math=False)
     if phantoms:
         lines = [*lines, ("Simulated phantoms: these numbers say nothing about patients.", ORANGE)]
-    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(18.5 * width))]
+    wrapped = [(part, colour) for words, colour in lines for part in textwrap.wrap(words, round(17.8 * width))]
     for number, (words, colour) in enumerate(reversed(wrapped)):
         figure.text(0.01, (0.06 + 0.15 * number) / height, words, fontsize=7.5, color=colour, parse_math=False)
     below = (0.12 + 0.15 * len(wrapped)) / height
