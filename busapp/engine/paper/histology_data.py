@@ -66,9 +66,12 @@ def _open_9(measured: Sequence[ImageProperties]) -> list[str]:
 
 def _images_in_words(n_measured: int, n_images: int, n_chosen: int) -> str:
     if n_chosen < n_images:
-        return f"A random sample of {n_measured:,} of {many(n_images, 'real image')} in use (seed {SEED})."
+        return (
+            f"A random sample of {n_measured:,} of {many(n_images, 'image')} in use (seed {SEED}). Synthetic images "
+            "are not counted."
+        )
     unreadable = f"; {n_chosen - n_measured:,} cannot be read" if n_measured < n_chosen else ""
-    return f"{many(n_measured, 'real image')} in use{unreadable}."
+    return f"{many(n_measured, 'image')} in use{unreadable}. Synthetic images are not counted."
 
 
 # -- Figure 7 ----------------------------------------------------------------------------------------------------------
@@ -94,8 +97,9 @@ def _figure7(counts: Mapping[str, int], aside: int, phantoms: bool) -> Drawing:
     def draw() -> Figure:
         long = len(classes) > CLASSES and max(map(len, classes)) * len(classes) > 5 * _LONG_NAMES
         figure = Figure(figsize=(max(5.6, 0.8 + 0.7 * len(classes)), 4.0 if long else 3.6))
-        excluded = f" {aside:,} images that were set aside are not counted." if aside else ""
-        notes = [f"{many(sum(counts.values()), 'real image')} in use.{excluded}", *_about_numbers(numbers, by_name)]
+        excluded = f", nor {many(aside, 'image')} set aside" if aside else ""
+        total = many(sum(counts.values()), "image")
+        notes = [f"{total} in use. Synthetic images are not counted{excluded}.", *_about_numbers(numbers, by_name)]
         framed(figure, f"{AUTHORS}, Figure 7: images by class", [(note, QUIET) for note in notes], phantoms)
         axes = figure.subplots()
         for place, name in enumerate(classes):
@@ -177,6 +181,7 @@ def _draw_histogram(axes: Axes, each: Property, edges: Any, counts: Mapping[str,
     axes.set_title(each.title, fontsize=9)
     axes.set_xlabel(each.label, fontsize=8)
     axes.set_ylabel("images", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.tick_params(labelsize=7.5)

@@ -25,7 +25,7 @@ _HEAD: Final = ("run", "network", *DESCRIPTION[1:])
 
 def run_drawings(table: Table2, *, phantoms: bool) -> Iterator[Drawing]:
     """Table 2 and the folds of all runs, Figures 10 and 11 of each run."""
-    title = f"{AUTHORS}, Table 2: published, and measured here"
+    title = f"{AUTHORS}, Table 2: {'published, and ' if table.with_paper else ''}measured here"
     yield Drawing(
         f"{PAPER}-table2",
         lambda: draw_table(title, COLUMNS, table.lines, table.notes(phantoms), first=3.5),
@@ -74,7 +74,12 @@ def _curves(one: Measured, epochs: Sequence[EpochEnded], number: int, name: str,
     def draw() -> Figure:
         figure = Figure(figsize=(8.4, 3.7))
         title = f"{AUTHORS}, Figure {number}: {one.title_with_network}"
-        framed(figure, title, [*((note, "0.35") for note in _notes(one, number, n_folds)), *leaks_of([one])], phantoms)
+        framed(
+            figure,
+            title,
+            [*((note, "0.35") for note in _notes(one, number, n_folds)), *leaks_of([one], with_network=True)],
+            phantoms,
+        )
         drawn: Any = figure.subplots(1, 2)
         for axes, quantity in zip(drawn, ("accuracy", "loss"), strict=True):
             for part, colour, style in _PARTS:
@@ -173,7 +178,7 @@ def _folds(table: Table2, phantoms: bool) -> Drawing:
                 f"{100 * PROPOSED.accuracy:.0f} %. It names no protocol, and its images are not these."
             )
         figure = Figure(figsize=(8.4, 1.5 + 0.55 * len(runs) + 0.15 * len(runs)))
-        lines = [*((note, "0.35") for note in notes), *leaks_of(runs)]
+        lines = [*((note, "0.35") for note in notes), *leaks_of(runs, with_network=True)]
         framed(figure, f"{AUTHORS}: lowest and highest test accuracy over the folds", lines, phantoms)
         axes = figure.subplots()
         if table.with_paper and PROPOSED.lowest is not None and PROPOSED.highest is not None:

@@ -59,13 +59,13 @@ def file_names(measured: Sequence[Measured]) -> list[str]:
     ]
 
 
-def leaks_of(measured: Iterable[Measured]) -> list[tuple[str, str]]:
-    """A line for `framed` for each run: its leaks in words, and the colour of these words."""
+def leaks_of(measured: Iterable[Measured], *, with_network: bool = False) -> list[tuple[str, str]]:
+    """A line for `framed` for each run: its leaks in words, and the colour of these words. `with_network`: runs of the
+    default network name it too."""
     return [
-        (f"{one.title}: ⚠ leaks: {'; '.join(one.leaks)}", ORANGE)
-        if one.leaks
-        else (f"{one.title}: leaks nothing", "0.35")
+        (f"{title}: ⚠ leaks: {'; '.join(one.leaks)}", ORANGE) if one.leaks else (f"{title}: leaks nothing", "0.35")
         for one in measured
+        for title in (one.title_with_network if with_network else one.title,)
     ]
 
 
