@@ -175,7 +175,7 @@ def _folds(table: Table2, phantoms: bool) -> Drawing:
         if table.with_paper:
             notes.append(
                 f"Grey: {_published_range()}, without saying over what; dashed: its accuracy of "
-                f"{100 * PROPOSED.accuracy:.0f} %. It names no protocol, and its images are not these."
+                f"{100 * PROPOSED.accuracy:.0f} %. It names neither protocol nor images."
             )
         figure = Figure(figsize=(8.4, 1.5 + 0.55 * len(runs) + 0.15 * len(runs)))
         lines = [*((note, "0.35") for note in notes), *leaks_of(runs, with_network=True)]

@@ -101,8 +101,9 @@ class Table2:
         notes = [*dict.fromkeys(leaking)]
         if self.with_paper:
             notes.append(
-                f"Shaded: as published ({SOURCE}; its range: section 4), each measured on other images than here. They "
-                "cannot be compared with each other or with the runs of this study."
+                f"As published, without a protocol: {SOURCE} (its range: section 4). The images of the proposed method "
+                "are not named, the others are of other studies: these numbers cannot be compared with each other or "
+                "with the runs of this study."
             )
         if any(one.result["protocol"] == "published" for one in self.runs):
             notes.append(

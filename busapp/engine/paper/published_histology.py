@@ -94,6 +94,11 @@ def contradictions(layers: Sequence[Layer] = LAYERS, compared: Sequence[Compared
     return [f"{AUTHORS}: {sentence}" for sentence in (*_of_table_1(layers), *_of_text(layers), *_of_table_2(compared))]
 
 
+def contradictions_of_accuracies() -> list[str]:
+    """The sentences on Table 2 alone, for tables that show only its accuracies."""
+    return [f"{AUTHORS}: {sentence}" for sentence in _of_table_2(COMPARED)]
+
+
 def _of_table_1(layers: Sequence[Layer]) -> list[str]:
     found = []
     rows = sum(layer.parameters for layer in layers)

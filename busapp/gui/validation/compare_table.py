@@ -98,7 +98,8 @@ def systems_of(runs: Sequence[ComparedRun]) -> list[SystemName]:
 def has_histology(runs: Sequence[ComparedRun]) -> bool:
     """True if the paper on histology patches describes the network of one of these runs, and it has two classes."""
     return any(
-        histology.describes(run.result.get("network", "")) and len(run.result["classes"]) == histology.CLASSES
+        histology.describes(run.run.info.settings.get("network", ""))
+        and len(run.result["classes"]) == histology.CLASSES
         for run in runs
     )
 

@@ -194,10 +194,11 @@ class CompareView(RunView):
             with_paper = self.paper_box.isChecked() and not self._phantoms
             self.table.show_runs(self._comparison.runs, with_paper=with_paper)
             systems = systems_of(self._comparison.runs) if with_paper else []
-            said = contradictions(systems)
+            heading, said = CONTRADICTS, contradictions(systems)
             if with_paper and has_histology(self._comparison.runs):
-                said += histology.contradictions()
-            self.contradictions.show_list(CONTRADICTS, said)
+                heading = "The papers contradict themselves, or leave open:"
+                said += histology.contradictions_of_accuracies()
+            self.contradictions.show_list(heading, said)
 
     def _show_differences(self) -> None:
         if self._comparison is None:

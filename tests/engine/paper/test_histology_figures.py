@@ -201,7 +201,9 @@ def test_table_2_names_protocols_and_spreads_over_folds(figures: Path, study: Wo
     ]
     assert [row["accuracy"] for row in rows[:3]] == ["0.7", "0.9571", "0.98"]
     assert {row["protocol"] for row in rows[:3]} == {"not stated"}
-    assert [float(rows[2][key]) for key in ("fold_lowest", "fold_highest", "fold_spread")] == pytest.approx([0.95, 0.988, 0.038])
+    assert [float(rows[2][key]) for key in ("fold_lowest", "fold_highest", "fold_spread")] == pytest.approx(
+        [0.95, 0.988, 0.038]
+    )
     assert rows[2]["fold_deviation"] == rows[3]["fold_spread"] == rows[3]["fold_deviation"] == ""
     assert rows[4]["leaks"] and not rows[5]["leaks"]
     one = next(one for one in map(Measured.of, study.runs("validate")) if one.network == "cnn")
