@@ -80,6 +80,8 @@ class NetworkEntry:
         needs_discriminator: True if a part of it is the discriminator of a GAN, which is trained on the training images
             of each fold first and then keeps its weights.
         differs: how it differs from the published network, a sentence; empty if it does not.
+        paper: the paper of this program that describes it, by the names of `paper.published_histology`, so that the
+            numbers of that paper stand beside those of its networks; empty if there are none.
     """
 
     name: str
@@ -100,6 +102,7 @@ class NetworkEntry:
     has_width: bool = False
     needs_discriminator: bool = False
     differs: str = ""
+    paper: str = ""
 
     @property
     def map_shift(self) -> float:

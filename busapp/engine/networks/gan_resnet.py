@@ -58,6 +58,7 @@ GAN_RESNET = NetworkEntry(
     std=HALVES,
     effort=1.6,
     needs_discriminator=True,
+    paper="zion",
     differs="The paper is loose; the file networks/gan_resnet.py says what was built in place of what.",
 )
 GAN_DISCRIMINATOR = NetworkEntry(
@@ -75,4 +76,5 @@ GAN_DISCRIMINATOR = NetworkEntry(
     std=HALVES,
     effort=0.4,
     needs_discriminator=True,
+    paper="zion",
 )
