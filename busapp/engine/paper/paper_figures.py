@@ -43,8 +43,8 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
     """Write the figures of both papers into a folder, each as SVG, PNG and CSV.
 
     Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out. The
-    names of the second paper's figures begin with `zion-`: they need a validation. Figures 7 to 9 show the study's
-    images, Table 2, Figures 10 and 11 and the folds its validations.
+    names of the second paper's figures begin with `zion-`: Figures 7 to 9 show the study's images, Table 2, Figures 10
+    and 11 and the folds its validations.
 
     Args:
         workspace: the study.
@@ -55,8 +55,8 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
     The result holds `out`, `runs` (their ids) and `files` (their names, in the order of writing).
 
     Raises:
-        BadInput: see `chosen_runs`, if there is no synthesis either; a synthesis is not finished; or the folder cannot
-            be written to.
+        BadInput: see `chosen_runs`, if there are neither syntheses nor images; a synthesis is not finished; or the
+            folder cannot be written to.
         NoSpace: the disk is full.
     """
     runs, syntheses = _chosen(workspace, ids)
@@ -73,9 +73,11 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
         of_patches = table2(measured, with_paper=not phantoms)
         for sentence in of_patches.contradictions:
             yield Note(sentence, "warning")
+    if measured or not ids:
         drawings += yield from data_drawings(
             workspace, lambda done, of: _progress(done, of, 1, f"measuring image {min(done + 1, of):,} of {of:,}")
         )
+    if measured:
         drawings += run_drawings(of_patches, phantoms=phantoms)
     classes = [one.class_name for one in syntheses]
     for one in syntheses:
@@ -101,7 +103,8 @@ def _chosen(workspace: Workspace, ids: Sequence[str]) -> tuple[list[Run], list[S
     """The validations and the syntheses to draw."""
     if not ids:
         syntheses = finished_syntheses(workspace)
-        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not syntheses else []), syntheses
+        has_something = bool(syntheses or workspace.catalog.counts("real"))
+        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not has_something else []), syntheses
     drawn = [run for run in map(workspace.run, dict.fromkeys(ids)) if run.info.kind == "synthesize"]
     for run in drawn:
         if run.info.state != "finished" or run.result() is None:

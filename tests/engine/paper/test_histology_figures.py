@@ -25,6 +25,7 @@ from busapp.engine.paper.published_histology import contradictions
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings import ImportSettings
 from busapp.engine.study.workspace import Workspace
+from busapp.errors import BadInput
 
 KINDS = ("svg", "png", "csv")
 
@@ -162,6 +163,15 @@ def test_unreadable_and_set_aside_images_are_told(phantom_study: Workspace) -> N
     assert [event.file for event in events if isinstance(event, Skipped)] == [second.file]
     assert "nor 1 image set aside" in " ".join(text.get_text() for text in drawings[0].draw().texts)
     assert "22 images in use; 1 cannot be read" in " ".join(text.get_text() for text in drawings[1].draw().texts)
+
+
+def test_images_alone_have_their_figures(phantom_study: Workspace, empty_study: Workspace, tmp_path: Path) -> None:
+    for _ in draw_figures(phantom_study, tmp_path / "out"):
+        pass
+    drawn = {path.stem.removeprefix("zion-") for path in (tmp_path / "out").iterdir()}
+    assert drawn == {"figure7", "figure8", "figure9"}
+    with pytest.raises(BadInput, match="no finished validation"):
+        list(draw_figures(empty_study, tmp_path / "none"))
 
 
 def _all(workspace: Workspace) -> list:  # type: ignore[type-arg]

@@ -102,5 +102,10 @@ def test_references_that_agree_are_not_blamed() -> None:
 
 
 def test_the_registry_says_which_networks_it_describes() -> None:
-    assert [name for name in NETWORKS if describes(name)] == ["resnet-34", "resnet-small"]
+    assert [name for name in NETWORKS if describes(name)] == [
+        "resnet-34",
+        "resnet-small",
+        "gan-discriminator",
+        "gan-resnet",
+    ]
     assert not describes("of another version")
