@@ -2,10 +2,10 @@
 
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 import busapp
 from busapp.engine.catalog import ImageRecord
@@ -13,7 +13,7 @@ from busapp.engine.classifiers.novelty import Familiar, usual_distance
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
-from busapp.engine.images.heat_map import to_heat_map
+from busapp.engine.images.heat_map import HeatMap, on_picture, to_heat_map
 from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
 from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.progress import in_progress
@@ -51,7 +51,11 @@ def describe_model(
     span = trained.image_size / network.stride
     try:
         evidence = read_evidence(validated).of([row.image_id for row in rows])
-        to_map = partial(to_heat_map, shift=network.map_shift, span=span, mirrored=mirrored)
+
+        def to_map(activation: npt.NDArray[np.float32], size: tuple[int, int]) -> HeatMap:
+            heat_map = to_heat_map(activation, network.map_shift, span=span, mirrored=mirrored)
+            return on_picture(heat_map, trained.preprocessing.region(size), size)
+
         truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), to_map)
     except BadInput as error:
         yield Note(f"{error} The model will not detect images unlike its training images.", "warning")
@@ -60,7 +64,7 @@ def describe_model(
     return ModelDescription(
         classes=tuple(classes),
         image_size=trained.image_size,
-        equalise=trained.equalise,
+        **trained.preprocessing.kept,
         temperature=found.temperature,
         provenance=_provenance(workspace, validated, result),
         map_shift=network.map_shift,

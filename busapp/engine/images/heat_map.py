@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from busapp.engine.images.framing import Region
+
 HeatMap = npt.NDArray[np.float32]
 """float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels). 1 marks the place
 that shows the class most clearly in this image."""
@@ -18,6 +20,7 @@ Each of the network's five strides of two pads one pixel on every side. So cell 
 those around 32 i + 15.5, its place in the grid. Without this correction, as in the usual Grad-CAM, a map misses small
 lesions by half a cell in both directions."""
 
+_MOST_CELLS: Final = 256
 _FINE: Final = 256
 """Pixels on the longer side of a map enlarged for its contours."""
 
@@ -59,6 +62,29 @@ def to_heat_map(
         padded = Image.fromarray(positive[rows][:, columns].astype(np.float32))  # a tenth of the time of np.pad
         box = (right, below, right + across, below + down)
         positive = np.maximum(np.asarray(padded.resize((4 * width, 4 * height), Image.Resampling.BICUBIC, box)), 0)
+    return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
+
+
+def on_picture(heat_map: HeatMap, region: Region, size: tuple[int, int]) -> HeatMap:
+    """The heat map of a whole picture of `size` (width, height), from that of the `region` that a network saw. It is 0
+    outside the region, about which the network says nothing. It is unchanged if the region is the whole picture, else
+    at most `_MOST_CELLS` cells wide and high."""
+    left, top, right, bottom = region
+    if region == (0, 0, *size):
+        return heat_map
+    rows, columns = heat_map.shape
+    cell_width, cell_height = (right - left) / columns, (bottom - top) / rows
+    # Half as large as the given cells, so that the region ends where it ends also after enlarging.
+    across, down = (
+        max(1, min(_MOST_CELLS, math.ceil(2 * length / cell)))
+        for length, cell in zip(size, (cell_width, cell_height), strict=True)
+    )
+    wider, higher = size[0] / across / cell_width, size[1] / down / cell_height
+    to_given = (wider, 0, -left / cell_width, 0, higher, -top / cell_height)
+    placed = Image.fromarray(heat_map).transform(
+        (across, down), Image.Transform.AFFINE, to_given, Image.Resampling.BICUBIC
+    )
+    positive = np.maximum(np.asarray(placed, np.float32), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
 
 

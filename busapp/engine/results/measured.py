@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.images.steps import steps_of
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
@@ -97,7 +98,8 @@ def as_trained(run: Run) -> ValidateSettings:
 
 def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are
-    the paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
+    the paper's, then altered copies and class weights that differ from the recipe, then the steps that prepared its
+    images: `equalised`."""
     protocol, system = result["protocol"], result["system"]
     changed = open_leaks(system, Leaks(**result["switches"])) != open_leaks(system, PROTOCOLS[protocol])
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
@@ -107,7 +109,7 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
         *([NETWORKS[network].title if network in NETWORKS else network] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
         *(other_weight_of_images(recipe, result.get("training", {})) if recipe in RECIPES else []),
-        *(["equalised"] if result.get("equalise") else []),
+        *(step.short for step in steps_of(result)),
     )
 
 

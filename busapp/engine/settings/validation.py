@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from busapp.engine.contract.validation import Framing
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.networks.registry import DEFAULT, NETWORKS, NetworkName
 from busapp.engine.settings.base import JobSettings, setting
@@ -127,6 +128,26 @@ class TrainingSettings(JobSettings):
             step=32,
         ),
     ] = 224
+    framing: Annotated[
+        Framing,
+        setting(
+            "Framing",
+            "stretch: the whole image becomes the square, whatever its aspect. centre: the shorter side is resized to "
+            "8/7 of the image size, and the central square is taken (256 and 224 pixels). What lies outside is never "
+            "seen. Generators are trained on whole, stretched images; of what they draw, the centre is taken too.",
+            paper="stretch. Zion and Tripathy took the centre.",
+            more=True,
+        ),
+    ] = "stretch"
+    denoise: Annotated[
+        bool,
+        setting(
+            "Noise filter",
+            "Remove noise with a Wiener filter (3×3 pixels), in training, test and diagnosis, before any equalisation.",
+            paper="none. Ragab et al. filtered ultrasound images so; their window is open.",
+            more=True,
+        ),
+    ] = False
     equalise: Annotated[
         bool,
         setting(
@@ -134,6 +155,17 @@ class TrainingSettings(JobSettings):
             "Raise the contrast of every image tile by tile (CLAHE), in training, test and diagnosis. Generators are "
             "trained on images without it; the images they draw are then equalised like the real ones.",
             paper="none. Zion and Tripathy planned to compare histopathology images with and without it.",
+            more=True,
+        ),
+    ] = False
+    segment: Annotated[
+        bool,
+        setting(
+            "Segmentation",
+            "Make everything black that is darker than the threshold of largest entropy (Kapur), as the last step, in "
+            "training, test and diagnosis. The brighter part stays as it is.",
+            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy; one threshold is assumed, and "
+            "that the brighter part stays.",
             more=True,
         ),
     ] = False
@@ -277,7 +309,7 @@ class TrainingSettings(JobSettings):
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of the run's images."""
-        return Preprocessing(self.image_size, self.equalise)
+        return Preprocessing(self.image_size, self.equalise, self.framing, self.denoise, self.segment)
 
     @property
     def training(self) -> Recipe:
@@ -291,7 +323,7 @@ class TrainingSettings(JobSettings):
             *([NETWORKS[self.network].title] if self.network != DEFAULT else []),
             *([self.recipe] if self.recipe != "paper" else []),
             *other_weight_of_images(self.recipe, self.training.model_dump()),
-            *(["equalised"] if self.equalise else []),
+            *(step.short for step in self.preprocessing.steps),
         ]
         return "".join(f", {part}" for part in parts)
 

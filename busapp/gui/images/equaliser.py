@@ -5,7 +5,7 @@ from typing import Final
 from PIL import Image, ImageOps
 from PySide6.QtGui import QImage
 
-from busapp.engine.images.preprocessing import equalise
+from busapp.engine.images.equalisation import equalise
 from busapp.gui.images.image_canvas import to_qimage
 
 LONGEST_SIDE: Final = 2048

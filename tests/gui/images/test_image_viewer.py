@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.preprocessing import equalise, read_image
+from busapp.engine.images.equalisation import equalise
+from busapp.engine.images.preprocessing import read_image
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.images import equaliser
 from busapp.gui.images.image_canvas import ImageCanvas, to_qimage
