@@ -20,6 +20,8 @@ Each of the network's five strides of two pads one pixel on every side. So cell 
 those around 32 i + 15.5, its place in the grid. Without this correction, as in the usual Grad-CAM, a map misses small
 lesions by half a cell in both directions."""
 
+_FEWEST_CELLS: Final = 48
+"""Cells along each side of a network's part of a picture, in the heat map of the whole picture."""
 _MOST_CELLS: Final = 256
 _FINE: Final = 256
 """Pixels on the longer side of a map enlarged for its contours."""
@@ -74,9 +76,10 @@ def on_picture(heat_map: HeatMap, region: Region, size: tuple[int, int]) -> Heat
         return heat_map
     rows, columns = heat_map.shape
     cell_width, cell_height = (right - left) / columns, (bottom - top) / rows
-    # Half as large as the given cells, so that the region ends where it ends also after enlarging.
+    # Smaller than the given cells: enlarged smoothly, evidence at the region's edge reaches half a cell beyond it.
+    finer = max(2, math.ceil(_FEWEST_CELLS / min(rows, columns)))
     across, down = (
-        max(1, min(_MOST_CELLS, math.ceil(2 * length / cell)))
+        max(1, min(_MOST_CELLS, math.ceil(finer * length / cell)))
         for length, cell in zip(size, (cell_width, cell_height), strict=True)
     )
     wider, higher = size[0] / across / cell_width, size[1] / down / cell_height
