@@ -7,6 +7,8 @@ followed by extracting the central 256×256 square from the image", of which the
 from fractions import Fraction
 from typing import Final
 
+from PIL import Image
+
 from busapp.engine.contract.validation import Framing
 
 Region = tuple[float, float, float, float]
@@ -16,6 +18,18 @@ SHORT_SIDE: Final = Fraction(256, 224)
 """The shorter side of a picture whose central square has a side of 1."""
 
 ONLY_CENTRE: Final = "The network sees only the central square of the picture. Outside it there is no evidence."
+
+
+def placed(
+    square: Image.Image, region: Region, size: tuple[int, int], grid: tuple[int, int] | None = None
+) -> Image.Image:
+    """A picture of `size` (width, height), 0 everywhere except in its `region`, which shows the square. It is drawn on
+    a grid of other pixels if `grid` (width, height) is given."""
+    left, top, right, bottom = region
+    wide, high = grid or size
+    across, down = square.width / (right - left), square.height / (bottom - top)
+    to_square = (size[0] / wide * across, 0, -left * across, 0, size[1] / high * down, -top * down)
+    return square.transform((wide, high), Image.Transform.AFFINE, to_square, Image.Resampling.BICUBIC)
 
 
 def resized(size: tuple[int, int], side: int) -> tuple[int, int]:

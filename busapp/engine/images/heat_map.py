@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from busapp.engine.images.framing import Region
+from busapp.engine.images.framing import Region, placed
 
 HeatMap = npt.NDArray[np.float32]
 """float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels). 1 marks the place
@@ -71,23 +71,16 @@ def on_picture(heat_map: HeatMap, region: Region, size: tuple[int, int]) -> Heat
     """The heat map of a whole picture of `size` (width, height), from that of the `region` that a network saw. It is 0
     outside the region, about which the network says nothing. It is unchanged if the region is the whole picture, else
     at most `_MOST_CELLS` cells wide and high."""
-    left, top, right, bottom = region
     if region == (0, 0, *size):
         return heat_map
-    rows, columns = heat_map.shape
-    cell_width, cell_height = (right - left) / columns, (bottom - top) / rows
-    # Smaller than the given cells: enlarged smoothly, evidence at the region's edge reaches half a cell beyond it.
-    finer = max(2, math.ceil(_FEWEST_CELLS / min(rows, columns)))
-    across, down = (
-        max(1, min(_MOST_CELLS, math.ceil(finer * length / cell)))
-        for length, cell in zip(size, (cell_width, cell_height), strict=True)
-    )
-    wider, higher = size[0] / across / cell_width, size[1] / down / cell_height
-    to_given = (wider, 0, -left / cell_width, 0, higher, -top / cell_height)
-    placed = Image.fromarray(heat_map).transform(
-        (across, down), Image.Transform.AFFINE, to_given, Image.Resampling.BICUBIC
-    )
-    positive = np.maximum(np.asarray(placed, np.float32), 0)
+    left, top, right, bottom = region
+    # More cells than given: enlarged smoothly, evidence at the region's edge reaches half a cell beyond it.
+    finer = max(2, math.ceil(_FEWEST_CELLS / min(heat_map.shape)))
+    rows, columns = (finer * cells for cells in heat_map.shape)
+    across = min(_MOST_CELLS, math.ceil(columns * size[0] / (right - left)))
+    down = min(_MOST_CELLS, math.ceil(rows * size[1] / (bottom - top)))
+    whole = placed(Image.fromarray(heat_map), region, size, (across, down))
+    positive = np.maximum(np.asarray(whole, np.float32), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ from busapp.engine.contract.validation import Framing, Preparation
 from busapp.engine.images import netpbm
 from busapp.engine.images.eight_bits import as_seen, as_stored
 from busapp.engine.images.equalisation import equalise
-from busapp.engine.images.framing import ONLY_CENTRE, Region, region_of
+from busapp.engine.images.framing import ONLY_CENTRE, Region, placed, region_of
 from busapp.engine.images.orientation import LYING, orientation_of
 from busapp.engine.images.plain_png import chunks_of, plain_pixels
 from busapp.engine.images.remarks import Decoded
@@ -370,6 +370,11 @@ class Preprocessing:
     def pixels(self, image: Image.Image) -> Pixels:
         """What the network sees of an RGB image: uint8 (size, size, 3)."""
         return np.asarray(self.finished(self.framed(image)), dtype=np.uint8)
+
+    def over(self, image: Image.Image) -> Image.Image:
+        """What the network sees of an RGB image, at the image's size, and black where it sees nothing."""
+        seen = Image.fromarray(self.pixels(image))
+        return placed(seen, self.region(image.size), image.size)
 
     def load(self, paths: Iterable[Path]) -> Pixels:
         """The pixels of these files: uint8 (n, size, size, 3). Raises `UnreadableImage`."""
