@@ -1,6 +1,6 @@
 """The description in a model file, and what the file stores about its training images."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -51,12 +51,7 @@ def describe_model(
     span = trained.image_size / network.stride
     try:
         evidence = read_evidence(validated).of([row.image_id for row in rows])
-
-        def to_map(activation: npt.NDArray[np.float32], size: tuple[int, int]) -> HeatMap:
-            heat_map = to_heat_map(activation, network.map_shift, span=span, mirrored=mirrored)
-            return on_picture(heat_map, trained.preprocessing.region(size), size)
-
-        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), to_map)
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), heat_maps_of(trained))
     except BadInput as error:
         yield Note(f"{error} The model will not detect images unlike its training images.", "warning")
     tested = OutOfFoldPredictions.of(rows, classes, evidence)
@@ -75,6 +70,19 @@ def describe_model(
         known=tuple(KnownImage(record.sha256, record.class_name) for record in known),
         out_of_fold=out_of_fold(tested, truth),
     )
+
+
+def heat_maps_of(trained: ValidateSettings) -> Callable[[npt.NDArray[np.float32], tuple[int, int]], HeatMap]:
+    """Return the function that makes the heat map of a picture, of a size (width, height), from an activation map of a
+    network that was trained so."""
+    network, preparing = NETWORKS[trained.network], trained.preprocessing
+    span, mirrored = trained.image_size / network.stride, trained.training.mirrored_test
+
+    def to_map(activation: npt.NDArray[np.float32], size: tuple[int, int]) -> HeatMap:
+        heat_map = to_heat_map(activation, network.map_shift, span=span, mirrored=mirrored)
+        return on_picture(heat_map, preparing.region(size), size)
+
+    return to_map
 
 
 def training_images(workspace: Workspace, validated: Run) -> list[ImageRecord]:
