@@ -244,8 +244,10 @@ class ImageViewer(QDialog):
 
     def _prepare(self) -> None:
         picture, steps, self._prepared = self._picture, self._steps, QImage()
-        is_wanted = picture is not None and bool(steps.steps)
-        self._preparer.ask((lambda: prepared_picture.prepared(picture, steps)) if is_wanted else None)
+        if picture is None or not steps.steps:
+            self._preparer.ask(None)
+        else:
+            self._preparer.ask(lambda: prepared_picture.prepared(picture, steps))
 
     def _show_prepared(self, picture: QImage) -> None:
         self._prepared = picture

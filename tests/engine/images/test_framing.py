@@ -58,7 +58,7 @@ def test_a_hot_cell_in_the_corner_of_the_crop_lies_where_its_pixels_are(size: tu
     model = write_model(tmp_path / "model.onnx", framing="centre")
     left, top, right, bottom = region_of(size, "centre", SIZE)
     cell = (right - left) / 4
-    spot = tuple(round(edge) for edge in (right - cell, bottom - cell, right, bottom))
+    spot = round(right - cell), round(bottom - cell), round(right), round(bottom)
     picture = Image.new("RGB", size, (20, 20, 20))
     picture.paste((220, 20, 20), spot)
     picture.paste((220, 20, 20), (round(right) + 3, 0, size[0], size[1]))  # bright, but never seen
