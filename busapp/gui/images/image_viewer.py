@@ -69,11 +69,11 @@ class ImageViewer(QDialog):
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.about.setFixedWidth(260)
         self.mask_box = self._box("Lesion mask (M)", self._show_mask)
-        self.equalise_box, self.denoise_box, self.segment_box = (
+        self.denoise_box, self.equalise_box, self.segment_box = (
             self._box(words, lambda _: self._on_steps())
-            for words in ("Adaptive equalisation (E)", "Noise filter (N)", "Segmentation (K)")
+            for words in ("Noise filter (N)", "Adaptive equalisation (E)", "Segmentation (K)")
         )
-        self._step_boxes = self.equalise_box, self.denoise_box, self.segment_box
+        self._step_boxes = self.denoise_box, self.equalise_box, self.segment_box
         for box in self._step_boxes:
             box.setToolTip("As in a validation with this step, but here at the image's own size")
         self.side_box = self._box("Side by side (S)", self._on_side_by_side)
@@ -219,7 +219,7 @@ class ImageViewer(QDialog):
         """Show the plain picture, the prepared one or both. Until it is prepared, the plain picture stands in its
         place, with a caption that says so."""
         steps, both = self._steps.steps, self.side_box.isChecked()
-        words = ", ".join(step.full for step in steps)
+        words = ", ".join(step.short for step in steps)
         if self._prepared.isNull():
             prepared, caption = self._plain, f"Plain, being {words}…"
         else:
@@ -239,7 +239,7 @@ class ImageViewer(QDialog):
     @property
     def _steps(self) -> Preprocessing:
         """The chosen steps. The size is that of no square: images are prepared at their own."""
-        equalised, denoised, segmented = (box.isChecked() for box in self._step_boxes)
+        denoised, equalised, segmented = (box.isChecked() for box in self._step_boxes)
         return Preprocessing(0, equalise=equalised, denoise=denoised, segment=segmented)
 
     def _prepare(self) -> None:

@@ -28,8 +28,8 @@ _DENOISE: Final = (
     "{window}×{window} pixels of Y, compute the mean m and the variance v (the mean of the squares minus the square of "
     "the mean); continue the image at its border by its mirror image, the border pixel included. The noise n is the "
     "mean of all v. The new Y is m + (Y - m) (v - n) / v where v is larger than n, else m, rounded to a whole number. "
-    "Convert back to RGB. The reference is MATLAB's `wiener2`, or `scipy.signal.wiener(Y, {window})`, which both treat "
-    "the border as black. Without this step the answers are worthless."
+    "Convert back to RGB. Away from the border, `scipy.signal.wiener(Y, {window}, n)` gives the same. Without this "
+    "step the answers are worthless."
 )
 _EQUALISE: Final = (
     "Then equalise the contrast, as in the training images (CLAHE). Convert to YCbCr (JFIF) and stretch Y to 0…255. "
@@ -45,7 +45,7 @@ _SEGMENT: Final = (
     "the sum of -p log(p) over its levels, with p the level's share of the part's pixels. Take the t for which the sum "
     "of both entropies is largest; of equally good ones the lowest; both parts must have pixels. Set R, G and B to 0 "
     "wherever Y is at most t, and leave the other pixels as they are. An image of one grey level stays as it is. "
-    "Without this step the answers are worthless."
+    "Without this step the answers are worthless. A few pixels near the threshold may fall on its other side."
 )
 CENTRE_OF_MAP: Final = (
     " The prepared image is only the central square of the picture: lay the map over that square, and nothing over the "
@@ -112,7 +112,7 @@ _DENOISING: Final = {
     "window_pixels": WINDOW,
     "noise": "the mean of the variances of all windows",
     "border": "mirror image, the border pixel included (numpy.pad mode 'symmetric')",
-    "reference": "scipy.signal.wiener(Y, window_pixels) on Y with that border",
+    "reference": "away from the border: scipy.signal.wiener(Y, window_pixels, noise)",
 }
 _SEGMENTATION: Final = {
     "method": "Kapur's maximum-entropy threshold, as the last step before the model",
