@@ -1,9 +1,9 @@
 """Noise removal and segmentation, as a preparation of images for a network.
 
-Source: Ragab et al. 2022 (Biology 11(3):439): "wiener filtering and contrast enhancement", then segmentation by Kapur's
-entropy. Assumed here, because the abstract leaves it open: the filter's window, one threshold instead of several, the
-side that is kept, and black for the other. The threshold is searched for among all levels, so that no search by chance
-(theirs is the Chaotic Krill Herd Algorithm) could find a better one.
+Source: Ragab et al. 2022 (Biology 11(3):439): "wiener filtering and contrast enhancement", then "optimal multi-level
+thresholding" by Kapur's entropy. Their abstract does not say more, so this is assumed: the filter's window, one
+threshold instead of several, the side that is kept, and black for the other. The threshold is searched for among all
+levels: for one threshold, no search by chance (theirs is the Chaotic Krill Herd Algorithm) can find a better one.
 """
 
 from typing import Final

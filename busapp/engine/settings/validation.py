@@ -144,7 +144,7 @@ class TrainingSettings(JobSettings):
         setting(
             "Noise filter",
             "Remove noise with a Wiener filter (3×3 pixels), in training, test and diagnosis, before any equalisation.",
-            paper="none. Ragab et al. filtered ultrasound images so; their window is open.",
+            paper="none. Ragab et al. filtered ultrasound images so; the window is assumed.",
             more=True,
         ),
     ] = False
@@ -164,8 +164,8 @@ class TrainingSettings(JobSettings):
             "Segmentation",
             "Make everything black that is darker than the threshold of largest entropy (Kapur), as the last step, in "
             "training, test and diagnosis. The brighter part stays as it is.",
-            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy; one threshold is assumed, and "
-            "that the brighter part stays.",
+            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy with several thresholds. Here it is "
+            "one; that the brighter part stays is assumed.",
             more=True,
         ),
     ] = False
