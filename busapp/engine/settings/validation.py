@@ -164,8 +164,8 @@ class TrainingSettings(JobSettings):
             "Segmentation",
             "Make everything black that is darker than the threshold of largest entropy (Kapur), as the last step, in "
             "training, test and diagnosis. The brighter part stays as it is.",
-            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy with several thresholds. Here it is "
-            "one; that the brighter part stays is assumed.",
+            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy with several thresholds. Here "
+            "it is one; that the brighter part stays is assumed.",
             more=True,
         ),
     ] = False
