@@ -1,10 +1,11 @@
-"""Time to prepare an image for a network, by step, as a ratio to the plain preparation of the same run.
+"""Processor time to prepare an image for a network, by step, as a ratio to the plain preparation of the same run.
 
     python benchmarks/preparation.py --data busi-256 [--images 100] [--rounds 5] [--size 224]
 
-Decoding is not counted. In each round every preparation takes all images in turn, in an order that changes from round
-to round, so that other work on the machine meets all of them. The value of a preparation is the median over the rounds
-of its milliseconds per image; its ratio is the median of the ratios of single rounds.
+Decoding is not counted, resizing is. Times are processor time, because other work on the machine stretches the clock's.
+In each round every preparation takes all images in turn, in an order that changes from round to round, so that other
+work meets all of them. The value of a preparation is the median over the rounds of its milliseconds per image; its
+ratio is the median of the ratios of single rounds.
 """
 
 import argparse
@@ -32,11 +33,11 @@ def preparations(size: int) -> dict[str, Preprocessing]:
 
 
 def seconds(preparing: Preprocessing, pictures: list[Image.Image]) -> float:
-    """Seconds to prepare all pictures."""
-    begun = time.perf_counter()
+    """Seconds of processor time to prepare all pictures."""
+    begun = time.process_time()
     for picture in pictures:
         preparing.pixels(picture)
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def main() -> None:

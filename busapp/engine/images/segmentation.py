@@ -35,7 +35,7 @@ def denoise(image: Image.Image) -> Image.Image:
 def wiener(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Grey levels (h, w) after the filter, float64 in [0, 255]. Sums are whole numbers, so that an even image stays
     exactly as it is."""
-    wide = np.pad(levels.astype(np.int64), WINDOW // 2, mode="symmetric")
+    wide = np.pad(levels.astype(np.int32), WINDOW // 2, mode="symmetric")
     height, width = levels.shape
     n, total, squares = WINDOW**2, np.zeros_like(wide, shape=levels.shape), np.zeros_like(wide, shape=levels.shape)
     for row, column in np.ndindex(WINDOW, WINDOW):
