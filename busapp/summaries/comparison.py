@@ -7,7 +7,7 @@ from busapp.engine.contract.validation import Comparison, GainResult, LeaksResul
 from busapp.engine.results import gain_words
 from busapp.engine.utils.words import many, per_cent
 from busapp.summaries.tables import aligned, area_gained, points, rows_of, with_interval
-from busapp.summaries.validation import equalisation_in_words, has_leaks, network_in_words
+from busapp.summaries.validation import has_leaks, network_in_words, preparation_in_words
 
 
 def compare_lines(result: Comparison) -> list[str]:
@@ -18,7 +18,7 @@ def compare_lines(result: Comparison) -> list[str]:
         f"{short[column['run']]}: {column['run']}  {column['system']}, {column['protocol']}, {column['recipe']}"
         f"{network_in_words(column)}: "
         f"{column['n_images']} images in {column['n_groups']} groups, {many(column['n_folds'], 'fold')} of "
-        f"{many(column['epochs'], 'epoch')}{equalisation_in_words(column)}"
+        f"{many(column['epochs'], 'epoch')}{preparation_in_words(column)}"
         f"{', leaks' if has_leaks(column) else ''}"
         for column in columns
     ]

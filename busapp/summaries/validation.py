@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from busapp.engine.contract.validation import Validated, ValidationResult
+from busapp.engine.images.steps import steps_of
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
@@ -23,7 +24,7 @@ def validate_lines(result: ValidationResult) -> list[str]:
         f"{result['system']}, protocol {result['protocol']}, recipe {result['recipe']}{network_in_words(result)}: "
         f"accuracy {per_cent(result['accuracy'], result['accuracy_ci95'])}, 95 % interval in brackets; "
         f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
-        f"{equalisation_in_words(result)}."
+        f"{preparation_in_words(result)}."
     ]
     rows = [["", *(["", f"over {n_folds} folds"] if n_folds > 1 else [""])]]
     for title, measure, class_name in rows_of(result["classes"]):
@@ -74,9 +75,9 @@ def _operating_point(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def equalisation_in_words(result: Mapping[str, Any]) -> str:
-    """`, adaptively equalised`, or nothing if the images were not; older results do not say."""
-    return ", adaptively equalised" if result.get("equalise") else ""
+def preparation_in_words(result: Mapping[str, Any]) -> str:
+    """`, adaptively equalised (CLAHE)`: the steps that prepared the images, or nothing if they were only resized."""
+    return "".join(f", {step.full}" for step in steps_of(result))
 
 
 def has_leaks(result: Mapping[str, Any]) -> bool:

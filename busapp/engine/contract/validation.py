@@ -157,7 +157,21 @@ UsedGenerator = TypedDict(
 were skipped as `copies` of training images, and that were `left_out` because the study has set them aside."""
 
 
-class Validated(Measures):
+Framing = Literal["stretch", "centre"]
+"""`stretch`: the whole picture becomes the square, whatever its aspect. `centre`: its central square does."""
+
+
+class Preparation(TypedDict, total=False):
+    """The steps from a picture to the pixels of a run, by the names of their settings. Results from before a step
+    existed lack its key; their images were not prepared by it."""
+
+    equalise: bool
+    framing: Framing
+    denoise: bool
+    segment: bool
+
+
+class Validated(Measures, Preparation):
     """The keys that a validation's result shares with its column in a comparison."""
 
     system: SystemName
@@ -170,7 +184,6 @@ class Validated(Measures):
     classes: list[str]
     seed: int
     epochs: int
-    equalise: NotRequired[bool]
     n_images: NotRequired[int]
     """Real images of the run."""
     n_groups: int

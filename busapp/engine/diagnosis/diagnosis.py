@@ -14,9 +14,8 @@ import numpy as np
 from PIL import Image
 
 from busapp.engine.contract.diagnosis import DiagnosedImage
-from busapp.engine.images.heat_map import HeatMap, to_heat_map
+from busapp.engine.images.heat_map import HeatMap, on_picture, to_heat_map
 from busapp.engine.images.pictures import open_picture
-from busapp.engine.images.preprocessing import Preprocessing, equalise
 from busapp.engine.images.remarks import Decoded
 from busapp.engine.metrics import softmax
 from busapp.engine.models.abstention import is_blank, reasons_to_abstain
@@ -41,7 +40,8 @@ class Diagnosis:
     """A model's answer for one image.
 
     `predicted` is the most probable class. If `abstained` is true, it is no answer, and `reasons` say why.
-    `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class.
+    `probabilities` are calibrated and add up to 1. `heat_maps` holds the class activation map of every class, each
+    of the whole picture, and 0 where the network does not see it.
     `possible` are the classes that cannot be ruled out, most probable first. `novelty` measures how unlike the training
     images this one is (about 1 is usual); None if the model cannot tell. `similar` are the nearest training images.
     `remarks` are sentences about what was done to the picture when it was read.
@@ -109,9 +109,9 @@ class Diagnoser:
         image = image.picture if isinstance(image, Decoded) else image
         started = time.perf_counter()
         about, classes = self.model.description, self.model.classes
-        plain = Image.fromarray(Preprocessing(about.image_size).pixels(image.convert("RGB")))
-        prepared = equalise(plain) if about.equalise else plain
-        answers = self.model.run(np.asarray(prepared)[None])
+        preparing = about.preprocessing
+        plain = preparing.framed(image.convert("RGB"))
+        answers = self.model.run(np.asarray(preparing.finished(plain))[None])
         p = softmax(answers.logits / about.temperature)[0]
         probabilities = {name: float(value) for name, value in zip(classes, p, strict=True)}
         predicted = classes[int(p.argmax())]
@@ -128,7 +128,11 @@ class Diagnoser:
             abstained=bool(reasons),
             reasons=reasons,
             heat_maps={
-                name: to_heat_map(seen, about.map_shift, span=about.map_span, mirrored=about.mirrored)
+                name: on_picture(
+                    to_heat_map(seen, about.map_shift, span=about.map_span, mirrored=about.mirrored),
+                    preparing.region(image.size),
+                    image.size,
+                )
                 for name, seen in maps
             },
             possible=possible,

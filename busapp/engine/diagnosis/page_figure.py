@@ -314,7 +314,8 @@ def _notes(model: Model, diagnosis: Diagnosis) -> list[_Text]:
         )
     title = _text(f"Model {model.path.name}", 9.5, weight="bold", most=2)
     cautions = [_text(caution, 8.5, colour=_WARNING, weight="bold", most=3, above=2) for caution in model.cautions]
-    remarks = [_text(remark, 8, most=2) for remark in diagnosis.remarks]
+    unseen = about.preprocessing.unseen
+    remarks = [_text(remark, 8, most=2) for remark in (*diagnosis.remarks, *([unseen] if unseen else []))]
     return [*remarks, title, *(_text(line, 8, most=4) for line in model.card()), _text(said, 8, most=4), *cautions]
 
 

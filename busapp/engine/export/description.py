@@ -1,11 +1,11 @@
 """The description in a model file, and what the file stores about its training images."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 import busapp
 from busapp.engine.catalog import ImageRecord
@@ -13,7 +13,7 @@ from busapp.engine.classifiers.novelty import Familiar, usual_distance
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.events import Event, Note
 from busapp.engine.export.thresholds import OutOfFoldPredictions, masks_of, out_of_fold, thresholds, truth_of_heat_maps
-from busapp.engine.images.heat_map import to_heat_map
+from busapp.engine.images.heat_map import HeatMap, on_picture, to_heat_map
 from busapp.engine.models.model import KnownImage, ModelDescription, Provenance
 from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.progress import in_progress
@@ -51,8 +51,7 @@ def describe_model(
     span = trained.image_size / network.stride
     try:
         evidence = read_evidence(validated).of([row.image_id for row in rows])
-        to_map = partial(to_heat_map, shift=network.map_shift, span=span, mirrored=mirrored)
-        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), to_map)
+        truth = truth_of_heat_maps(rows, classes, evidence, masks_of(workspace), heat_maps_of(trained))
     except BadInput as error:
         yield Note(f"{error} The model will not detect images unlike its training images.", "warning")
     tested = OutOfFoldPredictions.of(rows, classes, evidence)
@@ -60,7 +59,7 @@ def describe_model(
     return ModelDescription(
         classes=tuple(classes),
         image_size=trained.image_size,
-        equalise=trained.equalise,
+        **trained.preprocessing.kept,
         temperature=found.temperature,
         provenance=_provenance(workspace, validated, result),
         map_shift=network.map_shift,
@@ -71,6 +70,19 @@ def describe_model(
         known=tuple(KnownImage(record.sha256, record.class_name) for record in known),
         out_of_fold=out_of_fold(tested, truth),
     )
+
+
+def heat_maps_of(trained: ValidateSettings) -> Callable[[npt.NDArray[np.float32], tuple[int, int]], HeatMap]:
+    """Return the function that makes the heat map of a picture, of a size (width, height), from an activation map of a
+    network that was trained so."""
+    network, preparing = NETWORKS[trained.network], trained.preprocessing
+    span, mirrored = trained.image_size / network.stride, trained.training.mirrored_test
+
+    def to_map(activation: npt.NDArray[np.float32], size: tuple[int, int]) -> HeatMap:
+        heat_map = to_heat_map(activation, network.map_shift, span=span, mirrored=mirrored)
+        return on_picture(heat_map, preparing.region(size), size)
+
+    return to_map
 
 
 def training_images(workspace: Workspace, validated: Run) -> list[ImageRecord]:

@@ -124,15 +124,16 @@ def truth_of_heat_maps(
     classes: Sequence[str],
     evidence: "Evidence",
     mask_of: Callable[[Prediction], Mask | None],
-    to_map: Callable[[npt.NDArray[np.float32]], HeatMap],
+    to_map: Callable[[npt.NDArray[np.float32], tuple[int, int]], HeatMap],
 ) -> HeatMapTruth | None:
-    """Compare the out-of-fold heat maps of the predicted classes, made by `to_map` of activation maps, with the masks
-    from `mask_of`."""
+    """Compare the out-of-fold heat maps of the predicted classes, made by `to_map` of activation maps and the
+    pictures' sizes (width, height), with the masks from `mask_of`, which have the sizes of their pictures."""
     heat_maps, masks, right = [], [], []
     for row, maps in zip(rows, evidence.maps, strict=True):
         mask = mask_of(row)
         if mask is not None and mask.any():
-            heat_maps.append(to_map(maps[classes.index(row.predicted)].astype(np.float32)))
+            height, width = mask.shape
+            heat_maps.append(to_map(maps[classes.index(row.predicted)].astype(np.float32), (width, height)))
             masks.append(mask)
             right.append(row.predicted == row.true)
     return heat_map_truth(heat_maps, masks, np.array(right, dtype=bool))

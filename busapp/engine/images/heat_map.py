@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from busapp.engine.images.framing import Region, placed
+
 HeatMap = npt.NDArray[np.float32]
 """float32 (h, w) in [0, 1], coarse (from the network's last feature map: 7×7 cells for 224 pixels). 1 marks the place
 that shows the class most clearly in this image."""
@@ -18,6 +20,9 @@ Each of the network's five strides of two pads one pixel on every side. So cell 
 those around 32 i + 15.5, its place in the grid. Without this correction, as in the usual Grad-CAM, a map misses small
 lesions by half a cell in both directions."""
 
+_FEWEST_CELLS: Final = 48
+"""Cells along each side of a network's part of a picture, in the heat map of the whole picture."""
+_MOST_CELLS: Final = 256
 _FINE: Final = 256
 """Pixels on the longer side of a map enlarged for its contours."""
 
@@ -59,6 +64,23 @@ def to_heat_map(
         padded = Image.fromarray(positive[rows][:, columns].astype(np.float32))  # a tenth of the time of np.pad
         box = (right, below, right + across, below + down)
         positive = np.maximum(np.asarray(padded.resize((4 * width, 4 * height), Image.Resampling.BICUBIC, box)), 0)
+    return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
+
+
+def on_picture(heat_map: HeatMap, region: Region, size: tuple[int, int]) -> HeatMap:
+    """The heat map of a whole picture of `size` (width, height), from that of the `region` that a network saw. It is 0
+    outside the region, about which the network says nothing. It is unchanged if the region is the whole picture, else
+    at most `_MOST_CELLS` cells wide and high."""
+    if region == (0, 0, *size):
+        return heat_map
+    left, top, right, bottom = region
+    # More cells than given: enlarged smoothly, evidence at the region's edge reaches half a cell beyond it.
+    finer = max(2, math.ceil(_FEWEST_CELLS / min(heat_map.shape)))
+    rows, columns = (finer * cells for cells in heat_map.shape)
+    across = min(_MOST_CELLS, math.ceil(columns * size[0] / (right - left)))
+    down = min(_MOST_CELLS, math.ceil(rows * size[1] / (bottom - top)))
+    whole = placed(Image.fromarray(heat_map), region, size, (across, down))
+    positive = np.maximum(np.asarray(whole, np.float32), 0)
     return (positive / max(float(positive.max()), 1e-12)).astype(np.float32)
 
 

@@ -1,8 +1,7 @@
 """The one definition of a network's input: training, diagnosis and export share it.
 
 Source: Samrin 2024, section 3.1: resized to 224×224, three channels, scaled to [0, 1], then normalised with
-ImageNet's mean and standard deviation. Adaptive equalisation is a choice of Zion and Tripathy, section 1 ("datasets
-that experienced adaptive equalization preprocessing and those that did not").
+ImageNet's mean and standard deviation. The sources of other steps are named where they are defined.
 """
 
 import io
@@ -18,11 +17,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from busapp.engine.contract.validation import Framing, Preparation
 from busapp.engine.images import netpbm
 from busapp.engine.images.eight_bits import as_seen, as_stored
+from busapp.engine.images.equalisation import equalise
+from busapp.engine.images.framing import ONLY_CENTRE, Region, placed, region_of
 from busapp.engine.images.orientation import LYING, orientation_of
 from busapp.engine.images.plain_png import chunks_of, plain_pixels
 from busapp.engine.images.remarks import Decoded
+from busapp.engine.images.segmentation import denoise, segment
+from busapp.engine.images.steps import Step, in_full, steps_of
 from busapp.engine.utils.quiet import no_warnings
 from busapp.errors import UnreadableImage
 
@@ -63,14 +67,6 @@ IMAGE_SUFFIXES: Final = frozenset(
 VERSION: Final = 1
 """Version of `decode_stored` and `Preprocessing.pixels`. Every change that gives other pixels raises it, so that the
 pixels in the caches of studies are computed again."""
-
-TILES: Final = 8
-"""Tiles along each side. Pizer et al. 1987 found that 8×8 contextual regions suit medical images; also scikit-image's
-default."""
-CLIP_LIMIT: Final = 0.01
-"""The share of a tile's pixels that one of its 256 grey levels may hold. This is 2.56 times an even share, so that a
-tile's contrast grows at most by about that factor and its speckle is not exaggerated. scikit-image's default; the
-paper names no value."""
 
 
 def decode(content: bytes, *, file: Path | str, frame: int = 0) -> Image.Image:
@@ -307,41 +303,78 @@ def decode_stored(content: bytes, *, file: Path | str) -> Image.Image:
         return as_stored(_loaded(_at_frame(content, 0), content))
 
 
-def equalise(image: Image.Image) -> Image.Image:
-    """Contrast-limited adaptive histogram equalisation of an RGB image: the same size, RGB.
-
-    Only the luma changes, and grey stays grey. An image of one grey level is returned unchanged. One core takes about
-    4 ms for 224×224 pixels, 5 ms for 256×256, 17 ms for 500×500 and 0.4 s for 2048×2048, with 50 bytes per pixel.
-
-    Source: Pizer et al. 1987, Zuiderveld 1994, by scikit-image, which stretches the luma to its full range first.
-    """
-    from skimage.exposure import equalize_adapthist  # it loads SciPy; without equalisation neither is needed
-
-    luma, blue, red = image.convert("YCbCr").split()
-    darkest, brightest = luma.getextrema()
-    if darkest == brightest:
-        return image
-    tile = [max(1, side // TILES) for side in (image.height, image.width)]
-    levels = equalize_adapthist(np.asarray(luma), kernel_size=tile, clip_limit=CLIP_LIMIT)
-    luma = Image.fromarray(np.rint(levels * 255).astype(np.uint8))
-    return Image.merge("YCbCr", (luma, blue, red)).convert("RGB")
-
-
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """The conversion of images to the pixels of a run: the same in training, test and diagnosis, real or synthetic.
 
-    `size` is the side of the square. An image is first resized and then equalised. So equalisation takes the same time
-    for stored images of any size, and a tile contains as many pixels of a small synthetic image as of a large real one.
+    `size` is the side of the square. The steps have one order, that of Ragab et al. 2022 after the resizing:
+
+    1. `framing`: the part that the network sees becomes the square. All later steps then take the same time for stored
+       images of any size, and a tile contains as many pixels of a small synthetic image as of a large real one.
+    2. `denoise` (Wiener filter), because equalising would raise the noise along with the picture.
+    3. `equalise` (CLAHE).
+    4. `segment` (Kapur's entropy), because the threshold depends on the final grey levels, and because the black
+       parts would count as a grey level of the picture in an equalisation.
     """
 
     size: int
     equalise: bool = False
+    framing: Framing = "stretch"
+    denoise: bool = False
+    segment: bool = False
+
+    @property
+    def kept(self) -> Preparation:
+        """All choices except the size, by the names of their settings, as results store them."""
+        return {
+            "equalise": self.equalise,
+            "framing": self.framing,
+            "denoise": self.denoise,
+            "segment": self.segment,
+        }
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps besides resizing, in their order."""
+        return steps_of(self.kept)
+
+    @property
+    def in_full(self) -> str:
+        """The steps besides resizing, for a sentence about images; empty if there are none."""
+        return in_full(self.kept)
+
+    @property
+    def in_words(self) -> str:
+        """`resized to 224×224 pixels, adaptively equalised (CLAHE)`."""
+        return ", ".join([f"resized to {self.size}×{self.size} pixels", *(step.full for step in self.steps)])
+
+    @property
+    def unseen(self) -> str:
+        """A sentence about the parts of a picture that the network does not see; empty if it sees everything."""
+        return ONLY_CENTRE if self.framing == "centre" else ""
+
+    def region(self, size: tuple[int, int]) -> Region:
+        """The part of a picture of `size` (width, height) that the network sees."""
+        return region_of(size, self.framing, self.size)
+
+    def framed(self, image: Image.Image) -> Image.Image:
+        """The part of an RGB image that the network sees, resized to the square, bilinear with antialiasing."""
+        return image.resize((self.size, self.size), Image.Resampling.BILINEAR, self.region(image.size))
+
+    def finished(self, square: Image.Image) -> Image.Image:
+        """What the network sees of a square from `framed`."""
+        square = denoise(square) if self.denoise else square
+        square = equalise(square) if self.equalise else square
+        return segment(square) if self.segment else square
 
     def pixels(self, image: Image.Image) -> Pixels:
-        """An RGB image resized to a square, ignoring its aspect, bilinear with antialiasing: uint8 (size, size, 3)."""
-        square = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(equalise(square) if self.equalise else square, dtype=np.uint8)
+        """What the network sees of an RGB image: uint8 (size, size, 3)."""
+        return np.asarray(self.finished(self.framed(image)), dtype=np.uint8)
+
+    def over(self, image: Image.Image) -> Image.Image:
+        """What the network sees of an RGB image, at the image's size, and black where it sees nothing."""
+        seen = Image.fromarray(self.pixels(image))
+        return placed(seen, self.region(image.size), image.size)
 
     def load(self, paths: Iterable[Path]) -> Pixels:
         """The pixels of these files: uint8 (n, size, size, 3). Raises `UnreadableImage`."""

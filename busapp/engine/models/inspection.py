@@ -133,7 +133,7 @@ def _sections(file: ModelFile, sha256: str, about: ModelDescription) -> Iterator
         {
             "Classes": ", ".join(about.classes),
             "Image size": f"{about.image_size} × {about.image_size} pixels",
-            "Adaptively equalised": "yes" if about.equalise else "no",
+            "Images": about.preprocessing.in_words,
             "Temperature": f"{about.temperature:.3f}",
         },
     )

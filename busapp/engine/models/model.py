@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from busapp.engine.contract.validation import Framing
 from busapp.engine.images.heat_map import MAP_SHIFT
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.abstention import Conformal, Novelty, OutOfFold
@@ -55,7 +56,8 @@ class KnownImage(NamedTuple):
 
 
 class ModelDescription(BaseModel):
-    """The metadata property `busapp` of a model file, as JSON. Without an entry `equalise`, images are not equalised.
+    """The metadata property `busapp` of a model file, as JSON. Models of earlier versions lack
+    entries of `Preparation`: their images are not prepared so.
 
     `map_shift`: the output `maps` lies this number of cells too far right and down (`heat_map.MAP_SHIFT`), and
     `map_span`: the image is this number of cells wide and high; None if it is that of the output.
@@ -70,6 +72,9 @@ class ModelDescription(BaseModel):
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     image_size: Annotated[int, Field(ge=16, le=4096)]
     equalise: bool = False
+    framing: Framing = "stretch"
+    denoise: bool = False
+    segment: bool = False
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     provenance: Provenance
     map_shift: Annotated[float, Field(gt=-1, lt=1)] = MAP_SHIFT
@@ -89,7 +94,7 @@ class ModelDescription(BaseModel):
     @property
     def preprocessing(self) -> Preprocessing:
         """The preparation of an image for the model."""
-        return Preprocessing(self.image_size, self.equalise)
+        return Preprocessing(self.image_size, self.equalise, self.framing, self.denoise, self.segment)
 
 
 @dataclass(frozen=True)
@@ -156,9 +161,10 @@ class Model:
         about = self.provenance
         counts = ", ".join(f"{name} {count}" for name, count in about.class_counts.items())
         low, high = about.accuracy_ci95 or (0.0, 1.0)  # one group alone says nothing about others
+        prepared = self.description.preprocessing.in_full
         return [
             f"Trained on {about.n_images} images in {about.n_groups} groups ({counts}) and {about.n_synthetic} "
-            f"synthetic ones{', all adaptively equalised' if self.description.equalise else ''}; study {about.study}",
+            f"synthetic ones{f', all {prepared}' if prepared else ''}; study {about.study}",
             f"Accuracy {about.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}, in cross-validation: "
             f"{about.system}, protocol {about.protocol}{f', recipe {about.recipe}' if about.recipe else ''}",
             f"Made {about.created} by busapp {about.busapp}, run {about.run}",

@@ -130,7 +130,7 @@ def _of_runs(subject: Subject) -> dict[str, str]:
     return {
         "abstract": _each(subject, _headline),
         "preprocessing": f"Resized to {_listed(sizes)} pixels square, normalised as for ImageNet"
-        f"{', adaptively equalised in some runs' if any(each.equalise for each in read) else ''}; the same in "
+        f"{_steps(read)}; the same in "
         "training, test and diagnosis.",
         "partition": f"{_folds_in_words(n_folds)}, stratified by class, at random from a seed.",
         "partition_level": "Strict: groups (near-duplicates, patients where known) are disjoint. Published: single "
@@ -208,6 +208,12 @@ def _range_of_folds(one: Measured) -> str:
 
 def _counts(one: Measured) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in (one.result.get("counts") or {}).items()) or "not kept"
+
+
+def _steps(read: Sequence[ValidateSettings]) -> str:
+    """`, adaptively equalised (CLAHE) in some runs`; empty if images were only resized."""
+    used = Counter(step.full for one in read for step in one.preprocessing.steps)
+    return "".join(f", {words}{' in some runs' if count < len(read) else ''}" for words, count in used.items())
 
 
 def _networks(read: Iterable[ValidateSettings]) -> str:

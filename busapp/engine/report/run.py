@@ -8,6 +8,7 @@ import numpy as np
 from busapp.engine import metrics
 from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.events import EpochEnded
+from busapp.engine.images.steps import in_full
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Illustration, Illustrations, Paragraph, Table
@@ -28,7 +29,8 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     settings = as_trained(run)
     network = "" if settings.network == DEFAULT else f" Network: {NETWORKS[settings.network].title}."
     network += "" if settings.starts_from_imagenet else " Trained from scratch, without ImageNet weights."
-    equalised = " Images adaptively equalised (CLAHE)." if result.get("equalise") else ""
+    steps = in_full(result)
+    prepared = f" Images {steps}." if steps else ""
     drawn = [fold.get("n_synthetic", 0) for fold in result["folds"]]
     synthetic = f" {from_to(min(drawn), max(drawn))} synthetic images in every training fold." if any(drawn) else ""
     aside = result.get("n_set_aside")
@@ -37,7 +39,7 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
         Heading(title, 3),
         Paragraph(
             f"Run {run.id}{f', “{run.info.name}”' if run.info.name != run.id else ''}: {one.size}, "
-            f"{result['seconds']:.0f} s{device}, seed {result['seed']}.{left_out}{synthetic}{network}{equalised}",
+            f"{result['seconds']:.0f} s{device}, seed {result['seed']}.{left_out}{synthetic}{network}{prepared}",
             tone="quiet",
         ),
         leakage(one),

@@ -199,8 +199,10 @@ def diagnosis(diagnoser: Diagnoser, path: Path) -> list[Block]:
     picture = loop.frame(loop.middle)
     answer = diagnoser.diagnose(picture, path.name)
     figure = to_png(diagnosis_figure(picture, answer))
+    unseen = diagnoser.model.description.preprocessing.unseen
     return [
         Heading(f"{answer.file}: {'no answer' if answer.abstained else answer.predicted}", 3),
         *(Paragraph(reason) for reason in answer.reasons),
+        *([Paragraph(unseen)] if unseen else []),
         Illustration(figure, f"image, heat map and probabilities of {answer.file}", 1.0),
     ]

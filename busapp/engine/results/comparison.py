@@ -17,6 +17,7 @@ from busapp.engine.contract.validation import (
     MeasureDifference,
     PairedTest,
 )
+from busapp.engine.images.steps import preparation_of
 from busapp.engine.networks.registry import DEFAULT
 from busapp.engine.results import statistics
 from busapp.engine.results.predictions import Prediction, read_predictions
@@ -52,7 +53,7 @@ def _column(run: Run) -> ComparisonColumn:
         "run": run.id,
         "name": run.info.name,
         "dataset": run.info.dataset,
-        "equalise": result.get("equalise", False),  # missing in older results
+        **preparation_of(result),
         "n_folds": len(result["folds"]),
         "system": result["system"],
         "protocol": result["protocol"],

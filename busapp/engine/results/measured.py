@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
+from busapp.engine.images.steps import steps_of
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
@@ -112,7 +113,8 @@ def as_trained(run: Run) -> ValidateSettings:
 
 def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     """The protocol (with `changed` if some of its leaks were set one by one), then network and recipe unless they are
-    the paper's, then altered copies and class weights that differ from the recipe, then `equalised`."""
+    the paper's, then altered copies and class weights that differ from the recipe, then the steps that prepared its
+    images: `equalised`."""
     protocol, system = result["protocol"], result["system"]
     network = run.info.settings.get("network", DEFAULT)
     leaks = [open_leaks(system, each, network) for each in (Leaks(**result["switches"]), PROTOCOLS[protocol])]
@@ -123,7 +125,7 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
         *([_title_of(network)] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
         *(differences_in_words(recipe, result.get("training", {})) if recipe in RECIPES else []),
-        *(["equalised"] if result.get("equalise") else []),
+        *(step.short for step in steps_of(result)),
     )
 
 

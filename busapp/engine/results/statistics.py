@@ -127,6 +127,6 @@ def _so_far(run: Run, classes: list[str], recorded: Sequence[RecordedFold | Fold
         "classes": classes,
         "seed": settings.seed,
         "epochs": settings.epochs,
-        "equalise": settings.equalise,
+        **settings.preprocessing.kept,
         "train_accuracy": float(np.mean(trained)) if trained else None,
     }

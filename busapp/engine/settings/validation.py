@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from busapp.engine.contract.validation import Framing
 from busapp.engine.images.preprocessing import Preprocessing
 from busapp.engine.networks.entry import Options
 from busapp.engine.networks.registry import DEFAULT, NETWORKS, NetworkName
@@ -136,6 +137,26 @@ class TrainingSettings(JobSettings):
             step=32,
         ),
     ] = 224
+    framing: Annotated[
+        Framing,
+        setting(
+            "Framing",
+            "stretch: the whole image becomes the square, whatever its aspect. centre: the shorter side is resized to "
+            "8/7 of the image size, and the central square is taken (256 and 224 pixels). What lies outside is never "
+            "seen. Generators are trained on whole, stretched images; of what they draw, the centre is taken too.",
+            paper="stretch. Zion and Tripathy took the centre.",
+            more=True,
+        ),
+    ] = "stretch"
+    denoise: Annotated[
+        bool,
+        setting(
+            "Noise filter",
+            "Remove noise with a Wiener filter (3×3 pixels), in training, test and diagnosis, before any equalisation.",
+            paper="none. Ragab et al. filtered ultrasound images so; the window is assumed.",
+            more=True,
+        ),
+    ] = False
     equalise: Annotated[
         bool,
         setting(
@@ -143,6 +164,17 @@ class TrainingSettings(JobSettings):
             "Raise the contrast of every image tile by tile (CLAHE), in training, test and diagnosis. Generators are "
             "trained on images without it; the images they draw are then equalised like the real ones.",
             paper="none. Zion and Tripathy planned to compare histopathology images with and without it.",
+            more=True,
+        ),
+    ] = False
+    segment: Annotated[
+        bool,
+        setting(
+            "Segmentation",
+            "Make everything black that is darker than the threshold of largest entropy (Kapur), as the last step, in "
+            "training, test and diagnosis. The brighter part stays as it is.",
+            paper="none. Ragab et al. segmented ultrasound images by Kapur's entropy with several thresholds. Here "
+            "it is one; that the brighter part stays is assumed.",
             more=True,
         ),
     ] = False
@@ -312,7 +344,7 @@ class TrainingSettings(JobSettings):
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of the run's images."""
-        return Preprocessing(self.image_size, self.equalise)
+        return Preprocessing(self.image_size, self.equalise, self.framing, self.denoise, self.segment)
 
     @property
     def training(self) -> Recipe:
@@ -330,7 +362,7 @@ class TrainingSettings(JobSettings):
             *([NETWORKS[self.network].title] if self.network != DEFAULT else []),
             *([self.recipe] if self.recipe != "paper" else []),
             *differences_in_words(self.recipe, self.training.model_dump()),
-            *(["equalised"] if self.equalise else []),
+            *(step.short for step in self.preprocessing.steps),
         ]
         return "".join(f", {part}" for part in parts)
 

@@ -87,7 +87,7 @@ class _Cache:
 
     def path(self, record: ImageRecord) -> Path:
         """Path of an image's cached pixels; the file may not exist yet."""
-        kind = f"{self.preparing.size}{'-equalised' if self.preparing.equalise else ''}"
+        kind = "-".join([str(self.preparing.size), *(step.short.replace(" ", "-") for step in self.preparing.steps)])
         return self.folder / kind / record.sha256[:2] / record.sha256
 
     def pixels(self, record: ImageRecord) -> Pixels:

@@ -68,7 +68,7 @@ def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResu
         "generators": state.generators,
         "seed": settings.seed,
         "epochs": settings.epochs,
-        "equalise": settings.equalise,
+        **settings.preprocessing.kept,
         "seconds": round(state.elapsed(), 3),
         "train_accuracy": float(np.mean(train_accuracies)),
         **measured,

@@ -41,6 +41,7 @@ class DiagnosisPanel(QWidget):
         self.evidence = QComboBox()
         self.evidence.setAccessibleName("Class that the heat map is for")
         self.evidence.currentTextChanged.connect(self._choose_evidence)
+        self.unseen = words_label("muted")
         evidence_label = QLabel("Heat map of the evidence &for")
         evidence_label.setBuddy(self.evidence)
         self.report_button = QPushButton("Save &report…")
@@ -69,6 +70,7 @@ class DiagnosisPanel(QWidget):
             self.similar,
             evidence_label,
             self.evidence,
+            self.unseen,
             self.report_button,
             card_heading,
             self.card,
@@ -102,6 +104,8 @@ class DiagnosisPanel(QWidget):
         self.evidence.addItems(list(diagnosis.probabilities))
         self.evidence.setCurrentText(diagnosis.predicted)
         self.evidence.blockSignals(False)
+        self.unseen.setText(model.description.preprocessing.unseen)
+        self.unseen.setVisible(bool(self.unseen.text()))
         self.card.setText("\n".join(model.card()))
         self.cautions.show_list("Please note:", model.cautions)
 

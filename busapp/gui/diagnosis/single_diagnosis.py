@@ -180,7 +180,8 @@ class SingleDiagnosis(QSplitter):
         before, self.shown = self.shown, event
         is_same = before is not None and before.picture is event.picture
         is_cropped = event.request.crop is not None
-        self.view.set_image(event.image, event.drawn, is_cropped=is_cropped, is_same=is_same)
+        preparing = event.model.description.preprocessing
+        self.view.set_image(event.image, event.drawn, preparing, is_cropped=is_cropped, is_same=is_same)
         self.view.set_heat_map(event.diagnosis.heat_map)
         if self._waiting is None:  # while the slider is dragged, it is ahead of the answer
             self.view.frames.show_frame(event.frame, event.picture.frames)

@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 from busapp.engine.images.heat_map import HeatMap, colour_heat_map, contours
 from busapp.engine.images.marks import Box
 from busapp.engine.images.pictures import SMALLEST_SIDE
+from busapp.engine.images.preprocessing import Preprocessing
 from busapp.gui.images.colour_scale import ColourScale
 from busapp.gui.images.cover_boxes import SHADE
 from busapp.gui.images.crop_band import CropBand
@@ -94,6 +95,7 @@ class HeatMapView(QWidget):
         self._image: Image.Image | None = None
         self._drawn = QImage()
         self._heat_map: HeatMap | None = None
+        self._preparing: Preprocessing | None = None
         self._dragged_from: QPoint | None = None
         self.window_shown = Window()
         self.band: CropBand | None = None
@@ -103,8 +105,8 @@ class HeatMapView(QWidget):
         self.view.viewport().installEventFilter(self)
         self.contour = Contour()
         self.view.scene().addItem(self.contour)
-        self._windowing = Background(self)
-        self._windowing.made.connect(self._show)
+        self._drawing = Background(self)
+        self._drawing.made.connect(self._show)
         self.frames = FrameSlider()
         self.frames.frame_wanted.connect(self.frame_wanted)
         layout = QVBoxLayout(self)
@@ -137,6 +139,11 @@ class HeatMapView(QWidget):
         self.contour_box = QCheckBox("C&ontour")
         self.contour_box.setToolTip("Outline the area in which the evidence is at least half of the strongest")
         self.contour_box.toggled.connect(self._show_contour)
+        self.seen_box = QCheckBox("As the model &sees it")
+        self.seen_box.setToolTip(
+            "Show the image as the model gets it: resized, and prepared as its training images were"
+        )
+        self.seen_box.toggled.connect(lambda _: self._draw())
         self.crop_button = _button("Crop (C)", "Diagnose a part of the image: drag a rectangle", self._toggle_crop)
         self.crop_button.setCheckable(True)
         self.whole_button = _button("Whole image", "Undo the crop", self.whole_wanted.emit)
@@ -147,7 +154,7 @@ class HeatMapView(QWidget):
         self.window_button.setMenu(self.window_menu)
         fit = _button("Fit", "Show the whole image (0, or double-click)", self.view.fit)
         controls = FlowRow()
-        for widget in (label, self.opacity, self.colour_bar, self.contour_box):
+        for widget in (label, self.opacity, self.colour_bar, self.contour_box, self.seen_box):
             controls.addWidget(widget)
         for button in (self.crop_button, self.whole_button, self.window_button, fit):
             controls.addWidget(button)
@@ -160,21 +167,32 @@ class HeatMapView(QWidget):
         return self.view.overlay_is_visible
 
     def set_image(
-        self, image: Image.Image, drawn: QImage | None = None, *, is_cropped: bool = False, is_same: bool = False
+        self,
+        image: Image.Image,
+        drawn: QImage | None = None,
+        preparing: Preprocessing | None = None,
+        *,
+        is_cropped: bool = False,
+        is_same: bool = False,
     ) -> None:
         """Show an image without a heat map.
 
         It is fitted to the view, except for another frame of the same image (`is_same`). `drawn` is the image already
-        converted for Qt, because the conversion takes long for a large one."""
+        converted for Qt, because the conversion takes long for a large one. `preparing` is how the model gets
+        its images; None if no model is known."""
         self.leave_crop()
         size_before = self._image.size if self._image is not None else None
         self._image, self._drawn = image, drawn if drawn is not None else to_qimage(image)
+        self._preparing = preparing
+        self.seen_box.setEnabled(preparing is not None)
         self.whole_button.setVisible(is_cropped)
         window = self.window_shown if is_same else Window()
         self.set_window(window)
-        self._show(self._drawn if window.is_plain else to_qimage(window.applied(image)))
+        is_alike = is_same and image.size == size_before
+        if not (is_alike and self._is_as_seen):  # else the former frame stays until the new one is prepared
+            self._show(self._drawn if window.is_plain else to_qimage(window.applied(image)))
         self.set_heat_map(None)
-        if not is_same or image.size != size_before:
+        if not is_alike:
             self.view.fit()
         self._refresh_crop()
 
@@ -184,6 +202,8 @@ class HeatMapView(QWidget):
     def _caption(self) -> str:
         if self.band is not None:
             return CROP_HINT
+        if self._is_as_seen and self._preparing is not None:
+            return f"as the model sees it: {self._preparing.in_words}"
         window = self.window_shown
         return (
             "" if window.is_plain else f"window {window.width}, level {window.level}; the model sees the image as it is"
@@ -193,12 +213,23 @@ class HeatMapView(QWidget):
         """Show the image with another window and level. The model still sees the unchanged image."""
         self.window_shown = window
         self.window_menu.show_window(window)
-        image = self._image
-        if image is None or window.is_plain:
-            self._windowing.ask(None)
+        self._draw()
+
+    @property
+    def _is_as_seen(self) -> bool:
+        """True if the image is shown as the model gets it. Window and level then change nothing."""
+        return self.seen_box.isChecked() and self._preparing is not None
+
+    def _draw(self) -> None:
+        """Show the image in the way that was chosen. A thread draws it, unless it is drawn already."""
+        image, window, preparing = self._image, self.window_shown, self._preparing
+        if image is not None and preparing is not None and self._is_as_seen:
+            self._drawing.ask(lambda: to_qimage(preparing.over(image.convert("RGB"))))
+        elif image is None or window.is_plain:
+            self._drawing.ask(None)
             self._show(self._drawn)
         else:
-            self._windowing.ask(lambda: to_qimage(window.applied(image)))
+            self._drawing.ask(lambda: to_qimage(window.applied(image)))
 
     def set_heat_map(self, heat_map: HeatMap | None) -> None:
         """Show a map over the image. None removes it."""

@@ -28,6 +28,10 @@ class _Maker:
         self._path = model
         self._diagnoser: Diagnoser | None = None
 
+    @property
+    def unseen(self) -> str:
+        return "" if self._diagnoser is None else self._diagnoser.model.description.preprocessing.unseen
+
     def maps(self, image: ImageRecord, path: Path) -> tuple[str, ClassMaps]:
         if self._diagnoser is None:
             self._diagnoser = Diagnoser(Model.load(self._path))
@@ -73,6 +77,12 @@ class HeatMaps(QObject):
     def is_possible(self) -> bool:
         """True if there is a model."""
         return self._maker is not None
+
+    @property
+    def unseen(self) -> str:
+        """A sentence about the parts of a picture that the model does not see. Empty if it sees everything, and until
+        the first maps are made."""
+        return "" if self._maker is None else self._maker.unseen
 
     def get(self, image: ImageRecord) -> ClassMaps | None:
         """The maps of an image, or None if they are not computed yet."""

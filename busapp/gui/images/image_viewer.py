@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.preprocessing import read_image
+from busapp.engine.images.preprocessing import Preprocessing, read_image
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import UnreadableImage
-from busapp.gui.images import equaliser
+from busapp.gui.images import prepared_picture
 from busapp.gui.images.cover_tool import KEPT, CoverTool
 from busapp.gui.images.image_canvas import ImageCanvas, mask_overlay, to_qimage
 from busapp.gui.theme import SPACE
@@ -30,8 +30,9 @@ from busapp.gui.widgets.background import Background
 
 
 class ImageViewer(QDialog):
-    """Keys: Left and Right show the previous and the next image, M shows the mask, E equalises, S shows both side by
-    side, H covers text and marks, O shows a covered image as it was imported, Esc or Space closes.
+    """Keys: Left and Right show the previous and the next image, M shows the mask, E equalises, N filters noise, K
+    segments, S shows the plain and the prepared image side by side, H covers text and marks, O shows a covered image as
+    it was imported, Esc or Space closes.
 
     Signals:
         walked: the row of the image now shown, among the images given.
@@ -56,11 +57,11 @@ class ImageViewer(QDialog):
         self._facts = facts
         self.row = row
         self._picture: Image.Image | None = None
-        self._plain, self._equalised = QImage(), QImage()
+        self._plain, self._prepared = QImage(), QImage()
         self._covered_in: int | None = None
         """Revision of the catalog after the last covering in this viewer. None if there was none or it was undone."""
-        self._equaliser = Background(self)
-        self._equaliser.made.connect(self._show_equalised)
+        self._preparer = Background(self)
+        self._preparer.made.connect(self._show_prepared)
         self.canvas, self.second_canvas = self._panes()
         self.about = QLabel()
         self.about.setWordWrap(True)
@@ -68,10 +69,15 @@ class ImageViewer(QDialog):
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.about.setFixedWidth(260)
         self.mask_box = self._box("Lesion mask (M)", self._show_mask)
-        self.equalise_box = self._box("Adaptive equalisation (E)", self._on_equalise)
-        self.equalise_box.setToolTip("As in a validation with adaptive equalisation, but here at the image's own size")
+        self.denoise_box, self.equalise_box, self.segment_box = (
+            self._box(words, lambda _: self._on_steps())
+            for words in ("Noise filter (N)", "Adaptive equalisation (E)", "Segmentation (K)")
+        )
+        self._step_boxes = self.denoise_box, self.equalise_box, self.segment_box
+        for box in self._step_boxes:
+            box.setToolTip("As in a validation with this step, but here at the image's own size")
         self.side_box = self._box("Side by side (S)", self._on_side_by_side)
-        self.side_box.setToolTip("Show the plain and the equalised image side by side. Both zoom and move together.")
+        self.side_box.setToolTip("Show the plain and the prepared image side by side. Both zoom and move together.")
         self.original_box = self._box("As imported (O)", lambda _: self._show_content())
         self.original_box.setToolTip(f"The picture before anything in it was covered. {KEPT}")
         self.cover_tool = CoverTool(self.canvas)
@@ -102,7 +108,7 @@ class ImageViewer(QDialog):
             canvas.setFrameShape(QFrame.Shape.NoFrame)
             canvas.setMinimumSize(160, 160)
             canvas.installEventFilter(self)
-        second.setAccessibleName("Equalised image")
+        second.setAccessibleName("Prepared image")
         second.hide()
         return first, second
 
@@ -126,7 +132,7 @@ class ImageViewer(QDialog):
         side = QVBoxLayout(page)
         side.setContentsMargins(0, SPACE, 0, SPACE)
         side.setSpacing(SPACE)
-        boxes = self.mask_box, self.equalise_box, self.side_box, self.original_box
+        boxes = self.mask_box, *self._step_boxes, self.side_box, self.original_box
         upper: tuple[QWidget, ...] = (self.about, *boxes, *self.extras(), self.cover_button, self.undo_button)
         lower: tuple[QWidget, ...] = (hint, self.previous_button, self.next_button, close)
         for widget in upper:
@@ -167,7 +173,7 @@ class ImageViewer(QDialog):
         if self.cover_tool.is_storing:  # the user must see whether it could be stored
             return
         self.cover_tool.leave()
-        self._equaliser.stop()
+        self._preparer.stop()
         super().done(result)
 
     # -- what is shown -------------------------------------------------------------------------------------
@@ -204,48 +210,57 @@ class ImageViewer(QDialog):
             )
         except UnreadableImage as error:
             self._picture, self.canvas.sentence = None, f"{error.what}."
-        self._plain, self._equalised = to_qimage(self._picture) if self._picture else QImage(), QImage()
-        self._equalise(self.equalise_box.isChecked())
+        self._plain = to_qimage(self._picture) if self._picture else QImage()
+        self._prepare()
         self._show_pictures()
         self.cover_button.setEnabled(self._picture is not None)
 
     def _show_pictures(self) -> None:
-        """Show the plain picture, the equalised one or both. Until it is equalised, the plain picture stands in its
+        """Show the plain picture, the prepared one or both. Until it is prepared, the plain picture stands in its
         place, with a caption that says so."""
-        wanted, both = self.equalise_box.isChecked(), self.side_box.isChecked()
-        if self._equalised.isNull():
-            equalised, caption = self._plain, "Plain, being equalised…"
+        steps, both = self._steps.steps, self.side_box.isChecked()
+        words = ", ".join(step.short for step in steps)
+        if self._prepared.isNull():
+            prepared, caption = self._plain, f"Plain, being {words}…"
         else:
-            equalised, caption = self._equalised, "Adaptive equalisation"
+            prepared, caption = self._prepared, words[:1].upper() + words[1:]
         plain = "As imported" if self._is_original else "Plain" if both else ""
         if self._is_original:
             caption = f"{caption}, as imported"
-        if both or not wanted:
+        if both or not steps:
             self.canvas.show_picture(self._plain, plain)
         else:
-            self.canvas.show_picture(equalised, caption)
-        self.second_canvas.show_picture(equalised if both else QImage(), caption)
+            self.canvas.show_picture(prepared, caption)
+        self.second_canvas.show_picture(prepared if both else QImage(), caption)
         for canvas in (self.canvas, self.second_canvas):
             words = f", {canvas.caption}" if canvas.caption else ""
             canvas.setAccessibleDescription(f"{self.image.file}, {self.image.class_name}{words}")
 
-    def _equalise(self, wanted: bool) -> None:
-        picture = self._picture if wanted else None
-        self._equaliser.ask((lambda: equaliser.equalised(picture)) if picture is not None else None)
+    @property
+    def _steps(self) -> Preprocessing:
+        """The chosen steps. The size is that of no square: images are prepared at their own."""
+        denoised, equalised, segmented = (box.isChecked() for box in self._step_boxes)
+        return Preprocessing(0, equalise=equalised, denoise=denoised, segment=segmented)
 
-    def _show_equalised(self, picture: QImage) -> None:
-        self._equalised = picture
+    def _prepare(self) -> None:
+        picture, steps, self._prepared = self._picture, self._steps, QImage()
+        if picture is None or not steps.steps:
+            self._preparer.ask(None)
+        else:
+            self._preparer.ask(lambda: prepared_picture.prepared(picture, steps))
+
+    def _show_prepared(self, picture: QImage) -> None:
+        self._prepared = picture
         self._show_pictures()
 
-    def _on_equalise(self, wanted: bool) -> None:
-        if not wanted:
+    def _on_steps(self) -> None:
+        if not self._steps.steps:
             self.side_box.setChecked(False)
-        elif self._equalised.isNull():
-            self._equalise(True)
+        self._prepare()
         self._show_pictures()
 
     def _on_side_by_side(self, wanted: bool) -> None:
-        if wanted:
+        if wanted and not self._steps.steps:
             self.equalise_box.setChecked(True)
         self._show_pictures()
         self.second_canvas.look_like(self.canvas)
@@ -270,7 +285,7 @@ class ImageViewer(QDialog):
         """Open the cover tool on the current content of the image."""
         if not self.cover_button.isEnabled() or self.cover_tool.is_active:
             return
-        for box in (self.original_box, self.mask_box, self.equalise_box):
+        for box in (self.original_box, self.mask_box, *self._step_boxes):
             box.setChecked(False)
         assert self._picture is not None
         self._side.setCurrentWidget(self.cover_tool)
@@ -317,6 +332,8 @@ class ImageViewer(QDialog):
         boxes = {
             Qt.Key.Key_M: self.mask_box,
             Qt.Key.Key_E: self.equalise_box,
+            Qt.Key.Key_N: self.denoise_box,
+            Qt.Key.Key_K: self.segment_box,
             Qt.Key.Key_S: self.side_box,
             Qt.Key.Key_O: self.original_box,
         }

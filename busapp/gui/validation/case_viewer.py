@@ -11,7 +11,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.gui.images.heat_map_view import ColourBar
 from busapp.gui.images.heat_maps import OPACITY, HeatMaps, coloured
 from busapp.gui.images.image_viewer import ImageViewer
-from busapp.gui.validation.image_strip import BY_MODEL, NO_MODEL, Case
+from busapp.gui.validation.image_strip import NO_MODEL, Case, whose_map
 from busapp.gui.widgets.warning_frame import words_label
 
 
@@ -79,7 +79,7 @@ class CaseViewer(ImageViewer):
         wanted = self.map_box.isChecked()
         for widget in (self.evidence, self.opacity, self.colour_bar):
             widget.setVisible(wanted)
-        self.about_map.setText(BY_MODEL.format(self.evidence.currentText()) if wanted else NO_MODEL)
+        self.about_map.setText(whose_map(self.evidence.currentText(), self._heat_maps) if wanted else NO_MODEL)
         self.about_map.setVisible(wanted or not self.map_box.isEnabled())
         self._show_mask()
 

@@ -14,7 +14,7 @@ from busapp.engine.utils.words import low_to_high, many
 from busapp.gui.widgets.number_cells import count_cell, measure_cell
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text
 from busapp.gui.words import when_in_words
-from busapp.summaries.validation import equalisation_in_words, has_leaks
+from busapp.summaries.validation import has_leaks, preparation_in_words
 
 _NOT_PUBLISHED: Final = Cell("–", tip="The paper does not say")
 _BY_ITS_PROTOCOL: Final = text("by its protocol", warns=True)
@@ -153,7 +153,7 @@ def _protocol(run: ComparedRun) -> Cell:
 
 
 def _recipe(run: ComparedRun) -> Cell:
-    return text(f"{run.result['recipe']}{equalisation_in_words(run.result)}")
+    return text(f"{run.result['recipe']}{preparation_in_words(run.result)}")
 
 
 def _images(run: ComparedRun) -> Cell:

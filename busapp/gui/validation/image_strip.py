@@ -41,6 +41,12 @@ BY_MODEL = (
 )
 
 
+def whose_map(class_name: str, heat_maps: HeatMaps | None) -> str:
+    """Words below heat maps: whose evidence they show, and where the model does not look."""
+    unseen = heat_maps.unseen if heat_maps is not None else ""
+    return f"{BY_MODEL.format(class_name)} {unseen}".rstrip()
+
+
 @dataclass(frozen=True)
 class Case:
     """A tested image that the study still has."""
@@ -121,7 +127,7 @@ class ImageStrip(QWidget):
         self.thumbnails = Thumbnails(self)
         self.thumbnails.loaded.connect(self._draw)
         self.heat_maps = HeatMaps(self)
-        self.heat_maps.made.connect(self._draw)
+        self.heat_maps.made.connect(self._on_made)
         self.heat_maps.failed.connect(self._on_no_map)
         self.heading = words_label("heading")
         self.maps_box = QCheckBox("&Heat maps (H)")
@@ -220,13 +226,17 @@ class ImageStrip(QWidget):
             self.heat_maps.forget_wanted()
         self._draw()
 
+    def _on_made(self) -> None:
+        self._say_whose_maps()
+        self._draw()
+
     def _draw(self) -> None:
         self.list.viewport().update()
 
     def _say_whose_maps(self) -> None:
         words = NO_MODEL if not self.heat_maps.is_possible else ""
         if self.maps_box.isChecked():
-            words = BY_MODEL.format(self._evidence_for)
+            words = whose_map(self._evidence_for, self.heat_maps)
         self.about_maps.setText(words)
         self.about_maps.setVisible(bool(words))
 

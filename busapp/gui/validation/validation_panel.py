@@ -17,7 +17,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 from busapp.gui.words import state_in_words
-from busapp.summaries.validation import equalisation_in_words
+from busapp.summaries.validation import preparation_in_words
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
 _FOR_APPS: Final = {"&TensorFlow Lite, for phones…": "tflite", "&ONNX…": "onnx"}
@@ -141,7 +141,7 @@ class ValidationPanel(QWidget):
             f"{within}{result['system']}, protocol {result['protocol']}"
             f"{' (leaks)' if mark else ' (leaks nothing)'}, recipe {self._settings.recipe}. "
             f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}"
-            f"{equalisation_in_words(result)}. "
+            f"{preparation_in_words(result)}. "
             f"{_folds(len(result.get('folds', [])))}, {many(self._settings.epochs, 'epoch')}, seed "
             f"{result.get('seed', 0)}."
         )

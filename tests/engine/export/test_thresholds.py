@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from busapp.engine.classifiers.novelty import Familiar, distances, usual_distance
+from busapp.engine.export.description import heat_maps_of
 from busapp.engine.export.thresholds import COVERAGE, OutOfFoldPredictions, out_of_fold, thresholds
 from busapp.engine.images.heat_map import MAP_SHIFT, to_heat_map
 from busapp.engine.metrics import softmax
 from busapp.engine.models.abstention import Conformal, reasons_to_abstain
 from busapp.engine.models.heat_map_truth import heat_map_truth
+from busapp.engine.settings import ValidateSettings
 
 CLASSES = ("benign", "malignant", "normal")
 
@@ -160,6 +162,26 @@ def test_heat_maps_are_compared_with_masks_and_with_the_maps_of_other_images() -
     assert same.wrong.peak_inside == 0
     assert "by chance 25%" in same.sentences()[0] and len(same.sentences()) == 3
     assert heat_map_truth(maps[:1], masks[:1], right[:1]) is None
+
+
+def test_heat_maps_of_central_squares_are_compared_where_they_lie() -> None:
+    """In each picture the lesion fills the hottest cell of the part that the network sees, near its corner."""
+    trained = ValidateSettings(framing="centre", image_size=224)
+    sizes = [(500, 300), (300, 500), (448, 224), (260, 240)]
+    activation = np.zeros((7, 7), np.float32)
+    activation[5, 5] = 1
+    maps, masks = [heat_maps_of(trained)(activation, size) for size in sizes], []
+    for width, height in sizes:
+        left, top, right, bottom = trained.preprocessing.region((width, height))
+        across, down = (right - left) / 7, (bottom - top) / 7
+        rows, columns = np.mgrid[:height, :width] + 0.5
+        inside = (abs(columns - left - across * 5) < across / 2) & (abs(rows - top - down * 5) < down / 2)
+        masks.append(inside)  # the cell shows the pixels around its upper left corner (MAP_SHIFT)
+    found = heat_map_truth(maps, masks, np.ones(4, dtype=bool))
+    assert found is not None and found.all.peak_inside == 4 and found.all.overlap > 0.3
+    whole = heat_maps_of(ValidateSettings())
+    stretched = heat_map_truth([whole(activation, size) for size in sizes], masks, np.ones(4, dtype=bool))
+    assert stretched is not None and stretched.all.overlap < found.all.overlap / 2
 
 
 def test_a_hold_out_says_that_its_thresholds_saw_its_images() -> None:

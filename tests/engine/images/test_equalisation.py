@@ -118,7 +118,7 @@ def test_a_run_with_and_one_without_differ_and_say_so(
     assert html.count("Images adaptively equalised") == 1
 
 
-def test_drawn_images_are_equalised_like_the_real_ones(
+def test_drawn_images_are_prepared_like_the_real_ones(
     phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = np.random.default_rng(1).integers(20, 70, (3, 16, 16, 3), dtype=np.uint8)
@@ -133,10 +133,11 @@ def test_drawn_images_are_equalised_like_the_real_ones(
     monkeypatch.setattr(fold_generators, "fold_images", draw)
     normal = phantom_study.catalog.images(class_name="normal")
     phantom_study.catalog.exclude([image.id for image in normal[:3]], "so that the class lacks three")
-    for equalise in (False, True):
-        settings = recipe(system="system2", equalise=equalise)
+    every: dict[str, Any] = {"framing": "centre", "denoise": True, "equalise": True, "segment": True}
+    for choices in ({}, {"equalise": True}, every):
+        settings = recipe(system="system2", **choices)
         run = phantom_study.new_run("validate", settings.model_dump(mode="json"))
-        expected = np.stack([Preprocessing(32, equalise).pixels(Image.fromarray(image)) for image in drawn])
+        expected = np.stack([Preprocessing(32, **choices).pixels(Image.fromarray(image)) for image in drawn])
         for _ in ("drawn", "kept by the run"):
             np.testing.assert_array_equal(balanced(phantom_study, run, settings).pixels, expected)
 

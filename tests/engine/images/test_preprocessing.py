@@ -11,10 +11,10 @@ from fuzz_bombs import jpeg_of_many_scans
 from PIL import Image
 
 from busapp.engine.images import preprocessing
+from busapp.engine.images.equalisation import equalise
 from busapp.engine.images.preprocessing import (
     Preprocessing,
     decode,
-    equalise,
     normalise,
     read_content,
     read_image,

@@ -55,7 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("preparing", [SMALL, Preprocessing(48, equalise=True)])
+@pytest.mark.parametrize("preparing", [SMALL, Preprocessing(48, equalise=True, framing="centre")])
 def test_every_image_is_decoded_once(phantom_study: Workspace, preparing: Preprocessing, decoded: list[str]) -> None:
     expected = plain(phantom_study, preparing)
     records, first, events = loaded(phantom_study, preparing)

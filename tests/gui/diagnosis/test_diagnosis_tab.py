@@ -13,6 +13,7 @@ from tiny_model import CLASSES, PROVENANCE, write_model
 
 from busapp import paths
 from busapp.engine.events import Finished, Job
+from busapp.engine.images.framing import ONLY_CENTRE
 from busapp.engine.settings import ExportSettings
 from busapp.engine.study.runs import record
 from busapp.engine.study.workspace import Workspace
@@ -61,6 +62,19 @@ def test_what_was_done_to_a_picture_is_told(qtbot: QtBot, tab: DiagnosisTab, stu
     tab.diagnose(tmp_path / "a.png")
     qtbot.waitUntil(lambda: tab.result.file.text() == "a.png")
     assert not tab.result.remarks.isVisible()
+
+
+def test_where_a_model_does_not_look_is_said_beside_the_heat_map(
+    qtbot: QtBot, tab: DiagnosisTab, study: Workspace, tmp_path: Path
+) -> None:
+    tab.open_study(study)
+    tab.diagnose(picture(tmp_path, 0, "a.png"))
+    qtbot.waitUntil(lambda: tab.single.isVisible())
+    assert not tab.result.unseen.isVisible()
+    tab.open_model(write_model(study.models_dir / "centre.onnx", framing="centre"))
+    qtbot.waitUntil(tab.result.unseen.isVisible)
+    assert tab.result.unseen.text() == ONLY_CENTRE
+    assert tab.single.view.seen_box.isEnabled()
 
 
 def test_a_model_whose_accuracy_leaks_is_marked(

@@ -7,8 +7,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from busapp.engine.images.preprocessing import Preprocessing
 from busapp.gui.diagnosis.probability_bars import ProbabilityBars
 from busapp.gui.images.heat_map_view import HeatMapView
+from busapp.gui.images.image_canvas import to_qimage
+from busapp.gui.images.window_level import Window
 
 
 @pytest.fixture
@@ -58,6 +61,24 @@ def test_keys_zoom_and_fit(qtbot: QtBot, view: HeatMapView) -> None:
 def test_another_image_has_no_map_yet(view: HeatMapView) -> None:
     view.set_image(Image.new("L", (10, 10)))
     assert not view.heat_map_is_visible
+
+
+def test_the_image_is_shown_as_the_model_sees_it(qtbot: QtBot, view: HeatMapView) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (80, 120, 3), dtype=np.uint8)
+    image, preparing = Image.fromarray(values), Preprocessing(32, framing="centre", segment=True)
+    assert not view.seen_box.isEnabled()
+    view.set_image(image, None, preparing)
+    view.seen_box.click()
+    qtbot.waitUntil(lambda: view.view.picture.toImage().pixelColor(1, 1).name() == "#000000")
+    shown = view.view.picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
+    assert shown == to_qimage(preparing.over(image))
+    assert view.view.caption.endswith("resized to 32×32 pixels, cut to the central square, segmented (Kapur's entropy)")
+    view.set_window(Window(100, 50))
+    assert "as the model sees it" in view.view.caption
+    view.set_window(Window())
+    view.seen_box.click()
+    assert view.view.picture.toImage().convertToFormat(QImage.Format.Format_RGB888) == to_qimage(image)
+    assert view.view.caption == ""
 
 
 def test_bars_show_every_class_with_its_word(qtbot: QtBot) -> None:

@@ -12,11 +12,16 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import ImageRecord
-from busapp.engine.images.preprocessing import equalise, read_image
+from busapp.engine.images import preprocessing
+from busapp.engine.images.equalisation import equalise
+from busapp.engine.images.preprocessing import Preprocessing, read_image
+from busapp.engine.images.segmentation import denoise, segment
 from busapp.engine.study.workspace import Workspace
-from busapp.gui.images import equaliser
+from busapp.gui.images import prepared_picture
 from busapp.gui.images.image_canvas import ImageCanvas, to_qimage
 from busapp.gui.images.image_viewer import ImageViewer
+
+EQUALISED = "Equalised"
 
 
 def click(qtbot: QtBot, viewer: ImageViewer, key: Qt.Key) -> None:
@@ -48,7 +53,7 @@ def viewer(qtbot: QtBot, phantom_study: Workspace, images: list[ImageRecord]) ->
 
 
 def equalised_is_shown(canvas: ImageCanvas) -> Callable[[], bool]:
-    return lambda: canvas.caption == "Adaptive equalisation"
+    return lambda: canvas.caption == EQUALISED
 
 
 def test_keys_walk_and_show_the_mask(qtbot: QtBot, viewer: ImageViewer, images: list[ImageRecord]) -> None:
@@ -88,7 +93,7 @@ def test_e_shows_the_image_equalised_and_plain_again(
     click(qtbot, viewer, Qt.Key.Key_E)
     qtbot.waitUntil(equalised_is_shown(viewer.canvas))
     assert same(viewer.canvas.picture, equalise(picture)) and not same(viewer.canvas.picture, picture)
-    assert "Adaptive equalisation" in viewer.canvas.accessibleDescription()
+    assert EQUALISED in viewer.canvas.accessibleDescription()
     assert not viewer.second_canvas.isVisible()
     qtbot.mouseClick(viewer.equalise_box, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
     assert same(viewer.canvas.picture, picture) and viewer.canvas.caption == ""
@@ -109,6 +114,23 @@ def test_s_puts_both_side_by_side_with_the_mask(
     assert not viewer.side_box.isChecked() and not viewer.second_canvas.isVisible()
 
 
+def test_noise_filter_and_segmentation_are_shown_in_the_order_of_a_run(
+    qtbot: QtBot, viewer: ImageViewer, phantom_study: Workspace, images: list[ImageRecord]
+) -> None:
+    picture = plain(phantom_study, images[0])
+    click(qtbot, viewer, Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: viewer.canvas.caption == "Segmented")
+    assert same(viewer.canvas.picture, segment(picture))
+    click(qtbot, viewer, Qt.Key.Key_N)
+    qtbot.waitUntil(lambda: viewer.canvas.caption == "Denoised, segmented")
+    assert same(viewer.canvas.picture, segment(denoise(picture)))
+    click(qtbot, viewer, Qt.Key.Key_S)
+    assert not viewer.equalise_box.isChecked() and same(viewer.canvas.picture, picture)
+    click(qtbot, viewer, Qt.Key.Key_K)
+    click(qtbot, viewer, Qt.Key.Key_N)
+    assert not viewer.second_canvas.isVisible() and viewer.canvas.caption == ""
+
+
 def test_walking_quickly_never_shows_the_picture_of_another_image(
     qtbot: QtBot,
     viewer: ImageViewer,
@@ -119,19 +141,19 @@ def test_walking_quickly_never_shows_the_picture_of_another_image(
     """The first image is still being equalised when the user has already moved on to the fifth."""
     begun, go_on, made = threading.Event(), threading.Event(), []
 
-    def slowly(image: Image.Image) -> QImage:
+    def slowly(image: Image.Image, _: Preprocessing) -> QImage:
         begun.set()
         assert go_on.wait(10)
         made.append(image)
         return to_qimage(equalise(image))
 
-    monkeypatch.setattr(equaliser, "equalised", slowly)
+    monkeypatch.setattr(prepared_picture, "prepared", slowly)
     seen: list[tuple[int, QPixmap]] = []
     show = viewer.second_canvas.show_picture
 
     def watched(picture: QImage, caption: str = "") -> None:
         show(picture, caption)
-        if caption == "Adaptive equalisation":
+        if caption == EQUALISED:
             seen.append((viewer.row, viewer.second_canvas.picture))
 
     monkeypatch.setattr(viewer.second_canvas, "show_picture", watched)
@@ -152,7 +174,7 @@ def test_closing_while_an_image_is_being_equalised_leaves_no_thread(qtbot: QtBot
     click(qtbot, viewer, Qt.Key.Key_E)
     click(qtbot, viewer, Qt.Key.Key_Space)
     assert not viewer.isVisible()
-    assert viewer._equaliser._pool.activeThreadCount() == 0
+    assert viewer._preparer._pool.activeThreadCount() == 0
 
 
 def test_a_very_large_image_is_equalised_at_a_smaller_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +184,9 @@ def test_a_very_large_image_is_equalised_at_a_smaller_size(monkeypatch: pytest.M
         sizes.append(image.size)
         return equalise(image)
 
-    monkeypatch.setattr(equaliser, "equalise", recorded)
+    monkeypatch.setattr(preprocessing, "equalise", recorded)
     picture = Image.linear_gradient("L").resize((3000, 2000)).convert("RGB")
-    found = equaliser.equalised(picture)
+    found = prepared_picture.prepared(picture, Preprocessing(0, equalise=True))
     assert sizes == [(2048, 1365)] and (found.width(), found.height()) == picture.size
 
 

@@ -7,6 +7,7 @@ from recorded_runs import SMALL, validation_run
 from tabs import numbers_are_there
 from tiny_model import write_model
 
+from busapp.engine.images.framing import ONLY_CENTRE
 from busapp.engine.study.workspace import Workspace
 from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.tab import ValidationTab
@@ -85,6 +86,19 @@ def test_heat_maps_need_a_model_and_say_whose_they_are(
     qtbot.waitUntil(lambda: icon(tab, 0) != plain)
     qtbot.keyClick(tab.strip.list, Qt.Key.Key_H)
     assert icon(tab, 0) == plain
+
+
+def test_where_a_model_does_not_look_is_said_below_its_heat_maps(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    run = validation_run(phantom_study, SMALL)
+    write_model(phantom_study.models_dir / f"{run.id}.onnx", framing="centre")
+    tab.open_study(phantom_study)
+    choose_cell(qtbot, tab)
+    qtbot.waitUntil(lambda: icon(tab, 0) is not None)
+    qtbot.mouseClick(tab.strip.maps_box, Qt.MouseButton.LeftButton)
+    icon(tab, 0)
+    qtbot.waitUntil(lambda: tab.strip.about_maps.text().endswith(ONLY_CENTRE))
 
 
 def test_a_damaged_model_is_told_and_gives_no_heat_maps(

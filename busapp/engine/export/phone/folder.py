@@ -13,8 +13,9 @@ from PIL import Image
 
 from busapp.engine.contract.diagnosis import ExpectedAnswers, ExpectedImage, FileAgreement
 from busapp.engine.export.phone.agreement import ConvertedFile, Example
+from busapp.engine.export.phone.preparation import steps_in_numbers
 from busapp.engine.export.phone.readme import readme
-from busapp.engine.images.preprocessing import CLIP_LIMIT, MEAN, STD, TILES, Pixels, read_image
+from busapp.engine.images.preprocessing import MEAN, STD, Pixels, read_image
 from busapp.engine.models.model import ModelDescription
 from busapp.engine.sharing.targets import Target
 from busapp.engine.utils.files import safe_name
@@ -92,13 +93,7 @@ class Handout:
             "layout": "NHWC",
             "dtype": "uint8",
             "value_range": [0, 255],
-            "resize": {
-                "filter": "bilinear",
-                "antialiasing": True,
-                "keep_aspect_ratio": False,
-                "reference": "Pillow: Image.convert('RGB').resize((width, height), Image.Resampling.BILINEAR)",
-            },
-            "equalise": self._equalisation(),
+            **steps_in_numbers(self.description.preprocessing),
             "normalisation": {
                 "inside_the_model": True,
                 "mean": [round(float(value), 6) for value in MEAN],
@@ -107,22 +102,6 @@ class Handout:
             "mirror_image_averaged_inside_the_model": self.mirrored,
             "temperature": self.description.temperature,
             "temperature_inside_the_model": not any(file.name.endswith(".onnx") for file in self.files),
-        }
-
-    def _equalisation(self) -> dict[str, object] | None:
-        if not self.description.equalise:
-            return None
-        return {
-            "method": "CLAHE (contrast-limited adaptive histogram equalisation) after resizing, before the model",
-            "channel": "Y of YCbCr (JFIF); Cb and Cr stay as they are",
-            "stretch_channel_to_0_255_first": True,
-            "tiles_each_side": TILES,
-            "tile_pixels": max(1, self.description.image_size // TILES),
-            "clip_limit": CLIP_LIMIT,
-            "clip_limit_is": "share of a tile's pixels that one of 256 grey levels may hold",
-            "levels": 256,
-            "leave_images_of_one_grey_level": True,
-            "reference": "scikit-image: skimage.exposure.equalize_adapthist(Y, kernel_size=tile_pixels, clip_limit)",
         }
 
     def _report(self) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from busapp.engine.contract.diagnosis import ExpectedAnswers, FileAgreement
 from busapp.engine.export.phone.agreement import ConvertedFile
-from busapp.engine.images.preprocessing import CLIP_LIMIT, TILES
+from busapp.engine.export.phone.preparation import CENTRE_OF_MAP, short_side, steps_in_words
 from busapp.engine.models.model import ModelDescription
 from busapp.engine.utils.words import RESEARCH_USE
 
@@ -16,22 +16,6 @@ _TFLITE: Final = (
     "Android, iOS and elsewhere. The signature is `serving_default`."
 )
 _ONNX: Final = "Run `model.onnx` with ONNX Runtime (1.20 or later) on Android, iOS, in the browser and elsewhere."
-_RESIZE: Final = (
-    "Decode the image to 8-bit RGB (grey: the same value three times). Remove frames, rulers and text of the scanner "
-    "if the training images had none. Resize it to {size}×{size}, whatever its aspect ratio, with bilinear "
-    "interpolation **and antialiasing**: each new pixel is a mean over all old pixels that it covers, weighted by a "
-    "triangle (Pillow's `BILINEAR`, `antialias=True` in TensorFlow and torch). Plain bilinear sampling, as in "
-    "Android's `createScaledBitmap` or OpenCV's `INTER_LINEAR`, gives different pixels for large images, and "
-    "different answers."
-)
-_EQUALISE: Final = (
-    "Then equalise the contrast, as in the training images (CLAHE). Convert to YCbCr (JFIF) and stretch Y to 0…255. "
-    "Divide it into {tiles}×{tiles} tiles of {tile} pixels a side. Count 256 grey levels in each tile, clip each count "
-    "to {clip:g} of the tile's pixels, and spread the excess evenly over all levels. Map Y by the cumulative counts, "
-    "with bilinear interpolation between tiles, and convert back to RGB. An image of one grey level stays as it is. "
-    "The reference is `skimage.exposure.equalize_adapthist(Y, kernel_size={tile}, clip_limit={clip:g})`. Without "
-    "this step the answers are worthless."
-)
 _NORMAL: Final = (
     "Pass the values 0…255 to the model unchanged. The model normalises them itself: do not scale to 0…1, and do not "
     "subtract a mean."
@@ -72,20 +56,21 @@ def readme(
     """Return the text. `shown` is the content of `expected.json`."""
     is_onnx = files[0].name.endswith(".onnx")
     size, temperature = description.image_size, description.temperature
-    tile = max(1, size // TILES)
     stride = size / description.map_span if description.map_span else 32
-    equalise = _EQUALISE.format(tiles=TILES, tile=tile, clip=CLIP_LIMIT) if description.equalise else ""
+    first, *further = steps_in_words(description.preprocessing)
+    is_centre = description.framing == "centre"
+    where = CENTRE_OF_MAP.format(size=size, short=short_side(size)) if is_centre else ""
     parts = [
         f"# A classifier of breast-ultrasound images\n\n**{RESEARCH_USE}** Do not use it to diagnose patients.",
         f"The network is {description.provenance.network}.",
         _ONNX if is_onnx else _TFLITE,
-        f"## Before the model\n\n{_RESIZE.format(size=size)}",
-        equalise,
+        f"## Before the model\n\n{first}",
+        *further,
         f"{_NORMAL}{_MIRRORED if mirrored else ''} `preprocessing.json` contains all numbers of this section.",
         f"## Input and output\n\n{_tensors(description, files[0], is_onnx)}",
         f"The classes are in the order of `labels.txt`: {', '.join(description.classes)}.",
         (_SOFTMAX if is_onnx else _CALIBRATED).format(temperature=temperature),
-        _MAPS.format(stride=stride, first=stride * (0.5 - description.map_shift) - 0.5),
+        _MAPS.format(stride=stride, first=stride * (0.5 - description.map_shift) - 0.5) + where,
         _REFUSE,
         f"## Does it work in the app?\n\n{_examples(shown)}",
         f"## How far the files agree with the original\n\n{_agreement(agreement)}",
