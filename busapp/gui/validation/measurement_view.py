@@ -13,6 +13,7 @@ from busapp.engine.settings import SeriesSettings
 from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.needed import needed_validations
 from busapp.engine.validation.reuse import find_runs, is_done
 from busapp.gui import user_settings
 from busapp.gui.runs.run_view import RunView
@@ -43,7 +44,7 @@ class _Plan:
 
 
 def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
-    found = find_runs(workspace, settings.validations)
+    found = find_runs(workspace, needed_validations(workspace, settings))
     return _Plan(len(found), sum(map(is_done, found)), estimate(settings, workspace))
 
 
