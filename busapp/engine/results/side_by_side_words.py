@@ -30,14 +30,15 @@ def sentences(result: SideBySideResult) -> str:
     best = max(result["columns"], key=lambda column: column["accuracy"])
     highest = f"{mark(best)}Highest accuracy: {best['title']}, {per_cent(best['accuracy'], best['accuracy_ci95'])}."
     shown = [
-        f"{each['title']}: {points_in_words(each['measures']['accuracy'])}"
+        f"{each['title']} {points_in_words(each['measures']['accuracy'])}"
         for each in result["differences"]
         if is_shown(each["measures"]["accuracy"]["ci95"])
     ]
     total = len(result["differences"])
     if not shown:
         return f"{highest} No difference in accuracy is shown ({total} measured)."
-    return f"{highest} Shown are {len(shown)} of {many(total, 'difference')} in accuracy. {'. '.join(shown)}."
+    are = "is" if len(shown) == 1 else "are"
+    return f"{highest} Of {many(total, 'difference')} in accuracy, {len(shown)} {are} shown: {'; '.join(shown)}."
 
 
 def circumstances(result: SideBySideResult) -> str:

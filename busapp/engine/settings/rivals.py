@@ -64,8 +64,8 @@ class RivalsSettings(SideBySideSettings):
             Pair("Synthetic images, with fusion", fused, fused_drawn),
             Pair("Fusion, without synthetic images", alone, fused),
             Pair("Fusion, with synthetic images", alone_drawn, fused_drawn),
-            Pair("Both", alone, fused_drawn),
-            Pair(f"Both, against {plain}", plain, fused_drawn),
+            Pair("Both together", alone, fused_drawn),
+            Pair(f"Both together, against {plain}", plain, fused_drawn),
         ]
 
 
