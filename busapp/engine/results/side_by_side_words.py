@@ -22,7 +22,6 @@ HEADINGS: Final[Mapping[str, str]] = {
     "optimizers": "The optimisers compared",
 }
 """Headings of the results, by the kind of their job."""
-DEVIATION: Final = "Spread is the standard deviation of the folds' accuracies."
 
 
 def sentences(result: SideBySideResult) -> str:
