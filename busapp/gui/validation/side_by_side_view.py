@@ -136,7 +136,7 @@ class SideBySidePanel(MeasurementPanel):
     def _show_table(self, result: SideBySideResult) -> None:
         columns = result["columns"]
         headings = ["Measure\n(95 % interval)"]
-        headings += [f"{words.mark(column)}{column['title']}".replace(" + ", "\n+ ") for column in columns]
+        headings += [f"{words.mark(column)}{_broken(column['title'])}" for column in columns]
         rows = [[text(title), *map(cell, columns)] for title, cell in _rows(result)]
         self.table.show_cells(headings, rows)
         heights = sum(self.table.rowHeight(row) for row in range(self.table.rowCount()))
@@ -185,7 +185,7 @@ def _rows(result: SideBySideResult) -> Sequence[tuple[str, Callable[[Column], Ce
     rows: list[tuple[str, Callable[[Column], Cell]]] = [
         ("Accuracy (%)", lambda column: measure(column["accuracy"], column["accuracy_ci95"], column)),
         ("Lowest and highest fold (%)", _folds),
-        ("Spread over the folds (points)", _deviation),
+        ("Spread over folds (points)", _deviation),
         (
             "Balanced accuracy (%)",
             lambda column: measure(column["balanced_accuracy"], column["balanced_accuracy_ci95"], column),
@@ -195,11 +195,18 @@ def _rows(result: SideBySideResult) -> Sequence[tuple[str, Callable[[Column], Ce
         ("Time to train", _time),
     ]
     if any(column["n_synthetic"] for column in columns):
-        rows.append(("Synthetic images in training", lambda column: count_cell(column["n_synthetic"])))
+        rows.append(
+            ("Synthetic images", lambda column: count_cell(column["n_synthetic"], "In the training part of a fold"))
+        )
     if any(words.training_in_words(result, column) for column in columns):
         rows.append(("Training", lambda column: text(words.training_in_words(result, column).replace(", ", "\n"))))
     rows.append(("Run", lambda column: text(column["run"].replace("-validate", ""), column["run"])))
     return rows
+
+
+def _broken(title: str) -> str:
+    """Break a heading into two lines, before what is added or after the first word."""
+    return title.replace(" + ", "\n+ ") if " + " in title else title.replace(" ", "\n", 1)
 
 
 def _folds(column: Column) -> Cell:
