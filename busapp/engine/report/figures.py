@@ -72,7 +72,8 @@ def columns_figure(columns: Sequence[Column]) -> Figure:
         losses = [epoch["test_loss"] for epoch in column["epochs"]]
         for axes, values in ((left, accuracies), (right, losses)):
             marker = "o" if len(numbers) == 1 else None
-            axes.plot(numbers, values, color=series_colour(place), label=column["title"], marker=marker)
+            style = "-" if place % 2 else "--"  # or one curve would hide another
+            axes.plot(numbers, values, style, color=series_colour(place), label=column["title"], marker=marker)
     for axes, name in ((left, "test accuracy in %"), (right, "test loss (nats)")):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch", fontsize=9)

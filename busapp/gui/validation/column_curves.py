@@ -58,7 +58,8 @@ class ColumnCurves(QWidget):
             plot.clear_curves()
         for place, column in enumerate(self._columns):
             for plot in (self.accuracy, self.loss):
-                plot.define(column["title"], column["title"], series_colour(place))
+                # Every second curve is dashed, or one would hide another: those of Adam and AdamW often coincide.
+                plot.define(column["title"], column["title"], series_colour(place), dashed=place % 2 == 0)
             for epoch in column["epochs"]:
                 accuracy = epoch["test_accuracy"] if is_test else epoch["train_accuracy"]
                 self.accuracy.put(column["title"], epoch["epoch"], 100 * accuracy)

@@ -77,7 +77,7 @@ class OptimizersView(MeasurementView["SideBySidePanel"]):
 
 def _training_in_words(settings: RivalsSettings | OptimizersSettings) -> str:
     protocol = settings.validations[-1].protocol_in_words
-    folds = many(settings.folds, "fold")
+    folds = "one hold-out" if settings.validations[-1].system == "existing" else many(settings.folds, "fold")
     return f"{protocol}, {settings.recipe} recipe, {folds}, {many(settings.epochs, 'epoch')}, seed {settings.seed}"
 
 

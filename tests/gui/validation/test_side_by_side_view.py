@@ -169,6 +169,8 @@ def test_optimisers_take_all_settings_and_say_which_do_not_fit(
     assert asked.args[0] == OptimizersSettings(
         folds=3, network="cnn", system="system2", optimizer="sgd", learning_rate=0.02
     )
+    tab.form.set_values({"system": "existing"})
+    qtbot.waitUntil(lambda: "existing; strict, paper recipe, one hold-out" in view.plan.text())
     tab.form.set_values({"optimizer": None, "learning_rate": 0.05})
     assert view.plan.text() == (
         "Learning rate does not fit this measurement: that of SGD with momentum would be 5, which is more than 1."
