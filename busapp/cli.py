@@ -272,7 +272,9 @@ def figures(
     workspace: WorkspaceOption = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Draw Table 1 and Figures 11 to 16 of the paper from the study's own runs, each as SVG, PNG and CSV."""
+    """Draw the figures of two papers from the study's own images and runs, each as SVG, PNG and CSV: Table 1 and
+    Figures 11 to 16 of the paper on ultrasound (Samrin 2024); Table 2, Figures 7 to 11 and the range over folds of the
+    paper on histology patches (Zion and Tripathy), in files that begin with zion."""
     from busapp.engine.paper.paper_figures import draw_figures
 
     with open_study(context, workspace) as study:

@@ -1,4 +1,4 @@
-"""Actions of the File menu that write files or folders from a study: its report, the paper's figures, a copy."""
+"""Actions of the File menu that write files or folders from a study: its report, the papers' figures, a copy."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ class StudyOutputs(QObject):
         self._workspace: Workspace | None = None
         self._written: dict[int, Path] = {}
         self.report_action = self._action("&Write report…", self._write_report)
-        self.figures_action = self._action("Write the paper's &figures…", self._write_figures)
+        self.figures_action = self._action("Write the papers' &figures…", self._write_figures)
         self.copy_action = self._action("&Copy study…", self._copy_study)
 
     def _action(self, text: str, slot: Callable[[Workspace], None]) -> QAction:
@@ -83,13 +83,13 @@ class StudyOutputs(QObject):
         return path
 
     def write_figures_of(self, run_id: str) -> None:
-        """Write the paper's table and figures from one run alone."""
+        """Write the tables and figures of both papers from one run alone."""
         if self._workspace is not None:
             self._write_figures(self._workspace, run_id)
 
     def _write_figures(self, workspace: Workspace, run_id: str = "") -> None:
         start = user_settings.last_folder() / f"{run_id or workspace.root.name} figures"
-        ask = f"The paper's table and figures from {'this run' if run_id else 'your runs'}: name their folder"
+        ask = f"The papers' tables and figures from {'this run' if run_id else 'your runs'}: name their folder"
         name, _ = QFileDialog.getSaveFileName(self._window, ask, str(start))
         if name:
             user_settings.remember_folder(Path(name).parent)

@@ -18,9 +18,11 @@ from torch.nn.functional import cross_entropy
 from busapp.engine.classifiers.augmentation import MIRRORED, number_of_views
 from busapp.engine.classifiers.building import build, frozen_stages
 from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store
+from busapp.engine.classifiers.memory import refuse_too_large
 from busapp.engine.images.preprocessing import Pixels
 from busapp.engine.networks.layers.discriminator import use_discriminator
 from busapp.engine.networks.layers.staged import divide
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.checkpoints import Arrays
 from busapp.engine.utils.arrays import Indices
@@ -59,7 +61,7 @@ class Learner:
     """
 
     def __init__(self, n_classes: int, settings: ValidateSettings) -> None:
-        """Raises the errors of `building.build`."""
+        """Raises the errors of `building.build`, and `BadInput` if there is not enough memory to train."""
         self.n_classes, self.settings = n_classes, settings
         self.recipe = settings.training
         self.device = find_device()
@@ -67,6 +69,14 @@ class Learner:
         self.network = build(n_classes, settings, settings.seed).to(self.device)
         self.freeze(frozen_stages(settings, self.device))
         self._first = self._weights()
+        self._refuse_too_large()
+
+    def _refuse_too_large(self) -> None:
+        size = self.settings.image_size
+        with torch.no_grad():
+            example = self.stem(torch.zeros(1, 3, size, size, device=self.device))
+        title = NETWORKS[self.settings.network].title
+        refuse_too_large(title, self.rest, example, self.settings.batch_size, size)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.network.state_dict().items()}

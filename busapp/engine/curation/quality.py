@@ -72,14 +72,7 @@ def assess_quality(content: bytes, picture: Image.Image) -> Quality:
     grey = picture.convert("L")
     small_grey = np.asarray(_reduced(grey))
     spread = _channel_spread(picture)
-    statistics = ImageStat.Stat(grey)
-    measures = Measures(
-        coverage=_coverage(small_grey),
-        brightness=statistics.mean[0],
-        contrast=statistics.stddev[0],
-        colour=_colourfulness(_reduced(picture)) if spread.getbbox() else 0.0,
-        texture=_texture(small_grey),
-    )
+    measures = _measures(picture, grey, small_grey, spread)
     marks = {mark.kind for mark in find_marks(np.asarray(grey))}
     found = {
         "blank": measures.contrast < BLANK_DEVIATION,
@@ -94,6 +87,23 @@ def assess_quality(content: bytes, picture: Image.Image) -> Quality:
     if found["blank"]:
         found["blur"] = found["margins"] = False  # an empty picture is neither sharp nor framed
     return Quality([flag for flag, holds in found.items() if holds], measures)
+
+
+def measures_of(picture: Image.Image) -> Measures:
+    """The measures alone of an 8-bit RGB picture of any size."""
+    grey = picture.convert("L")
+    return _measures(picture, grey, np.asarray(_reduced(grey)), _channel_spread(picture))
+
+
+def _measures(picture: Image.Image, grey: Image.Image, small_grey: Grey, spread: Image.Image) -> Measures:
+    statistics = ImageStat.Stat(grey)
+    return Measures(
+        coverage=_coverage(small_grey),
+        brightness=statistics.mean[0],
+        contrast=statistics.stddev[0],
+        colour=_colourfulness(_reduced(picture)) if spread.getbbox() else 0.0,
+        texture=_texture(small_grey),
+    )
 
 
 def _has_odd_channels(content: bytes) -> bool:

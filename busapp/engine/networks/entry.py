@@ -93,6 +93,8 @@ class NetworkEntry:
             of each fold first and then keeps its weights.
         rivals: the networks that `busapp rivals` compares it with; None if it is not fused with a discriminator.
         differs: how it differs from the published network, a sentence; empty if it does not.
+        paper: the paper of this program that describes it, by the names of `paper.published_histology`, so that the
+            numbers of that paper stand beside those of its networks; empty if there are none.
     """
 
     name: str
@@ -114,6 +116,7 @@ class NetworkEntry:
     needs_discriminator: bool = False
     rivals: Rivals | None = None
     differs: str = ""
+    paper: str = ""
 
     @property
     def map_shift(self) -> float:

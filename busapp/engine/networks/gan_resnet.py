@@ -59,6 +59,7 @@ GAN_DISCRIMINATOR = NetworkEntry(
     std=HALVES,
     effort=0.4,
     needs_discriminator=True,
+    paper="zion",
 )
 GAN_RESNET = NetworkEntry(
     name="gan-resnet",
@@ -76,5 +77,6 @@ GAN_RESNET = NetworkEntry(
     effort=1.6,
     needs_discriminator=True,
     rivals=Rivals(alone=RESNET_SMALL.name, discriminator=GAN_DISCRIMINATOR.name, plain=CNN.name),
+    paper="zion",
     differs="The paper is loose; the file networks/gan_resnet.py says what was built in place of what.",
 )

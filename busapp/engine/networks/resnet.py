@@ -27,7 +27,9 @@ def _build(entry: NetworkEntry, n_classes: int, weights: Mapping[str, Tensor] | 
     return Staged(entry, [stem, *blocks], new_classifier(network.fc.in_features, n_classes))
 
 
-def _entry(depth: int, blocks: tuple[int, int, int, int], file: str, parameters: int, effort: float) -> NetworkEntry:
+def _entry(
+    depth: int, blocks: tuple[int, int, int, int], file: str, parameters: int, effort: float, paper: str = ""
+) -> NetworkEntry:
     entry = NetworkEntry(
         name=f"resnet-{depth}",
         title=f"ResNet-{depth}",
@@ -40,6 +42,7 @@ def _entry(depth: int, blocks: tuple[int, int, int, int], file: str, parameters:
         least_size=32,
         parameters=parameters,
         effort=effort,
+        paper=paper,
         weights=ImageNetWeights(
             patterns=(f"resnet{depth}*.safetensors", f"resnet{depth}*.pth"),
             url=f"https://download.pytorch.org/models/{file}",
@@ -50,6 +53,6 @@ def _entry(depth: int, blocks: tuple[int, int, int, int], file: str, parameters:
 
 RESNETS = (
     _entry(18, (2, 2, 2, 2), "resnet18-f37072fd.pth", 11_178_051, 2.2),
-    _entry(34, (3, 4, 6, 3), "resnet34-b627a593.pth", 21_286_211, 4.7),
+    _entry(34, (3, 4, 6, 3), "resnet34-b627a593.pth", 21_286_211, 4.7, paper="zion"),
     _entry(50, (3, 4, 6, 3), "resnet50-0676ba61.pth", 23_514_179, 8.1),
 )

@@ -65,4 +65,5 @@ RESNET_SMALL = NetworkEntry(
     std=HALVES,
     effort=1.3,
     differs="The table contradicts itself; the file networks/resnet_small.py says what was built in place of what.",
+    paper="zion",
 )

@@ -1,1 +1,1 @@
-"""The published numbers, and the paper's table and figures drawn from a study's own runs."""
+"""The published numbers of two papers, and their tables and figures drawn from a study's own images and runs."""

@@ -1,11 +1,13 @@
-"""Table 1 and Figures 11 to 16 of the paper (Samrin 2024; 14 to 16 by `gan_figures.py`), from a study's own runs. Only
-jobs import this.
+"""The figures of both papers, from a study's own images and runs. Only jobs import this.
+
+Table 1 and Figures 11 to 13 of the paper on ultrasound (Samrin 2024) are drawn here, its Figures 14 to 16 in
+`gan_figures.py`; those of the paper on histology patches (Zion and Tripathy) in `histology_data.py` and
+`histology_runs.py`.
 
 A figure of numbers that leak says so within the figure, so that it cannot be shown without this warning.
 """
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +19,12 @@ from matplotlib.ticker import MaxNLocator
 
 from busapp.engine.events import EpochEnded, Finished, Job, Note, Progress
 from busapp.engine.paper.gan_figures import gan_drawings
-from busapp.engine.paper.paper_frame import Drawing, Row, framed
-from busapp.engine.paper.paper_table import Table1, table1
+from busapp.engine.paper.histology_data import data_drawings
+from busapp.engine.paper.histology_runs import run_drawings
+from busapp.engine.paper.histology_table import table2
+from busapp.engine.paper.paper_frame import DESCRIPTION, Drawing, described, file_names, framed, leaks_of
+from busapp.engine.paper.paper_table import table1
+from busapp.engine.paper.table_drawing import draw_table
 from busapp.engine.results.measured import Measured, chosen_runs, finished_runs
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
@@ -34,9 +40,11 @@ _ROLES: Final = {"TP": "#0072B2", "TN": "#CFE5F3", "FP": "#F7D9C4", "FN": "#E69F
 
 
 def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Job:
-    """Write Table 1 and Figures 11 to 16 into a folder, each as SVG, PNG and CSV.
+    """Write the figures of both papers into a folder, each as SVG, PNG and CSV.
 
-    Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out.
+    Table 1 and Figures 11 to 13 need validations, Figures 14 to 16 syntheses; those without runs are left out. The
+    names of the second paper's figures begin with `zion-`: Figures 7 to 9 show the study's images, Table 2, Figures 10
+    and 11 and the folds its validations.
 
     Args:
         workspace: the study.
@@ -47,38 +55,56 @@ def draw_figures(workspace: Workspace, out: Path, ids: Sequence[str] = ()) -> Jo
     The result holds `out`, `runs` (their ids) and `files` (their names, in the order of writing).
 
     Raises:
-        BadInput: see `chosen_runs`, if there is no synthesis either; a synthesis is not finished; or the folder cannot
-            be written to.
+        BadInput: see `chosen_runs`, if there are neither syntheses nor images; a synthesis is not finished; or the
+            folder cannot be written to.
         NoSpace: the disk is full.
     """
     runs, syntheses = _chosen(workspace, ids)
     measured: list[Measured] = []
     for number, run in enumerate(runs):
-        yield Progress(number, 2 * len(runs), f"measuring {run.info.name}")
+        yield _progress(number, len(runs), 0, f"measuring {run.info.name}")
         measured.append(Measured.of(run))
-    drawings = list(paper_drawings(measured, phantoms=workspace.phantoms)) if measured else []
-    for sentence in table1(measured, with_paper=not workspace.phantoms).contradictions:
+    phantoms = workspace.phantoms
+    for sentence in table1(measured, with_paper=not phantoms).contradictions:
         yield Note(sentence, "warning")
+    drawings: list[Drawing] = []
+    if measured:
+        drawings += paper_drawings(measured, phantoms=phantoms)
+        of_patches = table2(measured, with_paper=not phantoms)
+        for sentence in of_patches.contradictions:
+            yield Note(sentence, "warning")
+    if measured or not ids:
+        drawings += yield from data_drawings(
+            workspace, lambda done, of: _progress(done, of, 1, f"measuring image {min(done + 1, of):,} of {of:,}")
+        )
+    if measured:
+        drawings += run_drawings(of_patches, phantoms=phantoms)
     classes = [one.class_name for one in syntheses]
     for one in syntheses:
         drawings += gan_drawings(one, named_by_run=classes.count(one.class_name) > 1)
     files: list[str] = []
     for number, drawing in enumerate(drawings):
-        yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+        yield _progress(number, len(drawings), 2, f"drawing {drawing.name}")
         figure = drawing.draw()
         for suffix, content in (("svg", to_svg), ("png", to_png)):
             files.append(_write(out / f"{drawing.name}.{suffix}", content(figure)))
-            yield Progress(len(drawings) + number, 2 * len(drawings), f"drawing {drawing.name}")
+            yield _progress(number, len(drawings), 2, f"drawing {drawing.name}")
         files.append(_write(out / f"{drawing.name}.csv", drawing.as_csv()))
     used = [run.id for run in (*runs, *(one.run for one in syntheses))]
     yield Finished({"out": str(out), "runs": used, "files": files})
+
+
+def _progress(done: int, of: int, part: int, doing: str) -> Progress:
+    """Progress within one of three parts of equal length: runs, images, drawings."""
+    return Progress(part * of + done, 3 * of, doing)
 
 
 def _chosen(workspace: Workspace, ids: Sequence[str]) -> tuple[list[Run], list[Synthesis]]:
     """The validations and the syntheses to draw."""
     if not ids:
         syntheses = finished_syntheses(workspace)
-        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not syntheses else []), syntheses
+        has_something = bool(syntheses or workspace.catalog.counts("real"))
+        return (chosen_runs(workspace, ()) if finished_runs(workspace) or not has_something else []), syntheses
     drawn = [run for run in map(workspace.run, dict.fromkeys(ids)) if run.info.kind == "synthesize"]
     for run in drawn:
         if run.info.state != "finished" or run.result() is None:
@@ -99,7 +125,7 @@ def _write(path: Path, content: bytes) -> str:
 def paper_drawings(measured: Sequence[Measured], *, phantoms: bool) -> Iterator[Drawing]:
     """Table 1 of all runs, Figure 11 of each run, Figures 12 and 13 of the runs that share protocol and recipe."""
     yield _table1(measured, phantoms)
-    names = _file_names(measured)
+    names = file_names(measured)
     for one, name in zip(measured, names, strict=True):
         yield _figure11(one, f"figure11-{name}", phantoms)
     variants = dict.fromkeys(one.variant for one in measured)
@@ -110,81 +136,25 @@ def paper_drawings(measured: Sequence[Measured], *, phantoms: bool) -> Iterator[
         yield _figure13(together, f"figure13-{name}", phantoms)
 
 
-def _file_names(measured: Sequence[Measured]) -> list[str]:
-    """`system1-strict`, followed by the run's id if two runs would have the same name."""
-    stems = ["-".join((one.system, *one.variant)).replace(" ", "-") for one in measured]
-    return [
-        stem if stems.count(stem) == 1 else f"{stem}-{one.run.id}" for stem, one in zip(stems, measured, strict=True)
-    ]
-
-
-# -- notes in all figures ----------------------------------------------------------------------------------------------
-
-
-def _mark(one: Measured) -> tuple[str, str]:
-    """The leaks of a run in words, and the colour of these words."""
-    return (f"⚠ leaks: {'; '.join(one.leaks)}", ORANGE) if one.leaks else ("leaks nothing", "0.35")
-
-
-def _frame(figure: Figure, title: str, measured: Iterable[Measured], phantoms: bool) -> None:
-    """Add the title and a footer with the leaks of each run, and for phantoms a note that they are no patients."""
-    framed(
-        figure, title, [(f"{one.title}: {words}", ink) for one in measured for words, ink in (_mark(one),)], phantoms
-    )
-
-
-def _described(one: Measured) -> Row:
-    return one.run.id, one.system, " ".join(one.variant), "; ".join(one.leaks)
-
-
-_DESCRIPTION: Final = ("run", "system", "protocol", "leaks")
-
-
 # -- Table 1 and Figures 11 to 13 ------------------------------------------------------------------------------------
 
 
 def _table1(measured: Sequence[Measured], phantoms: bool) -> Drawing:
     table = table1(measured, with_paper=not phantoms)
-    return Drawing("table1", lambda: _draw_table(table, phantoms), table.head, table.numbers)
-
-
-def _draw_table(table: Table1, phantoms: bool) -> Figure:
-    first, columns = 2.6, len(table.columns)
-    width = first + 0.86 * columns
-    notes = [part for note in table.notes(phantoms) for part in textwrap.wrap(note, round(19 * width))]
-    row, top, bottom = 0.42, 0.8, 0.2 + 0.16 * len(notes)
-    height = top + row * len(table.lines) + bottom
-    figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.set_axis_off()
-    axes.text(0.1, 0.2, "Table 1: the paper's systems, published and measured here", fontsize=11, weight="bold")
-    for place, name in enumerate(table.columns):
-        axes.text(first + 0.86 * (place + 0.5), top - 0.12, name, fontsize=7.5, ha="center", parse_math=False)
-    axes.plot([0.1, width - 0.1], [top, top], color="0.3", linewidth=0.8)
-    for number, line in enumerate(table.lines):
-        y = top + row * (number + 0.5)
-        if line.is_paper:
-            axes.add_patch(Rectangle((0.1, y - row / 2), width - 0.2, row, color="0.93", linewidth=0))
-        axes.text(0.15, y - 0.07, line.title, fontsize=8.5, weight="bold", va="center", parse_math=False)
-        colour = ORANGE if line.leaks else "0.35"
-        axes.text(0.15, y + 0.1, line.detail, fontsize=6.2, va="center", color=colour, parse_math=False)
-        for place, (value, interval) in enumerate(line.cells):
-            x = first + 0.86 * (place + 0.5)
-            axes.text(x, y - (0.07 if interval else 0), value, fontsize=8.5, ha="center", va="center")
-            axes.text(x, y + 0.1, interval, fontsize=6.2, ha="center", va="center", color="0.35")
-    axes.plot([0.1, width - 0.1], [height - bottom + 0.04] * 2, color="0.3", linewidth=0.8)
-    for number, note in enumerate(notes):
-        axes.text(0.15, height - bottom + 0.2 + 0.16 * number, note, fontsize=6.8, color="0.25", parse_math=False)
-    return figure
+    title = "Table 1: the paper's systems, published and measured here"
+    return Drawing(
+        "table1",
+        lambda: draw_table(title, table.columns, table.lines, table.notes(phantoms)),
+        table.head,
+        table.numbers,
+    )
 
 
 def _figure11(one: Measured, name: str, phantoms: bool) -> Drawing:
     """The role of each cell of the confusion matrix (TP, FN, FP, TN) for each class, with the run's own counts."""
     matrix, classes = np.asarray(one.result["confusion"]), one.classes
     rows = [
-        (*_described(one), of_class, true, predicted, _role(k, i, j), int(matrix[i, j]))
+        (*described(one), of_class, true, predicted, _role(k, i, j), int(matrix[i, j]))
         for k, of_class in enumerate(classes)
         for i, true in enumerate(classes)
         for j, predicted in enumerate(classes)
@@ -192,13 +162,13 @@ def _figure11(one: Measured, name: str, phantoms: bool) -> Drawing:
 
     def draw() -> Figure:
         figure = Figure(figsize=(0.6 + (0.9 + 0.72 * len(classes)) * len(classes), 1.9 + 0.62 * len(classes)))
-        _frame(figure, f"Figure 11: TP, FN, FP and TN of each class, {one.title}", [one], phantoms)
+        framed(figure, f"Figure 11: TP, FN, FP and TN of each class, {one.title}", leaks_of([one]), phantoms)
         panels: Any = figure.subplots(1, len(classes), squeeze=False)[0]
         for k, axes in enumerate(panels):
             _draw_roles(axes, matrix, classes, k)
         return figure
 
-    return Drawing(name, draw, (*_DESCRIPTION, "class", "true", "predicted", "counts_as", "images"), rows)
+    return Drawing(name, draw, (*DESCRIPTION, "class", "true", "predicted", "counts_as", "images"), rows)
 
 
 def _role(of_class: int, true: int, predicted: int) -> str:
@@ -244,7 +214,7 @@ def _figure12(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
     """Confusion matrices in the paper's orientation: true classes as columns, predicted classes as rows."""
     panels = [(one, *_turned(one)) for one in together]
     rows = [
-        (*_described(one), classes[j], classes[i], int(counts[i, j]))
+        (*described(one), classes[j], classes[i], int(counts[i, j]))
         for one, classes, counts in panels
         for i in range(len(classes))
         for j in range(len(classes))
@@ -255,14 +225,14 @@ def _figure12(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
         width = max((0.9 + 0.78 * largest) * len(panels) + 0.4, 5.0)
         figure = Figure(figsize=(width, 1.5 + 0.15 * len(panels) + 0.72 * largest))
         title = f"Figure 12: confusion matrices, {', '.join(together[0].variant)}"
-        _frame(figure, title, together, phantoms)
+        framed(figure, title, leaks_of(together), phantoms)
         drawn: Any = figure.subplots(1, len(panels), squeeze=False)[0]
         for letter, axes, (one, classes, counts) in zip("abcdefghijklmnopqrstuvwxyz", drawn, panels, strict=False):
             _draw_counts(axes, counts, classes)
             axes.set_title(f"{letter}) {_accuracy(one)}", fontsize=9)
         return figure
 
-    return Drawing(name, draw, (*_DESCRIPTION, "true", "predicted", "images"), rows)
+    return Drawing(name, draw, (*DESCRIPTION, "true", "predicted", "images"), rows)
 
 
 def _accuracy(one: Measured) -> str:
@@ -293,7 +263,7 @@ def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
     """Loss and accuracy over all epochs, one fold after the other."""
     curves = [(one, _end_to_end(one)) for one in together]
     rows = [
-        (*_described(one), e.fold, e.epoch, at, e.train_loss, e.test_loss, e.train_accuracy, e.test_accuracy)
+        (*described(one), e.fold, e.epoch, at, e.train_loss, e.test_loss, e.train_accuracy, e.test_accuracy)
         for one, points in curves
         for at, e in points
     ]
@@ -301,7 +271,7 @@ def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
     def draw() -> Figure:
         figure = Figure(figsize=(9.5, 0.8 + 2.1 * len(curves) + 0.15 * len(curves)))
         title = f"Figure 13: loss and accuracy over all epochs, {', '.join(together[0].variant)}"
-        _frame(figure, title, together, phantoms)
+        framed(figure, title, leaks_of(together), phantoms)
         drawn: Any = figure.subplots(len(curves), 2, squeeze=False)
         for axes, (one, points) in zip(drawn, curves, strict=True):
             _draw_curves(axes[0], points, "loss", one)
@@ -309,7 +279,7 @@ def _figure13(together: Sequence[Measured], name: str, phantoms: bool) -> Drawin
         return figure
 
     measures = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-    return Drawing(name, draw, (*_DESCRIPTION, "fold", "epoch", "epoch_of_all", *measures), rows)
+    return Drawing(name, draw, (*DESCRIPTION, "fold", "epoch", "epoch_of_all", *measures), rows)
 
 
 def _end_to_end(one: Measured) -> list[tuple[int, EpochEnded]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from busapp.engine.paper.paper_frame import Row
+from busapp.engine.paper.paper_frame import Line, Row
 from busapp.engine.paper.published import CLASSES, PUBLISHED, SOURCE, Published, contradictions
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings.systems import SystemName
@@ -12,17 +12,6 @@ from busapp.engine.settings.systems import SystemName
 Interval = list[float] | None
 _MEASURES: Final = ("sensitivity", "specificity")
 _OVERALL: Final = ("train_accuracy", "accuracy")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row in words: its title, details, and for each column a number and its interval (empty if there is none)."""
-
-    title: str
-    detail: str
-    is_paper: bool
-    leaks: bool
-    cells: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -109,14 +98,15 @@ def _paper_numbers(system: SystemName, paper: Published, classes: Sequence[str])
 
 
 def _line(one: Measured, classes: Sequence[str]) -> Line:
-    per_class = [_cell(*_of_class(one, measure, name), 2, "") for measure in _MEASURES for name in classes]
-    train = _cell(one.result["train_accuracy"], None, 1, " %")
-    test = _cell(one.result["accuracy"], one.result["accuracy_ci95"], 1, " %")
+    per_class = [as_cell(*_of_class(one, measure, name), 2, "") for measure in _MEASURES for name in classes]
+    train = as_cell(one.result["train_accuracy"], None, 1, " %")
+    test = as_cell(one.result["accuracy"], one.result["accuracy_ci95"], 1, " %")
     detail = f"{'⚠ leaks; ' if one.leaks else ''}{one.size}"
     return Line(one.title, detail, False, bool(one.leaks), (*per_class, train, test))
 
 
-def _cell(value: float | None, interval: Interval, decimals: int, unit: str) -> tuple[str, str]:
+def as_cell(value: float | None, interval: Interval, decimals: int, unit: str) -> tuple[str, str]:
+    """A number and its interval in words, in per cent if a unit is given; a dash if there is no number."""
     factor = 100 if unit else 1
     if value is None:
         return "–", ""

@@ -145,6 +145,7 @@ def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
         yield f"generator of {each.class_name}", partial(study.generator, each)
     yield "validations", partial(together.validations, subject)
     yield "the paper's table", partial(together.paper, subject)
+    yield "the table of the paper on histology", partial(together.histology_paper, subject)
     yield "comparisons", partial(together.comparisons, subject)
     yield "worth of synthetic images", partial(together.synthetic_worth, subject)
     yield "rivals", partial(side_by_side.side_by_side, subject, "rivals")

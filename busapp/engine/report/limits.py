@@ -30,7 +30,8 @@ def methods() -> list[Block]:
                 "groups is given (Clopper and Pearson 1934).",
                 "Calibration: expected calibration error over 15 bins of equal width (Guo et al. 2017), of the largest "
                 "probability; its interval is the basic bootstrap one.",
-                "Published: the paper's protocol with its leaks. Strict: groups whole on one side of a fold, fresh "
+                "Published: the protocol of the paper on ultrasound (Samrin 2024), with its leaks. Strict: groups "
+                "whole on one side of a fold, fresh "
                 "weights in every fold, a generator for each fold, trained only on that fold's training images, "
                 "and no near-duplicates with contradicting labels.",
             ]

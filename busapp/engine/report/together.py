@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from busapp.engine.contract.validation import LeakEntry, MeasureDifference
 from busapp.engine.networks.registry import DEFAULT
+from busapp.engine.paper.histology_table import COLUMNS, table2
+from busapp.engine.paper.paper_frame import Line
 from busapp.engine.paper.paper_table import table1
+from busapp.engine.paper.published_histology import AUTHORS, describes
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Bullets, Heading, Illustration, Paragraph, Table
 from busapp.engine.report.subject import Subject
@@ -58,13 +61,7 @@ def paper(subject: Subject) -> list[Block]:
     if not subject.measured:
         return []
     table = table1(subject.measured, with_paper=not subject.workspace.phantoms)
-    rows = [
-        (
-            f"{line.title}\n{line.detail}",
-            *("\n".join(filter(None, cell)) for cell in line.cells),
-        )
-        for line in table.lines
-    ]
+    rows = _rows(table.lines)
     head = ("", *(name.replace("Sensitivity", "sens.").replace("Specificity", "spec.") for name in table.columns))
     shares = (0.19, *[0.81 / len(table.columns)] * len(table.columns)) if len(table.columns) <= 8 else ()
     return [
@@ -72,6 +69,23 @@ def paper(subject: Subject) -> list[Block]:
         Table(head, rows, frozenset(range(1, len(head))), shares=shares),
         Bullets(table.notes(subject.workspace.phantoms)),
     ]
+
+
+def histology_paper(subject: Subject) -> list[Block]:
+    """Table 2 of the paper on histology patches, as published and as measured here; empty if no run has a network that
+    it describes."""
+    if not any(describes(one.network) for one in subject.measured):
+        return []
+    table = table2(subject.measured, with_paper=not subject.workspace.phantoms)
+    return [
+        Heading(f"Table 2 of {AUTHORS}"),
+        Table(("", *COLUMNS), _rows(table.lines), frozenset(range(2, 7)), shares=(0.34, *[0.11] * 6)),
+        Bullets(table.notes(subject.workspace.phantoms)),
+    ]
+
+
+def _rows(lines: Iterable[Line]) -> list[tuple[str, ...]]:
+    return [(f"{line.title}\n{line.detail}", *("\n".join(filter(None, cell)) for cell in line.cells)) for line in lines]
 
 
 def comparisons(subject: Subject) -> list[Block]:

@@ -60,6 +60,21 @@ class Measured:
         return variant_of(self.run, self.result)
 
     @property
+    def network(self) -> str:
+        """The network's name in the registry; older runs, which do not name it, have the default one."""
+        return str(self.run.info.settings.get("network", DEFAULT))
+
+    @property
+    def network_title(self) -> str:
+        """The network's title for people; its name if this version does not know it."""
+        return _title_of(self.network)
+
+    @property
+    def title_with_network(self) -> str:
+        """`Plain CNN, system1, strict`: the network is named even if it is the default one."""
+        return ", ".join((self.network_title, self.system, *(v for v in self.variant if v != self.network_title)))
+
+    @property
     def title(self) -> str:
         """`system1, strict, careful`."""
         return ", ".join((self.system, *self.variant))
@@ -105,11 +120,15 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     return (
         f"{protocol} changed" if changed else protocol,
-        *([NETWORKS[network].title if network in NETWORKS else network] if network != DEFAULT else []),
+        *([_title_of(network)] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
         *(differences_in_words(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(["equalised"] if result.get("equalise") else []),
     )
+
+
+def _title_of(network: str) -> str:
+    return NETWORKS[network].title if network in NETWORKS else network
 
 
 def longest_runs(workspace: Workspace) -> list[Run]:

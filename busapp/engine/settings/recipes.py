@@ -3,7 +3,7 @@
 Source of `paper`: Samrin 2024, sections 3.3 and 3.4. The paper names neither optimiser nor loss; Adam and cross-entropy
 are assumed. `careful` was compared with other recipes on inner folds. Its parts come from trials on all of BUSI; see
 `benchmarks/RESULTS.md`. Source of `histology`: Zion and Tripathy, sections 1 and 3: a loss that accounts for unequal
-classes, altered images in training and in testing; a learning rate is not named.
+classes, altered images in training and in testing; a learning rate is not named, and that of `paper` is assumed.
 """
 
 from collections.abc import Mapping
@@ -97,7 +97,7 @@ RECIPES: dict[RecipeName, Recipe] = {
     ),
     "histology": Recipe(
         frozen_stages=None,
-        learning_rate=1e-3,
+        learning_rate=1e-4,
         weight_decay=0.0,
         cosine=False,
         variants=8,

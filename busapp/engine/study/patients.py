@@ -9,7 +9,7 @@ import hmac
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -28,6 +28,8 @@ _SURE_FROM: Final = 4
 """Digits, without zeros in front, from which on a number is no counter that starts again in every set."""
 _LARGE_SHARE: Final = 0.1
 _FEWEST_LARGE: Final = 10
+_NEARLY_ALL: Final = 0.9
+_FEW: Final = 0.3
 """Share of all images, and number of them, from which on one patient's images are remarkable."""
 
 
@@ -126,7 +128,8 @@ class KnownPatients:
 
 def remarkable(images: Iterable[tuple[str | None, str]]) -> list[str]:
     """Sentences about patients who look wrong: one with more than a tenth of all images (and at least 10), and those
-    with images in several classes. Wrong patients either split one person, or join many into one.
+    with images in several classes. Wrong patients either split one person, or join many into one. Another sentence
+    says if a few patients have nearly all images: then a test by patients says little about others.
 
     `images` gives patient and class of each image; the patient is None if it is not known.
     """
@@ -149,11 +152,31 @@ def remarkable(images: Iterable[tuple[str | None, str]]) -> list[str]:
             else (f"{len(large)} patients have more than a tenth of all images each, the largest {most}.")
         )
         sentences.append(f"{whose} Check that the number in their place names a single person.")
+    few, share = _few_have_nearly_all(counts)
+    if few:
+        sentences.append(
+            f"{few} of {many(len(counts), 'patient')} have {100 * share:.1f} % of all images of patients. What is "
+            "measured here holds for these few, whatever the number of images."
+        )
     several = sum(len(names) > 1 for names in classes.values())
     if several:
         verb = "has" if several == 1 else "have"
         sentences.append(f"{many(several, 'patient')} {verb} images in several classes.")
     return sentences
+
+
+def _few_have_nearly_all(counts: Mapping[str, int]) -> tuple[int, float]:
+    """The smallest number of patients who have nearly all images, and their share; 0 if that is not a small part of
+    the patients."""
+    total = sum(counts.values())
+    if total < _FEWEST_LARGE:
+        return 0, 0.0
+    held = 0
+    for number, count in enumerate(sorted(counts.values(), reverse=True), start=1):
+        held += count
+        if held >= _NEARLY_ALL * total:
+            return (number, held / total) if number <= _FEW * len(counts) else (0, 0.0)
+    return 0, 0.0
 
 
 def made_with_another_key(pseudonyms: Iterable[str]) -> bool:

@@ -7,19 +7,15 @@ mean intensity).
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from busapp.engine.catalog import ImageRecord, Measures
+from busapp.engine.utils.histograms import histograms
 from busapp.engine.utils.words import many
 from busapp.gui.theme import SPACE, class_colour
 from busapp.gui.widgets.curves import CurvePlot
 
-Floats = npt.NDArray[np.float64]
-
-BINS: Final = 32
 _PROPERTIES: Final[dict[str, tuple[str, Callable[[ImageRecord, Measures], float]]]] = {
     "Brightness": ("Mean intensity (0 to 255)", lambda _, measures: measures.brightness),
     "Contrast": ("Standard deviation of grey", lambda _, measures: measures.contrast),
@@ -28,16 +24,6 @@ _PROPERTIES: Final[dict[str, tuple[str, Callable[[ImageRecord, Measures], float]
     "Coverage": ("Share that is not empty margin", lambda _, measures: measures.coverage),
     "Size": ("Square root of the area (px)", lambda image, _: (image.width * image.height) ** 0.5),
 }
-
-
-def histograms(values: Mapping[str, Sequence[float]]) -> tuple[Floats, dict[str, npt.NDArray[np.int64]]]:
-    """Edges of bins that all classes share, float64 (bins + 1,), and the counts of each class, int64 (bins,).
-
-    There are at most 32 bins, and at most the square root of the number of images."""
-    everything = np.concatenate([np.asarray(of_class, dtype=np.float64) for of_class in values.values()])
-    bins = max(1, min(BINS, int(np.sqrt(len(everything)))))
-    edges = np.histogram_bin_edges(everything, bins=bins)
-    return edges, {name: np.histogram(of_class, bins=edges)[0] for name, of_class in values.items()}
 
 
 class Distributions(QWidget):

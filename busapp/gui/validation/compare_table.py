@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QWidget
 
+from busapp.engine.paper import published_histology as histology
 from busapp.engine.paper.published import PUBLISHED, SOURCE, Published
 from busapp.engine.settings.systems import SystemName, counted_leaks
 from busapp.engine.study.runs import Run
@@ -59,6 +60,8 @@ class _Row:
     label: str
     of_run: Callable[[ComparedRun], Cell]
     of_paper: Callable[[Published], Cell] = lambda _paper: _NOT_PUBLISHED
+    of_histology: Cell = _NOT_PUBLISHED
+    """Of the paper on histology patches."""
 
 
 class CompareTable(NumbersTable):
@@ -68,13 +71,20 @@ class CompareTable(NumbersTable):
         super().__init__("Runs side by side", sortable=False, parent=parent)
 
     def show_runs(self, runs: Sequence[ComparedRun], *, with_paper: bool) -> None:
-        """Show these runs; `with_paper`: also the paper's numbers for their systems."""
+        """Show these runs; `with_paper`: also the papers' numbers for their systems and networks."""
         classes = list(dict.fromkeys(name for run in runs for name in run.result["classes"]))
         systems = systems_of(runs) if with_paper else []
         headings = ["Measure\n(95 % interval)", *(run.heading for run in runs)]
         headings += [f"⚠ Paper · {system}\n{SOURCE}" for system in systems]
+        of_histology = with_paper and has_histology(runs)
+        headings += [f"⚠ Paper · {histology.PROPOSED.model}\n{histology.SOURCE}"] if of_histology else []
         cells = [
-            [text(row.label), *map(row.of_run, runs), *(row.of_paper(PUBLISHED[system]) for system in systems)]
+            [
+                text(row.label),
+                *map(row.of_run, runs),
+                *(row.of_paper(PUBLISHED[system]) for system in systems),
+                *([row.of_histology] if of_histology else []),
+            ]
             for row in _rows(classes, synthetic=any(run.result["n_synthetic"] for run in runs))
         ]
         self.show_cells(headings, cells)
@@ -85,17 +95,31 @@ def systems_of(runs: Sequence[ComparedRun]) -> list[SystemName]:
     return list(dict.fromkeys(run.result["system"] for run in runs))
 
 
+def has_histology(runs: Sequence[ComparedRun]) -> bool:
+    """True if the paper on histology patches describes the network of one of these runs, and it has two classes."""
+    return any(
+        histology.describes(run.run.info.settings.get("network", ""))
+        and len(run.result["classes"]) == histology.CLASSES
+        for run in runs
+    )
+
+
 def _rows(classes: Sequence[str], *, synthetic: bool) -> list[_Row]:
     return [
         _Row("System", lambda run: text(run.result["system"]), _system_of),
-        _Row("Protocol", _protocol, lambda _paper: text("⚠ published (leaks)", warns=True)),
+        _Row(
+            "Protocol",
+            _protocol,
+            lambda _paper: text("⚠ published (leaks)", warns=True),
+            text("⚠ not stated", warns=True),
+        ),
         _Row("Recipe", _recipe, lambda _paper: text("paper")),
         _Row("Training", lambda run: text(run.training), lambda _paper: text("–", _NOT_PUBLISHED.tip)),
         _Row("Images tested", _images),
         *([_Row("Synthetic images in training", _synthetic)] if synthetic else []),
         _Row("Groups", lambda run: count_cell(run.result["n_groups"])),
-        _Row("Accuracy (%)", _overall("accuracy"), lambda paper: _published(paper.accuracy, "%")),
-        _Row("Lowest and highest fold (%)", _fold_range),
+        _Row("Accuracy (%)", _overall("accuracy"), lambda paper: _published(paper.accuracy, "%"), _OF_HISTOLOGY),
+        _Row("Lowest and highest fold (%)", _fold_range, of_histology=_RANGE_OF_HISTOLOGY),
         _Row("Balanced accuracy (%)", _overall("balanced_accuracy")),
         *(_of_class("sensitivity", "Sensitivity", name) for name in classes),
         *(_of_class("specificity", "Specificity", name) for name in classes),
@@ -193,3 +217,16 @@ def _published(value: float | None, unit: str) -> Cell:
         return _NOT_PUBLISHED
     words, shown = (f"{100 * value:.1f}", 100 * value) if unit == "%" else (f"{value:.2f}", value)
     return Cell(f"⚠ {words}", shown, tip="Published without an interval, by a protocol that leaks", warns=True)
+
+
+_OF_HISTOLOGY: Final = Cell(
+    f"⚠ {histology.as_printed(histology.PROPOSED.accuracy)}",
+    100 * histology.PROPOSED.accuracy,
+    tip="Published without an interval and without a protocol",
+    warns=True,
+)
+_RANGE_OF_HISTOLOGY: Final = Cell(
+    f"⚠ {low_to_high((histology.PROPOSED.lowest or 0.0, histology.PROPOSED.highest or 0.0), decimals=1)}",
+    tip="Published without saying over what it ranges",
+    warns=True,
+)

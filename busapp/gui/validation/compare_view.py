@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from busapp.engine.contract.validation import ComparisonTest
+from busapp.engine.paper import published_histology as histology
 from busapp.engine.paper.published import CONTRADICTS, contradictions
 from busapp.engine.results.comparison import compare_runs
 from busapp.engine.study.runs import Run
@@ -27,7 +28,7 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import UserError
 from busapp.gui.runs.run_view import RunView
 from busapp.gui.theme import SPACE
-from busapp.gui.validation.compare_table import ComparedRun, CompareTable, systems_of
+from busapp.gui.validation.compare_table import ComparedRun, CompareTable, has_histology, systems_of
 from busapp.gui.validation.differences import DifferencesTable, RunDifference
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.empty_state import EmptyState
@@ -64,8 +65,11 @@ class CompareView(RunView):
     # -- layout --------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.paper_box = QCheckBox("&Paper's numbers beside them")
-        self.paper_box.setToolTip("Add a column with the published numbers of each system; those numbers leak")
+        self.paper_box = QCheckBox("&Papers' numbers beside them")
+        self.paper_box.setToolTip(
+            "Add columns with the published numbers of these systems and networks; those numbers leak, or state no "
+            "protocol"
+        )
         self.paper_box.toggled.connect(lambda _on: self._show_table())
         self.head.add(self.paper_box)
         self.waiting = EmptyState("")
@@ -190,7 +194,11 @@ class CompareView(RunView):
             with_paper = self.paper_box.isChecked() and not self._phantoms
             self.table.show_runs(self._comparison.runs, with_paper=with_paper)
             systems = systems_of(self._comparison.runs) if with_paper else []
-            self.contradictions.show_list(CONTRADICTS, contradictions(systems))
+            heading, said = CONTRADICTS, contradictions(systems)
+            if with_paper and has_histology(self._comparison.runs):
+                heading = "The papers contradict themselves, or leave open:"
+                said += histology.contradictions_of_accuracies()
+            self.contradictions.show_list(heading, said)
 
     def _show_differences(self) -> None:
         if self._comparison is None:

@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.contract import validation as contract
+from busapp.engine.paper import published_histology as histology
 from busapp.engine.paper.published import CLASSES, CONTRADICTS, PUBLISHED, contradictions
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.systems import SystemName, counted_leaks
@@ -54,7 +55,9 @@ class ValidationPanel(QWidget):
         self.use_button.setToolTip("Train on all images with these settings, export the model, open Diagnosis with it")
         self.use_button.clicked.connect(self.diagnosis_clicked)
         self.figures_button = QPushButton("Export f&igures…")
-        self.figures_button.setToolTip("Table 1 and Figures 11 to 13 of the paper from this run, as SVG, PNG and CSV")
+        self.figures_button.setToolTip(
+            "The tables and figures of both papers that a validation has, from this run, as SVG, PNG and CSV"
+        )
         self.figures_button.clicked.connect(self.figures_clicked)
         self.app_button = QPushButton("Export for an &app")
         self.app_button.setToolTip(
@@ -149,7 +152,11 @@ class ValidationPanel(QWidget):
         self.figures_button.show()
         self.app_button.show()
         # Without the run's own numbers, the paper's could be mistaken for them.
-        self._show_paper(result["system"] if not self._phantoms else None)
+        of_patches = histology.describes(self._settings.network) and len(result["classes"]) == histology.CLASSES
+        if of_patches and not self._phantoms:
+            self._show_histology_paper()
+        else:
+            self._show_paper(result["system"] if not self._phantoms else None)
 
     def show_statistics(self, statistics: contract.ValidationResult) -> None:
         """Show the numbers of the run, or of its finished folds (`statistics.of_run`)."""
@@ -180,6 +187,19 @@ class ValidationPanel(QWidget):
         )
         measures = {"sensitivity": paper.sensitivity, "specificity": paper.specificity}
         self.paper_table.show_measures(CLASSES, measures, heading="Paper", decimals=2)
+
+    def _show_histology_paper(self) -> None:
+        """Show the published numbers of the paper on histology patches."""
+        paper = histology.PROPOSED
+        low, high = (100 * (end or 0.0) for end in (paper.lowest, paper.highest))
+        self.paper_heading.setText(
+            f"⚠ {histology.SOURCE}, {paper.model}: test accuracy {histology.as_printed(paper.accuracy)}"
+            f"\N{NO-BREAK SPACE}%, {low:.1f} to {high:.2f}\N{NO-BREAK SPACE}% in the text. Published without a "
+            "protocol; for reference."
+        )
+        self.paper_heading.show()
+        self.paper_table.hide()
+        self.contradictions.show_list(histology.CONTRADICTS, histology.contradictions())
 
 
 def remarks(statistics: contract.ValidationResult) -> list[str]:

@@ -88,13 +88,13 @@ def test_generator_qualifies_if_all_it_saw_is_allowed(tmp_path: Path) -> None:
 def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
     def to_train(*forbidden: str) -> int:
         folds = [frozenset(fold) for fold in forbidden]
-        return plan(empty_study, "malignant", folds, SETTINGS, 2 if forbidden[0] else 3).to_train
+        return plan(empty_study, folds, SETTINGS, 2 if forbidden[0] else 3).to_train
 
     add_images(empty_study, "abc")
     assert to_train("", "", "") == 1, "one generator serves all folds of `published`"
     assert to_train("a", "b", "c") == 3
-    two = plan(empty_study, "malignant", [frozenset("a"), frozenset("b")], SETTINGS, 100)
-    one = plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 100)
+    two = plan(empty_study, [frozenset("a"), frozenset("b")], SETTINGS, 100)
+    one = plan(empty_study, [frozenset("a")], SETTINGS, 100)
     assert two.estimate.seconds == pytest.approx(2 * one.estimate.seconds)
 
     validation = new_run(empty_study, "validate").folder / "generators"
@@ -111,7 +111,7 @@ def test_plan_counts_what_is_missing(empty_study: Workspace) -> None:
     assert to_train("") == 1
     made_up(new_run(empty_study, "synthesize").folder, {"a", "b", "c"})
     assert to_train("") == 0
-    assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 2).estimate.seconds == 0
+    assert plan(empty_study, [frozenset("a")], SETTINGS, 2).estimate.seconds == 0
 
 
 def returned(value: Drawn) -> Generator[Event, None, Drawn]:
@@ -134,7 +134,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def chosen(study: Workspace, training: list[ImageRecord], forbidden: str = "") -> str | None:
     """The name of the chosen generator; None if one has to be trained."""
     run = new_run(study, "validate")
-    job = fold_images(study, run, "malignant", training, frozenset(forbidden), 2, SETTINGS, "fold 1, malignant")
+    job = fold_images(study, run, training, frozenset(forbidden), 2, SETTINGS, "fold 1, malignant")
     try:
         return gather(job)[1].generator.name
     except LookupError:
@@ -173,13 +173,13 @@ def test_same_content_twice_is_one_image_that_was_seen(empty_study: Workspace) -
     training = [image for image in images(empty_study) if image.sha256 in "bc"]
     assert len(training) == 3
     assert chosen(empty_study, training, "a") == fold.name
-    assert plan(empty_study, "malignant", [frozenset("a")], SETTINGS, 3).to_train == 0
+    assert plan(empty_study, [frozenset("a")], SETTINGS, 3).to_train == 0
 
 
 def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace) -> None:
     run, records = new_run(phantom_study, "validate"), images(phantom_study)
     training, forbidden = records[:6], frozenset(image.sha256 for image in records[6:])
-    arguments = (phantom_study, run, "malignant", training, forbidden, 5, SETTINGS, "fold 3, malignant")
+    arguments = (phantom_study, run, training, forbidden, 5, SETTINGS, "fold 3, malignant")
 
     events, drawn = gather(fold_images(*arguments))
     assert drawn.drawn.pixels.shape == (5, 16, 16, 3)
@@ -197,7 +197,7 @@ def test_generator_is_trained_for_a_fold_and_used_again(phantom_study: Workspace
     assert words[-1] == "images for fold 3, malignant: image 5 of 5" and not any("epoch" in what for what in words)
     assert again.generator == drawn.generator
     np.testing.assert_array_equal(again.drawn.pixels, drawn.drawn.pixels)
-    assert plan(phantom_study, "malignant", [forbidden], SETTINGS, 6).to_train == 0
+    assert plan(phantom_study, [forbidden], SETTINGS, 6).to_train == 0
 
     record = find_generators(phantom_study, "malignant")[0]
     parts = list(draw_in_parts(record, 40))
@@ -212,7 +212,7 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
     phantom_study: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, records = new_run(phantom_study, "validate"), images(phantom_study)
-    arguments = (phantom_study, run, "malignant", records, frozenset[str](), 5, SETTINGS, "fold 1, malignant")
+    arguments = (phantom_study, run, records, frozenset[str](), 5, SETTINGS, "fold 1, malignant")
     _, before = gather(fold_images(*arguments))
     unfit = stored_png(before.drawn.pixels[1])
     sha256 = phantom_study.store_image(unfit, ".png")
@@ -241,7 +241,7 @@ def test_what_was_set_aside_and_what_is_a_copy_stays_out_of_the_training_of_a_fo
 
 def test_stopped_training_for_a_fold_goes_on(phantom_study: Workspace) -> None:
     run = new_run(phantom_study, "validate")
-    arguments = (phantom_study, run, "malignant", images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
+    arguments = (phantom_study, run, images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
     job = fold_images(*arguments)
     for event in job:
         if isinstance(event, Progress) and event.what.startswith("generator for fold 1"):
@@ -267,7 +267,7 @@ def test_where_there_is_no_image_to_learn_from_it_is_said(phantom_study: Workspa
     for record in records:
         phantom_study.image_path(record).unlink()
     with pytest.raises(NotEnoughImages, match="no image to train the generator for fold 1, malignant on"):
-        gather(fold_images(phantom_study, run, "malignant", records, frozenset(), 2, SETTINGS, "fold 1, malignant"))
+        gather(fold_images(phantom_study, run, records, frozenset(), 2, SETTINGS, "fold 1, malignant"))
 
 
 def test_every_class_has_a_folder_of_its_own(phantom_study: Workspace) -> None:
@@ -275,7 +275,7 @@ def test_every_class_has_a_folder_of_its_own(phantom_study: Workspace) -> None:
     class_names = ["her2+", "her2-", "x" * 300]
     for class_name in class_names:
         label, settings = f"fold 1, {class_name}", SETTINGS.model_copy(update={"class_name": class_name})
-        gather(fold_images(phantom_study, run, class_name, records, frozenset(), 1, settings, label))
+        gather(fold_images(phantom_study, run, records, frozenset(), 1, settings, label))
     for class_name in class_names:
         [record] = find_generators(phantom_study, class_name)
         assert record.class_name == class_name
@@ -299,7 +299,7 @@ def test_training_for_a_fold_is_closed_with_it_and_its_warnings_are_passed_on(
 
     monkeypatch.setattr(training, "train_generator", watched)
     run = new_run(phantom_study, "validate")
-    job = fold_images(phantom_study, run, "malignant", images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
+    job = fold_images(phantom_study, run, images(phantom_study), frozenset(), 2, SETTINGS, "fold 1")
     warning = next(event for event in job if isinstance(event, Note))
     assert warning == Note("generator for fold 1: The samples look alike.", "warning")
     job.close()

@@ -125,7 +125,7 @@ def test_drawn_images_are_equalised_like_the_real_ones(
 
     def draw(*arguments: Any) -> Generator[Event, None, FoldImages]:
         yield from ()
-        settings: SynthesizeSettings = arguments[6]
+        settings: SynthesizeSettings = arguments[5]
         kept = [DrawnImage(n, "", "", "", "", 0.0, False, False) for n in range(1, 4)]
         result = Drawn(drawn, kept, drawn[:0], [], 0)
         return FoldImages(result, GeneratorRecord(Path("made-up"), settings.class_name, frozenset(), settings))

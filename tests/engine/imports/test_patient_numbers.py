@@ -196,6 +196,17 @@ def test_remarkable_patients_are_counted_without_their_names() -> None:
     assert patients.remarkable([(None, "x"), (None, "y")]) == patients.remarkable([]) == []
 
 
+def test_a_few_patients_with_nearly_all_images_are_named_by_number() -> None:
+    many_images = [(name, "benign") for name in "ABC" for _ in range(32)]
+    few_images = [(str(number), "benign") for number in range(9)]
+    sentences = patients.remarkable([*many_images, *few_images[:4], *[(None, "benign")] * 900])
+    assert sentences == [], "three of seven are not few"
+    sentences = patients.remarkable([*many_images, *few_images])
+    assert sentences[1].startswith(
+        "3 of 12 patients have 91.4 % of all images of patients. What is measured here holds"
+    )
+
+
 def test_cut_off_numbers_stop_the_import_of_a_folder_too(empty_study: Workspace, tmp_path: Path) -> None:
     for at in range(3):
         picture(tmp_path / "set" / "benign" / f"{at}.png", at)

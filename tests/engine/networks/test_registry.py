@@ -1,13 +1,13 @@
 """Every network of the registry can be trained, resumed, explained, exported and used for diagnosis alike."""
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from discriminators import some_discriminator
 from pulling import result_of
 from safetensors.torch import save_file
 
@@ -18,7 +18,7 @@ from busapp.engine.classifiers.building import build, frozen_stages
 from busapp.engine.classifiers.onnx_file import logits_of, write_onnx
 from busapp.engine.networks import efficientnet_lite0
 from busapp.engine.networks.entry import Options
-from busapp.engine.networks.layers.discriminator import DEPTHS, use_discriminator
+from busapp.engine.networks.layers.discriminator import use_discriminator
 from busapp.engine.networks.layers.staged import divide
 from busapp.engine.networks.layers.weights import find_weights
 from busapp.engine.networks.registry import DEFAULT, NETWORKS
@@ -35,18 +35,6 @@ FAST = ["mobilenet-v2", "efficientnet-lite0", "resnet-18", "squeezenet", "alexne
 EXPORTED = ["efficientnet-lite0", "resnet-18", "squeezenet"]
 """Those that together have every kind of layer; MobileNetV2 has a test of its own."""
 SIZE = 64
-
-
-def some_discriminator(kernel_size: int = 4) -> dict[str, np.ndarray]:
-    """The arrays of a discriminator's file, with random numbers."""
-    rng = np.random.default_rng(5)
-    found = {}
-    for number, (inputs, outputs) in enumerate(pairwise(DEPTHS)):
-        kernel = rng.normal(0, (inputs * kernel_size**2) ** -0.5, (kernel_size, kernel_size, inputs, outputs))
-        found[f"{number}/kernel"] = kernel.astype(np.float32)
-        for part in ("bias", "gamma", "beta", "mean", "variance"):
-            found[f"{number}/{part}"] = rng.uniform(0.5, 1.5, outputs).astype(np.float32)
-    return found
 
 
 def settings_of(name: str, **changes: Any) -> ValidateSettings:

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,11 @@ def finished(job: Job) -> dict[str, list[str]]:
     *_, last = job
     assert isinstance(last, Finished)
     return last.result
+
+
+def of_ultrasound(names: Iterable[str]) -> list[str]:
+    """The names of files without those of the paper on histology patches."""
+    return [name for name in names if not name.startswith("zion-")]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -64,14 +69,14 @@ def test_every_figure_has_its_files_under_names_that_can_be_foretold(figures: Pa
         *(f"figure{number}-{group}" for number in (12, 13) for group in together),
     ]
     expected = sorted(f"{name}.{kind}" for name in names for kind in ("svg", "png", "csv"))
-    assert sorted(path.name for path in figures.iterdir()) == expected
+    assert sorted(of_ultrasound(path.name for path in figures.iterdir())) == expected
     for path in figures.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 200 and np.asarray(picture).std() > 5
 
 
 def test_what_leaks_says_so_in_every_picture_and_table(figures: Path) -> None:
-    for path in figures.glob("*.svg"):
+    for path in map(figures.joinpath, of_ultrasound(path.name for path in figures.glob("*.svg"))):
         leaking, clean = "⚠" in path.read_text(encoding="utf-8"), "strict" in path.stem
         assert leaking != clean, path.name
         assert "simulated phantoms" in path.read_text(encoding="utf-8").lower().replace("\n", " "), path.name
@@ -115,7 +120,7 @@ def test_epochs_of_all_folds_stand_end_to_end(figures: Path) -> None:
 def test_the_same_run_gives_the_same_files(study: Workspace, tmp_path: Path) -> None:
     run = study.runs("validate")[0]
     first, second = (finished(draw_figures(study, tmp_path / out, [run.id])) for out in ("first", "second"))
-    assert first["files"] == second["files"] and len(first["files"]) == 12
+    assert first["files"] == second["files"] and len(of_ultrasound(first["files"])) == 12
     for name in first["files"]:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
 
@@ -148,7 +153,7 @@ def test_where_the_paper_contradicts_itself_is_said_beside_table_1(phantom_study
     real = replace(phantom_study, phantoms=False)
     said = [event.text for event in draw_figures(real, tmp_path / "figures") if isinstance(event, Note)]
     real.close()
-    assert said == contradictions()
+    assert said == contradictions(), "the paper on histology has two classes, these are three"
     shown = " ".join((tmp_path / "figures" / "table1.svg").read_text(encoding="utf-8").split())
     assert "sensitivities of Table 1 give 94.96 to 96.46 %" in shown and "740 are 94.872 %" in shown
 

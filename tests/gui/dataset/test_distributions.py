@@ -7,7 +7,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.catalog import ImageRecord, Measures
-from busapp.gui.dataset.distributions import Distributions, histograms
+from busapp.engine.utils.histograms import histograms
+from busapp.gui.dataset.distributions import Distributions
 
 CLASSES = ["benign", "malignant"]
 

@@ -170,6 +170,35 @@ def test_the_papers_column_stands_beside_real_images_alone(
     real.close()
 
 
+def test_the_paper_on_histology_stands_beside_its_networks(
+    qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    phantom_study.catalog.reclassify([r.id for r in phantom_study.catalog.images(class_name="normal")], "benign")
+    small, plain = (
+        validation_run(phantom_study, STRICT.model_copy(update={"network": name})) for name in ("resnet-small", "cnn")
+    )
+    published = validation_run(phantom_study, PUBLISHED)
+    real = replace(phantom_study, phantoms=False)
+    tab.open_study(real)
+    _compare(qtbot, tab, small, published)
+    qtbot.mouseClick(tab.compare_view.paper_box, Qt.MouseButton.LeftButton)
+    assert _headings(tab)[4] == "⚠ Paper · GAN + ResNet Zion and Tripathy, Table 2"
+    assert _row(tab, "Protocol") == [
+        "strict (leaks nothing)",
+        "⚠ published (leaks)",
+        "⚠ published (leaks)",
+        "⚠ not stated",
+    ]
+    assert _row(tab, "Accuracy (%)")[3] == "⚠ 98" and _row(tab, "Lowest and highest fold (%)")[3] == "⚠ 95.0 to 98.8"
+    said = tab.compare_view.contradictions.label.text()
+    assert "89.45 to 90.95 %" in said and "Table 2 names no protocol" in said
+    tab.compare([plain.id, published.id])
+    qtbot.waitUntil(lambda: len(_headings(tab)) == 4)
+    assert "Zion" not in tab.compare_view.contradictions.label.text()
+    tab.shut_down()  # its threads may read the study
+    real.close()
+
+
 def test_esc_the_button_and_another_run_lead_back(qtbot: QtBot, tab: ValidationTab, phantom_study: Workspace) -> None:
     runs = [validation_run(phantom_study, STRICT), validation_run(phantom_study, OTHER_FOLDS)]
     tab.open_study(phantom_study)

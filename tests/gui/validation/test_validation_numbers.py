@@ -30,6 +30,26 @@ def test_the_papers_numbers_stand_beside_real_images_alone(tab: ValidationTab, p
     real.close()
 
 
+def test_a_network_of_the_paper_on_histology_stands_beside_its_numbers(
+    tab: ValidationTab, phantom_study: Workspace
+) -> None:
+    small = SMALL.model_copy(update={"network": "resnet-small"})
+    three_classes = validation_run(phantom_study, small)
+    phantom_study.catalog.reclassify([r.id for r in phantom_study.catalog.images(class_name="normal")], "benign")
+    two_classes = validation_run(phantom_study, small)
+    real = replace(phantom_study, phantoms=False)
+    tab.open_study(real)
+    tab.open_run(two_classes.id)
+    assert "Zion and Tripathy, Table 2" in tab.result.paper_heading.text() and tab.result.paper_heading.isVisible()
+    assert "95.0 to 98.80" in tab.result.paper_heading.text() and not tab.result.paper_table.isVisible()
+    assert "80,099" in tab.result.contradictions.label.text()
+    tab.open_run(three_classes.id)
+    assert "93.43" in tab.result.paper_heading.text() and tab.result.paper_table.isVisible(), "three classes"
+    assert "80,099" not in tab.result.contradictions.label.text()
+    tab.shut_down()  # its threads may read the study
+    real.close()
+
+
 def test_an_old_run_is_shown_as_it_was(tab: ValidationTab, phantom_study: Workspace) -> None:
     validation_run(phantom_study, SMALL)
     tab.open_study(phantom_study)
