@@ -1,13 +1,13 @@
 """Take the README's pictures of the real window on a study: each tab, the duplicate review, the comparison of runs,
-and the measured effects of leaks and of synthetic images.
+and the measurements by several cross-validations.
 
     python docs/take_screenshots.py STUDY [--out docs/images] [--size 1280x800] [--scheme light] [--image FILE]
 
 The study must contain results: Synthesis and Validation show its newest runs, and its newest model diagnoses FILE (by
 default the study's first malignant image). The review shows the first waiting pair, or else the first decided one;
 without pairs there is no picture of it. The comparison shows the longest finished run of each system, protocol and
-recipe (`compare.png`, if there are two or more). `leaks.png` and `gain.png` show the newest finished measurements of
-leaks and of synthetic images. The script needs no screen (`QT_QPA_PLATFORM=offscreen`).
+recipe (`compare.png`, if there are two or more). `leaks.png`, `gain.png`, `rivals.png` and `optimizers.png` show the
+newest finished measurements of these kinds. The script needs no screen (`QT_QPA_PLATFORM=offscreen`).
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,10 @@ def show_comparison(window: MainWindow, app: QApplication) -> bool:
     return True
 
 
-def show_leaks(window: MainWindow, app: QApplication) -> bool:
-    """Show the effect of leaks. True if it was measured."""
-    window.validation.show_leaks()
-    return is_measured(window.validation.leaks_view, app)
-
-
-def show_gain(window: MainWindow, app: QApplication) -> bool:
-    """Show the effect of synthetic images. True if it was measured."""
-    window.validation.show_gain()
-    return is_measured(window.validation.gain_view, app)
+def show_measurement(kind: str, window: MainWindow, app: QApplication) -> bool:
+    """Show a measurement: `leaks`, `gain`, `rivals` or `optimizers`. True if it was made."""
+    window.validation.show_measurement(kind)
+    return is_measured(window.validation.measurements[kind], app)
 
 
 def is_measured(view: MeasurementView[Any], app: QApplication) -> bool:
@@ -133,7 +128,9 @@ def main() -> None:
                 window.grab().save(str(arguments.out / "review.png"))
                 window.dataset.review.left.emit()
             if tab is window.validation:
-                for picture, show in (("compare", show_comparison), ("leaks", show_leaks), ("gain", show_gain)):
+                views = {"compare": show_comparison}
+                views |= {kind: partial(show_measurement, kind) for kind in window.validation.measurements}
+                for picture, show in views.items():
                     if show(window, app):
                         work_events(app, SETTLE_SECONDS)
                         window.grab().save(str(arguments.out / f"{picture}.png"))

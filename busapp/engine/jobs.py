@@ -27,6 +27,8 @@ _JOBS: dict[str, str] = {
     "validate": "busapp.engine.validation.job:validate",
     "leaks": "busapp.engine.validation.leaks:measure_leaks",
     "gain": "busapp.engine.validation.gain:measure_gain",
+    "rivals": "busapp.engine.validation.side_by_side:compare_side_by_side",
+    "optimizers": "busapp.engine.validation.side_by_side:compare_side_by_side",
     "diagnose": "busapp.engine.diagnosis.job:diagnose_images",
     "export": "busapp.engine.export.job:export_model",
     "share": "busapp.engine.sharing:share",

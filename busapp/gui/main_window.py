@@ -326,7 +326,7 @@ class MainWindow(QMainWindow):
         """Open the view in the Validation tab that measures what synthetic images do for the classifier. It uses the
         settings of that tab."""
         self.tabs.setCurrentWidget(self._page_of("gain"))
-        self.validation.show_gain()
+        self.validation.show_measurement("gain")
 
     def _diagnose_with(self, model: Path) -> None:
         self.tabs.setCurrentWidget(self._page_of("diagnose"))

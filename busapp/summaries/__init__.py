@@ -19,6 +19,8 @@ FAMILIES: Final[dict[str, str]] = {
     "compare": "comparison",
     "leaks": "comparison",
     "gain": "comparison",
+    "rivals": "comparison",
+    "optimizers": "comparison",
     "diagnose": "diagnosis",
     "export": "outputs",
     "report": "outputs",

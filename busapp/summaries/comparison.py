@@ -1,10 +1,12 @@
-"""Words for several validations beside each other: compare, leaks, gain."""
+"""Words for several validations beside each other: compare, leaks, gain, rivals, optimizers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from busapp.engine.contract.side_by_side import SideBySideResult
 from busapp.engine.contract.validation import Comparison, GainResult, LeaksResult
-from busapp.engine.results import gain_words
+from busapp.engine.results import gain_words, side_by_side_words
+from busapp.engine.results.difference_words import measure_title
 from busapp.engine.utils.words import many, per_cent
 from busapp.summaries.tables import aligned, area_gained, points, rows_of, with_interval
 from busapp.summaries.validation import has_leaks, network_in_words, preparation_in_words
@@ -105,4 +107,41 @@ def gain_lines(result: GainResult) -> list[str]:
             differences.append([trained, gain_words.measure_in_words(result, measure), gained, p_value])
     lines = [gain_words.sentences(result), gain_words.circumstances(result), *aligned(rows)]
     lines += [*aligned(differences), *gain_words.cautions(result)]
+    return [line.replace("−", "-") for line in lines]  # not every terminal has the minus sign
+
+
+def rivals_lines(result: SideBySideResult) -> list[str]:
+    """The highest accuracy, the networks in rows, their differences with intervals, and how to read them."""
+    return _side_by_side_lines(result)
+
+
+def optimizers_lines(result: SideBySideResult) -> list[str]:
+    """The highest accuracy, the optimisers in rows, their differences with intervals, and how to read them."""
+    return _side_by_side_lines(result)
+
+
+def _side_by_side_lines(result: SideBySideResult) -> list[str]:
+    words = side_by_side_words
+    rows = [["", "", "accuracy", "folds", "balanced accuracy", "test loss", "training", "run"]]
+    by_class = [["", "class", "sensitivity", "specificity"]]
+    for column in result["columns"]:
+        accuracy = words.mark(column) + with_interval(column, "accuracy")
+        balanced = words.mark(column) + with_interval(column, "balanced_accuracy")
+        measured = [accuracy, words.fold_cell(column), balanced, words.loss_cell(column), words.time_cell(column)]
+        rows.append([column["title"], words.training_in_words(result, column), *measured, column["run"]])
+        for name in result["classes"]:
+            shares = [with_interval(column, measure, name) for measure in ("sensitivity", "specificity")]
+            by_class.append([column["title"], name, *shares])
+    differences = [
+        [
+            each["title"],
+            measure_title(measure),
+            points(found["difference"], found["ci95"]),
+            "" if found["p_value"] is None else f"p = {found['p_value']:.3g}",
+        ]
+        for each in result["differences"]
+        for measure, found in each["measures"].items()
+    ]
+    lines = [words.sentences(result), words.circumstances(result), *aligned(rows), *aligned(by_class)]
+    lines += [*aligned(differences), *words.cautions(result)]
     return [line.replace("−", "-") for line in lines]  # not every terminal has the minus sign

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,7 @@ def test_every_view_in_a_tab_fits(small: MainWindow, qtbot: QtBot) -> None:
     runs = [run.id for run in validation.workspace.runs("validate")]  # type: ignore[union-attr]
     views: dict[str, Callable[[], None]] = {
         "compare": lambda: validation.compare(runs),
-        "leaks": validation.show_leaks,
-        "gain": validation.show_gain,
+        **{kind: partial(validation.show_measurement, kind) for kind in validation.measurements},
     }
     for name, show in views.items():
         show()

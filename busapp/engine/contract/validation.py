@@ -358,24 +358,24 @@ class GainTrainings(TypedDict):
     augmented: GainTraining | None
 
 
-class GainDifference(TypedDict):
-    """The gain of the second training over the first, by one measure."""
+class TestedDifference(TypedDict):
+    """Second training minus first, by one measure."""
 
     difference: float
     ci95: Interval | None
     p_value: float | None
 
 
-GainDifferences = dict[str, GainDifference]
+MeasureDifferences = dict[str, TestedDifference]
 """By measure: `accuracy`, `balanced_accuracy`, `sensitivity/<class>`."""
 
 
 class GainComparisons(TypedDict):
     """`synthetic` and `augmented` against `plain`, `instead`: `synthetic` against `augmented`."""
 
-    synthetic: GainDifferences
-    augmented: GainDifferences | None
-    instead: GainDifferences | None
+    synthetic: MeasureDifferences
+    augmented: MeasureDifferences | None
+    instead: MeasureDifferences | None
 
 
 class GainResult(TypedDict):

@@ -55,6 +55,18 @@ class ImageNetWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """The networks that a network which is fused with a GAN's discriminator is compared with, by their names."""
+
+    alone: str
+    """The same network without the discriminator."""
+    discriminator: str
+    """The discriminator alone, with a linear layer."""
+    plain: str
+    """A plain network."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkEntry:
     """A network of the registry.
 
@@ -79,6 +91,7 @@ class NetworkEntry:
         has_width: True if it can be built narrower or wider.
         needs_discriminator: True if a part of it is the discriminator of a GAN, which is trained on the training images
             of each fold first and then keeps its weights.
+        rivals: the networks that `busapp rivals` compares it with; None if it is not fused with a discriminator.
         differs: how it differs from the published network, a sentence; empty if it does not.
         paper: the paper of this program that describes it, by the names of `paper.published_histology`, so that the
             numbers of that paper stand beside those of its networks; empty if there are none.
@@ -101,6 +114,7 @@ class NetworkEntry:
     effort: float = 1.0
     has_width: bool = False
     needs_discriminator: bool = False
+    rivals: Rivals | None = None
     differs: str = ""
     paper: str = ""
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from busapp.engine.networks.entry import HALVES, NetworkEntry, Options
+from busapp.engine.networks.cnn import CNN
+from busapp.engine.networks.entry import HALVES, NetworkEntry, Options, Rivals
 from busapp.engine.networks.resnet_small import CHANNELS, RESNET_SMALL, stages
 
 if TYPE_CHECKING:
@@ -43,24 +44,6 @@ def _build_alone(n_classes: int, options: Options, _: Mapping[str, Tensor] | Non
     return Staged(GAN_DISCRIMINATOR, [maps], new_classifier(discriminator.CHANNELS, n_classes, dropout=0.0))
 
 
-GAN_RESNET = NetworkEntry(
-    name="gan-resnet",
-    title="GAN-ResNet",
-    source="Zion and Tripathy, section 3",
-    build=_build,
-    stages=RESNET_SMALL.stages,
-    texture_stages=RESNET_SMALL.texture_stages,
-    stride=RESNET_SMALL.stride,
-    first_cell=RESNET_SMALL.first_cell,
-    least_size=RESNET_SMALL.least_size,
-    parameters=306_915,
-    mean=HALVES,
-    std=HALVES,
-    effort=1.6,
-    needs_discriminator=True,
-    paper="zion",
-    differs="The paper is loose; the file networks/gan_resnet.py says what was built in place of what.",
-)
 GAN_DISCRIMINATOR = NetworkEntry(
     name="gan-discriminator",
     title="GAN's discriminator",
@@ -77,4 +60,23 @@ GAN_DISCRIMINATOR = NetworkEntry(
     effort=0.4,
     needs_discriminator=True,
     paper="zion",
+)
+GAN_RESNET = NetworkEntry(
+    name="gan-resnet",
+    title="GAN-ResNet",
+    source="Zion and Tripathy, section 3",
+    build=_build,
+    stages=RESNET_SMALL.stages,
+    texture_stages=RESNET_SMALL.texture_stages,
+    stride=RESNET_SMALL.stride,
+    first_cell=RESNET_SMALL.first_cell,
+    least_size=RESNET_SMALL.least_size,
+    parameters=306_915,
+    mean=HALVES,
+    std=HALVES,
+    effort=1.6,
+    needs_discriminator=True,
+    rivals=Rivals(alone=RESNET_SMALL.name, discriminator=GAN_DISCRIMINATOR.name, plain=CNN.name),
+    paper="zion",
+    differs="The paper is loose; the file networks/gan_resnet.py says what was built in place of what.",
 )

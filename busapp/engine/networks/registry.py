@@ -30,8 +30,12 @@ NETWORKS: Final[dict[str, NetworkEntry]] = {
 }
 """All networks by name."""
 DEFAULT: Final = MOBILENET_V2.name
+FUSED: Final = [name for name, entry in NETWORKS.items() if entry.rivals is not None]
+"""Names of the networks that are fused with the discriminator of a GAN."""
 
 if TYPE_CHECKING:
     NetworkName = str
+    FusedName = str
 else:
     NetworkName = Literal[tuple(NETWORKS)]
+    FusedName = Literal[tuple(FUSED)]

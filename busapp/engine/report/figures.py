@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from busapp.engine.contract.side_by_side import Column
 from busapp.engine.contract.validation import LeakEntry, ReliabilityBin
 from busapp.engine.events import EpochEnded
-from busapp.engine.utils.colours import class_colour
+from busapp.engine.utils.colours import class_colour, series_colour
 from busapp.engine.utils.figures import BLUE, ORANGE
 
 Values = npt.NDArray[np.floating[Any]]
@@ -58,6 +59,30 @@ def curves_figure(epochs: Sequence[EpochEnded]) -> Figure:
         axes.grid(alpha=0.25)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8)
+    return figure
+
+
+def columns_figure(columns: Sequence[Column]) -> Figure:
+    """Accuracy and loss on the test images over the epochs, means over the folds, a curve for each column."""
+    figure = Figure(figsize=(8.0, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for place, column in enumerate(columns):
+        numbers = [epoch["epoch"] for epoch in column["epochs"]]
+        accuracies = [100 * epoch["test_accuracy"] for epoch in column["epochs"]]
+        losses = [epoch["test_loss"] for epoch in column["epochs"]]
+        for axes, values in ((left, accuracies), (right, losses)):
+            marker = "o" if len(numbers) == 1 else None
+            style = "-" if place % 2 else "--"  # or one curve would hide another
+            axes.plot(numbers, values, style, color=series_colour(place), label=column["title"], marker=marker)
+    for axes, name in ((left, "test accuracy in %"), (right, "test loss (nats)")):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.set_ylabel(name, fontsize=9)
+        axes.grid(alpha=0.25)
+        axes.tick_params(labelsize=8)
+    handles, labels = left.get_legend_handles_labels()
+    for text in figure.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=3).get_texts():
+        text.set_parse_math(False)
     return figure
 
 

@@ -11,7 +11,7 @@ from busapp.engine.diagnosis.diagnosis import Diagnoser
 from busapp.engine.events import Event, Finished, Job, Progress
 from busapp.engine.models.library import default_model
 from busapp.engine.models.model import Model
-from busapp.engine.report import checklists, limits, run, settings, study, together
+from busapp.engine.report import checklists, limits, run, settings, side_by_side, study, together
 from busapp.engine.report.blocks import Block, Heading, Paragraph, Report
 from busapp.engine.report.html import to_html
 from busapp.engine.report.subject import Subject, pairs_to_compare
@@ -148,6 +148,8 @@ def _sections(subject: Subject) -> Iterator[tuple[str, Section]]:
     yield "the table of the paper on histology", partial(together.histology_paper, subject)
     yield "comparisons", partial(together.comparisons, subject)
     yield "worth of synthetic images", partial(together.synthetic_worth, subject)
+    yield "rivals", partial(side_by_side.side_by_side, subject, "rivals")
+    yield "optimisers", partial(side_by_side.side_by_side, subject, "optimizers")
     yield "leaks", partial(together.leaks_worth, subject)
     if subject.measured:
         yield "runs", lambda: [Heading("The runs in full")]

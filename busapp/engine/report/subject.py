@@ -37,7 +37,7 @@ class Subject:
         return finished_runs(self.workspace)[::-1]
 
     def newest(self, kind: str) -> Run | None:
-        """The newest finished run of a kind, `leaks` or `gain`, that has a result."""
+        """The newest finished run of a kind, such as `leaks` or `gain`, that has a result."""
         runs = self.workspace.runs(kind)
         return next((run for run in runs if run.info.state == "finished" and run.result()), None)
 

@@ -5,16 +5,23 @@ from typing import Final
 
 from busapp.engine.contract.validation import (
     DifferenceName,
-    GainDifferences,
     GainResult,
     GainTraining,
     GainVerdict,
+    MeasureDifferences,
     TrainingName,
 )
+from busapp.engine.results.difference_words import (
+    MISSING_INTERVAL,
+    SIGNIFICANT,
+    by_chance,
+    different_devices,
+    generators_in_words,
+    measure_title,
+    one_seed,
+    points_in_words,
+)
 from busapp.engine.utils.words import from_to, many, signed
-
-SIGNIFICANT: Final = 0.05
-"""A difference counts as shown if its p-value is below this."""
 
 TRAININGS: Final[dict[TrainingName, str]] = {
     "plain": "System 1, real images alone",
@@ -33,7 +40,6 @@ _VERBS: Final[dict[GainVerdict, str]] = {
     "harms": "Synthetic images did harm here",
     "no difference shown": "Synthetic images were not shown to help here",
 }
-_MEASURES: Final = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "sensitivity": "Sensitivity"}
 
 
 def gain_verdict(interval: Sequence[float] | None) -> GainVerdict:
@@ -51,7 +57,7 @@ def trainings(result: GainResult) -> dict[TrainingName, GainTraining]:
     return {name: training for name, training in found.items() if training is not None}
 
 
-def differences(result: GainResult) -> dict[DifferenceName, GainDifferences]:
+def differences(result: GainResult) -> dict[DifferenceName, MeasureDifferences]:
     """The differences that were measured, by name."""
     found = {name: result["differences"][name] for name in DIFFERENCES}
     return {name: difference for name, difference in found.items() if difference is not None}
@@ -99,9 +105,8 @@ def difference_in_words(result: GainResult, name: DifferenceName) -> str:
 
 def measure_in_words(result: GainResult, measure: str) -> str:
     """`Accuracy`, `Sensitivity, malignant (grown)`."""
-    name, _, of_class = measure.partition("/")
-    grown = " (grown)" if of_class in result["grown"] else ""
-    return f"{_MEASURES[name]}{f', {of_class}' if of_class else ''}{grown}"
+    grown = " (grown)" if measure.partition("/")[2] in result["grown"] else ""
+    return f"{measure_title(measure)}{grown}"
 
 
 def training_in_words(entry: GainTraining) -> str:
@@ -119,7 +124,8 @@ def circumstances(result: GainResult) -> str:
     return (
         f"Strict, {result['recipe']} recipe, {many(result['folds'], 'fold')}, {many(result['epochs'], 'epoch')}, seed "
         f"{result['seed']}; {many(result['n_images'], 'image')} in {many(result['n_groups'], 'group')}, the same in "
-        f"all trainings. Added to every training fold: {grown}. Generators: {_generators(result)}."
+        f"all trainings. Added to every training fold: {grown}. Generators: "
+        f"{generators_in_words(result['generators'])}."
     )
 
 
@@ -140,30 +146,18 @@ def cautions(result: GainResult) -> list[str]:
         )
     shown = [entry for entries in differences(result).values() for entry in entries.values()]
     if any(entry["ci95"] is None for entry in shown):
-        found.append("A missing interval means that all draws agree: too few images differ for one.")
-    n_intervals = sum(entry["ci95"] is not None for entry in shown)
+        found.append(MISSING_INTERVAL)
     found += [
-        "One seed and one division into folds were measured: the intervals cover other images, but not another seed "
-        f"(here {result['seed']}). Measure a small difference again with other seeds.",
-        f"{n_intervals} intervals are shown; about one in twenty excludes zero by chance alone.",
-        f"This holds for these generators ({_generators(result)}); others may do better or worse.",
+        one_seed(result["seed"]),
+        by_chance(shown),
+        f"This holds for these generators ({generators_in_words(result['generators'])}); others may do better or "
+        "worse.",
         f"With synthetic images an epoch has {100 * result['more_steps']:.0f} % more images to train on; the effect of "
         "the longer training alone is not separated.",
     ]
-    if len(result["devices"]) > 1:
-        found.append(f"The runs were trained on different devices: {' and '.join(result['devices'])}.")
-    return found
-
-
-def _generators(result: GainResult) -> str:
-    """`quick, 150 epochs, 64 px`; one phrase for each kind of generator."""
-    kinds = [f"{one['preset']}, {many(one['epochs'], 'epoch')}, {one['image_size']} px" for one in result["generators"]]
-    return "; ".join(dict.fromkeys(kinds))
+    return found + different_devices(result["devices"])
 
 
 def _points(result: GainResult, name: DifferenceName) -> str:
     """`+1.2 points (−0.3 to +2.7)`"""
-    found = differences(result)[name]["accuracy"]
-    bounds = found["ci95"]
-    between = f" ({signed(100 * bounds[0])} to {signed(100 * bounds[1])})" if bounds is not None else ""
-    return f"{signed(100 * found['difference'])} points{between}"
+    return points_in_words(differences(result)[name]["accuracy"])

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from busapp.engine.contract.side_by_side import SideBySideResult
 from busapp.engine.contract.validation import GainResult, LeaksResult, ValidationResult
 from busapp.engine.study.runs import Run
 from busapp.errors import BadInput
@@ -30,6 +31,12 @@ def leaks_result(run: Run) -> LeaksResult | None:
 def gain_result(run: Run) -> GainResult | None:
     """The result of a finished `gain` run; None if the run is of another kind, or has no readable result."""
     return cast("GainResult | None", _result(run, "gain"))
+
+
+def side_by_side_result(run: Run, kind: str) -> SideBySideResult | None:
+    """The result of a finished run of a `kind` that shows cross-validations side by side; None if the run is of another
+    kind, or has no readable result."""
+    return cast("SideBySideResult | None", _result(run, kind))
 
 
 def _result(run: Run, kind: str) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ from busapp.engine.settings.dataset import CoverSettings, CurateSettings, Fill, 
 from busapp.engine.settings.diagnosis import DiagnoseSettings, ExportSettings
 from busapp.engine.settings.gain import GainSettings
 from busapp.engine.settings.leaks import LeaksSettings
-from busapp.engine.settings.series import SeriesSettings
+from busapp.engine.settings.optimizers import OptimizersSettings
+from busapp.engine.settings.rivals import RivalsSettings
+from busapp.engine.settings.series import SeriesSettings, SideBySideSettings
 from busapp.engine.settings.synthesis import BackendName, Framework, PresetName, SynthesizeSettings
 from busapp.engine.settings.validation import ValidateSettings
 
@@ -25,9 +27,12 @@ __all__ = [
     "ImportSettings",
     "JobSettings",
     "LeaksSettings",
+    "OptimizersSettings",
     "PresetName",
+    "RivalsSettings",
     "SeriesSettings",
     "ShareSettings",
+    "SideBySideSettings",
     "SynthesizeSettings",
     "ValidateSettings",
     "setting",
@@ -44,6 +49,8 @@ SETTINGS: dict[str, type[JobSettings]] = {
         ValidateSettings,
         LeaksSettings,
         GainSettings,
+        RivalsSettings,
+        OptimizersSettings,
         DiagnoseSettings,
         ExportSettings,
         ShareSettings,

@@ -63,10 +63,13 @@ class Recipe(BaseModel):
     @property
     def optimizer_in_words(self) -> str:
         """`AdamW, weight decay 0.05`."""
-        if not self.weight_decay:
-            return _TITLES[self.optimizer]
-        name = "AdamW" if self.optimizer == "adam" else _TITLES[self.optimizer]
-        return f"{name}, weight decay {self.weight_decay:g}"
+        decay = f", weight decay {self.weight_decay:g}" if self.weight_decay else ""
+        return optimizer_title(self.optimizer, self.weight_decay) + decay
+
+
+def optimizer_title(name: OptimizerName, weight_decay: float = 0.0) -> str:
+    """`AdamW`, which is Adam with weight decay."""
+    return "AdamW" if name == "adam" and weight_decay else _TITLES[name]
 
 
 RECIPES: dict[RecipeName, Recipe] = {

@@ -46,7 +46,7 @@ class SystemSettings(JobSettings):
     ] = "system1"
 
 
-class ProtocolSettings(SystemSettings):
+class ProtocolSettings(JobSettings):
     """Leaks of a cross-validation. The protocol sets all four leaks; each can also be set by itself."""
 
     protocol: Annotated[
@@ -399,7 +399,7 @@ class TrainingSettings(JobSettings):
         return Options(width=self.width, kernel_size=preset.kernel_size, leak=preset.leak, shrunk=shrunk)
 
 
-class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the latter come first
+class ValidateSettings(TrainingSettings, ProtocolSettings, SystemSettings):  # the fields of the last come first
     """Cross-validate a classifier. The protocol sets the four leaks; each can also be set by itself."""
 
     kind = "validate"
@@ -407,7 +407,7 @@ class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the
 
     @property
     def subject(self) -> str:
-        return f"{self.system}, {self._protocol_in_words()}{self.particulars}"
+        return f"{self.system}, {self.protocol_in_words}{self.particulars}"
 
     @property
     def uses_generators(self) -> bool:
@@ -419,7 +419,9 @@ class ValidateSettings(TrainingSettings, ProtocolSettings):  # the fields of the
         """Leaks that are open, by the fields of `Leaks`."""
         return open_leaks(self.system, self.leaks, self.network)
 
-    def _protocol_in_words(self) -> str:
+    @property
+    def protocol_in_words(self) -> str:
+        """`strict`, `published`, or the open leaks: `with weights carried over`."""
         leaking = self.open_leaks
         if not leaking:
             return "strict"

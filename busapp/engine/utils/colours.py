@@ -8,6 +8,12 @@ from typing import Final
 
 _NAMED: Final = {"benign": "#0072B2", "malignant": "#D55E00", "normal": "#009E73"}
 _OTHERS: Final = ("#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+_ALL: Final = (*_NAMED.values(), *_OTHERS)
+
+
+def series_colour(place: int) -> str:
+    """The colour of one of several curves, counted from 0, as `#rrggbb`."""
+    return _ALL[place % len(_ALL)]
 
 
 def class_colour(name: str, classes: Iterable[str]) -> str:

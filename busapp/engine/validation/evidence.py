@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from busapp.errors import BadInput, CannotResume
 if TYPE_CHECKING:
     from busapp.engine.classifiers.activation_maps import Seen
     from busapp.engine.classifiers.training import Learner
+
+LARGEST_MAP: Final = float(np.finfo(np.float16).max)
+"""Largest value of an activation map that is kept."""
 
 FILE = "evidence.safetensors"
 
@@ -100,7 +103,8 @@ def keep_evidence(
     trained = yield from look(fold.train, before + len(fold.test))
     new = Evidence(
         image_id=np.array([selection.records[position].id for position in fold.test], dtype=np.int64),
-        maps=tested.maps.astype(np.float16),
+        # The maps of a training that has gone wrong, as with a high learning rate, may lie beyond the range of float16.
+        maps=np.clip(tested.maps, -LARGEST_MAP, LARGEST_MAP).astype(np.float16),
         novelty=Familiar.of(trained.texture).novelty(tested.texture),
     )
     former = _other_than(run, new)

@@ -5,32 +5,28 @@ All runs are under `strict`: if a generator has seen the test images, or a netwo
 difference shows what leaked, not what synthetic images are worth (`leaks` measures that).
 """
 
-from collections.abc import Mapping, Sequence
-from math import isclose
+from collections.abc import Mapping
 from typing import Final
 
-from busapp.engine.catalog.counts import lacking
 from busapp.engine.contract.validation import (
     DifferenceName,
     GainComparisons,
-    GainDifference,
-    GainDifferences,
     GainResult,
     GainTraining,
-    Interval,
+    MeasureDifferences,
     TrainingName,
     ValidationResult,
 )
 from busapp.engine.curation.job import curated_first
 from busapp.engine.events import Finished, Job, Progress
-from busapp.engine.results.comparison import mcnemar, paired
 from busapp.engine.results.gain_words import DIFFERENCES, TRAININGS, gain_verdict
-from busapp.engine.results.predictions import Prediction, read_predictions
+from busapp.engine.results.predictions import read_predictions
 from busapp.engine.results.statistics import of_run
 from busapp.engine.settings import GainSettings
 from busapp.engine.study.runs import Run
-from busapp.engine.study.splits import select
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.needed import adds_images
+from busapp.engine.validation.paired_differences import difference
 from busapp.engine.validation.series import completed
 from busapp.errors import BadInput
 
@@ -46,9 +42,7 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
       and weighted as much), each with `run`, `variants`, `class_weighting`, `system`, `n_images`, `n_groups`,
       `n_synthetic`, and `accuracy`, `balanced_accuracy` and `sensitivity` with their intervals (`_ci95`).
     - `differences`: `synthetic` (against `plain`), `augmented` (against `plain`) and `instead` (`synthetic` against
-      `augmented`); the latter two are None if there is no `augmented`. Each difference has an interval (`ci95`, paired
-      bootstrap over groups; None if all draws agree, which is no certainty) and a `p_value` (McNemar's exact test on
-      groups; None for balanced accuracy, which the test does not apply to).
+      `augmented`); the latter two are None if there is no `augmented`. See `paired_differences.difference`.
     - `verdict`: the verdict on the difference in accuracy of `synthetic` (`gain_words.gain_verdict`), and
       `against_augmented`: that of `instead`, None if there is none.
 
@@ -58,7 +52,7 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
         Also the errors of `series.completed`.
     """
     yield from curated_first(workspace, run)
-    if not lacking(select(workspace, settings.synthetic).counts):
+    if not adds_images(workspace, settings.synthetic):
         raise BadInput(
             "All classes are equally large, so that system2 adds no synthetic images",
             file=workspace.root,
@@ -69,7 +63,7 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
     runs: dict[TrainingName, Run] = dict(zip(TRAININGS, done, strict=False))
     tested = {name: read_predictions(each) for name, each in runs.items()}
 
-    def compared(name: DifferenceName) -> GainDifferences:
+    def compared(name: DifferenceName) -> MeasureDifferences:
         first, second = DIFFERENCES[name]
         return difference(tested[first], tested[second], (runs[first].id, runs[second].id))
 
@@ -80,37 +74,6 @@ def measure_gain(workspace: Workspace, settings: GainSettings, run: Run) -> Job:
             yield Progress(1, 1, "comparing the trainings")
             differences[name] = compared(name)
     yield Finished({**_side_by_side(settings, runs, differences)})
-
-
-def difference(first: Sequence[Prediction], second: Sequence[Prediction], names: tuple[str, str]) -> GainDifferences:
-    """The gain of the second training over the first, by measure; see `measure_gain`. `names` are the ids of the two
-    runs.
-
-    Raises:
-        BadInput: the two were not tested on the same images in the same folds.
-    """
-    test = paired(first, second)
-    gained = test["difference"]
-    if gained is None or not (test["n_common"] == len(first) == len(second) and test["same_folds"]):
-        raise BadInput(
-            f"{names[0]} and {names[1]} were not tested on the same images in the same folds, so that their difference "
-            "does not show what synthetic images do",
-            remedy="Import the unreadable images again, delete these two runs, and measure again.",
-        )
-    found = {"accuracy": _entry(gained, test["difference_ci95"], test["p_value"])}
-    for measure, entry in test["differences"].items():
-        name, _, of_class = measure.partition("/")
-        if name == "sensitivity":
-            before, after = ([row for row in rows if row.true == of_class] for rows in (first, second))
-            found[measure] = _entry(entry["difference"], entry["ci95"], mcnemar(before, after))
-        elif name == "balanced_accuracy":
-            found[measure] = _entry(entry["difference"], entry["ci95"], None)
-    return found
-
-
-def _entry(value: float, interval: Interval | None, p_value: float | None) -> GainDifference:
-    is_one = interval is not None and isclose(*interval, abs_tol=1e-9)
-    return {"difference": value, "ci95": None if is_one else interval, "p_value": p_value}
 
 
 def _side_by_side(settings: GainSettings, runs: Mapping[TrainingName, Run], differences: GainComparisons) -> GainResult:

@@ -34,7 +34,9 @@ def can_continue(run: Run) -> bool:
         return False
 
 
-def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: int | None = None) -> list[Run | None]:
+def find_runs(
+    workspace: Workspace, wanted: Sequence[ValidateSettings], stages: Sequence[int | None] | None = None
+) -> list[Run | None]:
     """For each of the settings, a run of the study that does the same work: the newest finished one, else the newest
     that can be resumed, else None.
 
@@ -45,10 +47,12 @@ def find_runs(workspace: Workspace, wanted: Sequence[ValidateSettings], stages: 
     - the images with their classes and groups. If it uses generators, also the whole dataset, since they depend on
       images that are set aside, too.
 
-    `stages` is the number of stages that this machine freezes if the settings leave it open (None: not known yet).
+    `stages` are, for each of the settings, the number of stages that this machine freezes if they leave it open (None:
+    not known yet).
     """
     runs = [run for run in workspace.runs("validate") if run.info.busapp == busapp.__version__]
-    return [_find(workspace, settings, runs, stages) for settings in wanted]
+    frozen = stages if stages is not None else [None] * len(wanted)
+    return [_find(workspace, settings, runs, each) for settings, each in zip(wanted, frozen, strict=True)]
 
 
 def _find(workspace: Workspace, settings: ValidateSettings, runs: Sequence[Run], stages: int | None) -> Run | None:

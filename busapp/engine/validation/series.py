@@ -14,24 +14,26 @@ from busapp.engine.study.splits import fingerprint_of_groups, make_folds, select
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.words import many
 from busapp.engine.validation.estimates import estimate_series, estimate_validations
+from busapp.engine.validation.needed import needed_validations
 from busapp.engine.validation.reuse import can_continue, find_runs, is_done
 from busapp.errors import BadInput, CannotResume
 
 
 def completed(workspace: Workspace, settings: SeriesSettings, run: Run) -> Generator[Event, None, list[Run]]:
     """Complete all cross-validations that the job `run` needs, and return them in the order of `settings.validations`.
-    The study must have been curated.
+    Those
+    that it does not need are missing (`needed.needed_validations`). The study must have been curated.
 
     Raises:
         NotEnoughImages: the folds of one of them cannot be made; raised before anything is trained.
         CannotResume: the dataset has changed since the job began.
         UserError: the errors of `validate`. Finished runs are kept and need not be repeated.
     """
-    for needed in settings.validations:
+    needed_runs = needed_validations(workspace, settings)
+    for needed in needed_runs:
         make_folds(select(workspace, needed), needed)
     yield Progress(0, 1, "looking for runs that the study already has")
     begun = _Begun.of(workspace, settings, run)
-    needed_runs = settings.validations
     to_train = [each for place, each in enumerate(needed_runs) if not is_done(begun.run_at(place))]
     yield Note(_plan_in_words(begun, len(needed_runs), len(to_train)))
     shares = [max(1, round(10 * _seconds(workspace, each))) for each in to_train]
@@ -67,13 +69,13 @@ class _Begun:
     images: str
     """Hash of everything in the study that the runs depend on."""
     ids: dict[str, str]
-    """Ids of the runs, by their places in `settings.validations`."""
+    """Ids of the runs, by their places among the needed validations."""
 
     @classmethod
     def of(cls, workspace: Workspace, settings: SeriesSettings, run: Run) -> "_Begun":
         """The runs in the job's checkpoint, completed by runs that the study already has. Raises `CannotResume` if the
         dataset has changed."""
-        needed = settings.validations
+        needed = needed_validations(workspace, settings)
         selections = dict.fromkeys(select(workspace, each).fingerprint() for each in needed)
         everything = fingerprint_of_groups(workspace.catalog.images(kind="real"))
         begun = cls(workspace, settings, run, " ".join([*selections, everything]), {})
@@ -87,7 +89,8 @@ class _Begun:
                 )
             begun.ids.update(header["runs"])
         missing = [place for place in range(len(needed)) if begun.run_at(place) is None]
-        found_runs = find_runs(workspace, [needed[place] for place in missing], _frozen_stages(needed[0]))
+        wanted = [needed[place] for place in missing]
+        found_runs = find_runs(workspace, wanted, [_frozen_stages(each) for each in wanted])
         for place, found in zip(missing, found_runs, strict=True):
             if found is not None:
                 begun.ids[str(place)] = found.id

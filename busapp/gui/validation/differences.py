@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QWidget
 
-from busapp.engine.results.gain_words import SIGNIFICANT
+from busapp.engine.results.difference_words import SIGNIFICANT
 from busapp.engine.utils.words import images_in_groups, signed
 from busapp.gui.validation.compare_table import ComparedRun
 from busapp.gui.widgets.numbers_table import Cell, NumbersTable, text

@@ -13,6 +13,7 @@ from busapp.engine.settings import SeriesSettings
 from busapp.engine.speeds import Estimate
 from busapp.engine.study.runs import Run
 from busapp.engine.study.workspace import Workspace
+from busapp.engine.validation.needed import needed_validations
 from busapp.engine.validation.reuse import find_runs, is_done
 from busapp.gui import user_settings
 from busapp.gui.runs.run_view import RunView
@@ -23,28 +24,33 @@ from busapp.gui.widgets.warning_frame import words_label
 from busapp.gui.words import when_in_words
 
 NO_IMAGES = "No images yet. Import a folder in the Dataset tab (Ctrl+1) first."
+INVALID = "Estimate: correct the marked field first."
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The work for a measurement."""
+    """The work for a measurement. `skipped` cross-validations would add no images."""
 
     needed: int
     present: int
+    skipped: int
     expected: Estimate | None
 
     def in_words(self, settings_in_words: str) -> str:
         words = f"With the settings on the left ({settings_in_words})"
+        skipped = " All classes are equally large, so those with synthetic images are skipped." if self.skipped else ""
         if self.present == self.needed:
-            return f"{words}, the study has all {self.needed} cross-validations: they only need to be compared."
+            has_all = f"the study has all {self.needed} cross-validations"
+            return f"{words}, {has_all}: they only need to be compared.{skipped}"
         has = f" ({self.present} of them already in the study)" if self.present else ""
         takes = f"; {self.expected.in_words()}" if self.expected else ""
-        return f"{words}, this takes {self.needed} cross-validations{has}{takes}."
+        return f"{words}, this takes {self.needed} cross-validations{has}{takes}.{skipped}"
 
 
 def _plan(workspace: Workspace, settings: SeriesSettings) -> _Plan:
-    found = find_runs(workspace, settings.validations)
-    return _Plan(len(found), sum(map(is_done, found)), estimate(settings, workspace))
+    found = find_runs(workspace, needed_validations(workspace, settings))
+    skipped = len(settings.validations) - len(found)
+    return _Plan(len(found), sum(map(is_done, found)), skipped, estimate(settings, workspace))
 
 
 class MeasurementPanel(QWidget):
@@ -97,6 +103,10 @@ class MeasurementView(RunView, Generic[ResultWidget]):
     def settings_in_words(self, settings: SeriesSettings) -> str:
         """Return the settings that matter for this measurement, in words."""
         raise NotImplementedError
+
+    def adapted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of the form as this measurement can use them; missing fields have their defaults."""
+        return values
 
     def obstacle(self, workspace: Workspace, settings: SeriesSettings) -> str:
         """Return why the study cannot be measured; empty if it can. Called in a thread."""
@@ -165,25 +175,32 @@ class MeasurementView(RunView, Generic[ResultWidget]):
         self._work.ask(None)
         self._workspace = None
 
-    def _settings_in_form(self) -> SeriesSettings | None:
-        """Settings for a new measurement; None while a field of the form is not valid."""
+    def _settings_in_form(self) -> SeriesSettings | str:
+        """Settings for a new measurement, or a sentence that says why there are none."""
         try:
-            values = self._form.settings().model_dump()
+            values = self.adapted(self._form.settings().model_dump())
         except ValidationError:
-            return None
-        return self.settings_type.model_validate({name: values[name] for name in self.settings_type.model_fields})
+            return INVALID
+        fields = self.settings_type.model_fields
+        try:
+            return self.settings_type.model_validate({name: values[name] for name in values if name in fields})
+        except ValidationError as error:  # the form allows more than this measurement
+            first = error.errors()[0]
+            title = fields[str(first["loc"][0])].title
+            return f"{title} does not fit this measurement: {first['msg'].removeprefix('Value error, ')}."
 
     def _plan_new(self) -> None:
         """Show how much work a measurement with the settings in the form takes."""
         workspace = self._workspace
         if workspace is None:
             return
-        self._settings = settings = self._settings_in_form()
+        settings = self._settings_in_form()
+        self._settings = None if isinstance(settings, str) else settings
         has_images = bool(workspace.catalog.counts())
-        self.start_button.setEnabled(settings is not None and has_images)
-        if settings is None or not has_images:
+        self.start_button.setEnabled(self._settings is not None and has_images)
+        if isinstance(settings, str) or not has_images:
             self._work.ask(None)
-            self.plan.setText("Estimate: correct the marked field first." if has_images else NO_IMAGES)
+            self.plan.setText(str(settings) if has_images else NO_IMAGES)
         else:
             self.plan.setText("Estimating…")
             self._work.ask(lambda: self.obstacle(workspace, settings) or _plan(workspace, settings))

@@ -27,8 +27,10 @@ from busapp.gui.validation.gain_view import GainView
 from busapp.gui.validation.image_strip import ImageStrip, cases_of_cell
 from busapp.gui.validation.leaks_view import LeaksView
 from busapp.gui.validation.measurement_view import MeasurementView
+from busapp.gui.validation.measurements_button import MeasurementsButton
 from busapp.gui.validation.result_pages import ResultPages
 from busapp.gui.validation.run_numbers import RunNumbers, numbers_of
+from busapp.gui.validation.side_by_side_view import OptimizersView, RivalsView
 from busapp.gui.validation.validation_panel import ValidationPanel
 from busapp.gui.widgets.background import Background
 from busapp.gui.widgets.panels import settings_column
@@ -52,7 +54,7 @@ class ValidationTab(RunTab):
     app_requested = Signal(str, str)
 
     kind = "validate"
-    job_kinds = (kind, "leaks", "gain")
+    job_kinds = (kind, "leaks", "gain", "rivals", "optimizers")
     result_width = 340
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -77,7 +79,7 @@ class ValidationTab(RunTab):
         self.result.app_clicked.connect(self._export_for_app)
         settings = self._make_settings_panel()
         self._add_views()
-        start = [self.estimate_label, self.start_button, self.leaks_button, self.gain_button]
+        start = [self.estimate_label, self.start_button, self.measurements_button]
         self.arrange(settings, start, [(self.curves, 4), (self.pages, 5), (self.strip, 0)], self.result)
         self.form.changed.connect(self._look_at_settings)
         self.clear_run()
@@ -100,21 +102,20 @@ class ValidationTab(RunTab):
         self.compare_view = CompareView()
         self.leaks_view = LeaksView(self.form)
         self.gain_view = GainView(self.form)
-        self.measurements: dict[str, MeasurementView[Any]] = {"leaks": self.leaks_view, "gain": self.gain_view}
+        self.rivals_view = RivalsView(self.form)
+        self.optimizers_view = OptimizersView(self.form)
+        self.measurements: dict[str, MeasurementView[Any]] = {
+            view.settings_type.kind: view
+            for view in (self.leaks_view, self.gain_view, self.rivals_view, self.optimizers_view)
+        }
         for view in self.measurements.values():
             view.start_requested.connect(self.start_requested)
             view.resume_requested.connect(self.resume_requested)
         for each in (self.compare_view, *self.measurements.values()):
             self.add_view(each)
         self.runs_list.compare_requested.connect(self.compare)
-        self.leaks_button = QPushButton("What &leaks are worth…")
-        self.leaks_button.setToolTip("Measure by how much each leak of the published protocol raises the accuracy here")
-        self.leaks_button.clicked.connect(self.show_leaks)
-        self.gain_button = QPushButton("What synthetic images are &worth…")
-        self.gain_button.setToolTip(
-            "Measure how synthetic images change the classifier, compared with plain augmentation"
-        )
-        self.gain_button.clicked.connect(self.show_gain)
+        self.measurements_button = MeasurementsButton()
+        self.measurements_button.chosen.connect(self.show_measurement)
 
     # -- views in the place of the run ---------------------------------------------------------------------
 
@@ -125,15 +126,9 @@ class ValidationTab(RunTab):
         self.compare_view.compare(self.workspace, run_ids)
         self.compare_view.back_button.setFocus()
 
-    def show_leaks(self) -> None:
-        """Show what leaks are worth, or how to measure it."""
-        self._show_measurement(self.leaks_view)
-
-    def show_gain(self) -> None:
-        """Show what synthetic images are worth, or how to measure it."""
-        self._show_measurement(self.gain_view)
-
-    def _show_measurement(self, view: MeasurementView[Any]) -> None:
+    def show_measurement(self, kind: str) -> None:
+        """Show the newest measurement of a kind (`leaks`, `gain`, `rivals`, `optimizers`), or how to measure."""
+        view = self.measurements[kind]
         self.show_instead(view)
         self._refresh_measurement()
         view.back_button.setFocus()
@@ -155,7 +150,7 @@ class ValidationTab(RunTab):
         if measurement is None:
             super().open_run(run_id)
         else:
-            self._show_measurement(measurement)
+            self.show_measurement(measurement.settings_type.kind)
             measurement.show_run(run_id)
 
     def follow_run(self, run_id: str) -> None:

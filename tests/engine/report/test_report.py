@@ -25,7 +25,13 @@ from busapp.engine.report.settings import settings_of
 from busapp.engine.report.subject import Subject, pairs_to_compare
 from busapp.engine.results.measured import Measured
 from busapp.engine.results.predictions import FILE
-from busapp.engine.settings import GainSettings, ImportSettings, LeaksSettings, SynthesizeSettings
+from busapp.engine.settings import (
+    GainSettings,
+    ImportSettings,
+    LeaksSettings,
+    OptimizersSettings,
+    SynthesizeSettings,
+)
 from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.synthesis.blind_review import begin, finish
@@ -405,3 +411,48 @@ def test_it_tells_how_far_it_is_and_can_be_stopped(study: Workspace, tmp_path: P
             break
     job.close()
     assert not (tmp_path / "stopped.pdf").exists()
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf"])
+def test_optimisers_are_compared_where_they_were_measured(
+    phantom_study: Workspace, tmp_path: Path, suffix: str
+) -> None:
+    assert "The optimisers compared" not in html_of(phantom_study)
+    run = phantom_study.new_run("optimizers", OptimizersSettings().kept())
+    interval = [0.75, 0.85]
+    epoch = {"epoch": 1, "train_loss": 0.5, "train_accuracy": 0.9, "test_loss": 0.625, "test_accuracy": 0.8}
+    columns = [
+        {
+            "title": title, "run": f"run of {title}", "system": "system1", "network": "cnn", "optimizer": title,
+            "learning_rate": rate, "leaks": leaks, "accuracy": 0.8, "accuracy_ci95": interval,
+            "balanced_accuracy": 0.78, "balanced_accuracy_ci95": interval, "sensitivity": {"benign": 0.77},
+            "sensitivity_ci95": {"benign": interval}, "specificity": {"benign": 0.76},
+            "specificity_ci95": {"benign": interval}, "fold_range": [0.7, 0.9], "fold_deviation": 0.04,
+            "test_loss": 0.625, "train_seconds": 120.0, "n_images": 24, "n_groups": 24, "n_synthetic": 0,
+            "epochs": [epoch],
+        }
+        for title, rate, leaks in (("Adam", 0.001, []), ("RMSprop", 0.002, ["weights are carried"]))
+    ]  # fmt: skip
+    measures = {
+        "accuracy": {"difference": -0.02, "ci95": [-0.031, -0.011], "p_value": 0.0004},
+        "balanced_accuracy": {"difference": -0.01, "ci95": [-0.02, 0.01], "p_value": None},
+        "sensitivity/benign": {"difference": 0.0, "ci95": None, "p_value": 1.0},
+    }
+    result = {
+        "protocol": "published", "recipe": "paper", "folds": 4, "epochs": 1, "seed": 0, "classes": ["benign"],
+        "n_images": 24, "n_groups": 24, "generators": [], "devices": ["CPU"], "columns": columns, "skipped": [],
+        "differences": [
+            {"title": "RMSprop against Adam", "first": "Adam", "second": "RMSprop", "measures": measures},
+        ],
+    }  # fmt: skip
+    write_json(run.folder / "result.json", result)
+    run.info.state = "finished"
+    run.save()
+    path = write_report(phantom_study, tmp_path / f"report.{suffix}")
+    words = (words_of_pdf if suffix == "pdf" else words_of_html)(path.read_bytes())
+    assert "The optimisers compared" in words and f"Measured in run {run.id}" in words
+    assert "Of 1 difference in accuracy, 1 is shown: RMSprop against Adam −2.0 points (−3.1 to −1.1)" in words
+    assert "RMSprop learning rate 0.002 run of RMSprop ⚠ 80.0 % 75.0 to 85.0 ⚠ 70.0 to 90.0 4.0 ⚠ 78.0 %" in words
+    assert "Adam learning rate 0.001 run of Adam 80.0 %" in words
+    assert "−2.0 −3.1 to −1.1 < 0.001 −1.0 −2.0 to +1.0" in words
+    assert "These numbers leak: weights are carried." in words

@@ -18,6 +18,8 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "balance": {},
     "leaks": {},
     "gain": {},
+    "rivals": {},
+    "optimizers": {},
     "diagnose": {"images": ["a.png"]},
     "export": {"run": "20250101-000000-validate"},
     "share": {"out": "folder"},

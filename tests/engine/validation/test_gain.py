@@ -20,7 +20,7 @@ from busapp.engine.results.predictions import FILE, Prediction, read_predictions
 from busapp.engine.settings import CurateSettings, GainSettings, ImportSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.files import write_json
-from busapp.engine.validation.gain import difference
+from busapp.engine.validation.paired_differences import difference
 from busapp.engine.validation.reuse import find_runs
 from busapp.errors import BadInput, CannotResume
 from busapp.summaries import summary

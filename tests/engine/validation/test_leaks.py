@@ -168,7 +168,7 @@ def test_only_the_same_work_on_the_same_images_is_the_same_run(study: Workspace)
     pull(jobs.start(study, wanted))
 
     def found(stages: int | None = None, **changes: Any) -> bool:
-        return find_runs(study, [ValidateSettings.model_validate(TINY | changes)], stages) != [None]
+        return find_runs(study, [ValidateSettings.model_validate(TINY | changes)], [stages]) != [None]
 
     assert found() and found(stages=0) and found(carry_weights=False, generator_preset="published")
     assert not found(stages=7)
@@ -203,9 +203,9 @@ def test_a_run_by_what_the_recipe_was_before_is_not_the_same_run(
 ) -> None:
     wanted = ValidateSettings.model_validate(TINY | {"recipe": "careful", "epochs": 2})
     pull(jobs.start(study, wanted), until=lambda event: isinstance(event, EpochEnded) and not finished)
-    assert find_runs(study, [wanted], 0) != [None] == find_runs(study, [wanted], 7)
+    assert find_runs(study, [wanted], [0]) != [None] == find_runs(study, [wanted], [7])
     monkeypatch.setitem(RECIPES, "careful", RECIPES["careful"].model_copy(update={"label_smoothing": 0.2}))
-    assert find_runs(study, [wanted], 0) == [None]
+    assert find_runs(study, [wanted], [0]) == [None]
 
 
 def test_cancelled_in_the_middle_it_goes_on_with_the_run_that_was_at_work(study: Workspace) -> None:

@@ -111,7 +111,7 @@ def study(phantom_study: Workspace) -> Workspace:
 
 
 def _open(qtbot: QtBot, tab: ValidationTab) -> None:
-    qtbot.mouseClick(tab.gain_button, Qt.MouseButton.LeftButton)
+    tab.measurements_button.entries["gain"].trigger()
     qtbot.waitUntil(lambda: "Estimating" not in tab.gain_view.plan.text())
 
 
@@ -217,7 +217,7 @@ def test_the_result_is_reached_from_the_job_bar_and_left_with_esc(
     assert "harm" in tab.gain_view.result.sentence.text()
     qtbot.keyClick(tab.gain_view.result.plots["synthetic"], Qt.Key.Key_Escape)
     assert tab.result.isVisible() and not tab.gain_view.isVisible()
-    qtbot.mouseClick(tab.leaks_button, Qt.MouseButton.LeftButton)
+    tab.measurements_button.entries["leaks"].trigger()
     assert tab.leaks_view.isVisible() and tab.leaks_view.run_box.count() == 0, "each shows its own measurements"
 
 

@@ -85,7 +85,7 @@ def _measured(study: Workspace, *, finished: bool = True) -> Run:
 
 
 def _open(qtbot: QtBot, tab: ValidationTab) -> None:
-    qtbot.mouseClick(tab.leaks_button, Qt.MouseButton.LeftButton)
+    tab.measurements_button.entries["leaks"].trigger()
     qtbot.waitUntil(lambda: "Estimating" not in tab.leaks_view.plan.text())
 
 

@@ -69,7 +69,7 @@ def test_start_is_in_sight_however_much_the_settings_say(tab: ValidationTab, pha
     tab.open_study(phantom_study)
     tab.form.set_values({"system": "system2", "protocol": "published", "recipe": "careful"})
     tab.form.more_button.setChecked(True)
-    for widget in (tab.estimate_label, tab.start_button, tab.leaks_button):
+    for widget in (tab.estimate_label, tab.start_button, tab.measurements_button):
         assert widget.visibleRegion().boundingRect() == widget.rect()
 
 
