@@ -9,6 +9,7 @@ announces what torch has deprecated, and which of its libraries are for other ma
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ with no_warnings(), native_messages_logged():
     )
     from executorch.exir import to_edge_transform_and_lower
     from executorch.runtime import Runtime
+    from torchao.quantization.pt2e import PerChannelMinMaxObserver
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
@@ -35,8 +37,8 @@ with no_warnings(), native_messages_logged():
 
 OUTPUTS = ("probabilities", "maps")
 """The outputs of a file, in their order. The file itself does not name them."""
-_LEAST_STEP = 2**-12
-"""Smallest step of rounded weights, as ExecuTorch's quantiser has it."""
+_LEAST_STEP = 2**-20
+"""Smallest step of rounded weights. ExecuTorch's own, 2**-12, is too coarse for kernels whose weights are all small."""
 
 
 class _ForPhones(nn.Module):
@@ -74,7 +76,9 @@ class _Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.set_global(get_symmetric_quantization_config(is_per_channel=True))
+        config = get_symmetric_quantization_config(is_per_channel=True)
+        observer = PerChannelMinMaxObserver.with_args(eps=_LEAST_STEP)
+        self.set_global(replace(config, weight=replace(config.weight, observer_or_fake_quant_ctr=observer)))
         self.set_filter_function(lambda node: not _is_in_head(node))
 
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:

@@ -45,6 +45,10 @@ def lively(name: str, size: int, pixels: np.ndarray) -> Staged:
     """A random network with batch statistics of these images, whose answers differ between them."""
     network = build(3, ValidateSettings(network=name, pretrained=False, image_size=size), seed=3)
     with torch.no_grad():
+        if not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules()):
+            for module in network.features.modules():  # otherwise the pixels fade away, layer by layer
+                if isinstance(module, torch.nn.Conv2d):
+                    torch.nn.init.kaiming_normal_(module.weight, generator=torch.Generator().manual_seed(0))
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None  # the running statistics are means
