@@ -109,7 +109,7 @@ class StudyOutputs(QObject):
             job = self._queue.start(self._workspace, ExportSettings(run=run_id, format="keras", out=out))
             self._written[job.number] = out.parent
 
-    def write_app_folder_of(self, run_id: str, file_format: Literal["tflite", "onnx"]) -> None:
+    def write_app_folder_of(self, run_id: str, file_format: Literal["tflite", "executorch", "onnx"]) -> None:
         """Write the model of a validation run as a folder for an app's developer."""
         if self._workspace is None:
             return

@@ -5,9 +5,11 @@ the run, calibrated with the run's out-of-fold logits, and contains the run's nu
 developer of an app. As ONNX it is also added to the models of the study, with which this program diagnoses.
 """
 
+import logging
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from busapp.engine.contract.diagnosis import ExportResult, FileAgreement, ModelInStudy
@@ -34,9 +36,13 @@ from busapp.errors import BadInput, UserError
 if TYPE_CHECKING:
     from busapp.engine.classifiers.onnx_file import Known
 
+log = logging.getLogger(__name__)
+
 REPRESENTATIVE: Final = 100
 """Number of images to determine the value ranges of an int8 file. TensorFlow asks for 100 to 500; each takes about
 0.2 s."""
+EXECUTORCH: Final = {"executorch": "1.5.", "torchao": "0.18."}
+"""The packages of the extra `executorch`, and how their versions begin. They go with one version of torch."""
 
 
 def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
@@ -72,10 +78,13 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     it is complete. Result: `ExportResult`.
 
     Raises:
-        BadInput: the run is not a finished validation, or the folder cannot be created there.
+        BadInput: the run is not a finished validation, the folder cannot be created there, or the format needs an extra
+            that is not installed.
         BadModel: a file and the network give different answers.
-        UserError: the training failed.
+        UserError: the training failed, or the network cannot be converted.
     """
+    if settings.format == "executorch":
+        _check_executorch()
     validated = workspace.run(settings.run)
     result = finished_validation(validated)
     place = place_for(settings.out, workspace.root / "exports" / f"{validated.id}-{settings.format}")
@@ -95,6 +104,8 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
         known = yield from describe_known(workspace, network, trained, records)
         yield Progress(0, 1, "writing the model")
         files = [_onnx(network, run, description, known, mirrored=mirrored)]
+    elif settings.format == "executorch":
+        files = yield from _executorch(network, description, examples, mirrored=mirrored)
     else:
         files = yield from _tflite(network, description, examples, mirrored=mirrored)
     report = yield from compare_files(
@@ -210,6 +221,60 @@ def _tflite(
     return [
         ConvertedFile("model-float32.tflite", float32, exact.run, exact.outputs()),
         ConvertedFile("model-int8.tflite", int8, rounded.run, rounded.outputs(), rounded=True),
+    ]
+
+
+def _check_executorch() -> None:
+    for package, version in EXECUTORCH.items():
+        try:
+            fits = metadata.version(package).startswith(version)
+        except metadata.PackageNotFoundError:
+            fits = False
+        if not fits:
+            raise BadInput(
+                f"Exporting for ExecuTorch needs the extra executorch, with {package} {version}x",
+                remedy='Install it: pip install "busapp[executorch]". Or export with --format tflite.',
+            )
+
+
+def _executorch(
+    network: Any, description: ModelDescription, examples: list[Example], *, mirrored: bool
+) -> Generator[Event, None, list[ConvertedFile]]:
+    """Convert the network to a float32 and an int8 file."""
+    yield Progress(0, 1, "starting ExecuTorch")
+
+    from busapp.engine.classifiers.executorch_file import ExecuTorchModel, to_float32, to_int8
+
+    seen = _Seen(examples, description.preprocessing)
+    size, temperature = description.image_size, description.temperature
+
+    def convert(kind: str) -> bytes:
+        try:
+            if kind == "float32":
+                return to_float32(network, size, mirrored=mirrored, temperature=temperature)
+            return to_int8(network, size, seen.images, mirrored=mirrored, temperature=temperature)
+        except UserError:
+            raise
+        except Exception as error:  # a layer that ExecuTorch does not know; it has no error of its own for that
+            log.exception("ExecuTorch could not convert %s", description.provenance.network)
+            raise UserError(
+                f"{description.provenance.network} cannot be converted for ExecuTorch ({kind})",
+                remedy="Export it with --format tflite or --format onnx.",
+            ) from error
+
+    contents: list[bytes] = []
+    with closing(in_order(convert, ["float32", "int8"], "export", threads=1)) as steps:
+        try:
+            for step in steps:
+                yield Progress(seen.count, 2 * REPRESENTATIVE, "converting for ExecuTorch")
+                if step is not None:
+                    contents.append(step[1].result())
+        finally:
+            seen.stop()
+    exact, rounded = (ExecuTorchModel(content) for content in contents)
+    return [
+        ConvertedFile("model-float32.pte", contents[0], exact.run, exact.outputs()),
+        ConvertedFile("model-int8.pte", contents[1], rounded.run, rounded.outputs(), rounded=True),
     ]
 
 

@@ -13,44 +13,18 @@ Settings and their reasons:
 """
 
 import importlib
-import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 from busapp.engine.settings import BackendName, Framework
 from busapp.engine.utils.devices import device_name, find_device, mixed_precision
-
-log = logging.getLogger(__name__)
+from busapp.engine.utils.quiet import native_messages_logged
 
 _put_aside: dict[Framework, dict[str, ModuleType]] = {}
-
-
-@contextmanager
-def native_messages_logged() -> Iterator[None]:
-    """Redirect file descriptor 2 (standard error) to the log meanwhile."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # a windowed program has none
-        yield
-        return
-    with tempfile.TemporaryFile() as aside:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            aside.seek(0)
-            for line in aside.read().decode(errors="replace").splitlines():
-                log.debug("TensorFlow: %s", line)
 
 
 @cache

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from busapp.engine.gan.alterations import Alterations, alter
-from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
+from busapp.engine.gan.keras_setup import tensorflow
 from busapp.engine.gan.networks import Networks
+from busapp.engine.utils.quiet import native_messages_logged
 
 
 class TensorFlowStep:

@@ -55,11 +55,12 @@ class ExportSettings(JobSettings):
         str, setting("Run", "The validation run whose recipe the model is trained with; with keras, a synthesis run.")
     ]
     format: Annotated[
-        Literal["onnx", "tflite", "keras"],
+        Literal["onnx", "tflite", "executorch", "keras"],
         setting(
             "Format",
             "onnx: a model for this program, from a validation. tflite: the same model for phones (TensorFlow Lite, "
-            "float32 and int8). keras: the generator of a synthesis, for Keras.",
+            "float32 and int8). executorch: the same for ExecuTorch, the successor of PyTorch Mobile; needs an extra. "
+            "keras: the generator of a synthesis, for Keras.",
         ),
     ] = "onnx"
     out: Annotated[

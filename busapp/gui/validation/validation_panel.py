@@ -20,7 +20,11 @@ from busapp.gui.words import state_in_words
 from busapp.summaries.validation import preparation_in_words
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
-_FOR_APPS: Final = {"&TensorFlow Lite, for phones…": "tflite", "&ONNX…": "onnx"}
+_FOR_APPS: Final = {
+    "&TensorFlow Lite, for phones…": "tflite",
+    "&ExecuTorch, for phones…": "executorch",
+    "&ONNX…": "onnx",
+}
 _SHOWN_DIFFERENCE: Final = 0.0005
 """Smallest difference of two accuracies that shows in per cent with one decimal."""
 
@@ -31,7 +35,7 @@ class ValidationPanel(QWidget):
     Signals:
         diagnosis_clicked: "Use for diagnosis".
         figures_clicked: "Export figures".
-        app_clicked: the format chosen in "Export for an app": `tflite` or `onnx`.
+        app_clicked: the format chosen in "Export for an app": `tflite`, `executorch` or `onnx`.
     """
 
     diagnosis_clicked = Signal()

@@ -109,7 +109,7 @@ def test_an_export_for_an_app_names_the_format_and_does_not_lead_to_diagnosis(
     tab.open_study(phantom_study)
     menu = tab.result.app_button.menu()
     assert tab.result.app_button.isVisible() and menu is not None
-    for entry, file_format in zip(menu.actions(), ("tflite", "onnx"), strict=True):
+    for entry, file_format in zip(menu.actions(), ("tflite", "executorch", "onnx"), strict=True):
         with qtbot.waitSignal(tab.app_requested) as asked:
             entry.trigger()
         assert asked.args == [run.id, file_format]

@@ -1,1 +1,2 @@
-"""Models for apps: TFLite files, and the folder that an app's developer is given. Keras and TensorFlow live here."""
+"""Models for apps: TFLite files, and for files of every format the folder that an app's developer is given. Keras and
+TensorFlow live here."""

@@ -1,6 +1,7 @@
 """`README.md` of the folder for an app, for a developer who has never seen the study."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 from busapp.engine.contract.diagnosis import ExpectedAnswers, FileAgreement
@@ -15,7 +16,26 @@ _TFLITE: Final = (
     "with integers, but its answers differ a little (see below). Run the files with LiteRT (TensorFlow Lite) on "
     "Android, iOS and elsewhere. The signature is `serving_default`."
 )
+_EXECUTORCH: Final = (
+    "Both ExecuTorch files have the same inputs and outputs, so you can use either. Use `model-float32.pte` unless it "
+    "is too large or too slow. `model-int8.pte` is smaller, but its answers differ a little (see below). Their last "
+    "layer computes in float32 in both.\n\n"
+    "Run the files with ExecuTorch 1.5 or later. They need its XNNPACK backend, which computes on the CPU, and its "
+    "portable or optimised kernels. The method is `forward`. It takes one tensor and returns two, which the file does "
+    "not name: know them by their index. A loaded module must not be used by two threads at once.\n\n"
+    "- Android: the package `org.pytorch:executorch-android` has the backend and the kernels. In Kotlin: "
+    "`Module.load(path)`, with the path of a real file (copy the model out of the app's assets first); "
+    "`Tensor.fromBlobUnsigned(pixels, longArrayOf(1, {size}, {size}, 3))`, with `pixels` a `ByteArray`; "
+    "`module.forward(EValue.from(tensor))`, an array of two; and `[index].toTensor().dataAsFloatArray`.\n"
+    "- iOS: link `executorch`, `backend_xnnpack` and `kernels_optimized` of ExecuTorch's Swift package, with the "
+    "linker flag `-all_load`, without which backend and kernels are not found. In Swift: `Module(filePath: path)`; "
+    "`Tensor<UInt8>(pixels, shape: [1, {size}, {size}, 3])`; `try module.forward(tensor)`, an array of two values, "
+    "each a float tensor.\n"
+    '- Python, to try it: `Runtime.get().load_program(path).load_method("forward").execute([pixels])` of '
+    "`executorch.runtime`, with `pixels` a torch tensor."
+)
 _ONNX: Final = "Run `model.onnx` with ONNX Runtime (1.20 or later) on Android, iOS, in the browser and elsewhere."
+_RUN: Final = {".tflite": _TFLITE, ".pte": _EXECUTORCH, ".onnx": _ONNX}
 _NORMAL: Final = (
     "Pass the values 0…255 to the model unchanged. The model normalises them itself: do not scale to 0…1, and do not "
     "subtract a mean."
@@ -29,8 +49,9 @@ _SOFTMAX: Final = (
 )
 _CALIBRATED: Final = (
     "The probabilities are calibrated: the model applies a temperature of {temperature:.6g}, which was fitted on the "
-    "logits of the cross-validation. They add up to 1 (in the int8 file they are multiples of 1/256)."
+    "logits of the cross-validation. They add up to 1{steps}."
 )
+_STEPS: Final = {".tflite": " (in the int8 file they are multiples of 1/256)"}
 _MAPS: Final = (
     "`maps` holds a class activation map for each class. Values are high where the image is evidence for the class, "
     "and low or negative where it is evidence against it. To show a map over the image, enlarge it to the image's size "
@@ -54,7 +75,8 @@ def readme(
     mirrored: bool,
 ) -> str:
     """Return the text. `shown` is the content of `expected.json`."""
-    is_onnx = files[0].name.endswith(".onnx")
+    kind = PurePath(files[0].name).suffix
+    is_onnx = kind == ".onnx"
     size, temperature = description.image_size, description.temperature
     stride = size / description.map_span if description.map_span else 32
     first, *further = steps_in_words(description.preprocessing)
@@ -63,13 +85,13 @@ def readme(
     parts = [
         f"# A classifier of breast-ultrasound images\n\n**{RESEARCH_USE}** Do not use it to diagnose patients.",
         f"The network is {description.provenance.network}.",
-        _ONNX if is_onnx else _TFLITE,
+        _RUN[kind].format(size=size),
         f"## Before the model\n\n{first}",
         *further,
         f"{_NORMAL}{_MIRRORED if mirrored else ''} `preprocessing.json` contains all numbers of this section.",
         f"## Input and output\n\n{_tensors(description, files[0], is_onnx)}",
         f"The classes are in the order of `labels.txt`: {', '.join(description.classes)}.",
-        (_SOFTMAX if is_onnx else _CALIBRATED).format(temperature=temperature),
+        (_SOFTMAX if is_onnx else _CALIBRATED).format(temperature=temperature, steps=_STEPS.get(kind, "")),
         _MAPS.format(stride=stride, first=stride * (0.5 - description.map_shift) - 0.5) + where,
         _REFUSE,
         f"## Does it work in the app?\n\n{_examples(shown)}",

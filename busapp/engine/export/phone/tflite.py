@@ -17,9 +17,9 @@ import numpy.typing as npt
 from busapp.engine.export.phone.agreement import Answers
 from busapp.engine.export.phone.keras_twin import features_of
 from busapp.engine.export.phone.rounding import correct_biases
-from busapp.engine.gan.keras_setup import native_messages_logged, tensorflow
+from busapp.engine.gan.keras_setup import tensorflow
 from busapp.engine.images.preprocessing import Pixels
-from busapp.engine.utils.quiet import no_warnings
+from busapp.engine.utils.quiet import native_messages_logged, no_warnings
 
 
 def to_float32(twin: Any) -> bytes:
