@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
-from busapp.engine.networks.registry import DEFAULT, NETWORKS
+from busapp.engine.networks.registry import DEFAULT, named
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, differences_in_words
@@ -105,7 +105,11 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     return (
         f"{protocol} changed" if changed else protocol,
-        *([NETWORKS[network].title if network in NETWORKS else network] if network != DEFAULT else []),
+        *(
+            [named(network, result.get("feature_networks", ()), result.get("selected_features"))]
+            if network != DEFAULT
+            else []
+        ),
         *([recipe] if recipe != "paper" else []),
         *(differences_in_words(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(["equalised"] if result.get("equalise") else []),

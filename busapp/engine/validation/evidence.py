@@ -26,7 +26,7 @@ from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:
     from busapp.engine.classifiers.activation_maps import Seen
-    from busapp.engine.classifiers.training import Learner
+    from busapp.engine.classifiers.learning import AnyLearner
 
 FILE = "evidence.safetensors"
 
@@ -79,7 +79,7 @@ def keep_evidence(
     run: Run,
     selection: Selection,
     fold: Fold,
-    learner: Learner,
+    learner: AnyLearner,
     pixels: Pixels,
     before: int,
     total: int,

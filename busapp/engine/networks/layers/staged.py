@@ -1,6 +1,7 @@
 """The form that all networks have in this program."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +10,17 @@ from busapp.engine.networks.entry import NetworkEntry
 
 
 class Staged(nn.Module):
-    """A row of stages, the mean of the last feature map over the picture, and one linear layer.
+    """A row of stages, the mean of the last feature map over the picture, and one linear layer or another head.
 
     Input: float32 (n, 3, size, size), normalised. Output: logits, float32 (n, n_classes). Parameters are called
     `features.…` and `classifier.1.…`, as torchvision calls those of MobileNetV2.
     """
 
-    def __init__(self, entry: NetworkEntry, stages: Iterable[nn.Module], classifier: nn.Sequential) -> None:
+    def __init__(self, entry: NetworkEntry, stages: Iterable[nn.Module], classifier: nn.Module) -> None:
         super().__init__()
         self.texture_stages = entry.texture_stages
         self.features = nn.Sequential(*stages)
-        self.classifier = classifier
+        self.classifier: Any = classifier
         for name, values in (("mean", entry.mean), ("std", entry.std)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
@@ -33,6 +34,18 @@ class Staged(nn.Module):
         pooled = nn.functional.adaptive_avg_pool2d(self.features(normal), 1).flatten(1)
         logits: Tensor = self.classifier(pooled)
         return logits
+
+    def early_and_last(self, normal: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature map after the stages that describe texture, and the last one, of normalised images."""
+        early = self.features[: self.texture_stages](normal)
+        return early, self.features[self.texture_stages :](early)
+
+    def class_maps(self, last: Tensor, _: Tensor) -> Tensor:
+        """Class activation maps (n, classes, h, w) of the last feature map; their means plus the last layer's bias are
+        the logits. Networks with another head need the map's mean (n, channels) too."""
+        weights = self.classifier[1].weight
+        assert isinstance(weights, Tensor)
+        return nn.functional.conv2d(last, weights[:, :, None, None])
 
 
 def new_classifier(n_channels: int, n_classes: int, dropout: float = 0.2) -> nn.Sequential:
