@@ -35,8 +35,7 @@ def look(network: Staged, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Te
     """Logits, maps, pooled features (not of unit length) and texture of normalised images (n, 3, size, size), as
     tensors. If `mirrored`, all but the texture are means over each image and its mirror image."""
     early, last = network.early_and_last(normal)
-    mean = early.mean((2, 3))
-    texture = torch.cat([mean, ((early - mean[:, :, None, None]) ** 2).mean((2, 3)).sqrt()], 1)
+    texture = _texture(early)
     pooled = last.mean((2, 3))
     logits, maps = network.classifier(pooled), network.class_maps(last, pooled)
     if mirrored:
@@ -48,11 +47,30 @@ def look(network: Staged, normal: Tensor, *, mirrored: bool) -> tuple[Tensor, Te
     return logits, maps, pooled, texture
 
 
+def _texture(early: Tensor) -> Tensor:
+    mean = early.mean((2, 3))
+    return torch.cat([mean, ((early - mean[:, :, None, None]) ** 2).mean((2, 3)).sqrt()], 1)
+
+
+def texture_in(network: Staged, pixels: Pixels) -> Generator[int, None, Texture]:
+    """The texture alone, as in `Seen`, of pixels uint8 (n, size, size, 3). Yields the number of images that are
+    done."""
+    network.eval()
+    device = network.colours[0].device
+    found = []
+    for begin in range(0, len(pixels), _BATCH):
+        batch = torch.from_numpy(pixels[begin : begin + _BATCH]).to(device)
+        with torch.no_grad():
+            found.append(_texture(network.early(network.normalised(batch))).cpu())
+        yield min(begin + _BATCH, len(pixels))
+    return torch.cat(found).numpy()
+
+
 def seen_in(network: Staged, pixels: Pixels, *, mirrored: bool) -> Generator[int, None, Seen]:
     """Run a network in evaluation mode, on the device that it is on, over pixels uint8 (n, size, size, 3). Yields the
     number of images that are done."""
     network.eval()
-    device = network.mean.device
+    device = network.colours[0].device
     maps, features, textures = [], [], []
     for begin in range(0, len(pixels), _BATCH):
         batch = torch.from_numpy(pixels[begin : begin + _BATCH]).to(device)

@@ -101,7 +101,7 @@ def _check_features(entry: NetworkEntry, network: Staged, settings: ValidateSett
     assert isinstance(network, FeatureNetwork) and entry.features is not None
     if entry.features.selects and settings.selected_features > network.channels:
         raise BadInput(
-            f"{settings.selected_features:,} features cannot be selected: the networks have {network.channels:,} in all",
+            f"{settings.selected_features:,} features cannot be selected: the networks have only {network.channels:,}",
             remedy=f"Select at most {network.channels:,}, or take the features of more networks.",
         )
 
@@ -115,7 +115,7 @@ def check_neighbours(settings: ValidateSettings, labels: Indices, folds: Sequenc
     fewest = min(int(np.bincount(labels[fold.train]).min()) for fold in folds)
     if fewest < settings.neighbours:
         raise BadInput(
-            f"{settings.neighbours} neighbours cannot vote: a class has only {many(fewest, 'training image')} in a fold",
+            f"{settings.neighbours} neighbours cannot vote: a class has {many(fewest, 'training image')} in a fold",
             remedy=f"Set the number of neighbours to at most {fewest}, or add images of that class.",
         )
 

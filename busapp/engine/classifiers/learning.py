@@ -26,7 +26,9 @@ class AnyLearner(Protocol):
     recipe: Recipe
     device: torch.device
     stages: int
-    tested: Staged
+
+    @property
+    def tested(self) -> Staged: ...
 
     def freeze(self, stages: int) -> None: ...
     def begin_fold(self, *, carry_weights: bool, discriminator: Arrays | None = None) -> None: ...

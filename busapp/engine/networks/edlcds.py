@@ -5,8 +5,8 @@ and Classification Using Ultrasound Images" (EDLCDS-BCDC). What was built in pla
 - VGG-16, VGG-19 and SqueezeNet are the paper's networks. Without the weights of the first two, MobileNetV2 and
   EfficientNet-Lite0 stand in their place, unless the settings name them (`feature_networks`).
 - Features are the means of each network's last feature map.
-- The perceptron has one hidden layer of `layers.heads.HIDDEN` units; its size, and which of its parameters the cats tune, are
-  assumed: here its weights are the position of a cat.
+- The perceptron has one hidden layer of `layers.heads.HIDDEN` units. Its size, and which of its parameters the cats
+  tune, are assumed: here its weights are the position of a cat.
 - The cats are niapy's, which favour positions near the origin (`findings/niapy-cats-near-the-origin.sh`). So the same
   perceptron is also there with Adam and with random search, which evaluate it as many times: they show what the cats
   are worth.

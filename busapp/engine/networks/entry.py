@@ -87,7 +87,8 @@ class NetworkEntry:
     """A network of the registry.
 
     Every network is a row of stages that ends in a feature map, whose mean over the picture goes through one linear
-    layer or another head (`layers.staged.Staged`). So heat maps, frozen stems and the search for similar images work with all of them.
+    layer or another head (`layers.staged.Staged`). So heat maps, frozen stems and the search for similar images work
+    with all of them.
 
     Attributes:
         name: as `--network` takes it.

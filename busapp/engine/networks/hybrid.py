@@ -55,8 +55,8 @@ def _entry(
             papers_networks=("alexnet", "resnet-50", "mobilenet-v2"),
         ),
         exports=exports,
-        differs="The paper's networks are AlexNet, ResNet-50 and MobileNetV2; name them to have them, if you have their "
-        f"weights. Features are means of the last feature maps, not outputs of the last layers.{lacks}",
+        differs="The paper's networks are AlexNet, ResNet-50 and MobileNetV2; name them to have them, if you have "
+        f"their weights. Features are means of the last feature maps, not outputs of the last layers.{lacks}",
     )
     return entry
 

@@ -8,7 +8,8 @@ from busapp.engine.networks.registry import NETWORKS
 
 class ListedNetwork(TypedDict):
     """A network as `busapp networks --json` gives it. `weights` is the file with its ImageNet weights, None if it is
-    always trained from scratch. `members` are the networks whose features it takes, if it is not trained itself. `differs` says how it differs from the published network; it may be empty."""
+    always trained from scratch. `members` are the networks whose features it takes, if it is not trained itself.
+    `differs` says how it differs from the published network; it may be empty."""
 
     name: str
     title: str

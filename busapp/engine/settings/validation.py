@@ -42,8 +42,8 @@ class TrainingSettings(JobSettings):
         setting(
             "Network",
             "The network that is trained. mobilenet-v2 is the paper's. "
-            f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. {', '.join(_OF_FEATURES)} train no network "
-            "but classify the features of several. `busapp networks` says more about each.",
+            f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. {', '.join(_OF_FEATURES)} train no "
+            "network but classify the features of several. `busapp networks` says more about each.",
             paper=f"{NETWORKS[DEFAULT].title}.",
             usual=True,
         ),

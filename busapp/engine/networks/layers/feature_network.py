@@ -33,7 +33,7 @@ class Member(nn.Module):
     def renormalised(self, normal: Tensor) -> Tensor:
         """Images normalised for this network, of images normalised for ImageNet."""
         assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
-        own, spread = (values.reshape(1, 3, 1, 1) for values in (self.network.mean, self.network.std))
+        own, spread = (values.reshape(1, 3, 1, 1) for values in self.network.colours)
         return (normal * self.std + self.mean - own) / spread
 
     def on_grid(self, maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -64,7 +64,7 @@ class Members(Fixed):
         self.fix()
 
     def early_and_last(self, normal: Tensor) -> tuple[Tensor, Tensor]:
-        """The map of the first member that describes texture, and the maps of all."""
+        """The map of the first member that describes texture, and the last maps of all."""
         early, found = normal, []
         for number, member in enumerate(self.members):
             assert isinstance(member, Member)
@@ -84,10 +84,20 @@ class FeatureNetwork(Staged):
         super().__init__(entry, [members], head)
         self.channels = members.channels
 
+    @property
+    def members(self) -> Members:
+        """The one stage."""
+        (found,) = self.features
+        assert isinstance(found, Members)
+        return found
+
+    def early(self, normal: Tensor) -> Tensor:
+        first = self.members.members[0]
+        assert isinstance(first, Member)
+        return first.network.early(first.renormalised(normal))
+
     def early_and_last(self, normal: Tensor) -> tuple[Tensor, Tensor]:
-        (members,) = self.features
-        assert isinstance(members, Members)
-        return members.early_and_last(normal)
+        return self.members.early_and_last(normal)
 
     def class_maps(self, last: Tensor, pooled: Tensor) -> Tensor:
         found: Tensor = self.classifier.class_maps(last, pooled)

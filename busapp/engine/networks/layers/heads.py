@@ -42,7 +42,7 @@ class Head(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         own = {name: prefix + name for name in self._buffers if prefix + name in state_dict}
         self.use({name: torch.empty_like(state_dict[key]) for name, key in own.items()})
-        super()._load_from_state_dict(state_dict, prefix, *others)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def standardised(self, pooled: Tensor) -> Tensor:
         """The chosen features (n, k) of features (n, channels), in deviations from their mean."""
@@ -56,7 +56,7 @@ class Head(nn.Module):
         """Class activation maps (n, classes, h, w) of the feature map (n, channels, h, w) and its mean."""
         gradient = self.gradient(self.standardised(pooled)) / self.std
         maps = last.index_select(1, self.chosen)
-        return (gradient @ maps.flatten(2)).unflatten(2, maps.shape[2:])
+        return (gradient @ maps.flatten(2)).reshape(-1, self.n_classes, *last.shape[2:])
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits (n, classes) of standardised features (n, k)."""
@@ -120,7 +120,7 @@ class Neighbours(Head):
 
     def gradient(self, features: Tensor) -> Tensor:
         """Zero: a vote does not change with a small change of the features."""
-        return features.new_zeros(len(features), self.n_classes, features.shape[1])
+        return features.new_zeros(features.shape[0], self.n_classes, features.shape[1])
 
 
 class Perceptron(Head):

@@ -24,10 +24,16 @@ class Staged(nn.Module):
         for name, values in (("mean", entry.mean), ("std", entry.std)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
+    @property
+    def colours(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (3,) with which colours in [0, 1] are normalised."""
+        assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
+        return self.mean, self.std
+
     def normalised(self, pixels: Tensor) -> Tensor:
         """The input of the network: float32 (n, 3, h, w) in channels_last memory from uint8 (n, h, w, 3)."""
-        assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
-        return ((pixels.float() / 255.0 - self.mean) / self.std).permute(0, 3, 1, 2)
+        mean, std = self.colours
+        return ((pixels.float() / 255.0 - mean) / std).permute(0, 3, 1, 2)
 
     def forward(self, normal: Tensor) -> Tensor:
         """Logits of normalised images."""
@@ -35,9 +41,14 @@ class Staged(nn.Module):
         logits: Tensor = self.classifier(pooled)
         return logits
 
+    def early(self, normal: Tensor) -> Tensor:
+        """The feature map after the stages that describe texture, of normalised images."""
+        found: Tensor = self.features[: self.texture_stages](normal)
+        return found
+
     def early_and_last(self, normal: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature map after the stages that describe texture, and the last one, of normalised images."""
-        early = self.features[: self.texture_stages](normal)
+        """That map, and the last one."""
+        early = self.early(normal)
         return early, self.features[self.texture_stages :](early)
 
     def class_maps(self, last: Tensor, _: Tensor) -> Tensor:

