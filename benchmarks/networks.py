@@ -4,8 +4,8 @@ The images come from folders of classes; patients from their names, where a set 
 ImageNet weights lie in the folder of weights starts from them, all others from scratch. Each run is a run of a study,
 which is kept: called again with the same study, the benchmark trains only what is missing.
 
-    python benchmarks/networks.py --data FOLDER [--study DIR] [--weights DIR] [--network NAME …] [--run SYSTEM:PROTOCOL …]
-        [--folds N] [--epochs N] [--image-size N] [--recipe NAME] [--json FILE|-]
+    python benchmarks/networks.py --data FOLDER [--study DIR] [--weights DIR] [--network NAME …]
+        [--run SYSTEM:PROTOCOL …] [--folds N] [--epochs N] [--image-size N] [--recipe NAME] [--json FILE|-]
 
 The peak of the memory is that of the process so far: for each network's own, start the benchmark once for each.
 """

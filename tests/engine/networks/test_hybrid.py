@@ -293,7 +293,7 @@ def test_weights_of_another_network_are_refused(phantom_study: Workspace, tmp_pa
     other = torchvision.models.alexnet().state_dict()
     save_file(other, tmp_path / "squeezenet1_1-wrong.safetensors")
     folder = settings_of(pretrained=True, weights_file=tmp_path)
-    with pytest.raises(BadInput, match="does not hold SqueezeNet 1.1's ImageNet weights"):
+    with pytest.raises(BadInput, match=r"does not hold SqueezeNet 1\.1's ImageNet weights"):
         list(jobs.start(phantom_study, folder))
     one = settings_of(
         pretrained=True,
