@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # mrmr-selection 0.2.8: importing it hides the warnings of the whole program, since `mrmr/main.py` calls
-# warnings.filterwarnings("ignore") at its top. A program that turns warnings into errors, or shows them to people, gets none
-# from then on. Import it inside `warnings.catch_warnings()`.
+# warnings.filterwarnings("ignore") at its top. A program that turns warnings into errors, or shows them to people, gets
+# none from then on. Import it inside `warnings.catch_warnings()`.
 # Beside this: asked for K features it may return fewer, without a word, as it leaves out those whose F statistic is 0 or
 # undefined (constant columns); the package index says GPL 3, while the LICENSE in the wheel is MIT; and it needs polars
 # (180 MB unpacked) even if only its pandas functions are used.
