@@ -4,11 +4,14 @@ The images come from folders of classes; patients from their names, where a set 
 ImageNet weights lie in the folder of weights starts from them, all others from scratch. Each run is a run of a study,
 which is kept: called again with the same study, the benchmark trains only what is missing.
 
-    python benchmarks/networks.py --data FOLDER [--study DIR] [--weights DIR] [--network NAME …] [--folds N]
-        [--epochs N] [--image-size N] [--recipe NAME] [--json FILE|-]
+    python benchmarks/networks.py --data FOLDER [--study DIR] [--weights DIR] [--network NAME …]
+        [--run SYSTEM:PROTOCOL …] [--folds N] [--epochs N] [--image-size N] [--recipe NAME] [--json FILE|-]
+
+The peak of the memory is that of the process so far: for each network's own, start the benchmark once for each.
 """
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
@@ -63,6 +66,7 @@ def main() -> None:
     parser.add_argument("--study", type=Path, help="kept, and used again; a temporary one by default")
     parser.add_argument("--weights", type=Path, help="a folder with files of ImageNet weights")
     parser.add_argument("--network", action="append", choices=list(NETWORKS), help="may be given repeatedly")
+    parser.add_argument("--run", action="append", help="system1:published, then system1:strict by default")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--image-size", type=int, default=50)
@@ -74,12 +78,13 @@ def main() -> None:
         report: dict[str, Any] = {"counts": study.catalog.counts(), "networks": []}
         for name in asked.network or list(NETWORKS):
             entry = NETWORKS[name]
-            path = weights_of(entry, asked.weights)
+            path = asked.weights if entry.features is not None else weights_of(entry, asked.weights)
             size = -(-max(asked.image_size, entry.least_size) // entry.size_step) * entry.size_step
-            for protocol in ("published", "strict"):
+            for system, protocol in (each.split(":") for each in asked.run or ("system1:published", "system1:strict")):
                 settings = ValidateSettings.model_validate(
                     {
                         "network": name,
+                        "system": system,
                         "protocol": protocol,
                         "pretrained": path is not None,
                         "weights_file": path,
@@ -93,6 +98,8 @@ def main() -> None:
                 result = validated(study, settings)
                 row = {
                     "network": name,
+                    "in_words": settings.network_in_words,
+                    "system": system,
                     "protocol": protocol,
                     "imagenet": path is not None,
                     "image_size": size,
@@ -101,10 +108,16 @@ def main() -> None:
                     "folds": [fold["test_accuracy"] for fold in result["folds"]],
                     "balanced_accuracy": result["balanced_accuracy"],
                     "confusion": result["confusion"],
+                    "train_accuracy": result["train_accuracy"],
+                    "leaks": result["leaks"],
                     "seconds": result["seconds"],
+                    "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
                 }
                 report["networks"].append(row)
-                print(f"{name} {protocol}: {row['accuracy']:.3f}, {time.monotonic() - began:.0f} s", file=sys.stderr)
+                print(
+                    f"{name} {system} {protocol}: {row['accuracy']:.3f}, {time.monotonic() - began:.0f} s",
+                    file=sys.stderr,
+                )
         study.close()
     json_report.write(report, asked.json)
 

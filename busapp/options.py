@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import ValidationError
@@ -47,12 +47,13 @@ def parameters(model: type[JobSettings], arguments: Sequence[str] = ()) -> list[
 def _parameter(name: str, field: FieldInfo, is_argument: bool) -> inspect.Parameter:
     annotation: Any = field.annotation
     if get_origin(annotation) is tuple:
-        annotation = list[get_args(annotation)[0]]  # type: ignore[misc]
+        element = get_args(annotation)[0]
+        annotation = list[str] if get_origin(element) is Literal else list[element]  # type: ignore[valid-type]
     if is_argument:
         info = typer.Argument(help=field.description, metavar=(field.title or name).upper(), show_default=False)
         default = inspect.Parameter.empty
     else:
-        shown = field.default if field.default is not None and not field.is_required() else None
+        shown = None if field.is_required() or field.default in (None, ()) else field.default
         flag = option_name(name)
         if annotation is bool or bool in get_args(annotation):
             flag = f"{flag}/--no-{flag.removeprefix('--')}"

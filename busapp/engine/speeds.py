@@ -3,7 +3,8 @@
 The seconds per unit are remembered for each kind of work. `gan-224` counts images × epochs of a DCGAN at 224×224
 pixels; its options are appended (`gan-64-altered-spectral-averaged`). `mobilenet-7-224-1` counts images × epochs of a
 MobileNetV2 with 7 frozen stages (`auto` if the machine chooses), 224×224 pixels and width 1; keys of other networks
-begin with their names (`resnet_18-7-224-1`), and their stages count in MobileNetV2's 19.
+begin with their names (`resnet_18-7-224-1`), and their stages count in MobileNetV2's 19. If features of
+several networks are taken, the names of these follow.
 """
 
 import json
@@ -78,7 +79,8 @@ def classifier_key(settings: ValidateSettings) -> str:
     if stages is None:
         stages = "auto"
     kind = "mobilenet" if settings.network == DEFAULT else settings.network.replace("-", "_")
-    return f"{kind}-{stages}-{settings.image_size}-{settings.width:g}"
+    members = "+".join(entry.name.replace("-", "_") for entry in settings.members)
+    return f"{kind}-{stages}-{settings.image_size}-{settings.width:g}{f'-{members}' if members else ''}"
 
 
 def classifier_units(n_train: int, n_test: int, epochs: int) -> float:

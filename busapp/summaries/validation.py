@@ -5,16 +5,27 @@ from typing import Any
 
 from busapp.engine.contract.validation import Validated, ValidationResult
 from busapp.engine.images.steps import steps_of
-from busapp.engine.networks.registry import DEFAULT, NETWORKS
+from busapp.engine.networks.registry import DEFAULT, NETWORKS, named, replaced, replaced_in_words
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
 from busapp.summaries.tables import aligned, rows_of, with_interval
 
 
 def network_in_words(result: Validated) -> str:
-    """`, Plain CNN`; empty for the paper's network."""
+    """`, Plain CNN`; empty for the paper's network. With the networks whose features it takes, if it takes some."""
     name = result.get("network", DEFAULT)
-    return "" if name == DEFAULT else f", {NETWORKS[name].title if name in NETWORKS else name}"
+    return (
+        ""
+        if name == DEFAULT
+        else f", {named(name, result.get('feature_networks', ()), result.get('selected_features'))}"
+    )
+
+
+def replaced_networks(result: Validated) -> list[str]:
+    """A sentence on the networks of a method's paper that stand-ins replace; none if there are none."""
+    used = result.get("feature_networks", [])
+    missing, instead = replaced(result.get("network", DEFAULT), [one for one in used if one in NETWORKS])
+    return [replaced_in_words(missing, instead)] if missing else []
 
 
 def validate_lines(result: ValidationResult) -> list[str]:
@@ -26,6 +37,7 @@ def validate_lines(result: ValidationResult) -> list[str]:
         f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
         f"{preparation_in_words(result)}."
     ]
+    lines += replaced_networks(result)
     rows = [["", *(["", f"over {n_folds} folds"] if n_folds > 1 else [""])]]
     for title, measure, class_name in rows_of(result["classes"]):
         row = [title, with_interval(result, measure, class_name)]

@@ -24,6 +24,7 @@ COUNTS = {
     "split_duplicates": "groups_split",
     "keep_conflicts": "conflicting_duplicates_kept",
     "generator_sees_test": "generators_that_saw_test_images",
+    "selection_sees_test": "selections_that_saw_test_images",
 }
 
 

@@ -75,8 +75,7 @@ class _Diagnosing(nn.Module):
     """From pixels uint8 (n, size, size, 3) to logits (n, classes), class activation maps (n, classes, h, w) and, if
     known images are given, distances (n, known) and novelty (n,).
 
-    Average pooling and the linear layer commute, so that a map's mean plus its class's bias is the logit. If
-    `mirrored`, logits, maps and features are means over the image and its mirror image.
+    If `mirrored`, logits, maps and features are means over the image and its mirror image.
     """
 
     def __init__(self, network: Staged, known: Known | None, *, mirrored: bool) -> None:
@@ -87,10 +86,8 @@ class _Diagnosing(nn.Module):
         self.novelty = _Novelty(known.familiar) if known else None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        maps, pooled, texture = look(self.network, self.network.normalised(pixels), mirrored=self.mirrored)
-        bias = self.network.classifier[1].bias
-        assert isinstance(bias, Tensor)
-        answers = maps.mean((2, 3)) + bias, maps
+        logits, maps, pooled, texture = look(self.network, self.network.normalised(pixels), mirrored=self.mirrored)
+        answers = logits, maps
         if self.distances is None or self.novelty is None:
             return answers
         return *answers, self.distances(pooled), self.novelty(texture)
@@ -130,7 +127,7 @@ def write_onnx(
     """Write a network by the project's contract for models. `metadata` becomes the property `busapp`, as JSON.
 
     Input `pixels`: uint8 (n, image_size, image_size, 3), RGB; n is free. Outputs `logits`: float32 (n, classes), and
-    `maps`: float32 (n, classes, h, w), whose means plus the last layer's bias are the logits. With `known` images also
+    `maps`: float32 (n, classes, h, w), as `Staged.class_maps` makes them. With `known` images also
     `distances`: float32 (n, known), and `novelty`: float32 (n,). A `mirrored` model answers with the mean over an image
     and its mirror image.
 

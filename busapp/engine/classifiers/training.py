@@ -53,6 +53,13 @@ def batches(order: Indices, size: int) -> Iterator[Indices]:
         yield order[begin:end]
 
 
+def class_weights(labels: Indices, n_classes: int, weighting: float) -> Tensor:
+    """Weights float32 (classes,) of the loss: the rarer a class, the larger. Their mean over the images is 1."""
+    counts = np.bincount(labels, minlength=n_classes)
+    rarity = (1 / np.maximum(counts, 1)) ** weighting
+    return torch.from_numpy(rarity * counts.sum() / (rarity * counts).sum()).float()
+
+
 class Learner:
     """A network in training by a run's recipe: a frozen stem, a trainable rest, and the optimiser.
 
@@ -165,7 +172,7 @@ class Learner:
         views = rng.integers(store.views, size=len(order)) if self.recipe.variants else np.zeros(len(order), np.intp)
         torch.manual_seed(int(dropout_seed))
         targets = torch.from_numpy(labels).to(self.device)
-        weights = self._class_weights(labels[chosen])
+        weights = class_weights(labels[chosen], self.n_classes, self.recipe.class_weighting).to(self.device)
         self.rest.train()
         done, loss_sum, right, seconds = 0, 0.0, 0, 0.0
         for batch in batches(np.arange(len(order)), self.settings.batch_size):
@@ -187,12 +194,6 @@ class Learner:
             seconds += time.perf_counter() - began
             yield done
         return PassResult(loss_sum / done, right / done, seconds)
-
-    def _class_weights(self, labels: Indices) -> Tensor:
-        """Weights (classes,) of the loss: the rarer a class, the larger. Their mean over the images is 1."""
-        counts = np.bincount(labels, minlength=self.n_classes)
-        rarity = (1 / np.maximum(counts, 1)) ** self.recipe.class_weighting
-        return torch.from_numpy(rarity * counts.sum() / (rarity * counts).sum()).float().to(self.device)
 
     def _set_learning_rate(self, epochs_done: float) -> None:
         share = epochs_done / self.settings.epochs

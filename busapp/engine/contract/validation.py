@@ -171,7 +171,18 @@ class Preparation(TypedDict, total=False):
     segment: bool
 
 
-class Validated(Measures, Preparation):
+class UsedFeatures(TypedDict):
+    """What a network that classifies the features of others takes. Absent for networks that are trained."""
+
+    feature_networks: NotRequired[list[str]]
+    """Names of the networks whose features it takes."""
+    replaced_networks: NotRequired[list[str]]
+    """Names of the paper's networks that it goes without."""
+    selected_features: NotRequired[int]
+    """Number of features that are selected; absent if all are taken."""
+
+
+class Validated(Measures, Preparation, UsedFeatures):
     """The keys that a validation's result shares with its column in a comparison."""
 
     system: SystemName
@@ -195,7 +206,7 @@ class Validated(Measures, Preparation):
     """Accuracy if every fold reported the epoch that did best on its test images; None if an epoch is not recorded."""
     leaks: NotRequired[dict[str, int]]
     """Counts: `groups_split`, `weights_carried_over`, `generators_that_saw_test_images`,
-    `conflicting_duplicates_kept`."""
+    `conflicting_duplicates_kept`, `selections_that_saw_test_images`."""
 
 
 class ValidationResult(Validated):

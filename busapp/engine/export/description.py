@@ -121,7 +121,7 @@ def _provenance(workspace: Workspace, validated: Run, result: ValidationResult) 
         system=result["system"],
         protocol=result["protocol"],
         recipe=result.get("recipe", "paper"),  # missing in older results
-        network=NETWORKS[as_trained(validated).network].title,
+        network=as_trained(validated).network_in_words,
         epochs=result["epochs"],
         n_images=result["n_images"],
         n_groups=result["n_groups"],

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from busapp.engine.classifiers.building import build
-from busapp.engine.classifiers.training import Learner, load_network
+from busapp.engine.classifiers.learning import learner_for
+from busapp.engine.classifiers.training import load_network
 from busapp.engine.events import Event
 from busapp.engine.progress import in_progress
 from busapp.engine.results.measured import as_trained
@@ -56,7 +57,7 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "Stage
     if settings.system == "system2":
         drawn = yield from balance(workspace, run, selection, selection.records, frozenset(), settings, "all images")
         pixels, labels = np.concatenate([pixels, drawn.pixels]), np.concatenate([labels, drawn.labels])
-    learner = Learner(len(classes), settings)
+    learner = learner_for(len(classes), settings)
     if settings.needs_discriminator:
         _, discriminator = yield from fold_discriminator(
             workspace, run, selection.records, frozenset(), settings.gan, "all images"
@@ -64,10 +65,10 @@ def train_final(workspace: Workspace, run: Run) -> Generator[Event, None, "Stage
         learner.begin_fold(carry_weights=False, discriminator=discriminator)
     store = yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} images")
     everything = np.arange(len(labels))
-    for epoch in range(1, settings.epochs + 1):
-        where = f"final model · epoch {epoch} of {settings.epochs}"
+    for epoch in range(1, settings.passes + 1):
+        where = f"final model · epoch {epoch} of {settings.passes}"
         steps = learner.train_one_epoch(store, labels, everything, 0, epoch)
-        before, total = (epoch - 1) * len(labels), settings.epochs * len(labels)
+        before, total = (epoch - 1) * len(labels), settings.passes * len(labels)
         yield from in_progress(steps, before, total, where)
     trained: Staged = learner.tested.cpu().eval()
     weights = {f"network/{name}": value.numpy() for name, value in trained.state_dict().items()}

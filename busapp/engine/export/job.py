@@ -20,9 +20,10 @@ from busapp.engine.export.phone.agreement import LOST_POINTS, Answers, Converted
 from busapp.engine.export.phone.folder import Handout, make_room, place_for
 from busapp.engine.images.preprocessing import Pixels, Preprocessing
 from busapp.engine.models.model import Model, ModelDescription
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.results.measured import as_trained
 from busapp.engine.results.stored_results import finished_validation
-from busapp.engine.settings import ExportSettings
+from busapp.engine.settings import ExportSettings, ValidateSettings
 from busapp.engine.sharing.choice import TEXT
 from busapp.engine.sharing.targets import new_target
 from busapp.engine.study.runs import Run
@@ -43,6 +44,7 @@ REPRESENTATIVE: Final = 100
 0.2 s."""
 EXECUTORCH: Final = {"executorch": "1.5.", "torchao": "0.18."}
 """The packages of the extra `executorch`, and how their versions begin. They go with one version of torch."""
+FORMATS: Final = {"onnx": "ONNX", "tflite": "TensorFlow Lite", "executorch": "ExecuTorch"}
 
 
 def export_model(workspace: Workspace, settings: ExportSettings, run: Run) -> Job:
@@ -78,8 +80,8 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     it is complete. Result: `ExportResult`.
 
     Raises:
-        BadInput: the run is not a finished validation, the folder cannot be created there, or the format needs an extra
-            that is not installed.
+        BadInput: the run is not a finished validation, its network cannot be exported in this format, the folder
+            cannot be created there, or the format needs an extra that is not installed.
         BadModel: a file and the network give different answers.
         UserError: the training failed, or the network cannot be converted.
     """
@@ -89,6 +91,7 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
     result = finished_validation(validated)
     place = place_for(settings.out, workspace.root / "exports" / f"{validated.id}-{settings.format}")
     trained = as_trained(validated)
+    _refuse_format(trained, settings.format)
     mirrored = trained.training.mirrored_test
     yield Note("The model is now trained on all images of the run, by its recipe.")
     yield Progress(0, 1, "starting PyTorch")
@@ -134,6 +137,22 @@ def export_diagnosis_model(workspace: Workspace, settings: ExportSettings, run: 
         "agreement": report,
     }
     yield Finished(dict(exported))
+
+
+def _refuse_format(trained: ValidateSettings, wanted: str) -> None:
+    """Raise `BadInput` if a network cannot be exported in this format."""
+    possible = NETWORKS[trained.network].exports
+    if wanted in possible:
+        return
+    if possible:
+        raise BadInput(
+            f"{trained.network_in_words} can be exported as {' or '.join(FORMATS[one] for one in possible)} only",
+            remedy=f"Choose that format (--format {possible[0]}).",
+        )
+    raise BadInput(
+        f"{trained.network_in_words} cannot be exported, because it has no heat maps",
+        remedy="Validate with another network, and export that.",
+    )
 
 
 def _examples(workspace: Workspace, validated: Run, result: ValidationResult) -> Generator[Event, None, list[Example]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,13 +25,15 @@ class Options:
     """What the settings leave open about a network.
 
     `width` is a multiplier of its channels. The others are about the discriminator that is a part of it: the width of
-    its kernels, the negative slope of its LeakyReLU, and the factor by which images are made smaller for it.
+    its kernels, the negative slope of its LeakyReLU, and the factor by which images are made smaller for it. `members`
+    are the networks whose features a `FeatureMethod` takes; without any, those of its entry.
     """
 
     width: float = 1.0
     kernel_size: int = 4
     leak: float = 0.2
     shrunk: int = 1
+    members: tuple[NetworkEntry, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +69,38 @@ class Rivals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureMethod:
+    """A classifier that trains no network: it takes the features of several, which keep their weights, and fits a
+    small `head` on them (`layers.heads`).
+
+    Attributes:
+        head: `svm` (support vectors with a radial kernel, one class against the rest), `knn` (nearest neighbours) or
+            `perceptron` (one hidden layer).
+        tuner: what finds the weights of a perceptron: `cats` (cat swarm), `adam` or `random` (random search).
+        selects: True if a part of the features is selected by mRMR in each training fold.
+        members: the networks if the settings name none.
+        papers_networks: names of those of the paper.
+    """
+
+    head: Literal["svm", "knn", "perceptron"]
+    tuner: Literal["cats", "adam", "random"] = "adam"
+    selects: bool = False
+    members: tuple[NetworkEntry, ...]
+    papers_networks: tuple[str, ...]
+
+    @property
+    def has_heat_maps(self) -> bool:
+        """True if its answers have a gradient, of which class activation maps are made."""
+        return self.head != "knn"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkEntry:
     """A network of the registry.
 
     Every network is a row of stages that ends in a feature map, whose mean over the picture goes through one linear
-    layer (`layers.staged.Staged`). So heat maps, frozen stems and the search for similar images work with all of them.
+    layer or another head (`layers.staged.Staged`). So heat maps, frozen stems and the search for similar images work
+    with all of them.
 
     Attributes:
         name: as `--network` takes it.
@@ -84,7 +113,7 @@ class NetworkEntry:
         stride: pixels of the picture for each cell of the feature map.
         first_cell: the pixel, counted from 0, around which the first cell of the feature map looks.
         least_size: smallest side of the picture. It must be a multiple of `size_step`.
-        parameters: number of weights that are trained, for three classes and width 1.
+        parameters: number of weights that are trained by gradients, for three classes and width 1.
         weights: its ImageNet weights, None if it is always trained from scratch.
         mean, std: the colours are normalised with them, in [0, 1].
         effort: time for one image and epoch, as a multiple of MobileNetV2's with the same part frozen.
@@ -92,6 +121,8 @@ class NetworkEntry:
         needs_discriminator: True if a part of it is the discriminator of a GAN, which is trained on the training images
             of each fold first and then keeps its weights.
         rivals: the networks that `busapp rivals` compares it with; None if it is not fused with a discriminator.
+        features: how it classifies, if it is no network of its own but takes the features of others; None otherwise.
+        exports: formats of models that can be made of it.
         differs: how it differs from the published network, a sentence; empty if it does not.
         paper: the paper of this program that describes it, by the names of `paper.published_histology`, so that the
             numbers of that paper stand beside those of its networks; empty if there are none.
@@ -115,6 +146,8 @@ class NetworkEntry:
     has_width: bool = False
     needs_discriminator: bool = False
     rivals: Rivals | None = None
+    features: FeatureMethod | None = None
+    exports: tuple[str, ...] = ("onnx", "tflite", "executorch")
     differs: str = ""
     paper: str = ""
 

@@ -8,7 +8,8 @@ from busapp.engine.networks.registry import NETWORKS
 
 class ListedNetwork(TypedDict):
     """A network as `busapp networks --json` gives it. `weights` is the file with its ImageNet weights, None if it is
-    always trained from scratch. `differs` says how it differs from the published network; it may be empty."""
+    always trained from scratch. `members` are the networks whose features it takes, if it is not trained itself.
+    `differs` says how it differs from the published network; it may be empty."""
 
     name: str
     title: str
@@ -17,6 +18,7 @@ class ListedNetwork(TypedDict):
     stages: int
     least_size: int
     weights: str | None
+    members: list[str]
     differs: str
 
 
@@ -30,6 +32,7 @@ def listed() -> list[ListedNetwork]:
             "parameters": entry.parameters,
             "stages": entry.stages,
             "least_size": entry.least_size,
+            "members": [member.name for member in entry.features.members] if entry.features else [],
             "weights": entry.weights.file_name if entry.weights else None,
             "differs": entry.differs,
         }
@@ -42,7 +45,9 @@ def list_lines(networks: Iterable[ListedNetwork]) -> list[str]:
     lines = []
     for entry in networks:
         start = f"ImageNet weights: {entry['weights']}" if entry["weights"] else "Trained from scratch"
-        lines.append(f"{entry['name']}: {entry['title']}, {entry['parameters'] / 1e6:.1f} million weights. {start}.")
+        of_members = f"features of {' and '.join(entry['members'])}, which keep their ImageNet weights"
+        size = of_members if entry["members"] else f"{entry['parameters'] / 1e6:.1f} million weights. {start}"
+        lines.append(f"{entry['name']}: {entry['title']}, {size}.")
         lines.append(f"    {entry['source']}.")
         lines += [f"    {entry['differs']}"] if entry["differs"] else []
     return lines

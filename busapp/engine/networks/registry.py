@@ -1,12 +1,15 @@
 """The registry of networks. A new network is a file beside this one, and a line here."""
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from busapp.engine.networks.alexnet import ALEXNET
 from busapp.engine.networks.cnn import CNN
+from busapp.engine.networks.edlcds import EDLCDS
 from busapp.engine.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from busapp.engine.networks.entry import NetworkEntry
 from busapp.engine.networks.gan_resnet import GAN_DISCRIMINATOR, GAN_RESNET
+from busapp.engine.networks.hybrid import HYBRID
 from busapp.engine.networks.mobilenet_v2 import MOBILENET_V2
 from busapp.engine.networks.resnet import RESNETS
 from busapp.engine.networks.resnet_small import RESNET_SMALL
@@ -26,6 +29,8 @@ NETWORKS: Final[dict[str, NetworkEntry]] = {
         RESNET_SMALL,
         GAN_DISCRIMINATOR,
         GAN_RESNET,
+        *HYBRID,
+        *EDLCDS,
     )
 }
 """All networks by name."""
@@ -33,9 +38,57 @@ DEFAULT: Final = MOBILENET_V2.name
 FUSED: Final = [name for name, entry in NETWORKS.items() if entry.rivals is not None]
 """Names of the networks that are fused with the discriminator of a GAN."""
 
+MEMBERS: Final = tuple(
+    name for name, entry in NETWORKS.items() if entry.features is None and not entry.needs_discriminator
+)
+"""Names of the networks whose features a `FeatureMethod` can take."""
+
 if TYPE_CHECKING:
     NetworkName = str
     FusedName = str
+    MemberName = str
 else:
     NetworkName = Literal[tuple(NETWORKS)]
     FusedName = Literal[tuple(FUSED)]
+    MemberName = Literal[MEMBERS]
+
+
+def members_of(name: str, asked: Iterable[str] = ()) -> tuple[NetworkEntry, ...]:
+    """The networks whose features a network of the registry takes: those `asked` for, else its usual ones. None for one
+    that is trained itself."""
+    method = NETWORKS[name].features if name in NETWORKS else None
+    if method is None:
+        return ()
+    return tuple(NETWORKS[member] for member in asked) or method.members
+
+
+def named(name: str, members: Iterable[str] = (), selected: int | None = None) -> str:
+    """A network for people. If it takes features: also of which networks, and the number that are `selected`:
+    `Hybrid with SVM on 100 features of VGG-16 and SqueezeNet 1.1`."""
+    if name not in NETWORKS:  # of a newer version
+        return name
+    titles = [entry.title for entry in members_of(name, (one for one in members if one in NETWORKS))]
+    count = f"{selected:,} " if selected is not None else ""
+    return NETWORKS[name].title + (f" on {count}features of {listed(titles)}" if titles else "")
+
+
+def replaced(name: str, members: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Names of the paper's networks that a feature method goes without, and of those that it has in their place."""
+    method = NETWORKS[name].features if name in NETWORKS else None
+    if method is None:
+        return [], []
+    used = [entry.name for entry in members_of(name, members)]
+    missing = [one for one in method.papers_networks if one not in used]
+    return missing, [one for one in used if one not in method.papers_networks]
+
+
+def replaced_in_words(missing: Sequence[str], instead: Sequence[str]) -> str:
+    """A sentence on the paper's networks that are `missing`, and those that are there `instead`."""
+    without, there = (listed(NETWORKS[one].title for one in names) for names in (missing, instead))
+    return f"The paper took features of {without} too; here {there} stand{'' if instead[1:] else 's'} in their place."
+
+
+def listed(titles: Iterable[str]) -> str:
+    """`VGG-16, VGG-19 and SqueezeNet 1.1`."""
+    *others, last = titles
+    return f"{', '.join(others)} and {last}" if others else last

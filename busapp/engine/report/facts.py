@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from busapp.engine.metrics import RESAMPLES, TARGET_SENSITIVITY
 from busapp.engine.networks.registry import NETWORKS
@@ -218,16 +219,20 @@ def _steps(read: Sequence[ValidateSettings]) -> str:
 
 def _networks(read: Iterable[ValidateSettings]) -> str:
     each_once = dict.fromkeys(
-        f"{NETWORKS[one.network].title}, width {one.width:g}, input {one.image_size}×{one.image_size} RGB"
-        for one in read
+        f"{one.network_in_words}, width {one.width:g}, input {one.image_size}×{one.image_size} RGB" for one in read
     )
     return "; or ".join(each_once)
 
 
 def _initialization(read: Iterable[ValidateSettings]) -> str:
-    kinds = {each.starts_from_imagenet for each in read}
-    words = {True: "ImageNet weights, a new last layer at random", False: "all weights at random"}
-    return f"{'; or '.join(words[kind] for kind in sorted(kinds, reverse=True))}."
+    words = {
+        (True, False): "ImageNet weights, a new last layer at random",
+        (True, True): "ImageNet weights, which are kept",
+        (False, False): "all weights at random",
+        (False, True): "random weights, which are kept",
+    }
+    kinds = {(each.starts_from_imagenet, bool(each.members)) for each in read}
+    return f"{'; or '.join(said for kind, said in words.items() if kind in kinds)}."
 
 
 def _tested_by(measured: Iterable[Measured]) -> str:
@@ -237,9 +242,21 @@ def _tested_by(measured: Iterable[Measured]) -> str:
     return words
 
 
+_HEADS: Final = {
+    "svm": "an SVM with a radial kernel on the features",
+    "knn": "the nearest neighbours by the features vote",
+    "perceptron": "a perceptron with one hidden layer on the features",
+}
+
+
 def _training(one: Measured) -> str:
     settings = as_trained(one.run)
     recipe = settings.training
+    method = NETWORKS[settings.network].features
+    if method is not None:
+        return ", ".join(
+            ("no network trained", _HEADS[method.head], "augmentation" if recipe.variants else "no augmentation")
+        )
     parts = [
         f"{many(settings.epochs, 'epoch')}",
         f"batch {settings.batch_size}",

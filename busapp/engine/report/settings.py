@@ -66,6 +66,8 @@ def _in_words(value: Any, unit: str = "") -> str:
             return NONE
         case bool():
             return "yes" if value else "no"
+        case tuple():
+            return ", ".join(map(str, value)) or NONE
         case Path():
             return value.name  # the folders of this machine are private
         case float():

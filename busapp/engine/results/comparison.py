@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 from math import comb
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from busapp.engine.contract.validation import (
     Interval,
     MeasureDifference,
     PairedTest,
+    UsedFeatures,
+    ValidationResult,
 )
 from busapp.engine.images.steps import preparation_of
 from busapp.engine.networks.registry import DEFAULT
@@ -46,6 +48,11 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     return {"runs": columns, "tests": tests}
 
 
+def _features_of(result: ValidationResult) -> UsedFeatures:
+    kept = {name: result[name] for name in UsedFeatures.__optional_keys__ if name in result}  # type: ignore[literal-required]
+    return cast(UsedFeatures, kept)
+
+
 def _column(run: Run) -> ComparisonColumn:
     finished_validation(run)
     result = statistics.of_run(run)
@@ -59,6 +66,7 @@ def _column(run: Run) -> ComparisonColumn:
         "protocol": result["protocol"],
         "recipe": result["recipe"],
         "network": result.get("network", DEFAULT),
+        **_features_of(result),
         "classes": result["classes"],
         "epochs": result["epochs"],
         "seed": result["seed"],

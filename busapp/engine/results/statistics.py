@@ -6,8 +6,9 @@ from typing import Final, cast
 import numpy as np
 
 from busapp.engine import metrics
-from busapp.engine.contract.validation import FoldResult, MeasuredFold, RecordedFold, ValidationResult
+from busapp.engine.contract.validation import FoldResult, MeasuredFold, RecordedFold, UsedFeatures, ValidationResult
 from busapp.engine.events import EpochEnded, Event, FoldEnded
+from busapp.engine.networks.registry import NETWORKS, replaced
 from busapp.engine.results.predictions import FILE, read_predictions
 from busapp.engine.results.stored_results import validation_result
 from busapp.engine.settings import ValidateSettings
@@ -123,10 +124,21 @@ def _so_far(run: Run, classes: list[str], recorded: Sequence[RecordedFold | Fold
         "switches": settings.leaks.model_dump(),
         "recipe": settings.recipe,
         "network": settings.network,
+        **used_features(settings),
         "training": settings.training.model_dump(),
         "classes": classes,
         "seed": settings.seed,
-        "epochs": settings.epochs,
+        "epochs": settings.passes,
         **settings.preprocessing.kept,
         "train_accuracy": float(np.mean(trained)) if trained else None,
     }
+
+
+def used_features(settings: ValidateSettings) -> UsedFeatures:
+    """What a network that classifies features takes; nothing for others."""
+    method = NETWORKS[settings.network].features
+    if method is None:
+        return {}
+    missing, _ = replaced(settings.network, settings.feature_networks)
+    count: UsedFeatures = {"selected_features": settings.selected_features} if method.selects else {}
+    return {"feature_networks": [one.name for one in settings.members], "replaced_networks": missing, **count}

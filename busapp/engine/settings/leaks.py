@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 
+from busapp.engine.settings.protocol import SystemSettings
 from busapp.engine.settings.series import SeriesSettings
 from busapp.engine.settings.systems import possible_leaks
-from busapp.engine.settings.validation import SystemSettings, ValidateSettings
+from busapp.engine.settings.validation import ValidateSettings
 
 
 class LeaksSettings(SeriesSettings, SystemSettings):

@@ -6,9 +6,10 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from busapp.engine.settings.base import setting
+from busapp.engine.settings.protocol import SystemSettings
 from busapp.engine.settings.recipes import OPTIMIZERS, RECIPES, OptimizerName, optimizer_title
 from busapp.engine.settings.series import Pair, SideBySideSettings
-from busapp.engine.settings.validation import SystemSettings, ValidateSettings
+from busapp.engine.settings.validation import ValidateSettings
 
 DECAY: Final = RECIPES["careful"].weight_decay
 """Weight decay of AdamW if neither the settings nor the recipe have one."""

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from busapp.engine.settings.validation import ProtocolSettings, TrainingSettings, ValidateSettings
+from busapp.engine.settings.protocol import ProtocolSettings
+from busapp.engine.settings.validation import TrainingSettings, ValidateSettings
 
 
 class SeriesSettings(TrainingSettings):

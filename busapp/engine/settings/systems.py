@@ -30,9 +30,19 @@ class Leaks(BaseModel):
     generator_sees_test: bool
     """One generator per class, trained on all images of the class, including test images."""
 
+    selection_sees_test: bool = False
+    """Features are selected on all images with their classes, including test images. Results of earlier versions lack
+    it."""
+
 
 PROTOCOLS: dict[ProtocolName, Leaks] = {
-    "published": Leaks(carry_weights=True, split_duplicates=True, keep_conflicts=True, generator_sees_test=True),
+    "published": Leaks(
+        carry_weights=True,
+        split_duplicates=True,
+        keep_conflicts=True,
+        generator_sees_test=True,
+        selection_sees_test=True,
+    ),
     "strict": Leaks(carry_weights=False, split_duplicates=False, keep_conflicts=False, generator_sees_test=False),
 }
 
@@ -41,6 +51,7 @@ LEAK_NAMES: dict[str, str] = {
     "split_duplicates": "near-duplicates split",
     "keep_conflicts": "conflicting duplicates kept",
     "generator_sees_test": "generator saw test images",
+    "selection_sees_test": "features selected on all images",
 }
 """Name of each leak, in the order of the fields of `Leaks`."""
 
@@ -49,17 +60,23 @@ _LEAK_WORDS: dict[str, str] = {
     "split_duplicates": "near-duplicates fall on both sides of a fold",
     "keep_conflicts": "near-duplicates with contradicting labels stay in",
     "generator_sees_test": "the generator has seen the test images",
+    "selection_sees_test": "features were selected on all images, test images included",
 }
 
 
 def possible_leaks(system: SystemName, network: str = DEFAULT) -> list[str]:
     """Leaks that a system with a network of the registry can have, in the order of the fields of `Leaks`. `existing`
-    has a single fold, so it carries no weights. Only `system2`, and networks with a discriminator, have generators."""
+    has a single fold, so it carries no weights, and neither does a network that is not trained. Only `system2`, and
+    networks with a discriminator, have generators. Only some networks select features."""
+    entry = NETWORKS.get(network)
+    method = entry.features if entry is not None else None
     cannot = set()
-    if system == "existing":
+    if system == "existing" or method is not None:
         cannot.add("carry_weights")
-    if system != "system2" and not (network in NETWORKS and NETWORKS[network].needs_discriminator):
+    if system != "system2" and not (entry is not None and entry.needs_discriminator):
         cannot.add("generator_sees_test")
+    if method is None or not method.selects:
+        cannot.add("selection_sees_test")
     return [name for name in Leaks.model_fields if name not in cannot]
 
 
@@ -78,6 +95,7 @@ _COUNTED: dict[str, str] = {
     "weights_carried_over": "folds that began with the weights of the one before",
     "generators_that_saw_test_images": "generators that had seen test images",
     "conflicting_duplicates_kept": "near-duplicates with contradicting labels",
+    "selections_that_saw_test_images": "folds whose features were selected on test images too",
 }
 
 

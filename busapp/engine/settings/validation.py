@@ -1,15 +1,16 @@
 """Settings of a cross-validation."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field, field_validator
 
 from busapp.engine.contract.validation import Framing
 from busapp.engine.images.preprocessing import Preprocessing
-from busapp.engine.networks.entry import Options
-from busapp.engine.networks.registry import DEFAULT, NETWORKS, NetworkName
+from busapp.engine.networks.entry import NetworkEntry, Options
+from busapp.engine.networks.registry import DEFAULT, NETWORKS, MemberName, NetworkName, members_of, named
 from busapp.engine.settings.base import JobSettings, setting
+from busapp.engine.settings.protocol import ProtocolSettings, Switch, SystemSettings, set_by_hand
 from busapp.engine.settings.recipes import (
     OPTIMIZERS,
     RECIPES,
@@ -19,73 +20,10 @@ from busapp.engine.settings.recipes import (
     differences_in_words,
 )
 from busapp.engine.settings.synthesis import ALL_CLASSES, PresetName, SynthesizeSettings
-from busapp.engine.settings.systems import (
-    LEAK_NAMES,
-    PROTOCOLS,
-    Leaks,
-    ProtocolName,
-    SystemName,
-    open_leaks,
-    possible_leaks,
-)
+from busapp.engine.settings.systems import LEAK_NAMES, open_leaks, possible_leaks
 
-Switch = bool | None
-_ALWAYS_FROM_SCRATCH = [name for name, entry in NETWORKS.items() if entry.weights is None]
-
-
-class SystemSettings(JobSettings):
-    """The system that is cross-validated."""
-
-    system: Annotated[
-        SystemName,
-        setting(
-            "System",
-            "existing: one stratified hold-out, 80/20. system1: cross-validation with real images. system2: "
-            "cross-validation with synthetic images in the training folds only.",
-        ),
-    ] = "system1"
-
-
-class ProtocolSettings(JobSettings):
-    """Leaks of a cross-validation. The protocol sets all four leaks; each can also be set by itself."""
-
-    protocol: Annotated[
-        ProtocolName,
-        setting("Protocol", "strict: no leaks. published: like the paper, with all its leaks."),
-    ] = "strict"
-    carry_weights: Annotated[
-        Switch,
-        setting(
-            f"Leak: {LEAK_NAMES['carry_weights']}",
-            "Each fold continues from the weights of the fold before.",
-            more=True,
-        ),
-    ] = None
-    split_duplicates: Annotated[
-        Switch,
-        setting(f"Leak: {LEAK_NAMES['split_duplicates']}", "Groups may be split between training and test.", more=True),
-    ] = None
-    keep_conflicts: Annotated[
-        Switch,
-        setting(
-            f"Leak: {LEAK_NAMES['keep_conflicts']}",
-            "Near-duplicates with contradicting labels stay in the dataset.",
-            more=True,
-        ),
-    ] = None
-    generator_sees_test: Annotated[
-        Switch,
-        setting(
-            f"Leak: {LEAK_NAMES['generator_sees_test']}",
-            "One generator per class for all folds, trained on test images too.",
-            more=True,
-        ),
-    ] = None
-
-    @property
-    def leaks(self) -> Leaks:
-        """The four leaks of the protocol, each overridden if it was set by itself."""
-        return PROTOCOLS[self.protocol].model_copy(update=_set_by_hand(self, Leaks))
+_ALWAYS_FROM_SCRATCH = [name for name, entry in NETWORKS.items() if entry.weights is None and entry.features is None]
+_OF_FEATURES = [name for name, entry in NETWORKS.items() if entry.features is not None]
 
 
 class TrainingSettings(JobSettings):
@@ -105,7 +43,8 @@ class TrainingSettings(JobSettings):
         setting(
             "Network",
             "The network that is trained. mobilenet-v2 is the paper's. "
-            f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. `busapp networks` says more about each.",
+            f"{' and '.join(_ALWAYS_FROM_SCRATCH)} have no ImageNet weights. {', '.join(_OF_FEATURES)} train no "
+            "network but classify the features of several. `busapp networks` says more about each.",
             paper=f"{NETWORKS[DEFAULT].title}.",
             usual=True,
         ),
@@ -118,7 +57,11 @@ class TrainingSettings(JobSettings):
     epochs: Annotated[
         int,
         Field(ge=1, le=1000),
-        setting("Epochs", "Passes over the training images in each fold.", paper="20."),
+        setting(
+            "Epochs",
+            f"Passes over the training images in each fold. {', '.join(_OF_FEATURES)} need one.",
+            paper="20.",
+        ),
     ] = 20
     batch_size: Annotated[
         int,
@@ -212,9 +155,57 @@ class TrainingSettings(JobSettings):
     weights_file: Annotated[
         Path | None,
         setting(
-            "Weights file", "File with the ImageNet weights, if it is not where the program looks for it.", more=True
+            "Weights file",
+            "File with the ImageNet weights, or a folder with those of several networks, if they are not where the "
+            "program looks for them.",
+            more=True,
         ),
     ] = None
+    feature_networks: Annotated[
+        tuple[MemberName, ...],
+        setting(
+            "Networks for features",
+            f"The networks whose features {', '.join(_OF_FEATURES)} take. Left empty: MobileNetV2, EfficientNet-Lite0 "
+            "and SqueezeNet, whose ImageNet weights can be had in more ways than those of the papers' networks. Name "
+            "these to have them.",
+            paper="AlexNet, ResNet-50 and MobileNetV2 (Eroğlu et al.); VGG-16, VGG-19 and SqueezeNet (Ragab et al.).",
+            more=True,
+        ),
+    ] = ()
+    selected_features: Annotated[
+        int,
+        Field(ge=1, le=10_000),
+        setting(
+            "Selected features",
+            "Number of features that mRMR selects for hybrid and hybrid-knn.",
+            unit="features",
+            paper="open here; 100 is assumed.",
+            more=True,
+            step=10,
+        ),
+    ] = 100
+    neighbours: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        setting(
+            "Neighbours",
+            "Number of nearest training images that vote in hybrid-knn.",
+            unit="images",
+            paper="open here; 5 is assumed.",
+            more=True,
+        ),
+    ] = 5
+    evaluations: Annotated[
+        int,
+        Field(ge=1, le=1_000_000),
+        setting(
+            "Evaluations",
+            "How often the cats, Adam or random search may evaluate the perceptron of edlcds in each fold.",
+            paper="open here; 2,000 is assumed.",
+            more=True,
+            step=100,
+        ),
+    ] = 2000
     seed: Annotated[
         int,
         Field(ge=0, lt=2**31),
@@ -338,8 +329,37 @@ class TrainingSettings(JobSettings):
 
     @property
     def starts_from_imagenet(self) -> bool:
-        """True if the training starts from ImageNet weights: they are wanted, and the network has some."""
-        return self.pretrained and NETWORKS[self.network].weights is not None
+        """True if the training starts from ImageNet weights: they are wanted, and the network has some, or one of those
+        whose features it takes."""
+        return self.pretrained and any(one.weights for one in self.members or (NETWORKS[self.network],))
+
+    @property
+    def members(self) -> tuple[NetworkEntry, ...]:
+        """The networks whose features the network takes. None if it is trained itself."""
+        return members_of(self.network, self.feature_networks)
+
+    @property
+    def network_in_words(self) -> str:
+        """The network for people, and those whose features it takes."""
+        method = NETWORKS[self.network].features
+        return named(self.network, self.feature_networks, self.selected_features if method and method.selects else None)
+
+    @property
+    def passes(self) -> int:
+        """Epochs of each fold: one if no network is trained."""
+        return 1 if self.members else self.epochs
+
+    @field_validator("feature_networks", mode="before")
+    @classmethod
+    def _parted_at_commas(cls, names: Any) -> Any:
+        return tuple(part.strip() for name in names for part in str(name).split(","))
+
+    @field_validator("feature_networks")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("name each network once")
+        return names
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -350,7 +370,7 @@ class TrainingSettings(JobSettings):
     def training(self) -> Recipe:
         """The named recipe, each part overridden if it was set by itself. An optimiser that was set without a learning
         rate takes its usual one (`OPTIMIZERS`)."""
-        named, by_hand = RECIPES[self.recipe], _set_by_hand(self, Recipe)
+        named, by_hand = RECIPES[self.recipe], set_by_hand(self, Recipe)
         if self.optimizer is not None and self.learning_rate is None:
             by_hand["learning_rate"] = named.learning_rate * OPTIMIZERS[self.optimizer] / OPTIMIZERS[named.optimizer]
         return named.model_copy(update=by_hand)
@@ -359,7 +379,7 @@ class TrainingSettings(JobSettings):
     def particulars(self) -> str:
         """Differences of the training from the paper's, to append to a name: `, careful, equalised`."""
         parts = [
-            *([NETWORKS[self.network].title] if self.network != DEFAULT else []),
+            *([self.network_in_words] if self.network != DEFAULT else []),
             *([self.recipe] if self.recipe != "paper" else []),
             *differences_in_words(self.recipe, self.training.model_dump()),
             *(step.short for step in self.preprocessing.steps),
@@ -396,11 +416,13 @@ class TrainingSettings(JobSettings):
         discriminator."""
         preset = self.generator(ALL_CLASSES)
         shrunk = max(1, round(self.image_size / preset.image_size))
-        return Options(width=self.width, kernel_size=preset.kernel_size, leak=preset.leak, shrunk=shrunk)
+        return Options(
+            width=self.width, kernel_size=preset.kernel_size, leak=preset.leak, shrunk=shrunk, members=self.members
+        )
 
 
 class ValidateSettings(TrainingSettings, ProtocolSettings, SystemSettings):  # the fields of the last come first
-    """Cross-validate a classifier. The protocol sets the four leaks; each can also be set by itself."""
+    """Cross-validate a classifier. The protocol sets the leaks; each can also be set by itself."""
 
     kind = "validate"
     label = "Validation"
@@ -428,7 +450,3 @@ class ValidateSettings(TrainingSettings, ProtocolSettings, SystemSettings):  # t
         if leaking == possible_leaks(self.system, self.network):
             return "published"
         return f"with {' and '.join(LEAK_NAMES[name] for name in leaking)}"
-
-
-def _set_by_hand(settings: JobSettings, parts: type[BaseModel]) -> dict[str, object]:
-    return {name: value for name in parts.model_fields if (value := getattr(settings, name)) is not None}

@@ -44,7 +44,7 @@ def _estimate_training(settings: ValidateSettings, counts: dict[str, int]) -> Es
     folds = 1 if settings.system == "existing" else settings.folds
     n_test = n_images / (5 if settings.system == "existing" else folds)
     n_train = n_images - n_test + sum(_lacks(settings, counts).values())
-    return expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.epochs))
+    return expect(classifier_key(settings), folds * classifier_units(round(n_train), round(n_test), settings.passes))
 
 
 def _estimate_generators(

@@ -21,12 +21,10 @@ from busapp.engine.progress import in_progress
 from busapp.engine.study.checkpoints import load_checkpoint, save_checkpoint
 from busapp.engine.study.runs import Run
 from busapp.engine.study.splits import Fold, Selection
-from busapp.engine.utils.arrays import Indices
 from busapp.errors import BadInput, CannotResume
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.activation_maps import Seen
-    from busapp.engine.classifiers.training import Learner
+    from busapp.engine.classifiers.learning import AnyLearner
 
 LARGEST_MAP: Final = float(np.finfo(np.float16).max)
 """Largest value of an activation map that is kept."""
@@ -82,7 +80,7 @@ def keep_evidence(
     run: Run,
     selection: Selection,
     fold: Fold,
-    learner: Learner,
+    learner: AnyLearner,
     pixels: Pixels,
     before: int,
     total: int,
@@ -93,19 +91,17 @@ def keep_evidence(
     If the run was stopped before the fold was saved, the fold is repeated and replaces its former evidence. `pixels`
     are those of the selection; `before`, `total` and `what` as in `in_progress`.
     """
-    from busapp.engine.classifiers.activation_maps import seen_in
+    from busapp.engine.classifiers.activation_maps import seen_in, texture_in
 
-    def look(images: Indices, before: int) -> Generator[Event, None, Seen]:
-        looking = seen_in(learner.tested, pixels[images], mirrored=learner.recipe.mirrored_test)
-        return (yield from in_progress(looking, before, total, what))
-
-    tested = yield from look(fold.test, before)
-    trained = yield from look(fold.train, before + len(fold.test))
+    looking = seen_in(learner.tested, pixels[fold.test], mirrored=learner.recipe.mirrored_test)
+    tested = yield from in_progress(looking, before, total, what)
+    feeling = texture_in(learner.tested, pixels[fold.train])
+    trained = yield from in_progress(feeling, before + len(fold.test), total, what)
     new = Evidence(
         image_id=np.array([selection.records[position].id for position in fold.test], dtype=np.int64),
         # The maps of a training that has gone wrong, as with a high learning rate, may lie beyond the range of float16.
         maps=np.clip(tested.maps, -LARGEST_MAP, LARGEST_MAP).astype(np.float16),
-        novelty=Familiar.of(trained.texture).novelty(tested.texture),
+        novelty=Familiar.of(trained).novelty(tested.texture),
     )
     former = _other_than(run, new)
     arrays = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
-from busapp.engine.networks.registry import NETWORKS
+from busapp.engine.networks.registry import NETWORKS, replaced, replaced_in_words
 from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
 from busapp.engine.study.patients import remarkable
@@ -71,15 +71,16 @@ class Study:
         """Sentences for the user before the training begins: duration, images set aside, missing generators."""
         settings, n_synthetic = self.settings, sum(self.lacks.values())
         units = sum(
-            classifier_units(len(fold.train) + n_synthetic, len(fold.test), settings.epochs) for fold in self.folds
+            classifier_units(len(fold.train) + n_synthetic, len(fold.test), settings.passes) for fold in self.folds
         )
         training = expect(classifier_key(settings), units)
-        folds, epochs = many(len(self.folds), "fold"), many(settings.epochs, "epoch")
+        folds, epochs = many(len(self.folds), "fold"), many(settings.passes, "epoch")
         images = many(len(self.selection.records), "image")
         said = [f"{folds} of {epochs} on {images}: {training.in_words()}."]
-        entry = NETWORKS[settings.network]
-        if settings.weights_file is not None and settings.pretrained and entry.weights is None:
-            said.append(f"{entry.title} has no ImageNet weights; {settings.weights_file.name} is not used.")
+        if settings.weights_file is not None and settings.pretrained and not settings.starts_from_imagenet:
+            title = settings.network_in_words
+            said.append(f"{title} has no ImageNet weights; {settings.weights_file.name} is not used.")
+        said += self._feature_notes()
         if self.selection.set_aside:
             aside = self.selection.set_aside
             said.append(
@@ -87,6 +88,13 @@ class Study:
                 "another class."
             )
         return said + self._generator_notes(training)
+
+    def _feature_notes(self) -> list[str]:
+        settings = self.settings
+        if settings.feature_networks and not settings.members:
+            return [f"{settings.network_in_words} is trained itself; the networks for features are not used."]
+        missing, instead = replaced(settings.network, settings.feature_networks)
+        return [replaced_in_words(missing, instead)] if missing else []
 
     def _generator_notes(self, training: Estimate) -> list[str]:
         shared = self.settings.leaks.generator_sees_test

@@ -85,7 +85,7 @@ def _side_by_side(settings: GainSettings, runs: Mapping[TrainingName, Run], diff
     return {
         "recipe": settings.recipe,
         "folds": settings.folds,
-        "epochs": settings.epochs,
+        "epochs": settings.passes,
         "seed": settings.seed,
         "classes": grown["classes"],
         "n_images": grown["n_images"],

@@ -36,7 +36,7 @@ from busapp.engine.validation.training_data import Synthetic, balance, load_sele
 
 if TYPE_CHECKING:
     from busapp.engine.classifiers.feature_store import FeatureStore
-    from busapp.engine.classifiers.training import Learner
+    from busapp.engine.classifiers.learning import AnyLearner
 
 
 def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
@@ -55,13 +55,15 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     yield from curated_first(workspace, run)
     chosen = select(workspace, settings)
     # Too few images, and below missing weights, are reported before hundreds of images are loaded.
-    if not run.checkpoint.exists():
-        make_folds(chosen, settings)
+    folds = () if run.checkpoint.exists() else make_folds(chosen, settings)
     yield Progress(0, 1, "preparing the network")
-    from busapp.engine.classifiers.training import Learner
+    from busapp.engine.classifiers.building import check_neighbours
+    from busapp.engine.classifiers.learning import learner_for
     from busapp.engine.utils.devices import device_name
 
-    learner = Learner(len(chosen.classes), settings)
+    if folds:
+        check_neighbours(settings, chosen.labels, folds)
+    learner = learner_for(len(chosen.classes), settings)
     selection, pixels = yield from load_selection(workspace, chosen, settings.preprocessing)
     everything = tuple(workspace.catalog.images(kind="real"))
     study = Study(workspace, settings, run, selection, everything)
@@ -80,7 +82,7 @@ def validate(workspace: Workspace, settings: ValidateSettings, run: Run) -> Job:
     yield Finished({**run_result(study, state, learner.stages)})
 
 
-def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels) -> Job:
+def _cross_validate(study: Study, state: State, learner: AnyLearner, pixels: Pixels) -> Job:
     n_folds = len(study.folds)
     if state.fold > n_folds:
         return
@@ -100,13 +102,14 @@ def _cross_validate(study: Study, state: State, learner: Learner, pixels: Pixels
         if state.epoch == 0:
             if study.settings.needs_discriminator and (discriminator is None or not shared):
                 discriminator = yield from _discriminator(study, state, fold, words)
-            carry_weights = study.settings.leaks.carry_weights and number > 1
+            carry_weights = "carry_weights" in study.settings.open_leaks and number > 1
             learner.begin_fold(carry_weights=carry_weights, discriminator=discriminator)
         yield from _train_fold(study, state, learner, store, labels)
 
 
-def _prepared(learner: Learner, pixels: Pixels, name: str) -> Generator[Event, None, FeatureStore]:
-    return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"frozen stages: {len(pixels)} {name}"))
+def _prepared(learner: AnyLearner, pixels: Pixels, name: str) -> Generator[Event, None, FeatureStore]:
+    what = "features" if learner.settings.members else "frozen stages"
+    return (yield from in_progress(learner.prepare(pixels), 0, len(pixels), f"{what}: {len(pixels)} {name}"))
 
 
 def _drawn(study: Study, fold: Fold, label: str) -> Generator[Event, None, Synthetic]:
@@ -133,23 +136,23 @@ def _discriminator(study: Study, state: State, fold: Fold, label: str) -> Genera
 
 
 def _joined(
-    study: Study, learner: Learner, real: FeatureStore, synthetic: Synthetic
+    study: Study, learner: AnyLearner, real: FeatureStore, synthetic: Synthetic
 ) -> Generator[Event, None, tuple[FeatureStore, Indices]]:
     """Real and synthetic images in one store. The synthetic ones come last, so that no test part includes them."""
     drawn = yield from _prepared(learner, synthetic.pixels, "synthetic images")
     return real.joined(drawn), np.concatenate([study.selection.labels, synthetic.labels])
 
 
-def _train_fold(study: Study, state: State, learner: Learner, store: FeatureStore, labels: Indices) -> Job:
+def _train_fold(study: Study, state: State, learner: AnyLearner, store: FeatureStore, labels: Indices) -> Job:
     """Train the remaining epochs of the current fold, and save each before it is announced; then test the fold."""
     settings, number, n_folds = study.settings, state.fold, len(study.folds)
     fold, n_real = study.folds[number - 1], len(study.selection.records)
     train = np.concatenate([fold.train, np.arange(n_real, len(labels))])
-    work = [settings.epochs * study.images_of(each) + len(each.train) + len(each.test) for each in study.folds]
+    work = [settings.passes * study.images_of(each) + len(each.train) + len(each.test) for each in study.folds]
     total, before = sum(work), sum(work[: number - 1])
-    for epoch in range(state.epoch + 1, settings.epochs + 1):
+    for epoch in range(state.epoch + 1, settings.passes + 1):
         at = before + (epoch - 1) * study.images_of(fold)
-        where = f"fold {number} of {n_folds} · epoch {epoch} of {settings.epochs}"
+        where = f"fold {number} of {n_folds} · epoch {epoch} of {settings.passes}"
         training = learner.train_one_epoch(store, labels, train, number, epoch)
         trained = yield from in_progress(training, at, total, where)
         testing = learner.evaluate(store, labels, fold.test)
@@ -159,14 +162,14 @@ def _train_fold(study: Study, state: State, learner: Learner, store: FeatureStor
             fold=number,
             folds=n_folds,
             epoch=epoch,
-            epochs=settings.epochs,
+            epochs=settings.passes,
             train_loss=trained.loss,
             train_accuracy=trained.accuracy,
             test_loss=tested.loss,
             test_accuracy=tested.accuracy,
             images_per_second=len(train) / trained.seconds,
         )
-        if epoch < settings.epochs:
+        if epoch < settings.passes:
             state.epoch = epoch
             yield from state.save(study.run, learner, epoch_ended)
     remember(classifier_key(settings), seconds / classifier_units(len(train), len(fold.test), 1))
@@ -184,7 +187,7 @@ def _train_fold(study: Study, state: State, learner: Learner, store: FeatureStor
             "n_synthetic": len(labels) - n_real,
         }
     )
-    at, where = before + settings.epochs * study.images_of(fold), f"fold {number} of {n_folds} · what the network sees"
+    at, where = before + settings.passes * study.images_of(fold), f"fold {number} of {n_folds} · what the network sees"
     yield from keep_evidence(study.run, study.selection, fold, learner, store.pixels, at, total, where)
     state.fold, state.epoch = number + 1, 0
     write_predictions(study.run, tested_predictions(study, state), study.selection.classes)

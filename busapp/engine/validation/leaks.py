@@ -69,7 +69,7 @@ def _side_by_side(settings: LeaksSettings, runs: dict[str, Run]) -> Generator[Ev
         "system": settings.system,
         "recipe": settings.recipe,
         "folds": 1 if settings.system == "existing" else settings.folds,
-        "epochs": settings.epochs,
+        "epochs": settings.passes,
         "seed": settings.seed,
         "published": published.id,
         "strict": strict.id,

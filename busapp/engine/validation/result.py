@@ -7,7 +7,7 @@ import numpy as np
 from busapp.engine import metrics
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.results.predictions import Prediction
-from busapp.engine.results.statistics import picked_epoch, with_recorded
+from busapp.engine.results.statistics import picked_epoch, used_features, with_recorded
 from busapp.engine.study.splits import groups_split
 from busapp.engine.validation.fixed_parts import Study
 from busapp.engine.validation.state import State
@@ -54,6 +54,7 @@ def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResu
         "switches": settings.leaks.model_dump(),
         "recipe": settings.recipe,
         "network": settings.network,
+        **used_features(settings),
         "training": settings.training.model_dump(),
         "classes": list(selection.classes),
         "n_images": len(selection.records),
@@ -67,7 +68,7 @@ def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResu
         "synthetic_ranges": drawn,
         "generators": state.generators,
         "seed": settings.seed,
-        "epochs": settings.epochs,
+        "epochs": settings.passes,
         **settings.preprocessing.kept,
         "seconds": round(state.elapsed(), 3),
         "train_accuracy": float(np.mean(train_accuracies)),
@@ -77,9 +78,10 @@ def run_result(study: Study, state: State, frozen_stages: int) -> ValidationResu
         "picked_epoch": picked_epoch(study.run.events(), measured["folds"]),
         "leaks": {
             "groups_split": groups_split(study.folds, selection.groups),
-            "weights_carried_over": len(study.folds) - 1 if settings.leaks.carry_weights else 0,
+            "weights_carried_over": len(study.folds) - 1 if "carry_weights" in settings.open_leaks else 0,
             "generators_that_saw_test_images": len(state.leaky_generators),
             "conflicting_duplicates_kept": selection.conflicts,
+            "selections_that_saw_test_images": len(study.folds) if "selection_sees_test" in settings.open_leaks else 0,
         },
         "device": ", then ".join(state.devices),
         "frozen_stages": frozen_stages,

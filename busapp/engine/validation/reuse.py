@@ -17,7 +17,10 @@ from busapp.engine.study.workspace import Workspace
 from busapp.errors import CannotResume
 
 _FOR_GENERATORS = frozenset({"generator_preset", "generator_epochs", "generator_size"})
-_NOT_AS_SPELT = frozenset({"weights_file", "protocol", "recipe", *Leaks.model_fields, *Recipe.model_fields})
+_FOR_FEATURES = frozenset({"selected_features", "neighbours", "evaluations"})
+_NOT_AS_SPELT = frozenset(
+    {"weights_file", "feature_networks", "protocol", "recipe", *Leaks.model_fields, *Recipe.model_fields}
+)
 
 
 def is_done(run: Run | None) -> bool:
@@ -101,8 +104,10 @@ def _work(settings: ValidateSettings) -> dict[str, object]:
         without.add("folds")
     if not settings.uses_generators:
         without |= _FOR_GENERATORS
+    without |= {"epochs"} if settings.members else _FOR_FEATURES
     return {
         **settings.model_dump(exclude=without),
         "training": settings.training,
         "leaking": settings.open_leaks,
+        "members": [entry.name for entry in settings.members],
     }

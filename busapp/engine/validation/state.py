@@ -22,7 +22,7 @@ from busapp.engine.validation.fixed_parts import Study
 from busapp.errors import CannotResume
 
 if TYPE_CHECKING:
-    from busapp.engine.classifiers.training import Learner
+    from busapp.engine.classifiers.learning import AnyLearner
 
 
 @dataclass
@@ -58,7 +58,7 @@ class State:
         return self.seconds + time.monotonic() - self.began
 
     @classmethod
-    def of(cls, study: Study, learner: Learner) -> State:
+    def of(cls, study: Study, learner: AnyLearner) -> State:
         """Load the state from the run's checkpoint and restore the learner; without a checkpoint, a new state. Raises
         `CannotResume`."""
         fingerprint, n = study.fingerprint, len(study.selection.records)
@@ -84,7 +84,7 @@ class State:
             ) from error
         return state
 
-    def save(self, run: Run, learner: Learner, *finished: Event) -> Iterator[Event]:
+    def save(self, run: Run, learner: AnyLearner, *finished: Event) -> Iterator[Event]:
         """Write the run's checkpoint, then announce the events that it `finished`: announced work is never lost.
 
         Random states are not saved, since the random numbers of an epoch depend only on seed, fold and epoch.

@@ -41,7 +41,7 @@ class GainView(MeasurementView["GainPanel"]):
     def settings_in_words(self, settings: SeriesSettings) -> str:
         epochs = "" if settings.generator_epochs is None else f" of {many(settings.generator_epochs, 'epoch')}"
         return (
-            f"{settings.recipe} recipe, {settings.folds} folds, {many(settings.epochs, 'epoch')}, seed "
+            f"{settings.recipe} recipe, {settings.folds} folds, {many(settings.passes, 'epoch')}, seed "
             f"{settings.seed}, {settings.generator_preset} generators{epochs}; system and protocol do not matter"
         )
 

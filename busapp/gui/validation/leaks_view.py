@@ -36,7 +36,7 @@ class LeaksView(MeasurementView["LeaksPanel"]):
         assert isinstance(settings, LeaksSettings)
         folds = "one hold-out" if settings.system == "existing" else f"{settings.folds} folds"
         return (
-            f"{settings.system}, {settings.recipe} recipe, {folds}, {many(settings.epochs, 'epoch')}, seed "
+            f"{settings.system}, {settings.recipe} recipe, {folds}, {many(settings.passes, 'epoch')}, seed "
             f"{settings.seed}; the protocol does not matter"
         )
 

@@ -17,7 +17,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 from busapp.gui.words import state_in_words
-from busapp.summaries.validation import preparation_in_words
+from busapp.summaries.validation import network_in_words, preparation_in_words, replaced_networks
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
 _FOR_APPS: Final = {
@@ -143,10 +143,10 @@ class ValidationPanel(QWidget):
         synthetic = f", {result['n_synthetic']:,} synthetic in training" if result.get("n_synthetic") else ""
         self._show_circumstances(
             f"{within}{result['system']}, protocol {result['protocol']}"
-            f"{' (leaks)' if mark else ' (leaks nothing)'}, recipe {self._settings.recipe}. "
+            f"{' (leaks)' if mark else ' (leaks nothing)'}, recipe {self._settings.recipe}{network_in_words(result)}. "
             f"{result['n_images']:,} {self._images} in {result['n_groups']:,} groups{synthetic}"
             f"{preparation_in_words(result)}. "
-            f"{_folds(len(result.get('folds', [])))}, {many(self._settings.epochs, 'epoch')}, seed "
+            f"{_folds(len(result.get('folds', [])))}, {many(self._settings.passes, 'epoch')}, seed "
             f"{result.get('seed', 0)}."
         )
         if is_published and not leaks:
@@ -209,7 +209,7 @@ class ValidationPanel(QWidget):
 def remarks(statistics: contract.ValidationResult) -> list[str]:
     """Return what the tables do not show, one paragraph each: the operating point of malignant, the calibration, and
     the gain from reporting the best epoch."""
-    said = []
+    said = replaced_networks(statistics)
     points = statistics.get("operating_points") or {}
     for name in ["malignant"] if "malignant" in points else points:
         point = points[name]

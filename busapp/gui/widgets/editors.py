@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QValidator, QWheelEvent
+from PySide6.QtGui import QAction, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
+    QMenu,
+    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -288,6 +290,43 @@ class PathEditor(Editor):
             self.box.setText(name)
 
 
+class SetEditor(Editor):
+    """Some of a list of choices, from a menu, in the order in which they were chosen. None is "auto"."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__()
+        self.box = QToolButton()
+        self.box.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        menu = QMenu(self.box)
+        self.actions_of: dict[str, QAction] = {}
+        for option in options:
+            action = menu.addAction(option)
+            action.setCheckable(True)
+            action.triggered.connect(self._choose)
+            self.actions_of[option] = action
+        self.box.setMenu(menu)
+        self._chosen: tuple[str, ...] = ()
+        self._hold(self.box)
+        self.set_value(())
+
+    def value(self) -> tuple[str, ...]:
+        return self._chosen
+
+    def set_value(self, value: Sequence[str] | None) -> None:
+        before, self._chosen = self._chosen, tuple(value or ())
+        for option, action in self.actions_of.items():
+            action.setChecked(option in self._chosen)
+        self.box.setText(", ".join(self._chosen) or "auto")
+        if self._chosen != before:
+            self.changed.emit()
+
+    def _choose(self) -> None:
+        checked = [option for option, action in self.actions_of.items() if action.isChecked()]
+        kept = [option for option in self._chosen if option in checked]
+        self.set_value([*kept, *(option for option in checked if option not in kept)])
+
+
 def _limit(field: FieldInfo, *names: str) -> float | None:
     for constraint in field.metadata:
         for name in names:
@@ -313,6 +352,8 @@ def editor_for(field: FieldInfo) -> Editor | None:
     if kind is bool:
         three = [(None, "auto"), (True, "on"), (False, "off")]
         return ChoiceEditor(three) if may_be_empty else BoolEditor()
+    if typing.get_origin(kind) is tuple and typing.get_origin(arguments[0]) is Literal:
+        return SetEditor(typing.get_args(arguments[0]))
     if typing.get_origin(kind) is Literal:
         return ChoiceEditor([(option, str(option)) for option in typing.get_args(kind)])
     if kind is int:

@@ -271,10 +271,12 @@ class _Rows(QWidget):
 
 def value_in_words(value: Any) -> str:
     """Return a setting's value as the user reads it."""
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "auto"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

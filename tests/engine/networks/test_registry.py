@@ -81,9 +81,9 @@ def test_maps_and_a_frozen_stem_give_the_logits(name: str) -> None:
     stem, rest = divide(network, 2)
     with torch.no_grad():
         logits = network(normal)
-        maps, _, _ = look(network, normal, mirrored=False)
+        own, maps, _, _ = look(network, normal, mirrored=False)
         bias = network.classifier[1].bias
-        assert torch.allclose(maps.mean((2, 3)) + bias, logits, atol=1e-4)
+        assert torch.allclose(maps.mean((2, 3)) + bias, logits, atol=1e-4) and torch.allclose(own, logits, atol=1e-4)
         assert torch.allclose(rest.eval()(stem(normal)), logits, atol=1e-4)
     assert network.normalised(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).abs().max() < 3
 

