@@ -45,7 +45,7 @@ def list_lines(networks: Iterable[ListedNetwork]) -> list[str]:
     lines = []
     for entry in networks:
         start = f"ImageNet weights: {entry['weights']}" if entry["weights"] else "Trained from scratch"
-        of_members = f"features of {' and '.join(entry['members'])}, which keep their ImageNet weights"
+        of_members = f"features of {', '.join(entry['members'])}, which keep their ImageNet weights"
         size = of_members if entry["members"] else f"{entry['parameters'] / 1e6:.1f} million weights. {start}"
         lines.append(f"{entry['name']}: {entry['title']}, {size}.")
         lines.append(f"    {entry['source']}.")

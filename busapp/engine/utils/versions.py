@@ -16,11 +16,12 @@ LIBRARIES: Final = (
     "scipy",
     "scikit-learn",
     "scikit-image",
+    "niapy",
     "pillow",
     "pydicom",
     "onnxruntime",
 )
-"""Libraries that read images, train generators and classifiers, and make folds."""
+"""Libraries that read images, train generators and classifiers, search weights, and make folds."""
 
 
 @cache

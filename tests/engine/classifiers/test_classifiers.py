@@ -16,7 +16,7 @@ from busapp.engine.classifiers.building import build, frozen_stages
 from busapp.engine.classifiers.feature_store import FeatureStore, make_feature_store
 from busapp.engine.classifiers.features import embed
 from busapp.engine.classifiers.onnx_file import logits_of
-from busapp.engine.classifiers.training import Learner, batches
+from busapp.engine.classifiers.training import Learner, batches, class_weights
 from busapp.engine.images.preprocessing import normalise
 from busapp.engine.networks.layers.relu6 import InPlaceReLU6, replace_relu6
 from busapp.engine.networks.layers.torchvision_setup import torchvision
@@ -308,7 +308,7 @@ def test_the_careful_recipe_is_trained_as_it_says() -> None:
     assert max(rates) <= 0.01 and rates[-1] < 0.002 and rates[0] < max(rates)
     decays = {group["weight_decay"]: group["params"] for group in learner.optimizer.param_groups}
     assert all(parameter.ndim == 1 for parameter in decays[0.0]) and decays[RECIPES["careful"].weight_decay]
-    weights = learner._class_weights(labels).numpy()
+    weights = class_weights(labels, 2, learner.recipe.class_weighting).numpy()
     assert weights[1] / weights[0] == pytest.approx(3.0)  # the square root of nine
     assert weights[labels].mean() == pytest.approx(1.0)
 

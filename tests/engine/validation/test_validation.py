@@ -75,6 +75,7 @@ def test_strict_leaks_nothing(study: Workspace) -> None:
         "weights_carried_over": 0,
         "generators_that_saw_test_images": 0,
         "conflicting_duplicates_kept": 0,
+        "selections_that_saw_test_images": 0,
     }
     assert (result["n_images"], result["n_set_aside"], result["n_tested"]) == (22, 2, 22)
     assert result["classes"] == CLASSES

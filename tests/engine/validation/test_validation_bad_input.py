@@ -169,7 +169,7 @@ def test_a_run_whose_images_have_vanished_goes_on_when_they_are_back(
 def test_a_loss_that_is_no_number_keeps_the_finished_folds(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     begin = Learner.begin_fold
 
-    def poisoned(self: Learner, *, carry_weights: bool) -> None:
+    def poisoned(self: Learner, *, carry_weights: bool, discriminator: Any = None) -> None:
         begin(self, carry_weights=carry_weights)
         if (the_run(study).folder / "predictions.csv").exists():  # fold 1 is finished
             with torch.no_grad():
