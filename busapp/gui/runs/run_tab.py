@@ -129,6 +129,8 @@ class RunTab(StudyTab):
         """Register a view that can be shown in place of the run."""
         self._views.append(view)
         view.left.connect(self.leave_view)
+        view.setParent(self)  # or a view that is never shown would outlive the tab
+        view.hide()
 
     def show_instead(self, view: RunView | None) -> None:
         """Show a view in place of the pictures and the result; None shows these again."""

@@ -57,6 +57,7 @@ class BlindStart(QWidget):
         self.reader = QLineEdit(user_settings.reader())
         self.reader.setMaxLength(LONGEST_NAME)
         self.reader.setPlaceholderText("Your name, for the result")
+        self.reader.setAccessibleName("Your name, for the result")
         self.reader.setMaximumWidth(320)
         self.reader.textChanged.connect(lambda _text: self._look_at_reader())
         self.count = QSpinBox()

@@ -26,11 +26,13 @@ class EmptyState(QWidget):
         self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.label.setProperty("role", "muted")
         self.button = QPushButton(button_text)
-        self.button.setVisible(bool(button_text))
         self.button.clicked.connect(self.clicked)
         self.second_button = QPushButton(second_text)
-        self.second_button.setVisible(bool(second_text))
         self.second_button.clicked.connect(self.second_clicked)
+        for button in (self.button, self.second_button):
+            if not button.text():
+                button.hide()
+                button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)

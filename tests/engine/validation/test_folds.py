@@ -64,13 +64,18 @@ def is_fold(fold: int) -> Callable[[Event], bool]:
     return lambda event: isinstance(event, CheckpointSaved) and (event.fold, event.epoch) == (fold + 1, 0)
 
 
+def join_pairs(workspace: Workspace) -> None:
+    """Make 12 of 24 images six pairs of near-duplicates."""
+    images = workspace.catalog.images()
+    alike = [(images[8 * place + n], images[8 * place + n + 1]) for place in range(3) for n in (0, 2)]
+    pairs = [FoundPair(first.id, second.id, 0.99, "looks alike") for first, second in alike]
+    workspace.catalog.set_curation([image.id for image in images], pairs, {}, {})
+
+
 @pytest.fixture
 def study(phantom_study: Workspace) -> Workspace:
     """24 phantoms, 12 of which are in pairs of near-duplicates."""
-    images = phantom_study.catalog.images()
-    alike = [(images[8 * place + n], images[8 * place + n + 1]) for place in range(3) for n in (0, 2)]
-    pairs = [FoundPair(first.id, second.id, 0.99, "looks alike") for first, second in alike]
-    phantom_study.catalog.set_curation([image.id for image in images], pairs, {}, {})
+    join_pairs(phantom_study)
     return phantom_study
 
 
@@ -90,42 +95,64 @@ from pathlib import Path
 import older_sklearn, sklearn.model_selection
 import busapp.paths
 sklearn.model_selection.StratifiedGroupKFold = older_sklearn.StratifiedGroupKFold
-root, until = Path(sys.argv[1]), tuple(json.loads(sys.argv[3]))
-busapp.paths.user_data_dir = lambda: root.parent
 from busapp.engine import jobs
 from busapp.engine.classifiers.training import Learner
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.workspace import Workspace
-trained, train = [], Learner.train_one_epoch
+trained, train, left = [], Learner.train_one_epoch, []
 def watched(self, store, labels, chosen, fold, epoch):
     trained.append([fold, chosen.tolist()])
     return train(self, store, labels, chosen, fold, epoch)
 Learner.train_one_epoch = watched
-for event in jobs.start(Workspace.open(root), ValidateSettings.model_validate_json(sys.argv[2])):
-    if (type(event).__name__, getattr(event, "fold", 0), getattr(event, "epoch", 0)) == until:
-        print(json.dumps(trained), flush=True)
-        os._exit(9)  # no finally, no atexit: as after kill -9
+for root, settings, until in json.loads(sys.argv[1]):
+    busapp.paths.user_data_dir = lambda: Path(root).parent
+    left.append(jobs.start(Workspace.open(Path(root)), ValidateSettings.model_validate(settings)))
+    for event in left[-1]:
+        if [type(event).__name__, getattr(event, "fold", 0), getattr(event, "epoch", 0)] == until:
+            break
+    else:
+        sys.exit(f"{until} never came")
+    print(json.dumps(trained), flush=True)
+    trained.clear()
+os._exit(9)  # no finally, no atexit: as after kill -9
 """
 
+BEGUN: list[tuple[dict[str, Any], tuple[str, int, int]]] = [
+    ({}, ("FoldEnded", 1, 0)),
+    ({}, ("EpochEnded", 2, 1)),
+    ({"recipe": "careful"}, ("EpochEnded", 3, 1)),
+    ({"system": "existing"}, ("EpochEnded", 1, 1)),
+]
+"""Changes of the settings, and the event at which the run is killed."""
 
-@pytest.mark.parametrize(
-    ("changes", "until"),
-    [
-        ({}, ("FoldEnded", 1, 0)),
-        ({}, ("EpochEnded", 2, 1)),
-        ({"recipe": "careful"}, ("EpochEnded", 3, 1)),
-        ({"system": "existing"}, ("EpochEnded", 1, 1)),
-    ],
-)
-def test_a_run_begun_by_an_older_scikit_learn_tests_each_image_once_and_never_one_it_was_trained_on(
-    study: Workspace, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], until: tuple[str, int, int]
-) -> None:
-    settings = tiny(**changes)
-    command = [sys.executable, "-c", KILLED, str(study.root), settings.model_dump_json(), json.dumps(until)]
+
+@pytest.fixture(scope="module")
+def killed(_phantom_template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, list[Any]]]:
+    """For each run of `BEGUN`, the study in which a process that was killed began it, and what it was trained on. One
+    process begins all of them, because it takes seconds to start."""
+    roots = [tmp_path_factory.mktemp("killed") / "study" for _ in BEGUN]
+    for root in roots:
+        shutil.copytree(_phantom_template, root)
+        with Workspace.open(root) as workspace:
+            join_pairs(workspace)
+    begun = [
+        (str(root), tiny(**changes).model_dump(mode="json"), until)
+        for root, (changes, until) in zip(roots, BEGUN, strict=True)
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, json.dumps(begun)]
     child = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert child.returncode == 9, child.stderr
-    trained: list[tuple[int, list[int]]] = json.loads(child.stdout)
+    return list(zip(roots, map(json.loads, child.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("number", range(len(BEGUN)), ids=["fold", "epoch", "careful", "existing"])
+def test_a_run_begun_by_an_older_scikit_learn_tests_each_image_once_and_never_one_it_was_trained_on(
+    killed: list[tuple[Path, list[Any]]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    settings = tiny(**BEGUN[number][0])
+    root, trained = killed[number]
+    study = Workspace.open(root)
     train = Learner.train_one_epoch
 
     def watched(self: Learner, store: Any, labels: Any, chosen: Any, fold: int, epoch: int) -> Any:
@@ -146,6 +173,7 @@ def test_a_run_begun_by_an_older_scikit_learn_tests_each_image_once_and_never_on
     assert result["leaks"]["groups_split"] == 0
     now = fold_numbers(make_folds(selection, settings), 24).tolist()
     assert now != fold_numbers(stored_folds(the_run(study), selection)[0], 24).tolist(), "the two versions agree here"
+    study.close()
 
 
 def test_a_series_that_goes_on_has_the_same_folds_in_all_its_runs(study: Workspace, older: pytest.MonkeyPatch) -> None:
