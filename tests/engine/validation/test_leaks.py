@@ -1,9 +1,12 @@
 """The measurement of leaks: the runs that it needs, that none is trained twice, and that the steps add up."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from pulling import pull, result_of
 
 from busapp.engine import estimates, jobs
 from busapp.engine.catalog import FoundPair
-from busapp.engine.events import CheckpointSaved, EpochEnded, Finished, FoldEnded, Note, Progress
+from busapp.engine.events import CheckpointSaved, EpochEnded, Event, Finished, FoldEnded, Note, Progress
 from busapp.engine.settings import LeaksSettings, ValidateSettings
 from busapp.engine.settings.recipes import RECIPES
 from busapp.engine.settings.systems import possible_leaks
@@ -42,16 +45,34 @@ def states(study: Workspace) -> dict[str, str]:
     return {run.info.name: run.info.state for run in study.runs("validate")}
 
 
-@pytest.fixture
-def study(phantom_study: Workspace) -> Workspace:
-    """24 phantoms: a pair of near-duplicates with different classes, and three pairs without conflict."""
-    images = phantom_study.catalog.images()
+def find_pairs(workspace: Workspace) -> None:
+    """A pair of near-duplicates with different classes, and three pairs without conflict."""
+    images = workspace.catalog.images()
     benign = [image for image in images if image.class_name == "benign"]
     malignant = [image for image in images if image.class_name == "malignant"]
     alike = [(benign[0], malignant[0]), *zip(benign[1:7:2], benign[2:8:2], strict=True)]
     pairs = [FoundPair(first.id, second.id, 0.99, "looks alike") for first, second in alike]
-    phantom_study.catalog.set_curation([image.id for image in images], pairs, {}, {})
+    workspace.catalog.set_curation([image.id for image in images], pairs, {}, {})
+
+
+@pytest.fixture
+def study(phantom_study: Workspace) -> Workspace:
+    """24 phantoms with the pairs of `find_pairs`."""
+    find_pairs(phantom_study)
     return phantom_study
+
+
+@pytest.fixture(scope="module")
+def measured(
+    _phantom_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Workspace, list[Event]]]:
+    """Such a study, and the events of its measurement. Not to be changed."""
+    root = tmp_path_factory.mktemp("measured") / "study"
+    shutil.copytree(_phantom_template, root)
+    with pytest.MonkeyPatch.context() as patch, Workspace.open(root) as workspace:
+        patch.setattr("busapp.paths.user_data_dir", lambda: root.parent)
+        find_pairs(workspace)
+        yield workspace, pull(jobs.start(workspace, tiny()))
 
 
 PUBLISHED, STRICT = "system1, published", "system1, strict"
@@ -96,8 +117,8 @@ def test_each_leak_is_a_switch_of_its_own_in_the_images_and_their_division(study
                 assert bool(groups_split(folds, selection.groups)) == split
 
 
-def test_the_steps_add_up_and_every_run_is_one_of_the_study(study: Workspace) -> None:
-    events = pull(jobs.start(study, tiny()))
+def test_the_steps_add_up_and_every_run_is_one_of_the_study(measured: tuple[Workspace, list[Event]]) -> None:
+    study, events = measured
     result = result_of(events)
     assert states(study) == dict.fromkeys([PUBLISHED, SPLIT_AND_KEPT, KEPT, STRICT, CARRIED, SPLIT], "finished")
     names = {run.id: run.info.name for run in study.runs("validate")}
@@ -127,8 +148,8 @@ def test_the_steps_add_up_and_every_run_is_one_of_the_study(study: Workspace) ->
         assert any(isinstance(event, Finished) for event in run.events())
 
 
-def test_the_summary_says_all_of_it_in_points(study: Workspace) -> None:
-    result = result_of(pull(jobs.start(study, tiny())))
+def test_the_summary_says_all_of_it_in_points(measured: tuple[Workspace, list[Event]]) -> None:
+    result = result_of(measured[1])
     lines = summary("leaks", result)
     points = 100 * (result["steps"][0]["accuracy"] - result["steps"][-1]["accuracy"])
     assert lines[0].startswith("system1: published") and f"are worth {points:.1f} points" in lines[0]
