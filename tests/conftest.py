@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or dozens of processes would each compile the program again
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks lose time when the threads of torch wait for each other
 
 from busapp.engine import jobs
