@@ -5,7 +5,7 @@ from typing import Any
 
 from busapp.engine.contract.validation import Validated, ValidationResult
 from busapp.engine.images.steps import steps_of
-from busapp.engine.networks.registry import DEFAULT, NETWORKS, named, replaced, replaced_in_words
+from busapp.engine.networks.registry import DEFAULT, NETWORKS, named_by, replaced, replaced_in_words
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
 from busapp.summaries.tables import aligned, rows_of, with_interval
@@ -14,11 +14,7 @@ from busapp.summaries.tables import aligned, rows_of, with_interval
 def network_in_words(result: Validated) -> str:
     """`, Plain CNN`; empty for the paper's network. With the networks whose features it takes, if it takes some."""
     name = result.get("network", DEFAULT)
-    return (
-        ""
-        if name == DEFAULT
-        else f", {named(name, result.get('feature_networks', ()), result.get('selected_features'))}"
-    )
+    return "" if name == DEFAULT else f", {named_by(result, name)}"
 
 
 def replaced_networks(result: Validated) -> list[str]:

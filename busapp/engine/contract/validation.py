@@ -178,6 +178,8 @@ class UsedFeatures(TypedDict):
     """Names of the networks whose features it takes."""
     replaced_networks: NotRequired[list[str]]
     """Names of the paper's networks that it goes without."""
+    with_weights: NotRequired[bool]
+    """False if the networks had random weights instead of those of ImageNet; absent in older results."""
     selected_features: NotRequired[int]
     """Number of features that are selected; absent if all are taken."""
 

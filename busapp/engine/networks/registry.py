@@ -1,7 +1,7 @@
 """The registry of networks. A new network is a file beside this one, and a line here."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from busapp.engine.networks.alexnet import ALEXNET
 from busapp.engine.networks.cnn import CNN
@@ -62,14 +62,28 @@ def members_of(name: str, asked: Iterable[str] = ()) -> tuple[NetworkEntry, ...]
     return tuple(NETWORKS[member] for member in asked) or method.members
 
 
-def named(name: str, members: Iterable[str] = (), selected: int | None = None) -> str:
-    """A network for people. If it takes features: also of which networks, and the number that are `selected`:
-    `Hybrid with SVM on 100 features of VGG-16 and SqueezeNet 1.1`."""
+def named(name: str, members: Iterable[str] = (), selected: int | None = None, *, with_weights: bool = True) -> str:
+    """A network for people. If it takes features: also of which networks, the number that are `selected`, and which
+    networks have random weights: `Hybrid with SVM on 100 features of VGG-16 and untrained Plain CNN`. All have them
+    unless it starts `with_weights` of ImageNet."""
     if name not in NETWORKS:  # of a newer version
         return name
-    titles = [entry.title for entry in members_of(name, (one for one in members if one in NETWORKS))]
+    titles = [
+        entry.title if with_weights and entry.weights else f"untrained {entry.title}"
+        for entry in members_of(name, (one for one in members if one in NETWORKS))
+    ]
     count = f"{selected:,} " if selected is not None else ""
     return NETWORKS[name].title + (f" on {count}features of {listed(titles)}" if titles else "")
+
+
+def named_by(result: Mapping[str, Any], name: str) -> str:
+    """A network for people, with what the result of a validation says about the features it takes."""
+    return named(
+        name,
+        result.get("feature_networks", ()),
+        result.get("selected_features"),
+        with_weights=result.get("with_weights", True),
+    )
 
 
 def replaced(name: str, members: Iterable[str] = ()) -> tuple[list[str], list[str]]:

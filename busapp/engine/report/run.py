@@ -30,7 +30,8 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     network = "" if settings.network == DEFAULT else f" Network: {settings.network_in_words}."
     missing, instead = replaced(settings.network, settings.feature_networks)
     network += f" {replaced_in_words(missing, instead)}" if missing else ""
-    network += "" if settings.starts_from_imagenet else " Trained from scratch, without ImageNet weights."
+    if not settings.starts_from_imagenet and not settings.members:
+        network += " Trained from scratch, without ImageNet weights."
     steps = in_full(result)
     prepared = f" Images {steps}." if steps else ""
     drawn = [fold.get("n_synthetic", 0) for fold in result["folds"]]

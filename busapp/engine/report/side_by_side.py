@@ -33,7 +33,7 @@ def side_by_side(subject: Subject, kind: str) -> list[Block]:
 
 
 def _measures(result: SideBySideResult) -> list[Block]:
-    head = ("training", "accuracy", "lowest to highest fold", "spread", "balanced accuracy", "test loss", "time")
+    head = ("training", "accuracy", "lowest to highest fold", "deviation", "balanced accuracy", "test loss", "time")
     rows = [
         (
             _title(result, column),
@@ -57,8 +57,9 @@ def _measures(result: SideBySideResult) -> list[Block]:
         for name in result["classes"]
     ]
     caption = (
-        "Accuracies of single folds in per cent; spread: their standard deviation, in points. Test loss: cross-entropy "
-        "after the last epoch, mean of the folds. Time: training of all folds, without tests and generators."
+        "Accuracies of single folds in per cent; deviation: their standard deviation, in points. Test loss: "
+        "cross-entropy after the last epoch, mean of the folds. Time: training of all folds, without tests and "
+        "generators."
     )
     return [
         Table(head, rows, frozenset(range(1, len(head))), caption),

@@ -7,7 +7,7 @@ from typing import get_args
 
 from busapp.engine.contract.validation import ValidationResult
 from busapp.engine.images.steps import steps_of
-from busapp.engine.networks.registry import DEFAULT, named
+from busapp.engine.networks.registry import DEFAULT, named_by
 from busapp.engine.results.stored_results import finished_validation, validation_result
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.settings.recipes import RECIPES, differences_in_words
@@ -68,7 +68,7 @@ class Measured:
     @property
     def network_title(self) -> str:
         """The network's title for people; its name if this version does not know it."""
-        return named(self.network, self.result.get("feature_networks", ()), self.result.get("selected_features"))
+        return named_by(self.result, self.network)
 
     @property
     def title_with_network(self) -> str:
@@ -122,11 +122,7 @@ def variant_of(run: Run, result: ValidationResult) -> tuple[str, ...]:
     recipe = result.get("recipe") or run.info.settings.get("recipe", "paper")  # missing in older results
     return (
         f"{protocol} changed" if changed else protocol,
-        *(
-            [named(network, result.get("feature_networks", ()), result.get("selected_features"))]
-            if network != DEFAULT
-            else []
-        ),
+        *([named_by(result, network)] if network != DEFAULT else []),
         *([recipe] if recipe != "paper" else []),
         *(differences_in_words(recipe, result.get("training", {})) if recipe in RECIPES else []),
         *(step.short for step in steps_of(result)),

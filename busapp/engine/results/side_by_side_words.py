@@ -27,7 +27,9 @@ HEADINGS: Final[Mapping[str, str]] = {
 def sentences(result: SideBySideResult) -> str:
     """The highest accuracy, and the differences in accuracy that are shown."""
     best = max(result["columns"], key=lambda column: column["accuracy"])
-    highest = f"{mark(best)}Highest accuracy: {best['title']}, {per_cent(best['accuracy'], best['accuracy_ci95'])}."
+    equal = [column["title"] for column in result["columns"] if column["accuracy"] == best["accuracy"]]
+    share = per_cent(best["accuracy"], best["accuracy_ci95"] if len(equal) == 1 else None)
+    highest = f"{mark(best)}Highest accuracy: {' and '.join(equal)}, {share}."
     shown = [
         f"{each['title']} {points_in_words(each['measures']['accuracy'])}"
         for each in result["differences"]

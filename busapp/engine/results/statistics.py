@@ -141,4 +141,9 @@ def used_features(settings: ValidateSettings) -> UsedFeatures:
         return {}
     missing, _ = replaced(settings.network, settings.feature_networks)
     count: UsedFeatures = {"selected_features": settings.selected_features} if method.selects else {}
-    return {"feature_networks": [one.name for one in settings.members], "replaced_networks": missing, **count}
+    return {
+        "feature_networks": [one.name for one in settings.members],
+        "replaced_networks": missing,
+        "with_weights": settings.pretrained,
+        **count,
+    }

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.settings.base import setting
 from busapp.engine.settings.protocol import SystemSettings
 from busapp.engine.settings.recipes import OPTIMIZERS, RECIPES, OptimizerName, optimizer_title
@@ -52,6 +53,14 @@ class OptimizersSettings(SideBySideSettings, SystemSettings):  # the fields of t
             rate = (value or 0) * multiple / OPTIMIZERS[chosen]
             if rate > 1:
                 raise ValueError(f"that of {optimizer_title(name)} would be {rate:g}, which is more than 1")
+        return value
+
+    @field_validator("network")
+    @classmethod
+    def _is_trained(cls, value: str) -> str:
+        """Refuse what no optimiser trains."""
+        if NETWORKS[value].features is not None:
+            raise ValueError(f"no optimiser trains {NETWORKS[value].title}; choose a network that is trained")
         return value
 
     @property

@@ -342,7 +342,8 @@ class TrainingSettings(JobSettings):
     def network_in_words(self) -> str:
         """The network for people, and those whose features it takes."""
         method = NETWORKS[self.network].features
-        return named(self.network, self.feature_networks, self.selected_features if method and method.selects else None)
+        selected = self.selected_features if method and method.selects else None
+        return named(self.network, self.feature_networks, selected, with_weights=self.pretrained)
 
     @property
     def passes(self) -> int:

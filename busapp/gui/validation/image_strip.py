@@ -35,6 +35,7 @@ NO_MODEL = (
     "No heat maps yet: the networks of the folds are not kept. “Use for diagnosis” trains a model on all images, "
     "which then draws them."
 )
+NO_MAPS = "This classifier has no heat maps: its answers do not change with a small change of an image."
 BY_MODEL = (
     "Evidence for “{}”, from the model trained on all images of the run, including these; not by the network of the "
     "fold that classified them."
@@ -127,6 +128,7 @@ class ImageStrip(QWidget):
         self.thumbnails = Thumbnails(self)
         self.thumbnails.loaded.connect(self._draw)
         self.heat_maps = HeatMaps(self)
+        self._without = NO_MODEL
         self.heat_maps.made.connect(self._on_made)
         self.heat_maps.failed.connect(self._on_no_map)
         self.heading = words_label("heading")
@@ -181,9 +183,10 @@ class ImageStrip(QWidget):
         self.thumbnails.open_study(workspace)
         self.show_cases("", [], "")
 
-    def use_model(self, workspace: Workspace, model: Path | None) -> None:
-        """Draw heat maps with this model; None: there is none yet."""
+    def use_model(self, workspace: Workspace, model: Path | None, without: str = NO_MODEL) -> None:
+        """Draw heat maps with this model; None: there is none yet. `without` says what to do, or why there are none."""
         self.heat_maps.use(workspace, model)
+        self._without = without
         self.maps_box.setEnabled(self.heat_maps.is_possible)
         if not self.heat_maps.is_possible:
             self.maps_box.setChecked(False)
@@ -234,7 +237,7 @@ class ImageStrip(QWidget):
         self.list.viewport().update()
 
     def _say_whose_maps(self) -> None:
-        words = NO_MODEL if not self.heat_maps.is_possible else ""
+        words = self._without if not self.heat_maps.is_possible else ""
         if self.maps_box.isChecked():
             words = whose_map(self._evidence_for, self.heat_maps)
         self.about_maps.setText(words)

@@ -24,7 +24,7 @@ from busapp.gui.validation.case_viewer import CaseViewer
 from busapp.gui.validation.compare_view import CompareView
 from busapp.gui.validation.fold_curves import FoldCurves
 from busapp.gui.validation.gain_view import GainView
-from busapp.gui.validation.image_strip import ImageStrip, cases_of_cell
+from busapp.gui.validation.image_strip import NO_MAPS, NO_MODEL, ImageStrip, cases_of_cell
 from busapp.gui.validation.leaks_view import LeaksView
 from busapp.gui.validation.measurement_view import MeasurementView
 from busapp.gui.validation.measurements_button import MeasurementsButton
@@ -323,7 +323,7 @@ class ValidationTab(RunTab):
         """Use the model exported from this run for heat maps, if there is one."""
         if self.workspace is not None:
             model = self.workspace.models_dir / f"{self.run.id}.onnx" if self.run is not None else None
-            self.strip.use_model(self.workspace, model)
+            self.strip.use_model(self.workspace, model, NO_MODEL if self.result.can_be_exported else NO_MAPS)
 
     def _choose_cell(self, fold: int, true: int, predicted: int) -> None:
         self._cell = (fold, true, predicted)

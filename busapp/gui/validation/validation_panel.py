@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from busapp.engine.contract import validation as contract
+from busapp.engine.networks.registry import NETWORKS
 from busapp.engine.paper import published_histology as histology
 from busapp.engine.paper.published import CLASSES, CONTRADICTS, PUBLISHED, contradictions
 from busapp.engine.settings import ValidateSettings
@@ -125,6 +126,11 @@ class ValidationPanel(QWidget):
         self._phantoms = phantoms
         self._show_paper(None)
 
+    @property
+    def can_be_exported(self) -> bool:
+        """True if a model can be made of the run's network."""
+        return bool(NETWORKS[self._settings.network].exports)
+
     def add_note(self, text: str) -> None:
         """Show a warning of the job."""
         if text not in self._notes:
@@ -152,9 +158,9 @@ class ValidationPanel(QWidget):
         if is_published and not leaks:
             leaks = ["by its protocol, although no leak was counted here"]
         self.leaks.show_list("This number leaks:", leaks)
-        self.use_button.show()
+        self.use_button.setVisible(self.can_be_exported)
         self.figures_button.show()
-        self.app_button.show()
+        self.app_button.setVisible(self.can_be_exported)
         # Without the run's own numbers, the paper's could be mistaken for them.
         of_patches = histology.describes(self._settings.network) and len(result["classes"]) == histology.CLASSES
         if of_patches and not self._phantoms:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pulling import gather, pull, result_of, texts
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from busapp import cli
@@ -19,7 +20,8 @@ from busapp.engine.events import EpochEnded, FoldEnded, Progress
 from busapp.engine.networks.entry import Options
 from busapp.engine.networks.layers.feature_network import FeatureNetwork
 from busapp.engine.networks.registry import MEMBERS, NETWORKS
-from busapp.engine.settings import ExportSettings, LeaksSettings, ValidateSettings
+from busapp.engine.results.measured import Measured
+from busapp.engine.settings import ExportSettings, LeaksSettings, OptimizersSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput, CannotResume
 from busapp.summaries import summary
@@ -112,6 +114,22 @@ def test_nearest_neighbours_have_no_heat_maps_and_are_not_exported(phantom_study
     for wanted in ("onnx", "tflite"):
         with pytest.raises(BadInput, match="cannot be exported, because it has no heat maps"):
             list(jobs.start(phantom_study, ExportSettings(run=run.id, format=wanted)))
+
+
+def test_random_weights_are_never_taken_for_those_of_imagenet(phantom_study: Workspace) -> None:
+    settings = settings_of("hybrid", feature_networks=("squeezenet", "cnn"))
+    assert settings.network_in_words.endswith("features of untrained SqueezeNet 1.1 and untrained Plain CNN")
+    pretrained = settings.model_copy(update={"pretrained": True})
+    assert pretrained.network_in_words.endswith("features of SqueezeNet 1.1 and untrained Plain CNN")
+    result = result_of(list(jobs.start(phantom_study, settings)))
+    run = phantom_study.runs("validate")[0]
+    assert result["with_weights"] is False and "untrained SqueezeNet 1.1" in Measured.of(run).title
+    assert "untrained SqueezeNet 1.1" in summary("validate", result)[0]
+
+
+def test_optimisers_are_not_compared_where_none_trains() -> None:
+    with pytest.raises(ValidationError, match="no optimiser trains Hybrid with SVM"):
+        OptimizersSettings(network="hybrid")
 
 
 def test_other_formats_are_refused_before_anything_is_trained(phantom_study: Workspace) -> None:

@@ -14,8 +14,10 @@ from PIL import Image
 from busapp.engine.events import Finished, Job, Note, SamplesDrawn
 from busapp.engine.paper.gan_figures import shown_epochs
 from busapp.engine.paper.paper_figures import draw_figures, paper_drawings
+from busapp.engine.paper.paper_frame import Line
 from busapp.engine.paper.paper_table import table1
 from busapp.engine.paper.published import contradictions
+from busapp.engine.paper.table_drawing import draw_table
 from busapp.engine.results.measured import Measured
 from busapp.engine.study.workspace import Workspace
 from busapp.errors import BadInput
@@ -73,6 +75,20 @@ def test_every_figure_has_its_files_under_names_that_can_be_foretold(figures: Pa
     for path in figures.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 200 and np.asarray(picture).std() > 5
+
+
+def test_long_names_are_wrapped_beside_their_numbers() -> None:
+    name = "system1, strict, Hybrid with SVM on 100 features of MobileNetV2, EfficientNet-Lite0 and SqueezeNet 1.1"
+    short, long = (Line(title, "run", False, False, (("80.0", ""),)) for title in ("system1, strict", name))
+    figure = draw_table("A table", ["Accuracy"], [long, short], [])
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    titles = [text for text in axes.texts if text.get_weight() == "bold"][1:]
+    (cell,) = {text.get_window_extent().x0 for text in axes.texts if text.get_text() == "80.0"}
+    assert " ".join(text.get_text() for text in titles[:-1]) == name
+    assert all(text.get_window_extent().x1 < cell for text in titles)
+    tops = [text.get_window_extent().y0 for text in titles]
+    assert tops == sorted(tops, reverse=True) and len(set(tops)) == len(tops)
 
 
 def test_what_leaks_says_so_in_every_picture_and_table(figures: Path) -> None:

@@ -267,6 +267,11 @@ def test_the_sentence_names_the_differences_that_are_shown() -> None:
         "Highest accuracy: Adam, 80.0 % (70.0 to 90.0). Of 3 differences in accuracy, 2 are shown: pair 1 +5.0 points "
         "(+1.0 to +9.0); pair 3 −10.0 points (−20.0 to −5.0)."
     )
+    tie: Any = told((0.0, None, 1.0))
+    tie["columns"].append(tie["columns"][0] | {"title": "RMSprop"})
+    assert words.sentences(tie).startswith("Highest accuracy: Adam and RMSprop, 80.0 %."), (
+        "no winner where two are equal"
+    )
     none: Any = told((0.0, None, 1.0))
     assert words.sentences(none).endswith("No difference in accuracy is shown (1 measured).")
     assert not is_shown(None) and any("missing interval" in caution for caution in words.cautions(none))
