@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or dozens of processes would each compile the program again
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks lose time when the threads of torch wait for each other
 
 from busapp.engine import jobs
 from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
+
+sys.dont_write_bytecode = False
 
 # TensorFlow takes seconds to prepare a network that is then trained for a few steps. Tests about it name it.
 SynthesizeSettings.model_fields["backend"].default = "torch"
