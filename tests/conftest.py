@@ -13,7 +13,6 @@ from busapp.engine.settings import ImportSettings, SynthesizeSettings
 from busapp.engine.study.workspace import Workspace
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or dozens of processes would each compile the program again
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks lose time when the threads of torch wait for each other
 
