@@ -5,7 +5,7 @@ from typing import Any
 
 from busapp.engine.contract.validation import Validated, ValidationResult
 from busapp.engine.images.steps import steps_of
-from busapp.engine.networks.registry import DEFAULT, NETWORKS, named_by, replaced, replaced_in_words
+from busapp.engine.networks.registry import DEFAULT, NETWORKS, beside_the_paper, named_by
 from busapp.engine.settings.systems import Leaks, counted_leaks, leaks_in_words
 from busapp.engine.utils.words import per_cent
 from busapp.summaries.tables import aligned, rows_of, with_interval
@@ -17,11 +17,10 @@ def network_in_words(result: Validated) -> str:
     return "" if name == DEFAULT else f", {named_by(result, name)}"
 
 
-def replaced_networks(result: Validated) -> list[str]:
-    """A sentence on the networks of a method's paper that stand-ins replace; none if there are none."""
+def published_method(result: Validated) -> list[str]:
+    """Sentences on the paper that a method on features is from; none for a network that is trained itself."""
     used = result.get("feature_networks", [])
-    missing, instead = replaced(result.get("network", DEFAULT), [one for one in used if one in NETWORKS])
-    return [replaced_in_words(missing, instead)] if missing else []
+    return beside_the_paper(result.get("network", DEFAULT), [one for one in used if one in NETWORKS])
 
 
 def validate_lines(result: ValidationResult) -> list[str]:
@@ -33,7 +32,7 @@ def validate_lines(result: ValidationResult) -> list[str]:
         f"{result['n_images']} images in {result['n_groups']} groups, {result['n_synthetic']} synthetic"
         f"{preparation_in_words(result)}."
     ]
-    lines += replaced_networks(result)
+    lines += published_method(result)
     rows = [["", *(["", f"over {n_folds} folds"] if n_folds > 1 else [""])]]
     for title, measure, class_name in rows_of(result["classes"]):
         row = [title, with_interval(result, measure, class_name)]

@@ -35,6 +35,9 @@ _TUNERS: Final = {
 }
 
 
+_AUTHORS: Final = "Ragab et al. 2022"
+
+
 def _build(entry: NetworkEntry, n_classes: int, options: Options, weights: Mapping[str, Tensor] | None) -> Staged:
     from busapp.engine.networks.layers.feature_network import feature_network
 
@@ -45,7 +48,7 @@ def _entry(name: str, tuner: Literal["cats", "adam", "random"], title: str, effo
     entry = NetworkEntry(
         name=name,
         title=title,
-        source=f"Ragab et al. 2022; the weights of the perceptron are found by {_TUNERS[tuner]}",
+        source=f"{_AUTHORS}; the weights of the perceptron are found by {_TUNERS[tuner]}",
         build=lambda n_classes, options, weights: _build(entry, n_classes, options, weights),
         stages=1,
         texture_stages=1,
@@ -60,6 +63,8 @@ def _entry(name: str, tuner: Literal["cats", "adam", "random"], title: str, effo
             tuner=tuner,
             members=(SQUEEZENET, MOBILENET_V2, EFFICIENTNET_LITE0),
             papers_networks=("vgg-16", "vgg-19", "squeezenet"),
+            authors=_AUTHORS,
+            published=0.9709,
         ),
         exports=("onnx",),
         differs="The paper's networks are VGG-16, VGG-19 and SqueezeNet; name them to have them, if you have their "

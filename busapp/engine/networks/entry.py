@@ -80,6 +80,8 @@ class FeatureMethod:
         selects: True if a part of the features is selected by mRMR in each training fold.
         members: the networks if the settings name none.
         papers_networks: names of those of the paper.
+        authors: those of the paper, and its year.
+        published: the accuracy that it reports, a fraction.
     """
 
     head: Literal["svm", "knn", "perceptron"]
@@ -87,6 +89,8 @@ class FeatureMethod:
     selects: bool = False
     members: tuple[NetworkEntry, ...]
     papers_networks: tuple[str, ...]
+    authors: str
+    published: float
 
     @property
     def has_heat_maps(self) -> bool:

@@ -13,7 +13,7 @@ images by hybrid method with respect to benign, malignant, and normal using mRMR
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from busapp.engine.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from busapp.engine.networks.entry import FeatureMethod, NetworkEntry, Options
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from busapp.engine.networks.layers.staged import Staged
+
+
+_AUTHORS: Final = "Eroğlu, Yıldırım and Çınar 2021"
 
 
 def _build(entry: NetworkEntry, n_classes: int, options: Options, weights: Mapping[str, Tensor] | None) -> Staged:
@@ -38,7 +41,7 @@ def _entry(
     entry = NetworkEntry(
         name=name,
         title=title,
-        source=f"Eroğlu, Yıldırım and Çınar 2021: mRMR selects features, {classifies}",
+        source=f"{_AUTHORS}: mRMR selects features, {classifies}",
         build=lambda n_classes, options, weights: _build(entry, n_classes, options, weights),
         stages=1,
         texture_stages=1,
@@ -53,6 +56,8 @@ def _entry(
             selects=True,
             members=(MOBILENET_V2, EFFICIENTNET_LITE0, SQUEEZENET),
             papers_networks=("alexnet", "resnet-50", "mobilenet-v2"),
+            authors=_AUTHORS,
+            published=0.956,
         ),
         exports=exports,
         differs="The paper's networks are AlexNet, ResNet-50 and MobileNetV2; name them to have them, if you have "

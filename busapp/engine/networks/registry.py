@@ -1,6 +1,6 @@
 """The registry of networks. A new network is a file beside this one, and a line here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from busapp.engine.networks.alexnet import ALEXNET
@@ -96,10 +96,20 @@ def replaced(name: str, members: Iterable[str] = ()) -> tuple[list[str], list[st
     return missing, [one for one in used if one not in method.papers_networks]
 
 
-def replaced_in_words(missing: Sequence[str], instead: Sequence[str]) -> str:
-    """A sentence on the paper's networks that are `missing`, and those that are there `instead`."""
-    without, there = (listed(NETWORKS[one].title for one in names) for names in (missing, instead))
-    return f"The paper took features of {without} too; here {there} stand{'' if instead[1:] else 's'} in their place."
+def beside_the_paper(name: str, members: Iterable[str] = ()) -> list[str]:
+    """Sentences on the paper that a feature method is from: its published accuracy, and those of its networks that are
+    missing. None for a network that is trained itself."""
+    method = NETWORKS[name].features if name in NETWORKS else None
+    if method is None:
+        return []
+    said = [f"{method.authors} report an accuracy of {100 * method.published:g} %; published, for reference."]
+    missing, instead = replaced(name, members)
+    if missing:
+        without, there = (listed(NETWORKS[one].title for one in names) for names in (missing, instead))
+        said.append(
+            f"They took features of {without} too; here {there} stand{'' if instead[1:] else 's'} in their place."
+        )
+    return said
 
 
 def listed(titles: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from busapp.engine import metrics
 from busapp.engine.contract.validation import OperatingPoint, ValidationResult
 from busapp.engine.events import EpochEnded
 from busapp.engine.images.steps import in_full
-from busapp.engine.networks.registry import DEFAULT, replaced, replaced_in_words
+from busapp.engine.networks.registry import DEFAULT, beside_the_paper
 from busapp.engine.report import figures
 from busapp.engine.report.blocks import Block, Heading, Illustration, Illustrations, Paragraph, Table
 from busapp.engine.report.words import number, number_cell, per_cent_cell
@@ -28,8 +28,7 @@ def protocol(workspace: Workspace, one: Measured, title: str) -> list[Block]:
     device = f", on {result['device']}" if result.get("device") else ""
     settings = as_trained(run)
     network = "" if settings.network == DEFAULT else f" Network: {settings.network_in_words}."
-    missing, instead = replaced(settings.network, settings.feature_networks)
-    network += f" {replaced_in_words(missing, instead)}" if missing else ""
+    network += "".join(f" {each}" for each in beside_the_paper(settings.network, settings.feature_networks))
     if not settings.starts_from_imagenet and not settings.members:
         network += " Trained from scratch, without ImageNet weights."
     steps = in_full(result)

@@ -12,6 +12,7 @@ from busapp.engine.catalog import ImageRecord
 from busapp.engine.settings import ValidateSettings
 from busapp.engine.study.workspace import Workspace
 from busapp.engine.utils.arrays import Indices
+from busapp.engine.utils.words import many
 from busapp.errors import NotEnoughImages
 
 HOLD_OUT_PARTS = 5
@@ -150,9 +151,9 @@ def _check_enough(selection: Selection, parts: int, remedy: str, *, by_group: bo
         of_class = [record for record in selection.records if record.class_name == name]
         n = len({record.group for record in of_class}) if by_group else len(of_class)
         if n < parts:
-            unit = "groups of images" if by_group else "images"
+            counted = f"{many(n, 'group')} of images" if by_group else many(n, "image")
             raise NotEnoughImages(
-                f"The class {name} has {n} {unit}, fewer than the {parts} parts of the split",
+                f"The class {name} has {counted}, fewer than the {parts} parts of the split",
                 remedy=remedy,
             )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from busapp.engine.catalog import ImageRecord
 from busapp.engine.catalog.counts import lacking
-from busapp.engine.networks.registry import NETWORKS, replaced, replaced_in_words
+from busapp.engine.networks.registry import NETWORKS, beside_the_paper
 from busapp.engine.settings import SynthesizeSettings, ValidateSettings
 from busapp.engine.speeds import Estimate, classifier_key, classifier_units, expect
 from busapp.engine.study.patients import remarkable
@@ -93,8 +93,7 @@ class Study:
         settings = self.settings
         if settings.feature_networks and not settings.members:
             return [f"{settings.network_in_words} is trained itself; the networks for features are not used."]
-        missing, instead = replaced(settings.network, settings.feature_networks)
-        return [replaced_in_words(missing, instead)] if missing else []
+        return beside_the_paper(settings.network, settings.feature_networks)
 
     def _generator_notes(self, training: Estimate) -> list[str]:
         shared = self.settings.leaks.generator_sees_test

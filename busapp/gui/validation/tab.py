@@ -186,7 +186,8 @@ class ValidationTab(RunTab):
         if settings is None:
             self.estimate_label.setText("Estimate: correct the marked field first.")
             return
-        self.recipe_label.setText(f"Recipe: {recipe_in_words(settings.training)}.")
+        once = " It is fitted once in each fold: the number of epochs does not matter." if settings.members else ""
+        self.recipe_label.setText(f"Recipe: {recipe_in_words(settings.training)}.{once}")
         leaks = leaks_in_words(settings.system, settings.leaks, settings.network)
         self.protocol_leaks.show_list("This protocol leaks:", leaks)
         self._describe_generators(settings, lacking(counts))

@@ -18,7 +18,7 @@ from busapp.gui.theme import SPACE
 from busapp.gui.widgets.metrics_table import MetricsTable, OverallTable
 from busapp.gui.widgets.warning_frame import WarningFrame, large_label, words_label
 from busapp.gui.words import state_in_words
-from busapp.summaries.validation import network_in_words, preparation_in_words, replaced_networks
+from busapp.summaries.validation import network_in_words, preparation_in_words, published_method
 
 CHOSEN_ELSEWHERE: Final = "For each fold the threshold was chosen on the other folds."
 _FOR_APPS: Final = {
@@ -45,6 +45,7 @@ class ValidationPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._settings = ValidateSettings()
         self.name = words_label("heading")
         self.accuracy = large_label()
         self.circumstances = words_label("muted")
@@ -166,7 +167,8 @@ class ValidationPanel(QWidget):
         if of_patches and not self._phantoms:
             self._show_histology_paper()
         else:
-            self._show_paper(result["system"] if not self._phantoms else None)
+            is_another = NETWORKS[self._settings.network].features is not None  # which names its own paper
+            self._show_paper(None if self._phantoms or is_another else result["system"])
 
     def show_statistics(self, statistics: contract.ValidationResult) -> None:
         """Show the numbers of the run, or of its finished folds (`statistics.of_run`)."""
@@ -215,7 +217,7 @@ class ValidationPanel(QWidget):
 def remarks(statistics: contract.ValidationResult) -> list[str]:
     """Return what the tables do not show, one paragraph each: the operating point of malignant, the calibration, and
     the gain from reporting the best epoch."""
-    said = replaced_networks(statistics)
+    said = published_method(statistics)
     points = statistics.get("operating_points") or {}
     for name in ["malignant"] if "malignant" in points else points:
         point = points[name]

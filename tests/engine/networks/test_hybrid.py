@@ -19,7 +19,7 @@ from busapp.engine.classifiers.onnx_file import logits_of, write_onnx
 from busapp.engine.events import EpochEnded, FoldEnded, Progress
 from busapp.engine.networks.entry import Options
 from busapp.engine.networks.layers.feature_network import FeatureNetwork
-from busapp.engine.networks.registry import MEMBERS, NETWORKS
+from busapp.engine.networks.registry import MEMBERS, NETWORKS, beside_the_paper
 from busapp.engine.results.measured import Measured
 from busapp.engine.settings import ExportSettings, LeaksSettings, OptimizersSettings, ValidateSettings
 from busapp.engine.study.workspace import Workspace
@@ -79,9 +79,10 @@ def test_a_study_is_validated_resumed_exported_and_diagnosed(name: str, phantom_
     without = [{key: v for key, v in one.items() if key != "seconds"} for one in (whole, result_of(resumed_events))]
     assert without[0] == without[1]
     assert whole["epochs"] == 1 and whole["feature_networks"] == ["squeezenet", "cnn"]
-    assert NETWORKS[name].title in run.info.name and "features of SqueezeNet 1.1 and Plain CNN" in run.info.name
+    of = "features of untrained SqueezeNet 1.1 and untrained Plain CNN"
+    assert NETWORKS[name].title in run.info.name and of in run.info.name
     said = summary("validate", whole)
-    assert "features of SqueezeNet 1.1 and Plain CNN" in said[0] and "Plain CNN" in said[1]
+    assert of in said[0] and "published, for reference" in said[1] and "Plain CNN" in said[2]
 
     exported = result_of(pull(jobs.start(phantom_study, ExportSettings(run=run.id, format="onnx"))))
     assert exported["agreement"][0]["largest_difference"] < 1e-3
@@ -330,7 +331,7 @@ def test_networks_for_features_on_the_command_line(
     asked = ["--network", "hybrid", "--no-pretrained", "--image-size", "64", "--system", "existing"]
     asked += ["--selected-features", "5", "--workspace", str(phantom_study.root)]
     assert cli.main(["validate", *asked, "--feature-networks", "squeezenet,cnn", "--feature-networks", "alexnet"]) == 0
-    assert "5 features of SqueezeNet 1.1, Plain CNN and AlexNet" in capsys.readouterr().out
+    assert "5 features of untrained SqueezeNet 1.1, untrained Plain CNN and untrained AlexNet" in capsys.readouterr().out
     for wrong in ("hybrid", "lenet", "cnn,cnn"):
         assert cli.main(["validate", *asked, "--feature-networks", wrong]) == 2
         assert "--feature-networks cannot be" in capsys.readouterr().err
@@ -341,3 +342,11 @@ def test_a_network_that_is_trained_says_that_it_takes_no_features(phantom_study:
     assert "Plain CNN is trained itself; the networks for features are not used." in texts(
         pull(jobs.start(phantom_study, settings))
     )
+
+
+def test_a_method_stands_beside_the_number_of_its_own_paper() -> None:
+    first, second = beside_the_paper("hybrid", ("squeezenet", "mobilenet-v2"))
+    assert first == "Eroğlu, Yıldırım and Çınar 2021 report an accuracy of 95.6 %; published, for reference."
+    assert second == "They took features of AlexNet and ResNet-50 too; here SqueezeNet 1.1 stands in their place."
+    assert len(beside_the_paper("hybrid", ("alexnet", "resnet-50", "mobilenet-v2"))) == 1, "nothing is replaced"
+    assert "97.09 %" in beside_the_paper("edlcds")[0] and beside_the_paper("cnn") == []
