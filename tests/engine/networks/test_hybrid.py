@@ -331,7 +331,8 @@ def test_networks_for_features_on_the_command_line(
     asked = ["--network", "hybrid", "--no-pretrained", "--image-size", "64", "--system", "existing"]
     asked += ["--selected-features", "5", "--workspace", str(phantom_study.root)]
     assert cli.main(["validate", *asked, "--feature-networks", "squeezenet,cnn", "--feature-networks", "alexnet"]) == 0
-    assert "5 features of untrained SqueezeNet 1.1, untrained Plain CNN and untrained AlexNet" in capsys.readouterr().out
+    named = "5 features of untrained SqueezeNet 1.1, untrained Plain CNN and untrained AlexNet"
+    assert named in capsys.readouterr().out
     for wrong in ("hybrid", "lenet", "cnn,cnn"):
         assert cli.main(["validate", *asked, "--feature-networks", wrong]) == 2
         assert "--feature-networks cannot be" in capsys.readouterr().err
