@@ -36,7 +36,8 @@ def settings_in_words(info: RunInfo) -> str:
     """Describe the settings that matter: those always visible in the form, and others that differ from the default."""
     parts: list[str] = []
     for name, field in SETTINGS[info.kind].model_fields.items():
-        value = info.settings.get(name)
+        saved = info.settings.get(name)
+        value = tuple(saved) if isinstance(saved, list) else saved  # JSON has no tuples
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         is_default = field.is_required() or value == field.default
         if value is None or ((extra.get("more") or extra.get("usual")) and is_default):
@@ -46,7 +47,7 @@ def settings_in_words(info: RunInfo) -> str:
         elif isinstance(value, int | float):
             parts.append(f"{value:,} {(field.title or name).lower()}")
         else:
-            parts.append(str(value))
+            parts.append(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
     return " · ".join(parts)
 
 

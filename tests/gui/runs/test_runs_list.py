@@ -52,14 +52,16 @@ def test_runs_are_told_in_words(runs_list: RunsList, empty_study: Workspace) -> 
     _run(empty_study, folds=3, width=0.5)
     _run(empty_study, protocol="published")
     _run(empty_study, finished=False)
+    _run(empty_study, network="hybrid", feature_networks=("cnn", "squeezenet"))
     synthesis = SynthesizeSettings.model_validate({"class_name": "benign"})
     empty_study.new_run("synthesize", synthesis.model_dump(mode="json"))
     runs_list.refresh()
     rows = [_row(runs_list, row) for row in range(runs_list.tree.topLevelItemCount())]
-    assert len(rows) == 3
+    assert len(rows) == 4
     by_settings = {row[2]: row for row in rows}
     assert by_settings["system1 · strict · paper · 3 folds · 20 epochs · 0.5 width"][4] == "80.0 % (70.0–90.0)"
     assert by_settings["system1 · published · paper · 10 folds · 20 epochs"][4] == "⚠ 80.0 % (70.0–90.0)"
+    assert "system1 · strict · paper · hybrid · 10 folds · 20 epochs · cnn, squeezenet" in by_settings
     assert by_settings["system1 · strict · paper · 10 folds · 20 epochs"][3] == "cancelled, can be resumed"
 
 
